@@ -1,0 +1,62 @@
+"""Every error Tandem raises on purpose, as one tree.
+
+::
+
+    TandemError
+    ├── CallerError (ValueError)      the request can't be served as it stands
+    │   ├── InvalidRequest            a value is wrong; names field, value, limit, remedy
+    │   ├── NotFound                  what it names does not exist
+    │   └── Conflict                  right in itself, but not in the present state
+    ├── Unavailable                   the cluster or the JobManager can't be reached (yet)
+    └── StageFailure                  a training session can't go on; the job fails with this text
+        ├── NonFiniteLoss             the loss became NaN or infinite
+        ├── ChannelTimeout            a neighbour's message did not come, or was not taken, in time
+        └── ChannelClosed             the other end is gone, or the session was aborted
+
+The message is the only argument, so that all of them survive pickling between processes.
+``orchestrator.errors`` adds the ones that belong to jobs and devices.
+"""
+
+
+class TandemError(Exception):
+    """Base of all errors raised on purpose; its text is fit to be shown to a user."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class CallerError(TandemError, ValueError):
+    """The caller's request can't be served as it stands."""
+
+
+class InvalidRequest(CallerError):
+    """A value is missing, malformed or out of range."""
+
+
+class NotFound(CallerError):
+    """Something the request names does not exist."""
+
+
+class Conflict(CallerError):
+    """The request is right in itself, but not in the present state."""
+
+
+class Unavailable(TandemError):
+    """The Ray cluster or the JobManager can't be reached."""
+
+
+class StageFailure(TandemError):
+    """A stage can't go on; ends the training session."""
+
+
+class NonFiniteLoss(StageFailure):
+    """The loss became NaN or infinite."""
+
+
+class ChannelTimeout(StageFailure):
+    """A message did not come, or was not taken, within the timeout."""
+
+
+class ChannelClosed(StageFailure):
+    """The other end of a channel is gone, or the session was aborted."""

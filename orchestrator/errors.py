@@ -1,0 +1,94 @@
+"""The errors of jobs and devices; see ``actors.core.errors`` for the tree they hang in.
+
+::
+
+    NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
+    Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
+                DatasetUnavailable, NoTrainedWeights
+    Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed
+"""
+
+from actors.core.errors import (
+    CallerError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    StageFailure,
+    TandemError,
+    Unavailable,
+)
+
+__all__ = [
+    "AmbiguousDevice",
+    "CallerError",
+    "ClusterUnavailable",
+    "Conflict",
+    "DatasetUnavailable",
+    "DeviceAlreadyRegistered",
+    "DeviceBusy",
+    "DeviceNotFound",
+    "DeviceStartFailed",
+    "IllegalTransition",
+    "InvalidRequest",
+    "JobNotFound",
+    "NoTrainedWeights",
+    "NoTrainingSessions",
+    "NodeNotFound",
+    "NotFound",
+    "StageFailure",
+    "TandemError",
+    "Unavailable",
+    "VersionMismatch",
+]
+
+
+class JobNotFound(NotFound):
+    """No job has this id."""
+
+
+class DeviceNotFound(NotFound):
+    """No registered device has this port (and ip)."""
+
+
+class NodeNotFound(NotFound):
+    """No live Ray node answers to this ip and port."""
+
+
+class NoTrainingSessions(NotFound):
+    """No training session has ended yet."""
+
+
+class IllegalTransition(Conflict):
+    """The job's status does not allow this."""
+
+
+class DeviceBusy(Conflict):
+    """Another job holds the device."""
+
+
+class DeviceAlreadyRegistered(Conflict):
+    """The device is registered with this job already."""
+
+
+class AmbiguousDevice(Conflict):
+    """Devices of several ips have this port."""
+
+
+class DatasetUnavailable(Conflict):
+    """The data set's files are not there and can't be fetched."""
+
+
+class NoTrainedWeights(Conflict):
+    """The job has not been trained since it was initialized."""
+
+
+class ClusterUnavailable(Unavailable):
+    """The Ray cluster can't be reached or has no node on this host."""
+
+
+class VersionMismatch(Unavailable):
+    """The cluster runs a JobManager of another version."""
+
+
+class DeviceStartFailed(Unavailable):
+    """A LayerActor did not start on its device's node in time."""
