@@ -1,0 +1,86 @@
+"""The two ends of a channel, whatever moves the bytes below them."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import torch
+
+from actors.channels.messages import Message, decode, encode
+from actors.core.errors import StageFailure
+
+
+class Transport(Protocol):
+    """Moves bytes one way between two stages, in order, a few at a time.
+
+    Both calls raise ``ChannelTimeout`` when ``timeout_s`` is over and ``ChannelClosed`` when the
+    channel was closed or the other end is known to be gone.
+    """
+
+    def put(self, data: bytes, timeout_s: float) -> None:
+        """Hands over one message; waits while too many are on the way."""
+        ...
+
+    def get(self, timeout_s: float) -> bytes:
+        """The next message; waits for it."""
+        ...
+
+    def close(self) -> None:
+        """Wakes whoever waits at either end; may be called from any thread, more than once."""
+        ...
+
+
+class Sender:
+    """The sending end of one direction of an edge."""
+
+    def __init__(self, transport: Transport, generation: int, timeout_s: float) -> None:
+        self._transport = transport
+        self._generation = generation
+        self._timeout_s = timeout_s
+
+    def send(self, tensor: torch.Tensor | None, step: int, microbatch: int) -> None:
+        """Sends float32 ``[rows, features]``; None tells the other end that the session ends."""
+        data = encode(self._generation, step, microbatch, tensor)
+        self._transport.put(data, self._timeout_s)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class Receiver:
+    """The receiving end of one direction of an edge."""
+
+    def __init__(self, transport: Transport, generation: int, timeout_s: float) -> None:
+        self._transport = transport
+        self._generation = generation
+        self._timeout_s = timeout_s
+
+    def recv(self, step: int, microbatch: int) -> torch.Tensor | None:
+        """The tensor of (step, microbatch); None when the sender ended the session.
+
+        Drops what an earlier generation left; raises ``StageFailure`` on any other message than
+        the expected one.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            remaining_s = max(0.0, deadline - time.monotonic())
+            message = decode(self._transport.get(remaining_s))
+            if message.header.generation >= self._generation:
+                break
+        self._check(message, step, microbatch)
+        return message.tensor
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _check(self, message: Message, step: int, microbatch: int) -> None:
+        header = message.header
+        expected = (self._generation, step, microbatch)
+        got = (header.generation, header.step, header.microbatch)
+        if message.tensor is None and got[:2] == expected[:2]:
+            return
+        if got != expected:
+            raise StageFailure(
+                f"expected (generation, step, microbatch) {expected}, but the channel gave {got}"
+            )

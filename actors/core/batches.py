@@ -1,0 +1,64 @@
+"""Which samples a step uses, and how a batch becomes microbatches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from actors.core.seeds import ORDER_STREAM, derived_generator
+from actors.core.specs import Normalization, SessionSpec
+
+
+@dataclass(frozen=True)
+class Microbatch:
+    """Sample indices (int64, shape ``[n]``) of one microbatch and its share n / N of the batch."""
+
+    index: int
+    samples: torch.Tensor
+    weight: float
+
+
+def epoch_order(seed: int, epoch_index: int, num_samples: int, shuffle: bool) -> torch.Tensor:
+    """The order (int64, shape ``[num_samples]``) in which an epoch uses the samples."""
+    if not shuffle:
+        return torch.arange(num_samples)
+    generator = derived_generator(seed, ORDER_STREAM, epoch_index)
+    return torch.randperm(num_samples, generator=generator)
+
+
+def split_microbatches(samples: torch.Tensor, num_microbatches: int) -> list[Microbatch]:
+    """Split a batch's sample indices in at most ``num_microbatches`` nearly equal parts.
+
+    A batch of n samples gives min(num_microbatches, n) parts, whose weights sum to 1.
+    """
+    total = len(samples)
+    parts = torch.tensor_split(samples, min(num_microbatches, total))
+    return [Microbatch(i, part, len(part) / total) for i, part in enumerate(parts)]
+
+
+def num_microbatches_of(batch_rows: int, num_microbatches: int) -> int:
+    """How many microbatches a batch of ``batch_rows`` samples really has."""
+    return min(num_microbatches, batch_rows)
+
+
+def epoch_batches(session: SessionSpec, epoch: int) -> Iterator[list[Microbatch]]:
+    """The steps of epoch ``epoch`` (from 0 within the session), each as its microbatches."""
+    index = session.first_epoch_index + epoch
+    order = epoch_order(session.seed, index, session.num_train, session.shuffle)
+    for samples in torch.split(order, session.batch_size):
+        yield split_microbatches(samples, session.num_microbatches)
+
+
+def validation_chunks(session: SessionSpec) -> list[slice]:
+    """The validation samples, in their stored order, ``val_batch_size`` at a time."""
+    step = session.val_batch_size
+    stops = range(0, session.num_val, step)
+    return [slice(start, min(start + step, session.num_val)) for start in stops]
+
+
+def normalize(images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+    """uint8 ``[n, features]`` -> float32 of the same shape, as torchvision's ToTensor + Normalize."""
+    scaled = images.to(torch.float32).div_(255.0)
+    return scaled.sub_(normalization.mean).div_(normalization.std)

@@ -1,0 +1,95 @@
+"""One stage: some contiguous layers of the network, with forward, backward and update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from actors.core.layers import build_layers
+from actors.core.specs import StageSpec
+
+Weights = dict[str, torch.Tensor]
+"""Parameters by their names in the whole network."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What a forward pass leaves for its backward pass."""
+
+    inputs: torch.Tensor
+    outputs: torch.Tensor
+
+
+class Stage:
+    """Layers ``[start, end)``, trained by plain SGD on gradients summed over microbatches."""
+
+    def __init__(self, spec: StageSpec, weights: Weights | None = None) -> None:
+        """Draws the weights from the network's seed, or takes them from ``weights``."""
+        self.spec = spec
+        self.layers = build_layers(spec.network, spec.start, spec.end)
+        if weights is not None:
+            self.layers.load_state_dict(weights)
+        self.max_held = 0
+        self._held: dict[int, _Held] = {}
+        self._optimizer: torch.optim.Optimizer | None = None
+
+    def start_session(self, learning_rate: float) -> None:
+        """Forget what an earlier session left, but for the weights."""
+        self._held.clear()
+        self.max_held = 0
+        self._optimizer = torch.optim.SGD(self.layers.parameters(), lr=learning_rate)
+        self._optimizer.zero_grad()
+
+    def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:
+        """float32 ``[n, num_inputs]`` -> ``[n, num_outputs]``; keeps what backward will need."""
+        inputs.requires_grad_(not self.spec.is_first)
+        outputs: torch.Tensor = self.layers(inputs)
+        self._hold(microbatch, inputs, outputs)
+        return outputs.detach()
+
+    def forward_loss(
+        self, microbatch: int, inputs: torch.Tensor, labels: torch.Tensor, weight: float
+    ) -> float:
+        """The last stage's forward pass: the microbatch's mean cross-entropy times ``weight``.
+
+        ``labels`` is int64 ``[n]``; ``weight`` is n / N, so that the losses of a batch's
+        microbatches sum to the mean over the batch.
+        """
+        inputs.requires_grad_(not self.spec.is_first)
+        loss = functional.cross_entropy(self.layers(inputs), labels)
+        if weight != 1.0:
+            loss = loss * weight
+        self._hold(microbatch, inputs, loss)
+        return loss.item()
+
+    def backward(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
+        """Adds the microbatch's gradients to those of the parameters.
+
+        ``grad`` is the loss's gradient by the stage's outputs (None for the last stage, whose
+        output is the loss); returns it by the stage's inputs (None for the first stage).
+        """
+        held = self._held.pop(microbatch)
+        held.outputs.backward(grad)  # type: ignore[no-untyped-call]
+        return held.inputs.grad
+
+    def update(self) -> None:
+        """One optimiser step; clears the gradients."""
+        assert self._optimizer is not None, "start_session comes first"
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+
+    def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
+        """float32 ``[n, num_inputs]`` -> ``[n, num_outputs]`` without keeping anything."""
+        with torch.no_grad():
+            outputs: torch.Tensor = self.layers(inputs)
+        return outputs
+
+    def weights(self) -> Weights:
+        """A copy of the parameters."""
+        return {name: tensor.detach().clone() for name, tensor in self.layers.state_dict().items()}
+
+    def _hold(self, microbatch: int, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
+        self._held[microbatch] = _Held(inputs, outputs)
+        self.max_held = max(self.max_held, len(self._held))

@@ -1,0 +1,34 @@
+"""What a stage loop is given: its data and the channels to its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from actors.channels.channel import Receiver, Sender
+
+
+@dataclass(frozen=True)
+class StageLinks:
+    """The ends of the channels to the neighbours; None where there is no neighbour."""
+
+    forward_in: Receiver | None = None
+    forward_out: Sender | None = None
+    backward_in: Receiver | None = None
+    backward_out: Sender | None = None
+
+    def close(self) -> None:
+        for end in (self.forward_in, self.forward_out, self.backward_in, self.backward_out):
+            if end is not None:
+                end.close()
+
+
+@dataclass(frozen=True)
+class StageData:
+    """Images uint8 ``[n, features]`` (first stage) and labels int64 ``[n]`` (last stage)."""
+
+    train_images: torch.Tensor | None = None
+    train_labels: torch.Tensor | None = None
+    val_images: torch.Tensor | None = None
+    val_labels: torch.Tensor | None = None

@@ -1,0 +1,63 @@
+"""Validation: one forward pass over the validation samples through the same pipeline."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from actors.core.batches import normalize, validation_chunks
+from actors.core.specs import SessionSpec
+from actors.core.stage import Stage
+from actors.reports import EpochRecord
+from actors.stage_io import StageData, StageLinks
+
+
+class Validation:
+    """One stage's part in validating after an epoch."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        session: SessionSpec,
+        data: StageData,
+        links: StageLinks,
+        turn: int,
+    ) -> None:
+        self._stage = stage
+        self._session = session
+        self._data = data
+        self._links = links
+        self._turn = turn
+        self._loss_sum = 0.0
+        self._num_correct = 0
+
+    def run(self, epoch: int, train_loss: float, samples_per_s: float) -> EpochRecord | None:
+        """The finished epoch's record in the last stage, None in the others."""
+        for index, chunk in enumerate(validation_chunks(self._session)):
+            outputs = self._stage.evaluate(self._inputs(index, chunk))
+            if self._stage.spec.is_last:
+                self._score(outputs, chunk)
+            else:
+                assert self._links.forward_out is not None
+                self._links.forward_out.send(outputs, self._turn, index)
+        if not self._stage.spec.is_last:
+            return None
+        total = self._session.num_val
+        loss, accuracy = self._loss_sum / total, self._num_correct / total
+        return EpochRecord(epoch, train_loss, loss, accuracy, samples_per_s)
+
+    def _inputs(self, index: int, chunk: slice) -> torch.Tensor:
+        if self._stage.spec.is_first:
+            assert self._data.val_images is not None
+            return normalize(self._data.val_images[chunk], self._session.normalization)
+        assert self._links.forward_in is not None
+        inputs = self._links.forward_in.recv(self._turn, index)
+        assert inputs is not None, "a session ends between steps only"
+        return inputs
+
+    def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
+        assert self._data.val_labels is not None
+        labels = self._data.val_labels[chunk]
+        loss = functional.cross_entropy(outputs, labels)
+        self._loss_sum += loss.item() * len(labels)
+        self._num_correct += int((outputs.argmax(dim=1) == labels).sum())

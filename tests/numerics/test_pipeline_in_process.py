@@ -1,0 +1,67 @@
+"""The same bits, however the network is cut: stage loops in threads against a plain loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from actors.core.datasets import Dataset, Split, load_dataset
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.in_process import build_pipeline
+from tests.support.plain_loop import train_plainly
+
+NETWORK = NetworkSpec((784, 128, 64, 10), seed=3)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", Path("unused"), (28, 28))
+
+
+def make_session(**changes: object) -> SessionSpec:
+    values: dict[str, object] = {
+        "generation": 1,
+        "epochs": 2,
+        "learning_rate": 0.1,
+        "batch_size": 100,
+        "val_batch_size": 150,
+        "num_train": 1438,
+        "num_val": 359,
+        "normalization": Normalization(0.3059, 0.3763),
+        "channel_timeout_s": 20.0,
+    }
+    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
+@pytest.mark.parametrize("num_microbatches", [1, 2, 3, 8])
+@pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
+def test_losses_and_weights_equal_a_plain_loop(
+    digits: Dataset, cuts: list[int], num_microbatches: int, schedule: str
+) -> None:
+    session = make_session(num_microbatches=num_microbatches, schedule=schedule)
+    plain = train_plainly(NETWORK, session, digits)
+    pipeline = build_pipeline(NETWORK, session, digits, cuts)
+    pipeline.run()
+    assert not pipeline.errors
+    records = pipeline.loops[-1].board.epochs
+    assert [r.train_loss for r in records] == plain.train_losses
+    assert [r.val_loss for r in records] == plain.val_losses
+    assert [r.val_accuracy for r in records] == plain.val_accuracies
+    weights = pipeline.weights()
+    assert weights.keys() == plain.weights.keys()
+    assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
+
+
+def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(digits: Dataset) -> None:
+    few = Dataset(Split(digits.train.images[:103], digits.train.labels[:103]), digits.val)
+    session = make_session(num_train=103, batch_size=50, num_microbatches=5)
+    plain = train_plainly(NETWORK, session, few)
+    pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3])
+    pipeline.run()
+    assert not pipeline.errors
+    assert [r.train_loss for r in pipeline.loops[-1].board.epochs] == plain.train_losses
+    weights = pipeline.weights()
+    assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)

@@ -1,0 +1,84 @@
+"""Runs a pipeline in threads of this process, over mailboxes: the real loops, no Ray."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from actors.channels.channel import Receiver, Sender
+from actors.channels.mailbox import Mailbox
+from actors.core.datasets import Dataset
+from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
+from actors.core.stage import Stage
+from actors.stage_io import StageData, StageLinks
+from actors.stage_loop import StageLoop
+
+JOIN_TIMEOUT_S = 60
+
+
+@dataclass
+class Pipeline:
+    """Stages and their loops; ``errors`` holds what each loop raised, ``completed`` its result."""
+
+    stages: list[Stage]
+    loops: list[StageLoop]
+    links: list[StageLinks]
+    errors: dict[int, BaseException] = field(default_factory=dict)
+    completed: dict[int, bool] = field(default_factory=dict)
+
+    def run(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """Runs every loop to its end; a loop that fails closes all channels."""
+        threads = [threading.Thread(target=self._run_stage, args=(i,)) for i in range(len(self.loops))]
+        for thread in threads:
+            thread.start()
+        if meanwhile is not None:
+            meanwhile()
+        for thread in threads:
+            thread.join(JOIN_TIMEOUT_S)
+            assert not thread.is_alive(), "a stage loop hangs"
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return {name: t for stage in self.stages for name, t in stage.weights().items()}
+
+    def _run_stage(self, index: int) -> None:
+        try:
+            self.completed[index] = self.loops[index].run()
+        except Exception as error:
+            self.errors[index] = error
+            for links in self.links:
+                links.close()
+
+
+def build_pipeline(
+    network: NetworkSpec, session: SessionSpec, dataset: Dataset, cuts: list[int], slots: int = 2
+) -> Pipeline:
+    """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages."""
+    num_stages = len(cuts) - 1
+    links = _build_links(num_stages, session, slots)
+    arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
+    data = StageData(*(torch.from_numpy(a) for a in arrays))
+    specs = [StageSpec(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
+    stages = [Stage(spec) for spec in specs]
+    loops = [StageLoop(stage, session, data, links[i]) for i, stage in enumerate(stages)]
+    return Pipeline(stages, loops, links)
+
+
+def _build_links(num_stages: int, session: SessionSpec, slots: int) -> list[StageLinks]:
+    timeout_s, generation = session.channel_timeout_s, session.generation
+    forward = [Mailbox(slots, f"forward {i}") for i in range(num_stages - 1)]
+    backward = [Mailbox(slots, f"backward {i}") for i in range(num_stages - 1)]
+    links = []
+    for i in range(num_stages):
+        first, last = i == 0, i == num_stages - 1
+        links.append(
+            StageLinks(
+                forward_in=None if first else Receiver(forward[i - 1], generation, timeout_s),
+                forward_out=None if last else Sender(forward[i], generation, timeout_s),
+                backward_in=None if last else Receiver(backward[i], generation, timeout_s),
+                backward_out=None if first else Sender(backward[i - 1], generation, timeout_s),
+            )
+        )
+    return links

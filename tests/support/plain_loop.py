@@ -1,0 +1,66 @@
+"""The oracle: the same network trained by a plain PyTorch loop over the same microbatches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from actors.core.batches import epoch_batches, normalize, validation_chunks
+from actors.core.datasets import Dataset
+from actors.core.layers import build_layers
+from actors.core.specs import NetworkSpec, SessionSpec
+
+
+@dataclass
+class PlainResult:
+    """Per-epoch losses and accuracies, and the final state dict."""
+
+    train_losses: list[float]
+    val_losses: list[float]
+    val_accuracies: list[float]
+    weights: dict[str, torch.Tensor]
+
+
+def train_plainly(network: NetworkSpec, session: SessionSpec, dataset: Dataset) -> PlainResult:
+    """One process, one model, no pipeline; float32 on the CPU with the session's threads."""
+    torch.set_num_threads(session.threads)
+    model = build_layers(network, 0, network.num_layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=session.learning_rate)
+    images, labels = (torch.from_numpy(a) for a in (dataset.train.images, dataset.train.labels))
+    result = PlainResult([], [], [], {})
+    for epoch in range(session.epochs):
+        loss_sum = 0.0
+        for microbatches in epoch_batches(session, epoch):
+            optimizer.zero_grad()
+            step_loss = 0.0
+            for m in microbatches:
+                logits = model(normalize(images[m.samples], session.normalization))
+                loss = functional.cross_entropy(logits, labels[m.samples])
+                if len(microbatches) > 1:
+                    loss = loss * m.weight
+                loss.backward()
+                step_loss += loss.item()
+            optimizer.step()
+            loss_sum += step_loss * sum(len(m.samples) for m in microbatches)
+        result.train_losses.append(loss_sum / session.num_train)
+        _validate(model, session, dataset, result)
+    result.weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
+    return result
+
+
+def _validate(
+    model: nn.Module, session: SessionSpec, dataset: Dataset, result: PlainResult
+) -> None:
+    images, labels = (torch.from_numpy(a) for a in (dataset.val.images, dataset.val.labels))
+    loss_sum, correct = 0.0, 0
+    with torch.no_grad():
+        for chunk in validation_chunks(session):
+            logits = model(normalize(images[chunk], session.normalization))
+            loss = functional.cross_entropy(logits, labels[chunk])
+            loss_sum += loss.item() * len(labels[chunk])
+            correct += int((logits.argmax(dim=1) == labels[chunk]).sum())
+    result.val_losses.append(loss_sum / session.num_val)
+    result.val_accuracies.append(correct / session.num_val)
