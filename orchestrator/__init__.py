@@ -1,0 +1,1 @@
+"""Owns jobs: decides what runs where, and drives it."""

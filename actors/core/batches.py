@@ -38,9 +38,15 @@ def split_microbatches(samples: torch.Tensor, num_microbatches: int) -> list[Mic
     return [Microbatch(i, part, len(part) / total) for i, part in enumerate(parts)]
 
 
-def num_microbatches_of(batch_rows: int, num_microbatches: int) -> int:
-    """How many microbatches a batch of ``batch_rows`` samples really has."""
-    return min(num_microbatches, batch_rows)
+def microbatch_rows(session: SessionSpec) -> set[int]:
+    """The different sizes of the microbatches of an epoch."""
+    full = min(session.batch_size, session.num_train)
+    last = session.num_train - (session.num_steps - 1) * session.batch_size
+    return {
+        len(microbatch.samples)
+        for rows in (full, last)
+        for microbatch in split_microbatches(torch.arange(rows), session.num_microbatches)
+    }
 
 
 def epoch_batches(session: SessionSpec, epoch: int) -> Iterator[list[Microbatch]]:

@@ -84,6 +84,17 @@ def load_dataset(name: str, data_dir: Path, resize: tuple[int, int] | None = Non
     )
 
 
+def count_train_samples(name: str, data_dir: Path) -> int:
+    """Training samples that are really there, from the file's header; the full set's without it."""
+    images = data_dir / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    if name == "MNIST" and images.is_file():
+        with images.open("rb") as file:
+            header = file.read(8)
+        if len(header) == 8:
+            return int.from_bytes(header[4:], "big")
+    return dataset_info(name).num_train
+
+
 def _load_digits(_: Path) -> Dataset:
     """scikit-learn's 1,797 images of 8 x 8; every fifth is kept for validation."""
     from sklearn.datasets import load_digits

@@ -1,0 +1,176 @@
+"""The ``JobClient`` that calls the JobManager actor; the routes' only way to Ray."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.core.errors import TandemError, Unavailable
+from actors.core.version import __version__
+from orchestrator.errors import VersionMismatch
+from orchestrator.job_manager import ACTOR_NAME, NAMESPACE, JobManager
+from orchestrator.session_driver import ManagerConfig
+from orchestrator.settings import Settings
+
+MAX_CONCURRENCY = 64
+CALL_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
+INITIALIZE_TIMEOUT_S = 900.0  # longer than loading data and starting actors may take together
+
+
+class RayJobClient:
+    """Calls the named, detached JobManager; starts it anew should it have died."""
+
+    def __init__(self, config: ManagerConfig, dashboard_url: str | None = None) -> None:
+        self._config = config
+        self._dashboard_url = dashboard_url
+        self._lock = threading.Lock()
+        self._manager: Any = None
+
+    @classmethod
+    def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
+        """Finds or creates the JobManager; Ray must be connected.
+
+        Raises ``VersionMismatch`` when another version runs, ``Unavailable`` when none answers.
+        """
+        config = ManagerConfig(
+            data_dir=str(settings.data_dir),
+            channel=settings.channel,
+            actor_start_timeout_s=settings.actor_start_timeout_s,
+            channel_timeout_s=settings.channel_timeout_s,
+            heartbeat_timeout_s=settings.heartbeat_timeout_s,
+        )
+        client = cls(config, dashboard_url)
+        client._connect()
+        return client
+
+    def shutdown_job_manager(self) -> None:
+        """Ends the JobManager and with it every LayerActor."""
+        with self._lock:
+            if self._manager is not None:
+                ray.kill(self._manager, no_restart=True)
+                self._manager = None
+
+    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
+        job_id: str = self._call("create_job", model_config, dataset_config)
+        return job_id
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = self._call("list_jobs")
+        return jobs
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self._call("get_job", job_id)
+        return job
+
+    def delete_job(self, job_id: str) -> None:
+        self._call("delete_job", job_id)
+
+    def register_device(self, ip: str, port: int, job_id: str) -> int:
+        device_id: int = self._call("register_device", ip, port, job_id)
+        return device_id
+
+    def unregister_device(
+        self, port: int, ip: str | None = None, job_id: str | None = None
+    ) -> None:
+        self._call("unregister_device", port, ip, job_id)
+
+    def initialize(self, job_id: str) -> None:
+        self._call("initialize", job_id, timeout_s=INITIALIZE_TIMEOUT_S)
+
+    def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        started: dict[str, Any] = self._call("train", job_id, options)
+        return started
+
+    def stop_job(self, job_id: str) -> dict[str, Any]:
+        stopping: dict[str, Any] = self._call("stop_job", job_id)
+        return stopping
+
+    def get_model(self, job_id: str) -> bytes:
+        model: bytes = self._call("get_model", job_id)
+        return model
+
+    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
+        predicted: dict[str, Any] = self._call("predict", job_id, inputs)
+        return predicted
+
+    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
+        entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops")
+        return entries
+
+    def check_ready(self) -> dict[str, Any]:
+        described = self._call("describe", timeout_s=5.0)
+        return {
+            "nodes": described["nodes"],
+            "ray_version": ray.__version__,
+            "dashboard_url": self._dashboard_url,
+        }
+
+    def _call(self, method: str, *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
+        manager = self._connect()
+        try:
+            return ray.get(getattr(manager, method).remote(*args), timeout=timeout_s)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, TandemError):
+                raise error.cause from error
+            raise
+        except ray.exceptions.GetTimeoutError as error:
+            raise Unavailable(
+                f"The JobManager did not answer within {timeout_s:.0f} s; it may be overloaded. "
+                "Try again, and see the Ray dashboard"
+            ) from error
+        except ray.exceptions.ActorDiedError as error:
+            self._forget(manager)
+            raise Unavailable(
+                "The JobManager has died, and its jobs with it; the next request starts a new one"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise Unavailable(f"The JobManager can't be reached: {error}") from error
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._manager is None:
+                self._manager = _find_or_create(self._config)
+            return self._manager
+
+    def _forget(self, manager: Any) -> None:
+        with self._lock:
+            if self._manager is manager:
+                self._manager = None
+
+
+def _find_or_create(config: ManagerConfig) -> Any:
+    """The cluster's one JobManager, pinned to the gateway's node."""
+    node_id = ray.get_runtime_context().get_node_id()
+    manager = (
+        ray.remote(JobManager)
+        .options(
+            name=ACTOR_NAME,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            num_cpus=0,
+            max_restarts=0,
+            max_concurrency=MAX_CONCURRENCY,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
+        )
+        .remote(config)
+    )
+    try:
+        version = ray.get(manager.describe.remote(), timeout=START_TIMEOUT_S)["version"]
+    except ray.exceptions.GetTimeoutError as error:
+        raise Unavailable(
+            f"The JobManager did not start within {START_TIMEOUT_S:.0f} s; see the Ray dashboard"
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise Unavailable(f"The JobManager could not start: {error}") from error
+    if version != __version__:
+        raise VersionMismatch(
+            f"This cluster runs a JobManager of Tandem {version}, but this gateway is "
+            f"{__version__}: start the gateway of version {version}, or end that JobManager with "
+            "`tandem stop`, which ends its jobs"
+        )
+    return manager

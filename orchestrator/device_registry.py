@@ -1,0 +1,77 @@
+"""Adds devices to jobs and takes them away; every change takes the job back to ``created``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.errors import (
+    AmbiguousDevice,
+    DeviceAlreadyRegistered,
+    DeviceNotFound,
+    InvalidRequest,
+)
+from orchestrator.job import Device, Job
+from orchestrator.job_lifecycle import Event
+from orchestrator.placement import Node, canonical_ip, resolve_device
+
+
+def new_device(
+    job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: str
+) -> Device:
+    """The device that (ip, port) would be in this job, once ``add``-ed.
+
+    Raises ``DeviceAlreadyRegistered``, ``NodeNotFound``, or ``InvalidRequest`` when the job has
+    fewer layers than it would have devices.
+    """
+    address = canonical_ip(ip, gateway_ip)
+    if any((device.ip, device.port) == (address, port) for device in job.devices):
+        raise DeviceAlreadyRegistered("Device already registered to this job")
+    resolve_device(nodes, ip, port, gateway_ip)
+    num_layers = job.spec.network.num_layers
+    if len(job.devices) >= num_layers:
+        raise InvalidRequest(
+            f"Job {job.job_id} has {num_layers} layers and {len(job.devices)} devices already, and "
+            "each device needs at least one layer: use fewer devices, or create a job with more "
+            "entries in model_config.layer_sizes"
+        )
+    return Device(job.next_device_id, address, port)
+
+
+def add(job: Job, device: Device) -> None:
+    """Device ids are never used again within a job."""
+    job.apply(Event.CHANGE_DEVICES)
+    job.plan = None
+    job.devices.append(device)
+    job.next_device_id = device.device_id + 1
+
+
+def remove(job: Job, device: Device) -> None:
+    job.apply(Event.CHANGE_DEVICES)
+    job.plan = None
+    job.devices.remove(device)
+
+
+def find(
+    jobs: Iterable[Job], port: int, ip: str | None, job_id: str | None, gateway_ip: str
+) -> dict[Job, Device]:
+    """The one device that ``port`` (and ``ip``) means, in every job that has it.
+
+    Raises ``DeviceNotFound``, or ``AmbiguousDevice`` listing the ips to choose from.
+    """
+    address = None if ip is None else canonical_ip(ip, gateway_ip)
+    matches = [
+        (job, device)
+        for job in jobs
+        if job_id is None or job.job_id == job_id
+        for device in job.devices
+        if device.port == port and (address is None or device.ip == address)
+    ]
+    if not matches:
+        raise DeviceNotFound("Device not found")
+    ips = sorted({device.ip for _, device in matches})
+    if len(ips) > 1:
+        raise AmbiguousDevice(
+            f"Devices of several ips have port {port}: {', '.join(ips)}. Choose one with "
+            f"DELETE /api/devices/{port}?ip={ips[0]}"
+        )
+    return dict(matches)

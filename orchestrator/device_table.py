@@ -1,0 +1,33 @@
+"""Who holds which device: one job at a time, from initialize to the end of its session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.errors import DeviceBusy
+from orchestrator.job import Device
+
+
+class DeviceTable:
+    """The JobManager's own table; Ray's resources are not asked."""
+
+    def __init__(self) -> None:
+        self._holders: dict[tuple[str, int], str] = {}
+
+    def hold(self, job_id: str, devices: Iterable[Device]) -> None:
+        """All devices for one job, or none; raises ``DeviceBusy`` naming job and remedy."""
+        wanted = list(devices)
+        for device in wanted:
+            holder = self._holders.get((device.ip, device.port), job_id)
+            if holder != job_id:
+                raise DeviceBusy(
+                    f"Device {device.address} is held by job {holder}: wait for its session to "
+                    f"end, or release it with DELETE /api/jobs/{holder} or "
+                    f"DELETE /api/devices/{device.port}?job_id={holder}"
+                )
+        for device in wanted:
+            self._holders[device.ip, device.port] = job_id
+
+    def release(self, job_id: str) -> None:
+        """Everything the job holds."""
+        self._holders = {key: job for key, job in self._holders.items() if job != job_id}
