@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.errors import IllegalTransition
+from orchestrator.job_lifecycle import TRANSITIONS, Event, Status, next_status
+
+
+def test_every_status_can_be_reached_and_left() -> None:
+    assert {after for after in TRANSITIONS.values()} == set(Status)
+    assert {status for status, _ in TRANSITIONS} == set(Status)
+
+
+def test_nothing_but_its_own_end_moves_a_training_job() -> None:
+    allowed = {event for status, event in TRANSITIONS if status is Status.TRAINING}
+    assert allowed == {Event.COMPLETE, Event.STOP, Event.FAIL}
+
+
+def test_an_illegal_move_names_job_state_event_remedy_and_history() -> None:
+    with pytest.raises(IllegalTransition) as caught:
+        next_status("7", Status.TRAINING, Event.DELETE, ["initialize", "train"])
+    text = str(caught.value)
+    for part in ("Job 7", "training", "delete", "/api/jobs/7/stop", "initialize, train"):
+        assert part in text
+
+
+def test_a_failed_job_wants_initialize() -> None:
+    with pytest.raises(IllegalTransition, match="/api/network/initialize/3"):
+        next_status("3", Status.FAILED, Event.TRAIN)
+    assert next_status("3", Status.FAILED, Event.INITIALIZE) is Status.INITIALIZED

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.core.errors import InvalidRequest
+from actors.core.specs import Normalization
+from orchestrator.job_spec import (
+    TrainOptions,
+    check_num_microbatches,
+    default_num_microbatches,
+    parse_job_spec,
+)
+from orchestrator.partition import LayerRange, split_evenly
+
+SIZES = [784, 128, 64, 10]
+
+
+def parse(sizes: list[int] = SIZES, num_train: int | None = None, **dataset: Any) -> Any:
+    return parse_job_spec({"layer_sizes": sizes}, {"name": "MNIST", **dataset}, num_train)
+
+
+def test_defaults_are_filled_in() -> None:
+    spec = parse()
+    assert (spec.batch_size, spec.val_batch_size, spec.network.seed) == (256, 1000, 0)
+    assert spec.normalization == Normalization(0.1307, 0.3081)
+    assert spec.shuffle and spec.resize is None
+
+
+def test_what_is_given_is_kept() -> None:
+    spec = parse(batch_size=5, shuffle=False, normalize={"mean": [0.5], "std": [2]})
+    assert (spec.batch_size, spec.shuffle) == (5, False)
+    assert spec.normalization == Normalization(0.5, 2.0)
+
+
+def test_the_first_size_must_be_the_datas_features() -> None:
+    with pytest.raises(InvalidRequest, match=r"layer_sizes\[0\] is 64.*784"):
+        parse([64, 10])
+
+
+def test_a_resize_changes_the_features() -> None:
+    assert parse([64, 10], resize=[8, 8]).network.layer_sizes == (64, 10)
+
+
+def test_the_last_size_must_be_the_datas_classes() -> None:
+    with pytest.raises(InvalidRequest, match=r"layer_sizes\[2\] is 9.*10"):
+        parse([784, 5, 9])
+
+
+def test_an_unknown_data_set_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"dataset_config.name is 'FOO'"):
+        parse_job_spec({"layer_sizes": SIZES}, {"name": "FOO"})
+
+
+def test_a_batch_may_not_exceed_the_samples_there_are() -> None:
+    with pytest.raises(InvalidRequest, match=r"batch_size is 101.*100"):
+        parse(batch_size=101, num_train=100)
+
+
+def test_more_microbatches_than_samples_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="num_microbatches is 9.*8"):
+        check_num_microbatches(TrainOptions(num_microbatches=9), parse(batch_size=8))
+
+
+def test_the_default_number_of_microbatches_grows_with_stages_and_batch() -> None:
+    assert default_num_microbatches(256, 1) == 1
+    assert default_num_microbatches(100, 2) == 1
+    assert default_num_microbatches(4096, 2) == 4
+
+
+@pytest.mark.parametrize(
+    ("layers", "stages", "ranges"),
+    [(3, 1, [(0, 3)]), (3, 2, [(0, 2), (2, 3)]), (7, 3, [(0, 3), (3, 5), (5, 7)])],
+)
+def test_an_even_split_gives_every_stage_a_layer(
+    layers: int, stages: int, ranges: list[tuple[int, int]]
+) -> None:
+    assert list(split_evenly(layers, stages).ranges) == [LayerRange(*r) for r in ranges]
+
+
+def test_more_stages_than_layers_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="2 layers can't be split over 3"):
+        split_evenly(2, 3)
