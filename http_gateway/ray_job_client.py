@@ -11,7 +11,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
 from orchestrator.errors import VersionMismatch
-from orchestrator.job_manager import ACTOR_NAME, NAMESPACE, JobManager
+from orchestrator.job_manager import ACTOR_NAME, JobManager
+from orchestrator.ray_connection import NAMESPACE
 from orchestrator.session_driver import ManagerConfig
 from orchestrator.settings import Settings
 

@@ -48,7 +48,6 @@ from orchestrator.session_driver import (
 from orchestrator.stage_group import StageGroup, StagePlacement
 
 ACTOR_NAME = "job_manager"
-NAMESPACE = "tandem"
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""One blueprint a noun; each function is one call of the JobClient."""

@@ -1,0 +1,82 @@
+"""Makes the Flask application: routes, validation, documentation, errors."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask import redirect, request
+from flask_openapi3 import Info, OpenAPI
+from pydantic import ValidationError
+
+from actors.core.errors import InvalidRequest
+from http_gateway import schemas
+from http_gateway.errors import install_error_handlers
+from http_gateway.job_client import JobClient
+from http_gateway.json_request import JsonRequest
+from http_gateway.routes import devices, health, jobs, network, teraflops
+from http_gateway.validation_text import validation_text
+
+MAX_BODY_BYTES = 64 * 2**20
+QUERY_PARAMETERS = {"devices.unregister_device": {"ip", "job_id"}}
+ERRORS: dict[str, Any] = {str(code): schemas.Error for code in (400, 404, 409, 413, 500, 503)}
+DESCRIPTION = """Trains one neural network across the devices you own.
+
+Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch
+`GET /api/jobs/<job_id>`."""
+
+
+def create_app(
+    job_client: JobClient, *, max_request_body_bytes: int = MAX_BODY_BYTES, version: str
+) -> OpenAPI:
+    """The gateway as a WSGI application; ``job_client`` does what the routes ask for."""
+    app = OpenAPI(
+        "http_gateway",
+        info=Info(title="Tandem", version=version, description=DESCRIPTION),
+        responses=ERRORS,
+        validation_error_status="400",
+        validation_error_model=schemas.Error,
+        validation_error_callback=_refuse,
+        doc_prefix="/openapi",
+    )
+    app.request_class = JsonRequest
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
+    app.before_request(_refuse_unknown_parameters)
+    install_error_handlers(app)
+    for blueprint in (
+        jobs.blueprint(job_client),
+        devices.blueprint(job_client),
+        network.blueprint(job_client),
+        teraflops.blueprint(job_client),
+        health.blueprint(job_client, version),
+    ):
+        app.register_api(blueprint)
+    _add_documentation(app)
+    return app
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    model = getattr(schemas, error.title)
+    raise InvalidRequest(validation_text(error, model)) from error
+
+
+def _refuse_unknown_parameters() -> None:
+    known = QUERY_PARAMETERS.get(request.endpoint or "", set())
+    unknown = sorted(set(request.args) - known)
+    if request.path.startswith("/api/") and unknown:
+        takes = f"takes {', '.join(sorted(known))}" if known else "takes none"
+        raise InvalidRequest(f"Unknown query parameter {unknown[0]!r}: {request.path} {takes}")
+
+
+def _add_documentation(app: OpenAPI) -> None:
+    @app.get("/openapi.json", doc_ui=False)
+    def openapi_document() -> dict[str, Any]:
+        return app.api_doc
+
+    @app.get("/docs", doc_ui=False)
+    def docs() -> Any:
+        return redirect("/openapi/swagger")
+
+    @app.get("/", doc_ui=False)
+    def home() -> Any:
+        return redirect("/docs")

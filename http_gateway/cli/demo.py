@@ -1,0 +1,214 @@
+"""``tandem demo``: does what a user does, over HTTP, and shows each step."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from http_gateway.cli.demo_tables import curl_panel, device_table, epoch_table, image_text
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+
+LAYER_SIZES = [784, 128, 64, 10]
+EPOCHS = {"digits": 30, "MNIST": 5}
+BATCH_SIZE = {"digits": 64, "MNIST": 256}
+TRAIN_TIMEOUT_S = 1800.0
+
+
+@dataclass
+class Recorder:
+    """The REST calls made so far, as curl commands that can be pasted."""
+
+    url: str
+    curls: list[str] = field(default_factory=list)
+
+    def add(self, method: str, path: str, body: str | None = None, tail: str = "") -> None:
+        verb = "" if method == "GET" else f"-X {method} "
+        data = "" if body is None else f" -H 'Content-Type: application/json' -d '{body}'"
+        self.curls.append(f"curl {verb}{self.url}{path}{data}{tail}")
+
+
+def run_demo(dataset: str, keep: bool, console: Console) -> int:
+    """Starts a gateway with two embedded devices, trains, shows the result; returns exit code."""
+    began = time.monotonic()
+    storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
+    console.print(f"Starting a Ray cluster with two devices and the gateway (storage {storage}) …")
+    gateway = GatewayProcess.start(storage, ["--local-devices", "2"])
+    try:
+        console.print(
+            f"Gateway {gateway.url} · API {gateway.url}/docs · "
+            f"Ray dashboard {gateway.info.get('dashboard_url') or 'off'}"
+        )
+        ok = _Demo(gateway, dataset, console, began).run()
+        if keep:
+            _say_how_to_stop(gateway, storage, console)
+        return 0 if ok else 1
+    finally:
+        if not keep:
+            console.print("Stopping everything that was started …")
+            gateway.stop()
+            shutil.rmtree(storage, ignore_errors=True)
+
+
+def _say_how_to_stop(gateway: GatewayProcess, storage: Path, console: Console) -> None:
+    console.print(
+        f"Left running. Stop it with: kill -INT {gateway.process.pid}   (its data: {storage})",
+        markup=False,
+    )
+
+
+class _Demo:
+    """One run of the demo against a running gateway."""
+
+    def __init__(
+        self, gateway: GatewayProcess, dataset: str, console: Console, began: float
+    ) -> None:
+        self._client = TandemClient(gateway.url, timeout_s=300.0)
+        self._calls = Recorder(gateway.url)
+        self._devices = gateway.info["devices"]
+        self._storage = gateway.log_path.parent
+        self._dataset = dataset
+        self._console = console
+        self._began = began
+
+    def run(self) -> bool:
+        job_id = self._prepare()
+        job = self._train(job_id)
+        self._console.print(epoch_table(job["history"]))
+        if job["status"] != "completed":
+            self._console.print(f"[red]The job {job['status']}: {job.get('error')}[/red]")
+            return False
+        self._calls.add("GET", "/api/previous_teraflops")
+        teraflops = self._client.previous_teraflops()[-1]
+        self._console.print(device_table(job, teraflops))
+        self._predict(job_id)
+        self._download(job_id)
+        self._console.print(curl_panel(self._calls.curls), soft_wrap=True)
+        self._console.print(_NEXT)
+        return True
+
+    def _prepare(self) -> str:
+        model = {"layer_sizes": LAYER_SIZES}
+        data: dict[str, Any] = {
+            "name": self._dataset,
+            "batch_size": BATCH_SIZE[self._dataset],
+            "val_batch_size": 1000,
+        }
+        if self._dataset == "digits":
+            data["resize"] = [28, 28]
+        self._calls.add("POST", "/api/jobs", _json({"model_config": model, "dataset_config": data}))
+        job_id = self._client.create_job(model, data)
+        for device in self._devices:
+            body = {"ip": device["ip"], "port": device["port"], "job_id": job_id}
+            self._calls.add("POST", "/api/devices/register", _json(body))
+            self._client.register_device(**body)
+        self._console.print(
+            f"Job {job_id}: {LAYER_SIZES} on {self._dataset}, {len(self._devices)} devices. "
+            "Starting a LayerActor on each …"
+        )
+        self._calls.add("POST", f"/api/network/initialize/{job_id}")
+        self._client.initialize(job_id)
+        return job_id
+
+    def _train(self, job_id: str) -> dict[str, Any]:
+        epochs = EPOCHS[self._dataset]
+        self._calls.add(
+            "POST",
+            f"/api/network/train/{job_id}",
+            _json({"epochs": epochs, "learning_rate": 0.1}),
+        )
+        self._client.train(job_id, epochs=epochs, learning_rate=0.1)
+        self._calls.add("GET", f"/api/jobs/{job_id}")
+        with _progress_bar(self._console) as bar:
+            task = bar.add_task("train", total=None, loss="–", rate="–", epoch=f"0/{epochs}", step="–")
+
+            def show(job: dict[str, Any]) -> None:
+                _update_bar(bar, task, job["progress"])
+                self._say_first_step(job["progress"])
+
+            return self._client.wait_for(
+                job_id,
+                {"completed", "failed", "stopped"},
+                timeout_s=TRAIN_TIMEOUT_S,
+                on_progress=show,
+            )
+
+    def _say_first_step(self, progress: dict[str, Any]) -> None:
+        if progress["step"] and self._began:
+            elapsed = time.monotonic() - self._began
+            self._console.print(f"First optimiser step seen {elapsed:.1f} s after the start.")
+            self._began = 0.0
+
+    def _predict(self, job_id: str) -> None:
+        image, label = _sample(self._dataset, self._storage)
+        self._calls.add("POST", f"/api/jobs/{job_id}/predict", '{"inputs": [[… 784 pixels 0–255 …]]}')
+        result = self._client.predict(job_id, [image])
+        predicted, probability = result["classes"][0], max(result["probabilities"][0])
+        self._console.print(image_text(image, width=28))
+        self._console.print(
+            f"A validation image: the label says {label}, the network {predicted} "
+            f"(probability {probability:.3f})."
+        )
+
+    def _download(self, job_id: str) -> None:
+        self._calls.add("GET", f"/api/jobs/{job_id}/model", tail=" -o model.safetensors")
+        weights = self._client.get_model(job_id)
+        self._console.print(f"The trained weights: {len(weights):,} bytes of safetensors.")
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("epoch {task.fields[epoch]} · step {task.fields[step]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]} · {task.fields[rate]} samples/s ·"),
+        TimeElapsedColumn(),
+        TextColumn("· ETA"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _update_bar(bar: Progress, task: Any, progress: dict[str, Any]) -> None:
+    if not progress["steps"]:
+        return
+    done = (max(1, progress["epoch"]) - 1) * progress["steps"] + progress["step"]
+    loss = progress["loss"]
+    bar.update(
+        task,
+        completed=done,
+        total=progress["epochs"] * progress["steps"],
+        epoch=f"{progress['epoch']}/{progress['epochs']}",
+        step=f"{progress['step']}/{progress['steps']}",
+        loss="–" if loss is None else f"{loss:.4f}",
+        rate=f"{progress['samples_per_s']:,.0f}",
+    )
+
+
+def _sample(dataset: str, storage: Path) -> tuple[list[float], int]:
+    """One validation image as the data is stored, and its label."""
+    from actors.core.datasets import load_dataset
+    from orchestrator.settings import load_settings
+
+    settings = load_settings(storage_path=storage)
+    val = load_dataset(dataset, settings.data_dir, (28, 28)).val
+    return val.images[0].tolist(), int(val.labels[0])
+
+
+def _json(value: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+_NEXT = """What to try next:
+  KEEP=1 make demo            leave the gateway running and use the curl commands above
+  make demo DATASET=MNIST     the same with MNIST
+  tandem serve                a gateway of your own on port 4000
+  README.md, "Your own cluster": train across several machines"""

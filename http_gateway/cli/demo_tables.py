@@ -1,0 +1,73 @@
+"""How the demo shows results in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+MAX_EPOCH_ROWS = 12
+SHADES = " ░▒▓█"
+
+
+def epoch_table(history: Sequence[dict[str, Any]]) -> Table:
+    """Train loss and validation accuracy of every epoch, or of a dozen spread over them."""
+    table = Table(title="Epochs")
+    for name in ("epoch", "train loss", "validation loss", "validation accuracy", "samples/s"):
+        table.add_column(name, justify="right")
+    for record in _spread(history, MAX_EPOCH_ROWS):
+        table.add_row(
+            str(record["epoch"]),
+            f"{record['train_loss']:.4f}",
+            f"{record['val_loss']:.4f}",
+            f"{record['val_accuracy']:.2%}",
+            f"{record['samples_per_s']:,.0f}",
+        )
+    return table
+
+
+def device_table(job: dict[str, Any], teraflops: dict[str, dict[str, float]]) -> Table:
+    """Each device's layers, TFLOPs and how it spent its time in training steps."""
+    table = Table(title="Devices")
+    names = ("device", "layers", "forward", "backward", "total TFLOPs", "computing", "waiting")
+    for name in names:
+        table.add_column(name, justify="right")
+    for device in job["registered_devices"]:
+        key = str(device["device_id"])
+        start, end = job["layers"][key]
+        flops, stats = teraflops[key], job["device_stats"][key]
+        total_s = sum(stats[part] for part in ("computing_s", "waiting_s", "updating_s")) or 1.0
+        table.add_row(
+            f"{key} ({device['ip']}:{device['port']})",
+            f"[{start}, {end})",
+            f"{flops['forward_tflops']:.4f}",
+            f"{flops['backward_tflops']:.4f}",
+            f"{flops['total_tflops']:.4f}",
+            f"{stats['computing_s'] / total_s:.0%}",
+            f"{stats['waiting_s'] / total_s:.0%}",
+        )
+    return table
+
+
+def image_text(pixels: Sequence[float], width: int) -> Text:
+    """An image of 0..255 in block characters, two columns a pixel."""
+    rows = [pixels[i : i + width] for i in range(0, len(pixels), width)]
+    return Text("\n".join("".join(_shade(p) * 2 for p in row) for row in rows))
+
+
+def curl_panel(curls: Sequence[str]) -> Text:
+    """The calls, one a line and unwrapped, so that they can be copied."""
+    return Text("\n".join(["The same by hand:", *(f"  {curl}" for curl in curls)]))
+
+
+def _shade(pixel: float) -> str:
+    return SHADES[min(int(pixel / 256 * len(SHADES)), len(SHADES) - 1)]
+
+
+def _spread(items: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    if len(items) <= most:
+        return list(items)
+    last = len(items) - 1
+    return [items[round(i * last / (most - 1))] for i in range(most)]

@@ -1,0 +1,121 @@
+"""A client of the REST API; speaks HTTP and knows nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+import requests
+
+
+class ApiError(RuntimeError):
+    """The API answered with an error: its ``status`` and ``message``."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class TandemClient:
+    """One method a route; each raises ``ApiError``, or requests' own errors for the connection."""
+
+    def __init__(self, base_url: str, timeout_s: float = 30.0) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._session = requests.Session()
+
+    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
+        """The new job's id."""
+        body = {"model_config": model_config, "dataset_config": dataset_config}
+        job_id: str = self._json("POST", "/api/jobs", json=body)["job_id"]
+        return job_id
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        """The jobs, oldest first."""
+        jobs: list[dict[str, Any]] = self._json("GET", "/api/jobs")["jobs"]
+        return jobs
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """A job's details."""
+        return dict(self._json("GET", f"/api/jobs/{job_id}"))
+
+    def delete_job(self, job_id: str) -> None:
+        """Deletes a job that is not training."""
+        self._json("DELETE", f"/api/jobs/{job_id}")
+
+    def stop_job(self, job_id: str) -> dict[str, Any]:
+        """Stops a training job at its next step."""
+        return dict(self._json("POST", f"/api/jobs/{job_id}/stop"))
+
+    def register_device(self, ip: str, port: int, job_id: str) -> int:
+        """The device's id within the job."""
+        body = {"ip": ip, "port": port, "job_id": job_id}
+        device_id: int = self._json("POST", "/api/devices/register", json=body)["device_id"]
+        return device_id
+
+    def unregister_device(self, port: int, **query: str) -> None:
+        """Takes a device out of its jobs; ``ip`` and ``job_id`` narrow it down."""
+        self._json("DELETE", f"/api/devices/{port}", params=query)
+
+    def initialize(self, job_id: str) -> None:
+        """Allocates layers and draws the weights."""
+        self._json("POST", f"/api/network/initialize/{job_id}")
+
+    def train(self, job_id: str, **options: Any) -> dict[str, Any]:
+        """Starts a session."""
+        return dict(self._json("POST", f"/api/network/train/{job_id}", json=options))
+
+    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
+        """Classes and probabilities."""
+        return dict(self._json("POST", f"/api/jobs/{job_id}/predict", json={"inputs": inputs}))
+
+    def get_model(self, job_id: str) -> bytes:
+        """The weights as a safetensors file."""
+        return self._request("GET", f"/api/jobs/{job_id}/model").content
+
+    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
+        """One entry a session, oldest first."""
+        return list(self._json("GET", "/api/previous_teraflops"))
+
+    def ready(self) -> dict[str, Any]:
+        """What the readiness check says; raises ``ApiError`` 503 with the reason."""
+        return dict(self._json("GET", "/ready"))
+
+    def wait_for(
+        self,
+        job_id: str,
+        statuses: Collection[str],
+        timeout_s: float,
+        poll_s: float = 0.2,
+        on_progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> dict[str, Any]:
+        """The job's details once its status is one of ``statuses``; raises ``TimeoutError``."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            job = self.get_job(job_id)
+            if on_progress is not None:
+                on_progress(job)
+            if job["status"] in statuses:
+                return job
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"job {job_id} is still {job['status']} after {timeout_s:.0f} s")
+            time.sleep(poll_s)
+
+    def _json(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._request(method, path, **arguments).json()
+
+    def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        url = self._base_url + path
+        response = self._session.request(method, url, timeout=self._timeout_s, **arguments)
+        if response.status_code >= 400:
+            raise ApiError(response.status_code, _error_text(response))
+        return response
+
+
+def _error_text(response: requests.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200]

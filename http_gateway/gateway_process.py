@@ -1,0 +1,90 @@
+"""A gateway as a child process: what the demo, the benchmarks and the tests drive over HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+POLL_S = 0.05
+
+
+class GatewayStartError(RuntimeError):
+    """The gateway ended or said nothing in time; the text has the end of its log."""
+
+
+@dataclass
+class GatewayProcess:
+    """A running gateway. ``info`` is what it wrote to its port file."""
+
+    process: subprocess.Popen[bytes]
+    info: dict[str, Any]
+    log_path: Path
+
+    @property
+    def url(self) -> str:
+        url: str = self.info["url"]
+        return url
+
+    @classmethod
+    def start(
+        cls,
+        storage_path: Path,
+        arguments: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 60.0,
+    ) -> GatewayProcess:
+        """Starts ``python -m http_gateway`` on a free port and waits until it serves.
+
+        Its own process group keeps a Ctrl-C in the terminal from reaching it twice. Raises
+        ``GatewayStartError``; a child that did not come up is ended.
+        """
+        storage_path.mkdir(parents=True, exist_ok=True)
+        port_file, log_path = storage_path / "gateway.json", storage_path / "gateway.log"
+        port_file.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "http_gateway", "--port", "0"]
+        command += ["--port-file", str(port_file), "--storage-path", str(storage_path), *arguments]
+        with log_path.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                start_new_session=True,
+            )
+        gateway = cls(process, {}, log_path)
+        try:
+            gateway.info = gateway._wait_for(port_file, timeout_s)
+        except BaseException:
+            gateway.stop()
+            raise
+        return gateway
+
+    def stop(self, timeout_s: float = 30.0) -> int:
+        """Ends it as Ctrl-C would, then by force; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def _wait_for(self, port_file: Path, timeout_s: float) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout_s
+        while not port_file.exists():
+            ended = self.process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                reason = "ended" if ended else f"did not serve within {timeout_s:.0f} s"
+                tail = self.log_path.read_text(errors="replace")[-2000:]
+                raise GatewayStartError(f"the gateway {reason}:\n{tail}")
+            time.sleep(POLL_S)
+        info: dict[str, Any] = json.loads(port_file.read_text())
+        return info

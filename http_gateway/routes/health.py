@@ -1,0 +1,40 @@
+"""Whether the gateway serves, whether it could train, and what runs."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from http_gateway import schemas
+from http_gateway.job_client import JobClient
+
+
+def blueprint(client: JobClient, version: str) -> APIBlueprint:
+    """GET /health, /ready and /api/version."""
+    routes = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+
+    @routes.get("/health", summary="The gateway serves", responses={200: schemas.Health})
+    def health() -> Any:
+        return {"status": "ok"}
+
+    @routes.get(
+        "/ready",
+        summary="The JobManager answers; 503 with the reason otherwise",
+        responses={200: schemas.Readiness},
+    )
+    def ready() -> Any:
+        return {"ready": True, **client.check_ready()}
+
+    @routes.get("/api/version", summary="What runs", responses={200: schemas.Version})
+    def show_version() -> Any:
+        return {
+            "version": version,
+            "python": platform.python_version(),
+            "ray": metadata.version("ray"),
+            "torch": metadata.version("torch"),
+        }
+
+    return routes

@@ -1,0 +1,37 @@
+"""The network: initialize and train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from http_gateway import schemas
+from http_gateway.job_client import JobClient
+
+
+def blueprint(client: JobClient) -> APIBlueprint:
+    """The routes under /api/network."""
+    routes = APIBlueprint(
+        "network", __name__, url_prefix="/api/network", abp_tags=[Tag(name="network")]
+    )
+
+    @routes.post(
+        "/initialize/<job_id>",
+        summary="Allocate layers to the devices and draw the weights",
+        responses={200: schemas.Message},
+    )
+    def initialize(path: schemas.JobPath, body: schemas.NoBody) -> Any:
+        client.initialize(path.job_id)
+        return {"message": "Network initialized successfully"}
+
+    @routes.post(
+        "/train/<job_id>",
+        summary="Start training in the background",
+        responses={200: schemas.TrainingStarted},
+    )
+    def train(path: schemas.JobPath, body: schemas.Train) -> Any:
+        options = body.model_dump(exclude_none=True)
+        return {"message": "Training started", **client.train(path.job_id, options)}
+
+    return routes

@@ -1,0 +1,196 @@
+"""``tandem serve``: settings -> Ray -> JobManager -> HTTP, and an orderly end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import waitress
+from waitress.server import BaseWSGIServer
+
+from actors.core.errors import TandemError, Unavailable
+from actors.core.version import __version__
+from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
+from orchestrator.ray_connection import connect, other_ray_addresses
+from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from http_gateway.ray_job_client import RayJobClient
+
+
+class PortTaken(TandemError):
+    """The gateway's port can't be bound."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What the gateway talks to; ``cluster`` is None when it joined one of the user's."""
+
+    client: RayJobClient
+    address: str
+    cluster: LocalCluster | None
+
+    def info(self, url: str) -> dict[str, Any]:
+        """What ``--port-file`` holds."""
+        state = self.cluster.state if self.cluster else None
+        host = "localhost"
+        return {
+            "url": url,
+            "ray_address": self.address,
+            "dashboard_url": state.dashboard_url if state else None,
+            "devices": [{"ip": host, "port": port} for port in state.device_ports] if state else [],
+            "pids": [record.pid for record in state.processes] if state else [],
+        }
+
+
+def serve(settings: Settings, port_file: Path | None = None) -> None:
+    """Serves until SIGINT or SIGTERM; raises ``TandemError`` when it can't start."""
+    with _listening_socket(settings.host, settings.port) as listener, _signals() as stop:
+        backend = _start_backend(settings)
+        try:
+            url = f"http://{settings.host}:{listener.getsockname()[1]}"
+            server = _create_server(settings, listener, backend)
+            thread = threading.Thread(target=server.run, name="http", daemon=True)
+            thread.start()
+            _announce(settings, url, backend)
+            if port_file is not None:
+                _write_port_file(port_file, backend.info(url))
+            stop.wait()
+            server.close()
+        finally:
+            _leave(settings, backend)
+
+
+def _start_backend(settings: Settings) -> Backend:
+    cluster = None
+    address = settings.ray_address
+    if address is None:
+        # Ray reads its environment when it is imported: this comes first.
+        os.environ.update(cluster_auth_of(settings))
+        cluster = ensure_local_cluster(settings)
+        address = cluster.state.address
+        _say_other_clusters(address)
+    try:
+        connect(address)
+        from http_gateway.ray_job_client import RayJobClient
+
+        dashboard_url = cluster.state.dashboard_url if cluster else None
+        return Backend(RayJobClient.start(settings, dashboard_url), address, cluster)
+    except BaseException:
+        if cluster is not None and not cluster.joined:
+            cluster.stop()
+        raise
+
+
+def cluster_auth_of(settings: Settings) -> dict[str, str]:
+    """The embedded cluster's variables; makes the storage folder if need be."""
+    try:
+        settings.storage_path.mkdir(parents=True, exist_ok=True)
+        return cluster_auth(settings.storage_path)
+    except OSError as error:
+        raise Unavailable(
+            f"The storage path {settings.storage_path} can't be written ({error.strerror}): choose "
+            "another with --storage-path or TANDEM_STORAGE_PATH"
+        ) from error
+
+
+def _say_other_clusters(own: str) -> None:
+    for other in other_ray_addresses(own):
+        print(
+            f"Note: a Ray node of another cluster runs on this host. To train on that cluster "
+            f"instead, end this gateway and run: tandem serve --ray-address {other}",
+            flush=True,
+        )
+
+
+@contextmanager
+def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Bound before anything slow happens, so that a taken port is told at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"Port {port} on {host} can't be used ({error.strerror}): end what uses it, or "
+                "choose another with --port, e.g. --port 0 for a free one"
+            ) from error
+        yield listener
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; a second one changes nothing."""
+    stop = threading.Event()
+    before = {n: signal.signal(n, lambda *_: stop.set()) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _create_server(
+    settings: Settings, listener: socket.socket, backend: Backend
+) -> BaseWSGIServer:
+    from http_gateway.app import create_app
+
+    limit = settings.max_request_body_bytes
+    app = create_app(backend.client, max_request_body_bytes=limit, version=__version__)
+    return waitress.create_server(
+        app,
+        sockets=[listener],
+        threads=settings.http_threads,
+        # The app itself refuses a body that is too large, with the API's error body.
+        max_request_body_size=2 * limit,
+        channel_request_lookahead=1,
+        ident="tandem",
+    )
+
+
+def _announce(settings: Settings, url: str, backend: Backend) -> None:
+    state = backend.cluster.state if backend.cluster else None
+    lines = [f"Gateway       {url}   (API: {url}/docs)", f"Ray           {backend.address}"]
+    if state and state.dashboard_url:
+        token = settings.storage_path / "ray_token"
+        lines.append(f"Ray dashboard {state.dashboard_url}   (token: {token})")
+    if state:
+        ports = ", ".join(f"localhost {port}" for port in state.device_ports)
+        lines.append(f"Devices       {ports}")
+    print("\n".join([*lines, "Ctrl-C stops it."]), flush=True)
+
+
+def _write_port_file(path: Path, info: dict[str, Any]) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(info))
+    partial.replace(path)
+
+
+def _leave(settings: Settings, backend: Backend) -> None:
+    """An embedded cluster ends with its gateway; any other goes on training."""
+    import ray
+
+    if backend.cluster is not None:
+        print("Stopping the JobManager and the embedded Ray cluster …", flush=True)
+        backend.client.shutdown_job_manager()
+        ray.shutdown()
+        backend.cluster.stop()
+        return
+    ray.shutdown()
+    print(
+        "The gateway has ended; training goes on in the cluster.\n"
+        f"  come back:       tandem serve --ray-address {backend.address}\n"
+        f"  stop everything: tandem stop --ray-address {backend.address}",
+        file=sys.stdout,
+        flush=True,
+    )

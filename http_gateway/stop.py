@@ -1,0 +1,27 @@
+"""``tandem stop``: ends the JobManager, and the embedded cluster if that is where it runs."""
+
+from __future__ import annotations
+
+from orchestrator.local_cluster import stop_local_cluster
+from orchestrator.ray_connection import NAMESPACE, connect
+from orchestrator.settings import Settings
+
+
+def stop_everything(settings: Settings) -> str:
+    """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray."""
+    if settings.ray_address is None:
+        if stop_local_cluster(settings.storage_path):
+            return f"Ended the embedded cluster of {settings.storage_path} and its jobs."
+        return f"No embedded cluster runs on {settings.storage_path}."
+    connect(settings.ray_address)
+    import ray
+
+    from orchestrator.job_manager import ACTOR_NAME
+
+    try:
+        manager = ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return f"No JobManager runs in the cluster at {settings.ray_address}."
+    ray.kill(manager, no_restart=True)
+    ray.shutdown()
+    return f"Ended the JobManager at {settings.ray_address} and its jobs; Ray itself runs on."

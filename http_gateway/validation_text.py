@@ -1,0 +1,119 @@
+"""Puts a validation error in one sentence that names field, value, limit and remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+MAX_ERRORS = 3
+MAX_VALUE_CHARS = 60
+WHOLE_SENTENCES = ("required_together",)
+
+
+def validation_text(error: ValidationError, model: type[BaseModel]) -> str:
+    """At most three of the errors, as sentences."""
+    schema = model.model_json_schema()
+    items = error.errors(include_url=False)
+    return "; ".join(_sentence(item, schema) for item in items[:MAX_ERRORS])
+
+
+def _sentence(item: Any, schema: dict[str, Any]) -> str:
+    kind, path, value = item["type"], item["loc"], item["input"]
+    name = _name(path)
+    node = _node(schema, path, schema)
+    if kind in WHOLE_SENTENCES:
+        return str(item["msg"])
+    if kind == "missing":
+        return f"{name} is missing: it must be {_allowed(node)}"
+    if kind == "extra_forbidden":
+        return _unknown_field(path, _node(schema, path[:-1], schema))
+    if kind in ("too_short", "too_long"):
+        return f"{name} has {len(value)} entries, but must be {_allowed(node)}"
+    if kind == "ip":
+        return f"{name} is {_shown(value)}, but must be {item['msg']}"
+    return f"{name} is {_shown(value)}, but must be {_allowed(node)}"
+
+
+def _unknown_field(path: Sequence[str | int], parent: dict[str, Any]) -> str:
+    known = list(parent.get("properties", {}))
+    owner = _name(path[:-1]) or "the request"
+    field = str(path[-1])
+    close = difflib.get_close_matches(field, known, n=1)
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    has = f"it has: {', '.join(known)}" if known else "it takes no fields"
+    return f'{owner} has no field "{_shorten(field)}"; {has}{hint}'
+
+
+def _name(path: Sequence[str | int]) -> str:
+    name = ""
+    for part in path:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
+    return name
+
+
+def _node(node: dict[str, Any], path: Sequence[str | int], root: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of what ``path`` names; an empty one where nothing is known."""
+    node = _resolved(node, root)
+    for part in path:
+        child = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
+        node = _resolved(child or {}, root)
+    return node
+
+
+def _resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
+    if options:
+        node = {**node, **options[0]}
+    if "$ref" in node:
+        found: dict[str, Any] = root["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        return found
+    return node
+
+
+def _allowed(node: dict[str, Any]) -> str:
+    """What a JSON schema node allows, in words."""
+    if "enum" in node:
+        return "one of " + ", ".join(repr(option) for option in node["enum"])
+    kind = node.get("type", "")
+    if kind == "array":
+        return _allowed_array(node)
+    return _NOUNS.get(kind, "valid") + _range(node)
+
+
+def _allowed_array(node: dict[str, Any]) -> str:
+    low, high = node.get("minItems"), node.get("maxItems")
+    if low is None or high is None:
+        return "a list"
+    count = f"exactly {low}" if low == high else f"{low} to {high}"
+    return f"a list of {count} {'entry' if low == high == 1 else 'entries'}"
+
+
+def _range(node: dict[str, Any]) -> str:
+    low, high, above = (node.get(k) for k in ("minimum", "maximum", "exclusiveMinimum"))
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if above is not None and high is not None:
+        return f" above {above}, at most {high}"
+    if above is not None:
+        return f" above {above}"
+    return ""
+
+
+_NOUNS = {
+    "integer": "an integer",
+    "number": "a finite number",
+    "string": "a string",
+    "boolean": "true or false",
+    "object": "an object",
+}
+
+
+def _shown(value: Any) -> str:
+    return _shorten(repr(value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"

@@ -1,0 +1,67 @@
+"""Joins a Ray cluster as an ordinary driver, within a time, or says why not."""
+
+from __future__ import annotations
+
+import threading
+
+from orchestrator.embedded_nodes import is_listening
+from orchestrator.errors import ClusterUnavailable
+
+CONNECT_TIMEOUT_S = 45.0
+NAMESPACE = "tandem"
+
+
+def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    """Makes this process a driver of the cluster at ``address`` (host:port).
+
+    Ray's environment variables must be set before, for Ray reads them when it is imported. Raises
+    ``ClusterUnavailable`` with the remedy.
+    """
+    _check_reachable(address)
+    outcome: list[BaseException | None] = []
+    thread = threading.Thread(target=_init, args=(address, outcome), daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not outcome:
+        raise ClusterUnavailable(
+            f"Ray at {address} did not answer within {timeout_s:.0f} s: does it use a token "
+            "(RAY_AUTH_MODE=token and the same token in every process), or another Ray version?"
+        )
+    if outcome[0] is not None:
+        cause = " ".join(str(outcome[0]).split())[:400]
+        raise ClusterUnavailable(
+            f"This host can't join Ray at {address}: {cause}. The gateway's host must be a Ray "
+            f"node itself: ray start --address={address} --node-manager-port=5001"
+        ) from outcome[0]
+
+
+def other_ray_addresses(own: str | None = None) -> list[str]:
+    """Addresses of the Ray clusters with a node on this host, but for ``own``."""
+    from ray._private.services import find_gcs_addresses
+
+    return sorted(address for address in find_gcs_addresses() if address != own)
+
+
+def _check_reachable(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ClusterUnavailable(
+            f"The Ray address {address!r} is not of the form host:port, e.g. 192.168.1.5:6379"
+        )
+    if not is_listening(host, int(port)):
+        raise ClusterUnavailable(
+            f"Nothing answers at the Ray address {address}. On the head run: ray start --head "
+            f"--port={port} --node-manager-port=5001, and see that its firewall lets {port} through"
+        )
+
+
+def _init(address: str, outcome: list[BaseException | None]) -> None:
+    import ray
+
+    try:
+        ray.init(
+            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="WARNING"
+        )
+        outcome.append(None)
+    except BaseException as error:
+        outcome.append(error)

@@ -1,0 +1,125 @@
+"""Every setting, and the only reader of the environment.
+
+Flags come before the environment (``TANDEM_*``), that before the YAML file, that before defaults.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from orchestrator.errors import InvalidRequest
+
+ENV_PREFIX = "TANDEM_"
+CONFIG_VARIABLE = "TANDEM_CONFIG"
+
+
+def _default_data_dir(values: dict[str, Any]) -> Path:
+    return Path(values.get("storage_path", Path())) / "data"
+
+
+class Settings(BaseSettings):
+    """How the gateway and its cluster run. Times are seconds, sizes bytes, paths absolute."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        populate_by_name=True,
+    )
+
+    host: str = Field("127.0.0.1", description="address the gateway listens on; loopback only")
+    port: int = Field(4000, ge=0, le=65535, description="the gateway's port; 0 takes a free one")
+    ray_address: str | None = Field(
+        None,
+        validation_alias=AliasChoices("TANDEM_RAY_ADDRESS", "RAY_ADDRESS"),
+        description="Ray cluster to join, e.g. 192.168.1.5:6379; none starts an embedded one",
+    )
+    local_devices: int = Field(2, ge=1, le=64, description="devices of the embedded cluster")
+    local_nodes: bool = Field(False, description="make each embedded device its own Ray node")
+    local_device_port: int = Field(5001, ge=1, le=65472, description="port of the first device")
+    storage_path: Path = Field(Path("~/.tandem"), description="where Tandem keeps its own files")
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="data sets; default <storage_path>/data"
+    )
+    channel: Literal["auto", "shared_memory", "actor_calls"] = Field(
+        "auto", description="what carries tensors between devices"
+    )
+    actor_start_timeout_s: float = Field(60.0, gt=0, le=3600, description="for a LayerActor")
+    channel_timeout_s: float = Field(60.0, gt=0, le=3600, description="for one message")
+    heartbeat_timeout_s: float = Field(10.0, ge=1, le=3600, description="a silent device is gone")
+    max_request_body_bytes: int = Field(64 * 2**20, ge=1024, le=2**31, description="HTTP body")
+    http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
+    dashboard: bool = Field(True, description="start the embedded cluster's Ray dashboard")
+
+    @field_validator("storage_path", "data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        try:
+            is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            is_loopback = False
+        if not is_loopback:
+            raise ValueError(
+                "must be a loopback address such as 127.0.0.1, for the API has no access control "
+                "yet; reach it from elsewhere by `ssh -L 4000:127.0.0.1:4000 <this host>`"
+            )
+        return host
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """The settings in force; ``flags`` that are None were not given.
+
+    ``config`` (or TANDEM_CONFIG) names a YAML file. Raises ``InvalidRequest`` naming the setting,
+    its value and what it must be.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    path = config or os.environ.get(CONFIG_VARIABLE)
+    if path is not None and not Path(path).is_file():
+        raise InvalidRequest(f"The configuration file {path} does not exist")
+    try:
+        return _with_file(path)(**given)
+    except ValidationError as error:
+        wrong = [item for item in error.errors() if not item["type"].startswith("default_factory")]
+        raise InvalidRequest("; ".join(map(_sentence, wrong))) from error
+
+
+def _with_file(path: str | Path | None) -> type[Settings]:
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = YamlConfigSettingsSource(settings_cls, yaml_file=path)
+            return (init_settings, env_settings, file)
+
+    return FromFile
+
+
+def _sentence(item: Any) -> str:
+    name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}; configs/tandem.yaml lists them all"
+    reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"the setting {name} is {item['input']!r}, but {reason}"

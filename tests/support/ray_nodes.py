@@ -1,0 +1,120 @@
+"""Real Ray nodes as a user starts them, several on one host, each ended by its own process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.support.ports import free_ports
+
+START_TIMEOUT_S = 60.0
+
+
+@dataclass
+class RayNode:
+    """One ``ray start --block`` and everything it started."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def processes(self) -> list[psutil.Process]:
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def raylet(self) -> psutil.Process:
+        return next(p for p in self.processes() if p.name() == "raylet")
+
+    def kill(self) -> None:
+        """The machine is switched off: everything dies at once."""
+        for process in reversed(self.processes()):
+            process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        """Politely, then by force."""
+        left = self.processes()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, alive = psutil.wait_procs(left, timeout=15)
+        for process in alive:
+            process.kill()
+        self.process.wait(10)
+
+
+@dataclass
+class RayCluster:
+    """A head and more nodes, with a temporary folder and a home of their own."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="tr-", dir="/tmp")))
+    nodes: list[RayNode] = field(default_factory=list)
+    address: str = ""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """For every process that belongs to this cluster; no token, whatever the user's home has."""
+        return {
+            **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
+            "HOME": str(self.folder),
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+
+    def start_head(self, *arguments: str) -> RayNode:
+        gcs_port, dashboard = free_ports(2)
+        self.address = f"{_own_ip()}:{gcs_port}"
+        extra = ["--head", f"--port={gcs_port}", f"--dashboard-port={dashboard}"]
+        extra += [f"--temp-dir={self.folder / 'ray'}", "--include-dashboard=false"]
+        return self._start([*extra, *arguments])
+
+    def start_node(self, *arguments: str) -> RayNode:
+        return self._start([f"--address={self.address}", *arguments])
+
+    def stop(self) -> None:
+        for node in reversed(self.nodes):
+            node.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, arguments: list[str]) -> RayNode:
+        (port,) = free_ports(1)
+        log = self.folder / f"node-{port}.log"
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+        command += [f"--node-manager-port={port}", "--num-cpus=2", "--object-store-memory=200000000"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.env,
+                start_new_session=True,
+            )
+        node = RayNode(port, process)
+        self.nodes.append(node)
+        _wait_for_start(node, log)
+        return node
+
+
+def _wait_for_start(node: RayNode, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while "Ray runtime started" not in log.read_text(errors="replace"):
+        if node.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the Ray node did not start:\n{log.read_text(errors='replace')}")
+        time.sleep(0.1)
+
+
+def _own_ip() -> str:
+    import ray
+
+    return str(ray.util.get_node_ip_address())
