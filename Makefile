@@ -1,0 +1,61 @@
+# Everything runs in .venv; `make help` tells what there is.
+PYTHON ?= python3
+VENV ?= .venv
+DATASET ?= digits
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv install demo serve test check lint bench-seed clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: PYTHON=python3.x  TORCH_INDEX=<address of a package index with CPU-only torch>"
+
+venv: $(VENV)/.installed ## make .venv and install Tandem
+install: venv ## the same
+
+demo: $(VENV)/.installed ## train on two devices and show it (DATASET=digits|MNIST, KEEP=1 leaves it running)
+	$(BIN)/tandem demo --dataset $(DATASET) $(if $(KEEP),--keep)
+
+serve: $(VENV)/.installed ## start the gateway on port 4000
+	$(BIN)/tandem serve
+
+test: $(VENV)/.installed-test ## pass the tests
+	$(BIN)/python -m pytest
+
+check: lint test ## ruff, mypy, import contracts, tests
+
+lint: $(VENV)/.installed-test ## check without the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench-seed: $(VENV)/.installed ## measure MNIST on two devices, write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.seed_job
+
+clean: ## remove .venv and what the tools left
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: what is installed already costs nothing.
+$(VENV)/.installed: setup.py
+	@echo "Making $(VENV) with Ray, PyTorch and Flask: about 1.5 GB on disk, 0.5 GB to download, some"
+	@echo "minutes with a quick connection; nothing outside $(VENV) is touched."
+ifeq ($(TORCH_INDEX),)
+ifeq ($(shell uname -s),Linux)
+	@echo "On Linux the plain torch brings CUDA, several GB more. For a CPU-only one, give the address"
+	@echo "of PyTorch's CPU wheels (its installation page names it): make <target> TORCH_INDEX=<address>"
+endif
+endif
+	$(PYTHON) -m venv $(VENV)
+ifneq ($(TORCH_INDEX),)
+# Without dependencies: those come from the usual index below.
+	$(BIN)/pip install --no-deps --index-url $(TORCH_INDEX) "torch~=2.13.0" "torchvision~=0.28.0"
+endif
+	$(BIN)/pip install --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --editable ".[test]"
+	@touch $@

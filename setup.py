@@ -1,0 +1,90 @@
+"""Packaging of Tandem; the version is stated in ``actors/core/version.py`` alone."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Read as text: importing it would need what is not installed yet."""
+    text = (ROOT / "actors" / "core" / "version.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if found is None:
+        raise SystemExit("actors/core/version.py states no __version__")
+    return found.group(1)
+
+
+# Exact minor releases where behaviour is relied on: Ray's mutable objects are alpha, and a torch
+# range that admits a newer release can pull other wheels. Ranges elsewhere: the newest numpy,
+# scikit-learn, typer, … no longer install on Python 3.10.
+REQUIRED = [
+    "ray[default]~=2.60.0",
+    "torch~=2.13.0",
+    "torchvision~=0.28.0",
+    "numpy>=2.0,<3",
+    "flask~=3.1",
+    "flask-openapi3[swagger]~=4.3",
+    "pydantic~=2.12",
+    "pydantic-settings[yaml]>=2.10,<3",
+    "waitress~=3.0",
+    "safetensors>=0.6,<1",
+    "typer>=0.20,<1",
+    "rich>=14,<16",
+    "requests~=2.32",
+    "scikit-learn>=1.6,<2",
+    "psutil>=7,<8",
+    "filelock>=3.16,<5",
+]
+
+EXTRAS = {
+    "test": [
+        "pytest>=8.4,<10",
+        "pytest-timeout~=2.4",
+        "hypothesis~=6.100",
+        "import-linter~=2.5",
+        "ruff~=0.17.6",
+        "mypy~=2.4",
+        "types-requests",
+        "types-PyYAML",
+        "types-psutil",
+    ],
+    "bench": ["matplotlib~=3.10"],
+}
+
+setup(
+    name="tandem-train",
+    version=read_version(),
+    description="Train one neural network across the devices you own, over REST on Ray",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=[
+        "actors",
+        "actors.channels",
+        "actors.core",
+        "http_gateway",
+        "http_gateway.cli",
+        "http_gateway.routes",
+        "orchestrator",
+    ],
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tandem = http_gateway.cli.main:app"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
