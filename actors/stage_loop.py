@@ -13,7 +13,7 @@ import time
 import torch
 
 from actors.channels.channel import Receiver, Sender
-from actors.core.batches import Microbatch, epoch_batches, microbatch_rows, normalize
+from actors.core.batches import Microbatch, epoch_batches, normalize
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
 from actors.core.schedules import Action, Kind, build_schedule
@@ -24,7 +24,7 @@ from actors.stage_io import StageData, StageLinks
 from actors.validation import Validation
 
 
-class SessionStopped(Exception):  # noqa: N818 - not an error
+class SessionStopped(Exception):
     """Ends the loop early: this stage was asked to stop, or its neighbour told it so."""
 
 
@@ -52,8 +52,6 @@ class StageLoop:
         """
         torch.set_num_threads(self._session.threads)
         self._stage.start_session(self._session.learning_rate)
-        for rows in microbatch_rows(self._session):
-            self._flops(rows)
         try:
             for epoch in range(self._session.epochs):
                 self._run_epoch(epoch)

@@ -1,4 +1,4 @@
-"""``make bench-seed``: the document's MNIST job on two devices of one Ray node, against plain loops.
+"""``make bench-seed``: the document's MNIST job on two devices of one node, against plain loops.
 
 One run, rounds interleaved: in each round every column trains one session, so that a drifting
 machine drifts under all of them. Writes its part of ``docs/benchmarks.md``. Real MNIST is read
@@ -44,7 +44,9 @@ class Column:
     rates: list[float] = field(default_factory=list)
 
 
-def plain_loop(dataset: Dataset, num_microbatches: int, prepared: bool) -> Callable[[int], list[float]]:
+def plain_loop(
+    dataset: Dataset, num_microbatches: int, prepared: bool
+) -> Callable[[int], list[float]]:
     """A plain PyTorch loop with 1 thread; ``prepared`` inputs were normalised beforehand."""
     images = torch.from_numpy(dataset.train.images)
     labels = torch.from_numpy(dataset.train.labels)

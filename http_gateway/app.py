@@ -18,7 +18,7 @@ from http_gateway.validation_text import validation_text
 
 MAX_BODY_BYTES = 64 * 2**20
 QUERY_PARAMETERS = {"devices.unregister_device": {"ip", "job_id"}}
-ERRORS: dict[str, Any] = {str(code): schemas.Error for code in (400, 404, 409, 413, 500, 503)}
+ERRORS: Any = {str(code): schemas.Error for code in (400, 404, 409, 413, 500, 503)}
 DESCRIPTION = """Trains one neural network across the devices you own.
 
 Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch

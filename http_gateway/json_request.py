@@ -29,7 +29,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         body = json.loads(data)
     except RecursionError as error:
-        raise InvalidRequest("The request body is nested too deeply to be JSON for this API") from error
+        raise InvalidRequest(
+            "The request body is nested too deeply to be JSON for this API"
+        ) from error
     except ValueError as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
     if not isinstance(body, dict):

@@ -11,9 +11,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
 from orchestrator.errors import VersionMismatch
-from orchestrator.job_manager import ACTOR_NAME, JobManager
+from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
+from orchestrator.manager_config import ManagerConfig
 from orchestrator.ray_connection import NAMESPACE
-from orchestrator.session_driver import ManagerConfig
 from orchestrator.settings import Settings
 
 MAX_CONCURRENCY = 64
@@ -113,7 +113,7 @@ class RayJobClient:
     def _call(self, method: str, *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         manager = self._connect()
         try:
-            return ray.get(getattr(manager, method).remote(*args), timeout=timeout_s)
+            return ray.get(_submit(manager, method, *args), timeout=timeout_s)
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, TandemError):
                 raise error.cause from error
@@ -143,11 +143,15 @@ class RayJobClient:
                 self._manager = None
 
 
+def _submit(manager: Any, method: str, *arguments: Any) -> Any:
+    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments)
+
+
 def _find_or_create(config: ManagerConfig) -> Any:
     """The cluster's one JobManager, pinned to the gateway's node."""
     node_id = ray.get_runtime_context().get_node_id()
-    manager = (
-        ray.remote(JobManager)
+    manager: Any = (
+        ray.remote(JobManagerActor)
         .options(
             name=ACTOR_NAME,
             namespace=NAMESPACE,
@@ -161,7 +165,7 @@ def _find_or_create(config: ManagerConfig) -> Any:
         .remote(config)
     )
     try:
-        version = ray.get(manager.describe.remote(), timeout=START_TIMEOUT_S)["version"]
+        version = ray.get(_submit(manager, "describe"), timeout=START_TIMEOUT_S)["version"]
     except ray.exceptions.GetTimeoutError as error:
         raise Unavailable(
             f"The JobManager did not start within {START_TIMEOUT_S:.0f} s; see the Ray dashboard"

@@ -52,7 +52,7 @@ class RequiredTogether(Body):
     @classmethod
     def _check_required(cls, value: Any) -> Any:
         if isinstance(value, dict) and any(value.get(name) is None for name in cls.required_fields):
-            raise PydanticCustomError("required_together", cls.required_text)  # type: ignore[arg-type]
+            raise PydanticCustomError("required_together", cls.required_text)
         return value
 
 
@@ -65,7 +65,9 @@ class ModelConfig(Body):
         description="features in, hidden sizes, classes out",
         examples=[[784, 128, 64, 10]],
     )
-    seed: int | None = Field(None, ge=0, le=2**63 - 1, description="of weights and order; default 0")
+    seed: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="of weights and order; default 0"
+    )
 
 
 class Normalize(Body):

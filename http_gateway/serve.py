@@ -140,9 +140,7 @@ def _signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _create_server(
-    settings: Settings, listener: socket.socket, backend: Backend
-) -> BaseWSGIServer:
+def _create_server(settings: Settings, listener: socket.socket, backend: Backend) -> BaseWSGIServer:
     from http_gateway.app import create_app
 
     limit = settings.max_request_body_bytes

@@ -16,7 +16,7 @@ def stop_everything(settings: Settings) -> str:
     connect(settings.ray_address)
     import ray
 
-    from orchestrator.job_manager import ACTOR_NAME
+    from orchestrator.job_manager_actor import ACTOR_NAME
 
     try:
         manager = ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)

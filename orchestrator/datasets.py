@@ -37,45 +37,67 @@ class DatasetKey:
     resize: tuple[int, int] | None
 
 
+@dataclass(frozen=True)
+class _Loading:
+    """A load under way: references to the four arrays, and to their counts."""
+
+    arrays: list[Any]
+    counts: Any
+
+
 class DatasetStore:
     """Loads on the gateway's own node, in a task, and keeps the references."""
 
     def __init__(self, data_dir: Path, node_id: str) -> None:
         self._data_dir = data_dir
         self._node_id = node_id
-        self._stored: dict[DatasetKey, StoredDataset] = {}
+        self._loading: dict[DatasetKey, _Loading] = {}
         self._lock = threading.Lock()
+
+    def start_loading(self, key: DatasetKey) -> None:
+        """Starts to load unless that was done already; returns at once."""
+        with self._lock:
+            if key not in self._loading:
+                self._loading[key] = self._submit(key)
 
     def get(self, key: DatasetKey) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``."""
+        self.start_loading(key)
         with self._lock:
-            if key not in self._stored:
-                self._stored[key] = self._load(key)
-            return self._stored[key]
+            loading = self._loading[key]
+        try:
+            num_train, num_val = ray.get(loading.counts, timeout=LOAD_TIMEOUT_S)
+        except ray.exceptions.RayError as error:
+            self._forget(key, loading)
+            raise _unavailable(key, error) from error
+        images, labels, val_images, val_labels = loading.arrays
+        return StoredDataset(images, labels, val_images, val_labels, num_train, num_val)
 
     def keep_only(self, keys: set[DatasetKey]) -> None:
         """Drops what no job uses any more."""
         with self._lock:
-            self._stored = {key: data for key, data in self._stored.items() if key in keys}
+            self._loading = {key: data for key, data in self._loading.items() if key in keys}
 
-    def _load(self, key: DatasetKey) -> StoredDataset:
+    def _submit(self, key: DatasetKey) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
-        task = ray.remote(_load_arrays).options(
+        task: Any = ray.remote(_load_arrays).options(
             num_cpus=0, num_returns=5, max_retries=0, scheduling_strategy=strategy
         )
-        *arrays, counts = task.remote(key, self._data_dir)
-        try:
-            num_train, num_val = ray.get(counts, timeout=LOAD_TIMEOUT_S)
-        except ray.exceptions.GetTimeoutError as error:
-            ray.cancel(counts, force=True)
-            raise DatasetUnavailable(
-                f"The data set {key.name} was not loaded within {LOAD_TIMEOUT_S:.0f} s"
-            ) from error
-        except ray.exceptions.RayTaskError as error:
-            raise DatasetUnavailable(str(error.cause)) from error
-        except ray.exceptions.RayError as error:
-            raise DatasetUnavailable(f"Loading {key.name} failed: {error}") from error
-        return StoredDataset(*arrays, num_train=num_train, num_val=num_val)
+        *arrays, counts = tuple(task.remote(key, self._data_dir))
+        return _Loading(arrays, counts)
+
+    def _forget(self, key: DatasetKey, loading: _Loading) -> None:
+        """So that the next job tries again."""
+        ray.cancel(loading.counts, force=True)
+        with self._lock:
+            if self._loading.get(key) is loading:
+                del self._loading[key]
+
+
+def _unavailable(key: DatasetKey, error: Exception) -> DatasetUnavailable:
+    if isinstance(error, ray.exceptions.GetTimeoutError):
+        return DatasetUnavailable(f"{key.name} was not loaded within {LOAD_TIMEOUT_S:.0f} s")
+    return DatasetUnavailable(str(getattr(error, "cause", error)))
 
 
 def _load_arrays(key: DatasetKey, data_dir: Path) -> tuple[Any, ...]:

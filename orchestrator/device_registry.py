@@ -15,9 +15,7 @@ from orchestrator.job_lifecycle import Event
 from orchestrator.placement import Node, canonical_ip, resolve_device
 
 
-def new_device(
-    job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: str
-) -> Device:
+def new_device(job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: str) -> Device:
     """The device that (ip, port) would be in this job, once ``add``-ed.
 
     Raises ``DeviceAlreadyRegistered``, ``NodeNotFound``, or ``InvalidRequest`` when the job has

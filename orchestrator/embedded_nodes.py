@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -54,7 +55,11 @@ class NodeLauncher:
     env: dict[str, str]
 
     def start_head(
-        self, gcs_port: int, node_port: int | None, devices: Sequence[int], dashboard_port: int | None
+        self,
+        gcs_port: int,
+        node_port: int | None,
+        devices: Sequence[int],
+        dashboard_port: int | None,
     ) -> ProcessRecord:
         """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one."""
         client_port = free_port()
@@ -143,10 +148,8 @@ def _object_store_bytes() -> int:
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def child_env(auth: dict[str, str]) -> dict[str, str]:

@@ -55,7 +55,7 @@ _REMEDIES = {
 def next_status(
     job_id: str, status: Status, event: Event, recent_events: Sequence[str] = ()
 ) -> Status:
-    """The status after ``event``; raises ``IllegalTransition`` naming job, state, event, history."""
+    """The status after ``event``; raises ``IllegalTransition`` naming job, state and history."""
     after = TRANSITIONS.get((status, event))
     if after is not None:
         return after

@@ -35,19 +35,17 @@ from orchestrator.job_spec import (
     default_num_microbatches,
     parse_job_spec,
 )
+from orchestrator.manager_config import ManagerConfig
 from orchestrator.metrics import device_tflops
 from orchestrator.model_io import model_file, predict
 from orchestrator.partition import split_evenly
 from orchestrator.placement import Node, parse_nodes, resolve_device
 from orchestrator.session_driver import (
-    ManagerConfig,
     drive_session,
     empty_progress,
     resolve_threads,
 )
 from orchestrator.stage_group import StageGroup, StagePlacement
-
-ACTOR_NAME = "job_manager"
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +111,9 @@ class JobManager:
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         """Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
         nodes = self._nodes()
-        with self._exclusive(job_id, "changing its devices", Event.CHANGE_DEVICES, "Invalid job ID") as job:
+        with self._exclusive(
+            job_id, "changing its devices", Event.CHANGE_DEVICES, "Invalid job ID"
+        ) as job:
             device = device_registry.new_device(job, nodes, ip, port, self._gateway_ip(nodes))
             self._release(job_id)
             with self._lock:
@@ -147,8 +147,7 @@ class JobManager:
         with self._exclusive(job_id, "being initialized", Event.INITIALIZE) as job:
             if not job.devices:
                 raise InvalidRequest("No devices registered")
-            data = self._datasets.get(_dataset_key(job))
-            check_batch_size(job.spec, data.num_train)
+            self._datasets.start_loading(_dataset_key(job))
             plan = split_evenly(job.spec.network.num_layers, len(job.devices))
             placements = self._place(job, plan.ranges)
             with self._lock:
@@ -156,6 +155,7 @@ class JobManager:
             self._end_group(job_id)
             try:
                 group = self._start_group(job, placements, fresh=True)
+                self._check_data(job, group)
             except Exception:
                 self._fall_back(job)
                 raise
@@ -179,7 +179,9 @@ class JobManager:
             session = self._new_session(job, asked)
             job.apply(Event.TRAIN)
         name = f"train-job-{job_id}"
-        threading.Thread(target=self._run_session, args=(job, session), name=name, daemon=True).start()
+        threading.Thread(
+            target=self._run_session, args=(job, session), name=name, daemon=True
+        ).start()
         return {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
@@ -260,11 +262,10 @@ class JobManager:
         try:
             outcome = self._drive(job, session)
         except TandemError as error:
-            self._end_session(job, Event.FAIL, lambda: setattr(job, "error", error.message))
+            self._end_session(job, Event.FAIL, _setter(job, error.message))
         except Exception as error:
             logger.exception("job %s failed", job.job_id)
-            text = f"{type(error).__name__}: {error}"
-            self._end_session(job, Event.FAIL, lambda: setattr(job, "error", text))
+            self._end_session(job, Event.FAIL, _setter(job, f"{type(error).__name__}: {error}"))
         else:
             event = Event.COMPLETE if outcome.completed else Event.STOP
             self._end_session(job, event, lambda: self._keep(job, session, outcome))
@@ -311,13 +312,19 @@ class JobManager:
             placements.append(StagePlacement(spec, device, resolved))
         return placements
 
-    def _start_group(
-        self, job: Job, placements: list[StagePlacement], fresh: bool
-    ) -> StageGroup:
+    def _start_group(self, job: Job, placements: list[StagePlacement], fresh: bool) -> StageGroup:
         job.generation += 1
         name = f"job-{job.job_id}-generation-{job.generation}"
         weights = None if fresh else job.weights
         return StageGroup.start(name, placements, weights, self._config.actor_start_timeout_s)
+
+    def _check_data(self, job: Job, group: StageGroup) -> None:
+        """Loaded while the actors started; without it they end again."""
+        try:
+            check_batch_size(job.spec, self._datasets.get(_dataset_key(job)).num_train)
+        except TandemError:
+            group.kill()
+            raise
 
     def _fall_back(self, job: Job) -> None:
         """After an initialize that could not start: nothing is held, old weights are kept."""
@@ -347,6 +354,10 @@ class JobManager:
 def _check_idle(job: Job) -> None:
     if job.busy is not None:
         raise IllegalTransition(f"Job {job.job_id} is {job.busy}: wait until that is done")
+
+
+def _setter(job: Job, error: str) -> Callable[[], None]:
+    return lambda: setattr(job, "error", error)
 
 
 def _dataset_key(job: Job) -> DatasetKey:

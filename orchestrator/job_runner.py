@@ -128,7 +128,9 @@ class SessionWatch:
         if cause is not None:
             return StageFailure(f"{label} raised {type(cause).__name__}: {cause}")
         if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):
-            return StageFailure(f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})")
+            return StageFailure(
+                f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})"
+            )
         return StageFailure(f"{label} failed: {_line(error)}")
 
 

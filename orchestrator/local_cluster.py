@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import secrets
 import shutil
 import tempfile
@@ -36,7 +35,7 @@ LOCK_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class ClusterState:
-    """The state file. ``processes`` are the nodes, the head first; ``ray`` and ``python`` versions."""
+    """The state file. ``processes`` are the nodes, the head first; ``ray`` is its version."""
 
     address: str
     dashboard_url: str | None
@@ -45,7 +44,6 @@ class ClusterState:
     temp_dir: str
     processes: tuple[ProcessRecord, ...]
     ray: str
-    python: str
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,6 @@ def _new_state(
         temp_dir=str(temp_dir),
         processes=tuple(records),
         ray=version("ray"),
-        python=platform.python_version(),
     )
 
 

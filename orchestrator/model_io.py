@@ -17,14 +17,14 @@ from orchestrator.job_spec import JobSpec
 def model_file(spec: JobSpec, weights: Weights) -> bytes:
     """A safetensors file whose names are those of ``nn.Sequential(Linear, ReLU, Linear, …)``.
 
-    Its metadata holds ``layer_sizes`` and ``normalize`` as JSON.
+    Its metadata holds ``layer_sizes`` and ``normalize`` as JSON under ``tandem``.
     """
-    normalize = {"mean": [spec.normalization.mean], "std": [spec.normalization.std]}
-    metadata = {
-        "layer_sizes": json.dumps(spec.network.layer_sizes),
-        "normalize": json.dumps(normalize),
+    about = {
+        "layer_sizes": spec.network.layer_sizes,
+        "normalize": {"mean": [spec.normalization.mean], "std": [spec.normalization.std]},
     }
-    return safetensors.torch.save(weights, metadata)
+    # One entry: safetensors writes several in no fixed order, and equal weights are equal files.
+    return safetensors.torch.save(weights, {"tandem": json.dumps(about)})
 
 
 def predict(spec: JobSpec, weights: Weights, inputs: list[list[float]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 from orchestrator.embedded_nodes import is_listening
@@ -60,7 +61,7 @@ def _init(address: str, outcome: list[BaseException | None]) -> None:
 
     try:
         ray.init(
-            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="WARNING"
+            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING
         )
         outcome.append(None)
     except BaseException as error:

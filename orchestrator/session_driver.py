@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from actors.core.specs import SessionSpec
@@ -11,19 +10,9 @@ from actors.reports import StageReport
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
 from orchestrator.job_runner import SessionOutcome, SessionWatch
+from orchestrator.manager_config import ManagerConfig
 from orchestrator.metrics import device_stats, session_history, session_progress
 from orchestrator.stage_group import StageGroup
-
-
-@dataclass(frozen=True)
-class ManagerConfig:
-    """What the JobManager is started with; paths are the gateway's host's."""
-
-    data_dir: str
-    channel: str = "auto"
-    actor_start_timeout_s: float = 60.0
-    channel_timeout_s: float = 60.0
-    heartbeat_timeout_s: float = 10.0
 
 
 def session_spec(
@@ -86,9 +75,7 @@ def _record(
 
 def resolve_threads(group: StageGroup, asked: int | None) -> dict[int, int]:
     """Threads a device: what was asked, else its node's cores over the devices it offers."""
-    return {
-        p.device.device_id: asked or p.resolved.node.default_threads for p in group.placements
-    }
+    return {p.device.device_id: asked or p.resolved.node.default_threads for p in group.placements}
 
 
 def empty_progress(epochs: int) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
 
+# Its types leave out the decorator's options.
+_remote: Any = ray.remote
+
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
@@ -47,7 +50,11 @@ class StageGroup:
 
     @classmethod
     def start(
-        cls, name: str, placements: Sequence[StagePlacement], weights: Weights | None, timeout_s: float
+        cls,
+        name: str,
+        placements: Sequence[StagePlacement],
+        weights: Weights | None,
+        timeout_s: float,
     ) -> StageGroup:
         """Starts and builds every stage, or none.
 
@@ -109,7 +116,7 @@ class StageGroup:
             except ray.exceptions.GetTimeoutError as error:
                 raise DeviceStartFailed(
                     f"{placement.label} did not start its LayerActor within {timeout_s:.0f} s: is "
-                    "it overloaded, or does something else hold its resources? See the Ray dashboard"
+                    "it overloaded, or are its resources taken? See the Ray dashboard"
                 ) from error
             except ray.exceptions.RayError as error:
                 raise DeviceStartFailed(
@@ -164,7 +171,7 @@ def _create_actor(name: str, placement: StagePlacement) -> Any:
     resource = placement.resolved.resource
     strategy = NodeAffinitySchedulingStrategy(placement.resolved.node.node_id, soft=False)
     return (
-        ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(LayerActor)
+        _remote(concurrency_groups=CONCURRENCY_GROUPS)(LayerActor)
         .options(
             name=name,
             num_cpus=0,

@@ -45,7 +45,7 @@ def encode(generation: int, step: int, microbatch: int, tensor: torch.Tensor | N
     if tensor is None:
         return _HEADER.pack(generation, step, microbatch, _END_OF_SESSION)
     header = _HEADER.pack(generation, step, microbatch, tensor.shape[0])
-    return b"".join((header, memoryview(tensor.contiguous().numpy()).cast("B")))
+    return b"".join((header, tensor.contiguous().numpy().data.cast("B")))
 
 
 def decode(data: bytes) -> Message:
@@ -59,5 +59,5 @@ def decode(data: bytes) -> Message:
         return Message(header, None)
     features = (len(data) - HEADER_BYTES) // (FLOAT32_BYTES * header.rows)
     tensor = torch.empty(header.rows, features)
-    memoryview(tensor.numpy()).cast("B")[:] = memoryview(data)[HEADER_BYTES:]
+    tensor.numpy().data.cast("B")[:] = memoryview(data)[HEADER_BYTES:]
     return Message(header, tensor)

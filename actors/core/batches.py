@@ -38,17 +38,6 @@ def split_microbatches(samples: torch.Tensor, num_microbatches: int) -> list[Mic
     return [Microbatch(i, part, len(part) / total) for i, part in enumerate(parts)]
 
 
-def microbatch_rows(session: SessionSpec) -> set[int]:
-    """The different sizes of the microbatches of an epoch."""
-    full = min(session.batch_size, session.num_train)
-    last = session.num_train - (session.num_steps - 1) * session.batch_size
-    return {
-        len(microbatch.samples)
-        for rows in (full, last)
-        for microbatch in split_microbatches(torch.arange(rows), session.num_microbatches)
-    }
-
-
 def epoch_batches(session: SessionSpec, epoch: int) -> Iterator[list[Microbatch]]:
     """The steps of epoch ``epoch`` (from 0 within the session), each as its microbatches."""
     index = session.first_epoch_index + epoch
@@ -65,6 +54,6 @@ def validation_chunks(session: SessionSpec) -> list[slice]:
 
 
 def normalize(images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
-    """uint8 ``[n, features]`` -> float32 of the same shape, as torchvision's ToTensor + Normalize."""
+    """uint8 ``[n, features]`` -> float32, by torchvision's ToTensor and Normalize in one."""
     scaled = images.to(torch.float32).div_(255.0)
     return scaled.sub_(normalization.mean).div_(normalization.std)

@@ -103,9 +103,7 @@ def _load_digits(_: Path) -> Dataset:
     pixels = np.rint(bunch.data * (255.0 / 16.0)).astype(np.uint8)
     labels = bunch.target.astype(np.int64)
     is_val = np.arange(len(labels)) % 5 == 4
-    return Dataset(
-        Split(pixels[~is_val], labels[~is_val]), Split(pixels[is_val], labels[is_val])
-    )
+    return Dataset(Split(pixels[~is_val], labels[~is_val]), Split(pixels[is_val], labels[is_val]))
 
 
 def _load_mnist(data_dir: Path) -> Dataset:

@@ -34,7 +34,7 @@ def _build_linear(network: NetworkSpec, layer: int) -> nn.Linear:
     ``kaiming_uniform_(a=sqrt(5))`` comes to.
     """
     num_inputs, num_outputs = network.layer_sizes[layer], network.layer_sizes[layer + 1]
-    linear = nn.utils.skip_init(nn.Linear, num_inputs, num_outputs)
+    linear = nn.Linear(num_inputs, num_outputs)
     generator = derived_generator(network.seed, WEIGHTS_STREAM, layer)
     bound = 1.0 / math.sqrt(num_inputs)
     with torch.no_grad():

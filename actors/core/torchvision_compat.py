@@ -26,8 +26,8 @@ def import_torchvision(module: str = "torchvision") -> ModuleType:
             raise
     for name in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
         del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
-        library.define(_SCHEMA.format(operator))
+        library.define(_SCHEMA.format(operator))  # type: ignore[no-untyped-call]
     _libraries.append(library)
     return importlib.import_module(module)

@@ -127,7 +127,9 @@ class _Demo:
         self._client.train(job_id, epochs=epochs, learning_rate=0.1)
         self._calls.add("GET", f"/api/jobs/{job_id}")
         with _progress_bar(self._console) as bar:
-            task = bar.add_task("train", total=None, loss="–", rate="–", epoch=f"0/{epochs}", step="–")
+            task = bar.add_task(
+                "train", total=None, loss="–", rate="–", epoch=f"0/{epochs}", step="–"
+            )
 
             def show(job: dict[str, Any]) -> None:
                 _update_bar(bar, task, job["progress"])
@@ -148,7 +150,9 @@ class _Demo:
 
     def _predict(self, job_id: str) -> None:
         image, label = _sample(self._dataset, self._storage)
-        self._calls.add("POST", f"/api/jobs/{job_id}/predict", '{"inputs": [[… 784 pixels 0–255 …]]}')
+        self._calls.add(
+            "POST", f"/api/jobs/{job_id}/predict", '{"inputs": [[… 784 pixels 0–255 …]]}'
+        )
         result = self._client.predict(job_id, [image])
         predicted, probability = result["classes"][0], max(result["probabilities"][0])
         self._console.print(image_text(image, width=28))

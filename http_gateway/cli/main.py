@@ -51,7 +51,9 @@ def serve(
     local_nodes: Annotated[
         bool | None, typer.Option("--local-nodes", help="each embedded device its own Ray node")
     ] = None,
-    local_device_port: Annotated[int | None, typer.Option(help="first device's port [5001]")] = None,
+    local_device_port: Annotated[
+        int | None, typer.Option(help="first device's port [5001]")
+    ] = None,
     storage_path: Storage = None,
     data_dir: Annotated[Path | None, typer.Option(help="folder of the data sets")] = None,
     channel: Annotated[ChannelChoice | None, typer.Option(help="[auto]")] = None,

@@ -20,7 +20,10 @@ _ENTRY = {
         },
     },
 }
-_LIST = {"description": "OK", "content": {"application/json": {"schema": {"type": "array", "items": _ENTRY}}}}
+_LIST = {
+    "description": "OK",
+    "content": {"application/json": {"schema": {"type": "array", "items": _ENTRY}}},
+}
 
 
 def blueprint(client: JobClient) -> APIBlueprint:

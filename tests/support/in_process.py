@@ -31,7 +31,9 @@ class Pipeline:
 
     def run(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Runs every loop to its end; a loop that fails closes all channels."""
-        threads = [threading.Thread(target=self._run_stage, args=(i,)) for i in range(len(self.loops))]
+        threads = [
+            threading.Thread(target=self._run_stage, args=(i,)) for i in range(len(self.loops))
+        ]
         for thread in threads:
             thread.start()
         if meanwhile is not None:

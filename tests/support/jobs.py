@@ -21,7 +21,7 @@ def create_job(
     dataset: dict[str, Any] | None = None,
     **model: Any,
 ) -> str:
-    """A job with these devices registered; digits on the document's layers unless told otherwise."""
+    """A job with these devices registered; digits on the document's layers by default."""
     config = {"layer_sizes": LAYER_SIZES, **model}
     job_id = client.create_job(config, DIGITS if dataset is None else dataset)
     for device in devices:
@@ -29,7 +29,9 @@ def create_job(
     return job_id
 
 
-def train(client: TandemClient, job_id: str, timeout_s: float = 90.0, **options: Any) -> dict[str, Any]:
+def train(
+    client: TandemClient, job_id: str, timeout_s: float = 90.0, **options: Any
+) -> dict[str, Any]:
     """Trains to the end, whatever it is; returns the job's details."""
     client.train(job_id, **{"threads": 1, **options})
     return client.wait_for(job_id, ENDED, timeout_s=timeout_s)

@@ -63,7 +63,7 @@ class RayCluster:
 
     @property
     def env(self) -> dict[str, str]:
-        """For every process that belongs to this cluster; no token, whatever the user's home has."""
+        """For every process of this cluster; no token, whatever the user's home has."""
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
             "HOME": str(self.folder),
@@ -90,7 +90,11 @@ class RayCluster:
         (port,) = free_ports(1)
         log = self.folder / f"node-{port}.log"
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
-        command += [f"--node-manager-port={port}", "--num-cpus=2", "--object-store-memory=200000000"]
+        command += [
+            f"--node-manager-port={port}",
+            "--num-cpus=2",
+            "--object-store-memory=200000000",
+        ]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, *arguments],

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from actors.core.batches import (
     epoch_batches,
     epoch_order,
-    microbatch_rows,
     normalize,
     split_microbatches,
     validation_chunks,
@@ -72,12 +71,6 @@ def test_a_second_session_shuffles_on_where_the_first_ended() -> None:
     second = next(epoch_batches(session(epochs=2), 1))
     later = next(epoch_batches(session(first_epoch_index=1), 0))
     assert torch.equal(second[0].samples, later[0].samples)
-
-
-def test_the_rows_of_all_microbatches_are_known_beforehand() -> None:
-    spec = session(num_microbatches=2)
-    seen = {len(m.samples) for step in epoch_batches(spec, 0) for m in step}
-    assert microbatch_rows(spec) == seen == {4, 3, 2, 1}
 
 
 def test_buffers_are_sized_for_the_larger_of_training_and_validation() -> None:

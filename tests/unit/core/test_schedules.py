@@ -64,5 +64,5 @@ def test_a_deadlock_is_named() -> None:
 
 
 def test_an_unknown_schedule_names_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match="'zigzag'.*gpipe, 1f1b"):
+    with pytest.raises(InvalidRequest, match=r"'zigzag'.*gpipe, 1f1b"):
         build_schedule("zigzag", 2, 2)

@@ -59,7 +59,7 @@ def test_a_batch_may_not_exceed_the_samples_there_are() -> None:
 
 
 def test_more_microbatches_than_samples_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="num_microbatches is 9.*8"):
+    with pytest.raises(InvalidRequest, match=r"num_microbatches is 9.*8"):
         check_num_microbatches(TrainOptions(num_microbatches=9), parse(batch_size=8))
 
 

@@ -1,0 +1,16 @@
+"""What the JobManager is started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ManagerConfig:
+    """Settings that matter below the gateway; paths are the gateway's host's, times seconds."""
+
+    data_dir: str
+    channel: str = "auto"
+    actor_start_timeout_s: float = 60.0
+    channel_timeout_s: float = 60.0
+    heartbeat_timeout_s: float = 10.0

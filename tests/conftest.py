@@ -1,0 +1,39 @@
+"""One embedded cluster with three devices serves every test that leaves it as it found it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder of the tests' own: nothing is read from the user's or left there."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[GatewayProcess]:
+    env = {**os.environ, "HOME": str(home)}
+    storage = tmp_path_factory.mktemp("storage")
+    process = GatewayProcess.start(storage, ["--local-devices", "3"], env)
+    yield process
+    assert process.stop() == 0, process.log_path.read_text()
+
+
+@pytest.fixture
+def client(gateway: GatewayProcess) -> Iterator[TandemClient]:
+    """The shared gateway's client; every job is gone afterwards, so no device stays held."""
+    client = TandemClient(gateway.url, timeout_s=60.0)
+    yield client
+    for job in client.list_jobs():
+        if job["status"] == "training":
+            client.stop_job(job["job_id"])
+            client.wait_for(job["job_id"], {"completed", "failed", "stopped"}, timeout_s=30.0)
+        client.delete_job(job["job_id"])
