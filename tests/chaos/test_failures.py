@@ -1,0 +1,139 @@
+"""Whatever fails, the job ends as ``failed`` with its cause within 20 s and leaves no actor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
+from tests.support.mnist import write_mnist
+from tests.support.ray_nodes import RayCluster
+
+NOTICED_WITHIN_S = 20.0
+MANY_EPOCHS = 100_000
+
+
+def start_training(client: TandemClient, devices: list[dict[str, Any]], **options: Any) -> str:
+    job_id = create_job(client, devices)
+    client.initialize(job_id)
+    client.train(job_id, **{"epochs": MANY_EPOCHS, "threads": 1, **options})
+    wait_for_step(client, job_id, 5)
+    return job_id
+
+
+def assert_fails_in_time(client: TandemClient, job_id: str, since: float) -> str:
+    """The job's error, which came in time."""
+    job = client.wait_for(job_id, {"failed"}, timeout_s=NOTICED_WITHIN_S + 10)
+    assert time.monotonic() - since < NOTICED_WITHIN_S
+    return str(job["error"])
+
+
+def test_a_loss_that_is_no_number_fails_with_step_and_remedy(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:2])
+    client.initialize(job_id)
+    client.train(job_id, epochs=50, learning_rate=1000.0)
+    error = assert_fails_in_time(client, job_id, time.monotonic())
+    assert "loss became" in error and "epoch 1, step" in error and "lower learning_rate" in error
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_a_killed_layer_actor_fails_the_job_by_name(
+    gateway: GatewayProcess, client: TandemClient, stage: int
+) -> None:
+    job_id = start_training(client, gateway.info["devices"])
+    victim = actor_of_stage(gateway, stage)
+    since = time.monotonic()
+    victim.kill()
+    error = assert_fails_in_time(client, job_id, since)
+    assert f"device {stage + 1} (" in error and "is gone" in error
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+def test_a_frozen_layer_actor_fails_the_job_by_name(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = start_training(client, gateway.info["devices"][:2])
+    victim = actor_of_stage(gateway, 1)
+    since = time.monotonic()
+    victim.send_signal(signal.SIGSTOP)
+    error = assert_fails_in_time(client, job_id, since)
+    assert "device 2 (" in error and "has not answered" in error
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+def test_a_job_that_failed_trains_again_after_initialize(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = start_training(client, gateway.info["devices"][:2])
+    actor_of_stage(gateway, 0).kill()
+    client.wait_for(job_id, {"failed"}, timeout_s=30)
+    client.initialize(job_id)
+    assert "error" not in client.get_job(job_id)
+    client.train(job_id, epochs=1)
+    assert client.wait_for(job_id, {"completed", "failed"}, 30)["status"] == "completed"
+
+
+def test_a_stage_that_raises_fails_the_job_with_its_words(tmp_path: Path, home: Path) -> None:
+    write_mnist(tmp_path / "data", 600, 100, max_label=11)
+    env = {**os.environ, "HOME": str(home), "TANDEM_DATA_DIR": str(tmp_path / "data")}
+    gateway = GatewayProcess.start(tmp_path / "storage", ["--local-device-port", "17001"], env)
+    try:
+        client = TandemClient(gateway.url, timeout_s=60.0)
+        job_id = create_job(client, gateway.info["devices"], {"name": "MNIST", "batch_size": 100})
+        client.initialize(job_id)
+        since = time.monotonic()
+        client.train(job_id)
+        error = assert_fails_in_time(client, job_id, since)
+        assert "device 2 (" in error and "IndexError" in error and "out of bounds" in error
+        wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+    finally:
+        assert gateway.stop() == 0
+
+
+@pytest.fixture
+def two_nodes(tmp_path: Path) -> Iterator[tuple[RayCluster, GatewayProcess]]:
+    cluster = RayCluster()
+    try:
+        cluster.start_head()
+        cluster.start_node()
+        arguments = ["--ray-address", cluster.address]
+        gateway = GatewayProcess.start(tmp_path / "storage", arguments, cluster.env)
+        try:
+            yield cluster, gateway
+        finally:
+            gateway.stop()
+    finally:
+        cluster.stop()
+
+
+def test_a_dead_ray_node_fails_the_job_by_name(
+    two_nodes: tuple[RayCluster, GatewayProcess],
+) -> None:
+    cluster, gateway = two_nodes
+    client = TandemClient(gateway.url, timeout_s=60.0)
+    ip = cluster.address.split(":")[0]
+    devices = [{"ip": ip, "port": node.port} for node in cluster.nodes]
+    job_id = start_training(client, devices)
+    since = time.monotonic()
+    cluster.nodes[1].kill()
+    error = assert_fails_in_time(client, job_id, since)
+    assert f"device 2 ({ip}:{cluster.nodes[1].port})" in error
+    head = [cluster.nodes[0].process.pid]
+    wait_until(lambda: not layer_actors(head), 10, "no actor is left")
+
+
+def actor_of_stage(gateway: GatewayProcess, stage: int) -> Any:
+    """The stage's process: their numbers follow the order in which the actors were made."""
+    actors = sorted(layer_actors(gateway.info["pids"]), key=lambda process: process.pid)
+    return actors[stage]

@@ -1,0 +1,218 @@
+"""A job's life: stop, delete, devices that come and go, jobs beside each other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from http_gateway.client import ApiError, TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import (
+    DIGITS,
+    LAYER_SIZES,
+    create_job,
+    layer_actors,
+    train,
+    wait_for_step,
+    wait_until,
+)
+
+MANY_EPOCHS = 100_000
+
+
+def refused(call: Any, *arguments: Any, **named: Any) -> tuple[int, str]:
+    """The status and text with which a call was refused."""
+    with pytest.raises(ApiError) as caught:
+        call(*arguments, **named)
+    return caught.value.status, caught.value.message
+
+
+def test_a_stopped_job_stops_at_a_step_and_goes_on_later(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"])
+    client.initialize(job_id)
+    client.train(job_id, epochs=MANY_EPOCHS)
+    wait_for_step(client, job_id)
+    client.stop_job(job_id)
+    job = client.wait_for(job_id, {"stopped", "failed"}, timeout_s=10)
+    assert job["status"] == "stopped", job
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+    epochs_before = len(job["history"])
+    job = train(client, job_id, epochs=1)
+    assert job["status"] == "completed"
+    assert len(job["history"]) == epochs_before + 1
+
+
+def test_stopping_before_the_first_step_stops(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:2])
+    client.initialize(job_id)
+    client.train(job_id, epochs=MANY_EPOCHS)
+    client.stop_job(job_id)
+    assert client.wait_for(job_id, {"stopped", "failed"}, 30)["status"] == "stopped"
+
+
+def test_a_training_job_refuses_what_would_cross_it(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    device = gateway.info["devices"][0]
+    job_id = create_job(client, [device])
+    assert refused(client.train, job_id) == (400, "Network must be initialized before training")
+    client.initialize(job_id)
+    client.train(job_id, epochs=MANY_EPOCHS)
+    other = gateway.info["devices"][1]
+    for call, arguments in (
+        (client.train, (job_id,)),
+        (client.initialize, (job_id,)),
+        (client.delete_job, (job_id,)),
+        (client.unregister_device, (device["port"],)),
+        (client.register_device, (other["ip"], other["port"], job_id)),
+    ):
+        status, text = refused(call, *arguments)
+        assert status == 409 and f"Job {job_id} is training" in text and "stop" in text
+
+
+def test_initialize_without_devices_is_refused(client: TandemClient) -> None:
+    assert refused(client.initialize, create_job(client, [])) == (400, "No devices registered")
+
+
+def test_two_jobs_on_different_devices_train_at_the_same_time(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    devices = gateway.info["devices"]
+    jobs = [create_job(client, [device]) for device in devices[:2]]
+    for job_id in jobs:
+        client.initialize(job_id)
+        client.train(job_id, epochs=MANY_EPOCHS)
+    for job_id in jobs:
+        wait_for_step(client, job_id)
+    assert [client.get_job(job_id)["status"] for job_id in jobs] == ["training", "training"]
+
+
+def test_a_device_is_held_by_one_job_at_a_time(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    device = gateway.info["devices"][0]
+    first, second = create_job(client, [device]), create_job(client, [device])
+    client.initialize(first)
+    status, text = refused(client.initialize, second)
+    assert status == 409
+    assert f"held by job {first}" in text and f"DELETE /api/jobs/{first}" in text
+    train(client, first, epochs=1)
+    client.initialize(second)
+    status, text = refused(client.train, first)
+    assert status == 409 and f"held by job {second}" in text
+    client.delete_job(second)
+    assert train(client, first, epochs=1)["status"] == "completed"
+
+
+def test_a_change_of_devices_takes_the_job_back_and_keeps_its_weights(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    devices = gateway.info["devices"]
+    job_id = create_job(client, devices[:1])
+    client.initialize(job_id)
+    train(client, job_id, epochs=1)
+    weights = client.get_model(job_id)
+    assert client.register_device(devices[1]["ip"], devices[1]["port"], job_id) == 2
+    assert client.get_job(job_id)["status"] == "created"
+    assert client.get_model(job_id) == weights
+    client.unregister_device(devices[1]["port"])
+    assert client.register_device(devices[1]["ip"], devices[1]["port"], job_id) == 3
+    client.initialize(job_id)
+    status, text = refused(client.get_model, job_id)
+    assert status == 409 and "no trained weights" in text
+
+
+def test_devices_that_can_not_be_registered_are_refused(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    devices = gateway.info["devices"]
+    job_id = create_job(client, devices[:1], None, layer_sizes=[784, 10])
+    duplicate = refused(client.register_device, "127.0.0.1", devices[0]["port"], job_id)
+    assert duplicate == (409, "Device already registered to this job")
+    status, text = refused(client.register_device, "localhost", 4999, job_id)
+    assert status == 404 and "localhost:4999" in text and "ray start" in text
+    status, text = refused(client.register_device, "localhost", devices[1]["port"], job_id)
+    assert status == 400 and "1 layers" in text
+    unknown = refused(client.register_device, "localhost", devices[0]["port"], "99")
+    assert unknown == (404, "Invalid job ID")
+    assert refused(client.unregister_device, 4999) == (404, "Device not found")
+    assert refused(client.unregister_device, 4999, job_id="99") == (404, "Job not found")
+
+
+def test_a_job_that_can_not_be_is_refused_at_once(client: TandemClient) -> None:
+    model = {"layer_sizes": LAYER_SIZES}
+    for dataset, words in (
+        ({**DIGITS, "name": "CIFAR"}, ("dataset_config.name", "CIFAR", "digits")),
+        ({**DIGITS, "batch_size": 1439}, ("dataset_config.batch_size", "1439", "1438")),
+        ({"name": "digits"}, ("layer_sizes[0]", "784", "64", "resize")),
+    ):
+        status, text = refused(client.create_job, model, dataset)
+        assert status == 400 and all(word in text for word in words), text
+    status, text = refused(client.create_job, {"layer_sizes": [784, 11]}, DIGITS)
+    assert status == 400 and "layer_sizes[1] is 11" in text and "10 classes" in text
+
+
+def test_predictions_that_can_not_be_made_are_refused(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:1])
+    status, text = refused(client.predict, job_id, [[0.0] * 784])
+    assert status == 409 and "train it first" in text
+    client.initialize(job_id)
+    train(client, job_id, epochs=1)
+    status, text = refused(client.predict, job_id, [[0.0] * 784, [0.0] * 783])
+    assert status == 400 and "inputs[1] has 783 values" in text and "784" in text
+
+
+def test_more_microbatches_than_samples_are_refused(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:1])
+    client.initialize(job_id)
+    status, text = refused(client.train, job_id, num_microbatches=65)
+    assert status == 400 and "num_microbatches is 65" in text
+    assert client.get_job(job_id)["status"] == "initialized"
+
+
+def test_missing_data_names_the_folder_and_the_offline_choice(
+    tmp_path: Path, gateway: GatewayProcess
+) -> None:
+    import os
+
+    env = {**os.environ, "TANDEM_DATA_DIR": str(tmp_path / "nothing")}
+    own = GatewayProcess.start(tmp_path / "storage", ["--local-device-port", "18001"], env)
+    try:
+        client = TandemClient(own.url, timeout_s=90.0)
+        job_id = create_job(client, own.info["devices"], {"name": "MNIST"})
+        status, text = refused(client.initialize, job_id)
+        assert status == 409 and str(tmp_path / "nothing") in text and '"digits"' in text
+        assert client.get_job(job_id)["status"] == "created"
+        wait_until(lambda: not layer_actors(own.info["pids"]), 10, "no actor is left")
+    finally:
+        assert own.stop() == 0
+
+
+def test_reads_are_quick_while_a_job_is_being_initialized(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    import threading
+
+    job_id = create_job(client, gateway.info["devices"])
+    starter = TandemClient(gateway.url, timeout_s=60.0)
+    thread = threading.Thread(target=starter.initialize, args=(job_id,))
+    thread.start()
+    reads = 0
+    while thread.is_alive():
+        begin = time.monotonic()
+        client.get_job(job_id)
+        assert time.monotonic() - begin < 2.0
+        reads += 1
+    thread.join()
+    assert reads > 5

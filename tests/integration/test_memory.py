@@ -1,0 +1,64 @@
+"""Training grows neither the stages' memory nor the object store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import DIGITS, create_job, layer_actors, train, wait_for_step, wait_until
+
+WARM_UP_STEPS = 200
+STEPS = 500
+MAX_GROWTH_BYTES = 8 * 2**20
+
+# A driver of its own asks the object store, with the embedded cluster's token.
+STORE_SCRIPT = """
+import json, os, sys
+from pathlib import Path
+from orchestrator.local_cluster import cluster_auth
+os.environ.update(cluster_auth(Path(sys.argv[2])))
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+from ray._private import internal_api
+state = internal_api.get_state_from_address(sys.argv[1])
+stats = internal_api.get_memory_info_reply(state).store_stats
+print(json.dumps(stats.object_store_bytes_used))
+"""
+
+
+def store_bytes(gateway: GatewayProcess) -> int:
+    """Bytes in use in the embedded cluster's object store."""
+    storage = str(gateway.log_path.parent)
+    command = [sys.executable, "-c", STORE_SCRIPT, gateway.info["ray_address"], storage]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return int(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_500_steps_grow_neither_memory_nor_object_store(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"], {**DIGITS, "batch_size": 64})
+    client.initialize(job_id)
+    client.train(job_id, epochs=100_000, num_microbatches=4)
+    wait_for_step(client, job_id, WARM_UP_STEPS)
+    actors = layer_actors(gateway.info["pids"])
+    assert len(actors) == 3
+    resident, stored = [a.memory_info().rss for a in actors], store_bytes(gateway)
+    assert stored > 0
+    wait_for_step(client, job_id, WARM_UP_STEPS + STEPS)
+    growth = [a.memory_info().rss - r for a, r in zip(actors, resident, strict=True)]
+    assert max(growth) < MAX_GROWTH_BYTES, growth
+    assert store_bytes(gateway) == stored
+
+
+def test_a_session_gives_its_buffers_back(gateway: GatewayProcess, client: TandemClient) -> None:
+    job_id = create_job(client, gateway.info["devices"][:2])
+    client.initialize(job_id)
+    train(client, job_id, epochs=1)
+    after_first = store_bytes(gateway)
+    train(client, job_id, epochs=1)
+    wait_until(lambda: store_bytes(gateway) <= after_first, 20, "the buffers are given back")

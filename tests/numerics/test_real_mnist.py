@@ -1,0 +1,116 @@
+"""The same bits on real MNIST: any number of devices, any channel, one Ray node or several."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from actors.core.datasets import load_dataset
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import LAYER_SIZES, create_job, train
+from tests.support.mnist import mnist_dir
+from tests.support.plain_loop import PlainResult, train_plainly
+
+EPOCHS = 5
+NUM_MICROBATCHES = 2
+DATASET = {
+    "name": "MNIST",
+    "batch_size": 256,
+    "val_batch_size": 1000,
+    "normalize": {"mean": [0.1307], "std": [0.3081]},
+}
+
+
+@functools.cache
+def plain() -> PlainResult:
+    """The oracle, once."""
+    data = load_dataset("MNIST", mnist_dir())
+    session = SessionSpec(
+        generation=1,
+        epochs=EPOCHS,
+        learning_rate=0.1,
+        batch_size=256,
+        val_batch_size=1000,
+        num_train=len(data.train.labels),
+        num_val=len(data.val.labels),
+        normalization=Normalization(0.1307, 0.3081),
+        num_microbatches=NUM_MICROBATCHES,
+    )
+    return train_plainly(NetworkSpec(tuple(LAYER_SIZES)), session, data)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A cluster, and how its devices talk."""
+
+    name: str
+    arguments: tuple[str, ...]
+    channel: str
+
+
+SETUPS = [
+    Setup("one node, shared memory", (), "shared_memory"),
+    Setup("one node, actor calls", ("--channel", "actor_calls"), "actor_calls"),
+    Setup("several nodes, shared memory", ("--local-nodes",), "shared_memory"),
+    Setup(
+        "several nodes, actor calls", ("--local-nodes", "--channel", "actor_calls"), "actor_calls"
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=SETUPS, ids=lambda setup: setup.name)
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, home: Path
+) -> Iterator[tuple[GatewayProcess, Setup]]:
+    mnist_dir()
+    setup: Setup = request.param
+    if not setup.arguments:
+        yield request.getfixturevalue("gateway"), setup
+        return
+    process = GatewayProcess.start(
+        tmp_path_factory.mktemp("storage"),
+        ["--local-devices", "3", "--local-device-port", "16001", *setup.arguments],
+        {**os.environ, "HOME": str(home)},
+    )
+    yield process, setup
+    assert process.stop() == 0, process.log_path.read_text()
+
+
+@pytest.mark.timeout(300)
+def test_losses_and_weights_are_those_of_a_plain_loop(
+    cluster: tuple[GatewayProcess, Setup],
+) -> None:
+    gateway, setup = cluster
+    client = TandemClient(gateway.url, timeout_s=60.0)
+    for num_devices in (1, 2, 3):
+        job_id = create_job(client, gateway.info["devices"][:num_devices], DATASET)
+        client.initialize(job_id)
+        job = train(client, job_id, epochs=EPOCHS, num_microbatches=NUM_MICROBATCHES)
+        assert job["status"] == "completed", job.get("error")
+        assert job["plan"]["channels"] == [setup.channel] * (num_devices - 1)
+        _assert_same_bits(job, safetensors.torch.load(client.get_model(job_id)))
+        client.delete_job(job_id)
+
+
+def test_five_epochs_reach_93_percent() -> None:
+    assert plain().val_accuracies[-1] >= 0.93
+
+
+def _assert_same_bits(job: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
+    history = job["history"]
+    assert [record["train_loss"] for record in history] == plain().train_losses
+    assert [record["val_loss"] for record in history] == plain().val_losses
+    assert [record["val_accuracy"] for record in history] == plain().val_accuracies
+    assert weights.keys() == plain().weights.keys()
+    for name, tensor in plain().weights.items():
+        assert torch.equal(weights[name], tensor), name
