@@ -120,6 +120,7 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # two may bind a port, but only one may listen at it
         except OSError as error:
             raise PortTaken(
                 f"Port {port} on {host} can't be used ({error.strerror}): end what uses it, or "

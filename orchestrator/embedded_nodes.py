@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,38 +48,44 @@ class ProcessRecord:
 
 @dataclass(frozen=True)
 class NodeLauncher:
-    """What the embedded nodes have in common. ``env`` carries the cluster's own token."""
+    """What the embedded nodes have in common. ``env`` carries the cluster's own token; ``record``
+    is told of each node's process before that is up."""
 
     temp_dir: Path
     log_dir: Path
     env: dict[str, str]
+    record: Callable[[ProcessRecord], None]
 
     def start_head(
         self,
-        gcs_port: int,
+        address: str,
         node_port: int | None,
         devices: Sequence[int],
-        dashboard_port: int | None,
-    ) -> ProcessRecord:
+        dashboard_url: str | None,
+    ) -> None:
         """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one."""
-        client_port = free_port()
-        arguments = ["--head", f"--port={gcs_port}", f"--temp-dir={self.temp_dir}"]
-        arguments += [f"--ray-client-server-port={client_port}"]
-        if dashboard_port is None:
+        arguments = ["--head", f"--port={_port_of(address)}", f"--temp-dir={self.temp_dir}"]
+        arguments += [f"--ray-client-server-port={free_port()}"]
+        if dashboard_url is None:
             arguments.append("--include-dashboard=false")
         else:
-            arguments += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"]
-        return self._start("head", arguments, node_port, devices)
+            arguments += [
+                "--dashboard-host=127.0.0.1",
+                f"--dashboard-port={_port_of(dashboard_url)}",
+            ]
+        self._start("head", arguments, node_port, devices)
 
-    def start_node(self, address: str, node_port: int) -> ProcessRecord:
+    def start_node(self, address: str, node_port: int) -> None:
         """A further node, which is itself the device ``node_port``."""
-        return self._start(f"node-{node_port}", [f"--address={address}"], node_port, ())
+        self._start(f"node-{node_port}", [f"--address={address}"], node_port, ())
 
     def _start(
         self, name: str, arguments: list[str], node_port: int | None, devices: Sequence[int]
-    ) -> ProcessRecord:
+    ) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
         command += [f"--object-store-memory={_object_store_bytes()}", "--disable-usage-stats"]
+        # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
+        command.append("--include-log-monitor=false")
         if node_port is not None:
             command.append(f"--node-manager-port={node_port}")
         if devices:
@@ -95,20 +101,51 @@ class NodeLauncher:
                 env=self.env,
                 start_new_session=True,
             )
+        self.record(ProcessRecord.of(process.pid))
         _wait_until_started(process, log)
-        return ProcessRecord.of(process.pid)
 
 
 def end_nodes(records: Sequence[ProcessRecord], timeout_s: float = 15.0) -> None:
-    """Ends the nodes, the head (the first) last, with all they started; by force after a while."""
-    processes = [p for record in reversed(records) if (p := record.process()) is not None]
-    family = [child for p in processes for child in p.children(recursive=True)]
-    for process in processes:
-        _signal(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(processes + family, timeout=timeout_s)
+    """Ends the nodes with all they started; by force after a while.
+
+    A node whose first process was killed leaves others behind: they are found by their session.
+    """
+    for record in reversed(records):  # the head last
+        leader = record.process()
+        for process in [leader] if leader else _session(record):
+            _signal(process, signal.SIGTERM)
+    psutil.wait_procs(_sessions(records), timeout=timeout_s)
+    alive = _sessions(records)
     for process in alive:
         _signal(process, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=5.0)
+
+
+def _sessions(records: Sequence[ProcessRecord]) -> list[psutil.Process]:
+    return [process for record in records for process in _session(record)]
+
+
+def _session(record: ProcessRecord) -> list[psutil.Process]:
+    """What still runs of the process session that ``record`` leads or led.
+
+    A pid is given anew only when no session bears its number any more: so none is left of ours
+    once another process has it.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if psutil.Process(record.pid).create_time() != record.created:
+            return []
+    return [process for process in psutil.process_iter() if _is_in_session(process, record.pid)]
+
+
+def _is_in_session(process: psutil.Process, session: int) -> bool:
+    try:
+        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.NoSuchProcess):
+        return False
+
+
+def _port_of(address: str) -> str:
+    return address.rsplit(":", 1)[1]
 
 
 def free_port() -> int:
@@ -133,8 +170,6 @@ def _wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
     while STARTED not in (text := log.read_text(errors="replace")):
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
-            if not ended:
-                end_nodes([ProcessRecord.of(process.pid)])
             lines = " ".join(text.split())[-600:]
             reason = "ended" if ended else f"did not start within {START_TIMEOUT_S:.0f} s"
             raise ClusterUnavailable(f"The embedded Ray node {reason} (log: {log}): {lines}")

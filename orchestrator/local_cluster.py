@@ -6,18 +6,18 @@ the user's home or in Ray's usual folder, so other Ray clusters of this user are
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from orchestrator.embedded_nodes import (
     NodeLauncher,
@@ -27,7 +27,7 @@ from orchestrator.embedded_nodes import (
     free_port,
     is_listening,
 )
-from orchestrator.errors import InvalidRequest
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.settings import Settings
 
 LOCK_TIMEOUT_S = 120.0
@@ -35,15 +35,20 @@ LOCK_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class ClusterState:
-    """The state file. ``processes`` are the nodes, the head first; ``ray`` is its version."""
+    """The state file. ``processes`` are the nodes, the head first; ``ray`` is its version.
+
+    It is written when a node has been spawned, ``ready`` when all are up: of a gateway killed in
+    between, the next one finds what to clean up.
+    """
 
     address: str
     dashboard_url: str | None
     device_ports: tuple[int, ...]
     local_nodes: bool
     temp_dir: str
-    processes: tuple[ProcessRecord, ...]
     ray: str
+    processes: tuple[ProcessRecord, ...] = ()
+    ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,43 +113,40 @@ def cluster_auth(storage_path: Path) -> dict[str, str]:
 
 
 def _start(settings: Settings) -> ClusterState:
-    storage = settings.storage_path
-    temp_dir = _temp_dir(storage)
-    temp_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    launcher = NodeLauncher(temp_dir, storage, child_env(cluster_auth(storage)))
-    ports = _device_ports(settings)
-    gcs_port, dashboard_port = free_port(), free_port() if settings.dashboard else None
-    records: list[ProcessRecord] = []
+    storage, ports = settings.storage_path, _device_ports(settings)
+    state = _new_state(settings)
+
+    def record(process: ProcessRecord) -> None:
+        nonlocal state
+        state = replace(state, processes=(*state.processes, process))
+        _write(storage, state)
+
+    env = child_env(cluster_auth(storage))
+    launcher = NodeLauncher(Path(state.temp_dir), storage, env, record)
     try:
         if settings.local_nodes:
-            records.append(launcher.start_head(gcs_port, ports[0], (), dashboard_port))
-            address = f"{_node_ip()}:{gcs_port}"
-            records += [launcher.start_node(address, port) for port in ports[1:]]
+            launcher.start_head(state.address, ports[0], (), state.dashboard_url)
+            for port in ports[1:]:
+                launcher.start_node(state.address, port)
         else:
-            records.append(launcher.start_head(gcs_port, None, ports, dashboard_port))
-        state = _new_state(settings, gcs_port, dashboard_port, temp_dir, records)
+            launcher.start_head(state.address, None, ports, state.dashboard_url)
+        state = replace(state, ready=True)
         _write(storage, state)
     except BaseException:
-        end_nodes(records)
-        shutil.rmtree(temp_dir, ignore_errors=True)
+        _remove(storage, state)
         raise
     return state
 
 
-def _new_state(
-    settings: Settings,
-    gcs_port: int,
-    dashboard_port: int | None,
-    temp_dir: Path,
-    records: list[ProcessRecord],
-) -> ClusterState:
+def _new_state(settings: Settings) -> ClusterState:
+    dashboard_url = f"http://127.0.0.1:{free_port()}" if settings.dashboard else None
     return ClusterState(
-        address=f"{_node_ip()}:{gcs_port}",
-        dashboard_url=None if dashboard_port is None else f"http://127.0.0.1:{dashboard_port}",
+        address=f"{_node_ip()}:{free_port()}",
+        dashboard_url=dashboard_url,
         device_ports=_device_ports(settings),
         local_nodes=settings.local_nodes,
-        temp_dir=str(temp_dir),
-        processes=tuple(records),
+        # Where Ray itself keeps its files: a longer path breaks its sockets (107 characters).
+        temp_dir=tempfile.mkdtemp(prefix="tandem-", dir="/tmp"),
         ray=version("ray"),
     )
 
@@ -163,7 +165,8 @@ def _check_same(state: ClusterState, settings: Settings) -> None:
 
 def _is_alive(state: ClusterState) -> bool:
     host, port = state.address.rsplit(":", 1)
-    return all(r.process() is not None for r in state.processes) and is_listening(host, int(port))
+    running = state.ready and all(record.process() for record in state.processes)
+    return running and is_listening(host, int(port))
 
 
 def _remove(storage: Path, state: ClusterState) -> None:
@@ -177,12 +180,6 @@ def _device_ports(settings: Settings) -> tuple[int, ...]:
     return tuple(range(first, first + settings.local_devices))
 
 
-def _temp_dir(storage: Path) -> Path:
-    """Short, because Ray's socket names may have 107 characters in all."""
-    digest = hashlib.sha256(str(storage).encode()).hexdigest()[:8]
-    return Path(tempfile.gettempdir()) / f"tandem-{os.getuid()}-{digest}"
-
-
 def _node_ip() -> str:
     """The address by which Ray will know this host."""
     from ray.util import get_node_ip_address
@@ -190,8 +187,17 @@ def _node_ip() -> str:
     return str(get_node_ip_address())
 
 
-def _lock(storage: Path) -> Any:
-    return FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S)
+@contextmanager
+def _lock(storage: Path) -> Iterator[None]:
+    """One gateway at a time starts or ends the cluster; a killed one's lock is free again."""
+    try:
+        with FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S):
+            yield
+    except Timeout as error:
+        raise ClusterUnavailable(
+            f"Another gateway has been starting or ending the embedded cluster of {storage} for "
+            f"{LOCK_TIMEOUT_S:.0f} s: end that one, or choose another --storage-path"
+        ) from error
 
 
 def _state_file(storage: Path) -> Path:

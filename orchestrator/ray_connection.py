@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 
 from orchestrator.embedded_nodes import is_listening
@@ -31,8 +32,9 @@ def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
     if outcome[0] is not None:
         cause = " ".join(str(outcome[0]).split())[:400]
         raise ClusterUnavailable(
-            f"This host can't join Ray at {address}: {cause}. The gateway's host must be a Ray "
-            f"node itself: ray start --address={address} --node-manager-port=5001"
+            f"This host can't join Ray at {address}: {cause}. Is it a Ray node itself (ray start "
+            f"--address={address} --node-manager-port=5001)? Does the cluster use a token "
+            "(RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, the same in every process)?"
         ) from outcome[0]
 
 
@@ -57,11 +59,13 @@ def _check_reachable(address: str) -> None:
 
 
 def _init(address: str, outcome: list[BaseException | None]) -> None:
+    # Its own words come as an exception; a line of log a second beside that helps nobody.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     import ray
 
     try:
         ray.init(
-            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.WARNING
+            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
         )
         outcome.append(None)
     except BaseException as error:

@@ -10,12 +10,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 
 from orchestrator.errors import InvalidRequest
@@ -33,6 +34,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,  # so that `RAY_ADDRESS= tandem serve` means none
         extra="forbid",
         frozen=True,
         validate_default=True,
@@ -87,20 +89,35 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     """The settings in force; ``flags`` that are None were not given.
 
     ``config`` (or TANDEM_CONFIG) names a YAML file. Raises ``InvalidRequest`` naming the setting,
-    its value and what it must be.
+    its value, where that came from and what it must be.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    path = config or os.environ.get(CONFIG_VARIABLE)
-    if path is not None and not Path(path).is_file():
-        raise InvalidRequest(f"The configuration file {path} does not exist")
+    path = config or os.environ.get(CONFIG_VARIABLE) or None
+    file = {} if path is None else _read_file(Path(path))
     try:
-        return _with_file(path)(**given)
+        return _with_file(file)(**given)
     except ValidationError as error:
         wrong = [item for item in error.errors() if not item["type"].startswith("default_factory")]
-        raise InvalidRequest("; ".join(map(_sentence, wrong))) from error
+        raise InvalidRequest("; ".join(_sentence(item, given, path) for item in wrong)) from error
 
 
-def _with_file(path: str | Path | None) -> type[Settings]:
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        cause = " ".join(str(error).split())
+        raise InvalidRequest(f"The configuration file {path} can't be read: {cause}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise InvalidRequest(
+            f"The configuration file {path} must hold lines of the form `name: value`; "
+            "configs/tandem.yaml lists the names"
+        )
+    return content
+
+
+def _with_file(content: dict[str, Any]) -> type[Settings]:
     class FromFile(Settings):
         @classmethod
         def settings_customise_sources(
@@ -111,15 +128,23 @@ def _with_file(path: str | Path | None) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            file = YamlConfigSettingsSource(settings_cls, yaml_file=path)
-            return (init_settings, env_settings, file)
+            return (init_settings, env_settings, InitSettingsSource(settings_cls, content))
 
     return FromFile
 
 
-def _sentence(item: Any) -> str:
-    name = ".".join(str(part) for part in item["loc"])
+def _source(name: str, flags: dict[str, Any], path: str | Path | None) -> str:
+    """Where a value came from, by the order in which the sources count."""
+    if name in flags:
+        return f"--{name.replace('_', '-')}"
+    variable = ENV_PREFIX + name.upper()
+    return variable if os.environ.get(variable) else f"the file {path}"
+
+
+def _sentence(item: Any, flags: dict[str, Any], path: str | Path | None) -> str:
+    name = str(item["loc"][0]).removeprefix(ENV_PREFIX).lower()
+    source = _source(name, flags, path)
     if item["type"] == "extra_forbidden":
-        return f"there is no setting {name!r}; configs/tandem.yaml lists them all"
+        return f"there is no setting {name!r} ({source}); configs/tandem.yaml lists them all"
     reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return f"the setting {name} is {item['input']!r}, but {reason}"
+    return f"the setting {name} is {item['input']!r} ({source}), but {reason}"

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from actors.core.layers import build_layers
+from actors.core.optimizers import Sgd
 from actors.core.specs import StageSpec
 
 Weights = dict[str, torch.Tensor]
@@ -33,13 +34,13 @@ class Stage:
             self.layers.load_state_dict(weights)
         self.max_held = 0
         self._held: dict[int, _Held] = {}
-        self._optimizer: torch.optim.Optimizer | None = None
+        self._optimizer: Sgd | None = None
 
     def start_session(self, learning_rate: float) -> None:
         """Forget what an earlier session left, but for the weights."""
         self._held.clear()
         self.max_held = 0
-        self._optimizer = torch.optim.SGD(self.layers.parameters(), lr=learning_rate)
+        self._optimizer = Sgd(self.layers.parameters(), learning_rate)
         self._optimizer.zero_grad()
 
     def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,7 @@ from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
 from tests.support.mnist import write_mnist
 from tests.support.ray_nodes import RayCluster
+from tests.support.ray_state import process_of_stage
 
 NOTICED_WITHIN_S = 20.0
 MANY_EPOCHS = 100_000
@@ -52,7 +53,7 @@ def test_a_killed_layer_actor_fails_the_job_by_name(
     gateway: GatewayProcess, client: TandemClient, stage: int
 ) -> None:
     job_id = start_training(client, gateway.info["devices"])
-    victim = actor_of_stage(gateway, stage)
+    victim = process_of_stage(gateway, stage)
     since = time.monotonic()
     victim.kill()
     error = assert_fails_in_time(client, job_id, since)
@@ -64,7 +65,7 @@ def test_a_frozen_layer_actor_fails_the_job_by_name(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id = start_training(client, gateway.info["devices"][:2])
-    victim = actor_of_stage(gateway, 1)
+    victim = process_of_stage(gateway, 1)
     since = time.monotonic()
     victim.send_signal(signal.SIGSTOP)
     error = assert_fails_in_time(client, job_id, since)
@@ -76,7 +77,7 @@ def test_a_job_that_failed_trains_again_after_initialize(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id = start_training(client, gateway.info["devices"][:2])
-    actor_of_stage(gateway, 0).kill()
+    process_of_stage(gateway, 0).kill()
     client.wait_for(job_id, {"failed"}, timeout_s=30)
     client.initialize(job_id)
     assert "error" not in client.get_job(job_id)
@@ -131,9 +132,3 @@ def test_a_dead_ray_node_fails_the_job_by_name(
     assert f"device 2 ({ip}:{cluster.nodes[1].port})" in error
     head = [cluster.nodes[0].process.pid]
     wait_until(lambda: not layer_actors(head), 10, "no actor is left")
-
-
-def actor_of_stage(gateway: GatewayProcess, stage: int) -> Any:
-    """The stage's process: their numbers follow the order in which the actors were made."""
-    actors = sorted(layer_actors(gateway.info["pids"]), key=lambda process: process.pid)
-    return actors[stage]

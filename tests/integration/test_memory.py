@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import DIGITS, create_job, layer_actors, train, wait_for_step, wait_until
+from tests.support.ray_state import store_bytes
 
 WARM_UP_STEPS = 200
 STEPS = 500
 MAX_GROWTH_BYTES = 8 * 2**20
-
-# A driver of its own asks the object store, with the embedded cluster's token.
-STORE_SCRIPT = """
-import json, os, sys
-from pathlib import Path
-from orchestrator.local_cluster import cluster_auth
-os.environ.update(cluster_auth(Path(sys.argv[2])))
-from orchestrator.ray_connection import connect
-connect(sys.argv[1])
-import ray
-from ray._private import internal_api
-state = internal_api.get_state_from_address(sys.argv[1])
-stats = internal_api.get_memory_info_reply(state).store_stats
-print(json.dumps(stats.object_store_bytes_used))
-"""
-
-
-def store_bytes(gateway: GatewayProcess) -> int:
-    """Bytes in use in the embedded cluster's object store."""
-    storage = str(gateway.log_path.parent)
-    command = [sys.executable, "-c", STORE_SCRIPT, gateway.info["ray_address"], storage]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    return int(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_500_steps_grow_neither_memory_nor_object_store(

@@ -1,0 +1,199 @@
+"""The embedded cluster with real Ray: started, joined, left behind, cleaned up, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from http_gateway.gateway_process import GatewayProcess
+from orchestrator.errors import InvalidRequest
+from orchestrator.local_cluster import (
+    LocalCluster,
+    cluster_auth,
+    ensure_local_cluster,
+    running_address,
+    stop_local_cluster,
+)
+from orchestrator.settings import Settings, load_settings
+from tests.support.jobs import wait_until
+from tests.support.ports import free_ports
+
+ENSURE = """
+import sys
+from pathlib import Path
+from orchestrator.local_cluster import ensure_local_cluster
+from orchestrator.settings import load_settings
+ensure_local_cluster(load_settings(storage_path=Path(sys.argv[1])))
+"""
+NODES = """
+import json, sys
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+print(json.dumps([[n["NodeManagerPort"], sorted(n["Resources"])] for n in ray.nodes()]))
+"""
+TANDEM = "import sys; from http_gateway.cli.main import app; app()"
+
+# Python warns of a child that is left running; here that is the point.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("HOME", str(home))
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Path]:
+    """A storage path; whatever cluster a failed test left there is ended."""
+    yield tmp_path
+    stop_local_cluster(tmp_path)
+
+
+def settings(storage: Path, **changes: Any) -> Settings:
+    return load_settings(storage_path=storage, dashboard=False, **changes)
+
+
+def processes_of(pids: Iterable[int]) -> list[psutil.Process]:
+    """Everything in the process sessions that these started, workers included."""
+    sessions = set(pids)
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def pids_of(cluster: LocalCluster) -> list[int]:
+    return [record.pid for record in cluster.state.processes]
+
+
+def assert_nothing_left(pids: Iterable[int], storage: Path, temp_dir: str, home: Path) -> None:
+    wait_until(lambda: not processes_of(pids), 5.0, "processes were left")
+    assert not (storage / "cluster.json").exists()
+    assert not Path(temp_dir).exists()
+    assert not (home / ".ray").exists()
+
+
+def run(script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(
+        command, env={**os.environ, **env}, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def test_the_cluster_outlives_a_killed_gateway_and_the_next_one_joins_and_ends_it(
+    storage: Path, home: Path
+) -> None:
+    first = GatewayProcess.start(storage)
+    first.process.kill()
+    first.process.wait()
+    assert running_address(storage) == first.info["ray_address"]
+
+    second = GatewayProcess.start(storage)
+    temp_dir = json.loads((storage / "cluster.json").read_text())["temp_dir"]
+    assert second.info["ray_address"] == first.info["ray_address"]
+    assert second.info["pids"] == first.info["pids"]
+    assert second.stop() == 0, second.log_path.read_text()
+    assert_nothing_left(first.info["pids"], storage, temp_dir, home)
+
+
+def test_two_clusters_run_side_by_side_and_each_is_joined_by_its_storage_path(
+    storage: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    one = ensure_local_cluster(settings(storage))
+    two = ensure_local_cluster(settings(elsewhere))
+    try:
+        assert not one.joined and not two.joined
+        assert one.state.address != two.state.address
+        again = ensure_local_cluster(settings(storage))
+        assert again.joined and again.state == one.state
+        one.stop()
+        assert_nothing_left(pids_of(one), storage, one.state.temp_dir, home)
+        assert running_address(elsewhere) == two.state.address
+    finally:
+        two.stop()
+    assert_nothing_left(pids_of(two), elsewhere, two.state.temp_dir, home)
+
+
+def test_a_running_cluster_with_other_devices_is_refused_with_the_remedy(storage: Path) -> None:
+    ensure_local_cluster(settings(storage))
+    with pytest.raises(InvalidRequest, match="tandem stop --storage-path"):
+        ensure_local_cluster(settings(storage, local_devices=3))
+
+
+def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_replaced(
+    storage: Path, home: Path
+) -> None:
+    (port,) = free_ports(1)
+    asked = settings(storage, local_nodes=True, local_device_port=port)
+    old = ensure_local_cluster(asked)
+    asked_of_ray = run(NODES, old.state.address, **cluster_auth(storage))
+    ports = [node[0] for node in json.loads(asked_of_ray.stdout.splitlines()[-1])]
+    assert sorted(ports) == [port, port + 1]
+
+    os.kill(pids_of(old)[0], signal.SIGKILL)
+    assert running_address(storage) is None
+    new = ensure_local_cluster(asked)
+    assert not new.joined
+    wait_until(lambda: not processes_of(pids_of(old)), 30.0, "the old nodes were left")
+    done = run(TANDEM, "stop", "--storage-path", str(storage))
+    assert done.returncode == 0 and "Ended" in done.stdout, done.stderr
+    assert_nothing_left(pids_of(new), storage, new.state.temp_dir, home)
+
+
+def test_one_node_offers_every_device_as_a_resource(storage: Path) -> None:
+    cluster = ensure_local_cluster(settings(storage, local_devices=3, local_device_port=6001))
+    asked_of_ray = run(NODES, cluster.state.address, **cluster_auth(storage))
+    ((_, resources),) = json.loads(asked_of_ray.stdout.splitlines()[-1])
+    assert {"device:6001", "device:6002", "device:6003"} <= set(resources)
+
+
+def test_a_gateway_killed_while_its_cluster_starts_leaves_nothing_that_can_not_be_ended(
+    storage: Path, home: Path
+) -> None:
+    record = storage / "cluster.json"
+    process = subprocess.Popen([sys.executable, "-c", ENSURE, str(storage)])
+    wait_until(record.exists, 30.0, "no state file")
+    process.kill()
+    process.wait()
+    state = json.loads(record.read_text())
+    assert not state["ready"]
+    assert running_address(storage) is None
+    assert stop_local_cluster(storage)
+    assert_nothing_left([p["pid"] for p in state["processes"]], storage, state["temp_dir"], home)
+
+
+def test_a_taken_port_is_told_before_anything_is_started(storage: Path) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        began = time.monotonic()
+        done = run(TANDEM, "serve", "--port", str(port), "--storage-path", str(storage / "new"))
+    assert done.returncode == 1
+    assert f"Port {port}" in done.stderr and "--port 0" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (storage / "new").exists()
+    assert time.monotonic() - began < 5
+
+
+def test_stop_without_a_cluster_says_so(storage: Path) -> None:
+    done = run(TANDEM, "stop", "--storage-path", str(storage))
+    assert done.returncode == 0
+    assert "No embedded cluster" in done.stdout

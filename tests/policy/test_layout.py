@@ -1,0 +1,49 @@
+"""What the house rules say of files, functions and packages."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOORS = ("actors", "orchestrator", "http_gateway")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 50
+
+SHIPPED = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+WRITTEN = SHIPPED + sorted(
+    p for room in ("tests", "benchmarks") for p in (ROOT / room).rglob("*.py")
+)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_modules_say_what_they_are_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_setup_lists_every_package() -> None:
+    calls = [n for n in ast.walk(ast.parse((ROOT / "setup.py").read_text())) if is_setup(n)]
+    (listed,) = [k.value for k in calls[0].keywords if k.arg == "packages"]
+    present = {name(path.parent).replace("/", ".") for path in SHIPPED}
+    assert sorted(ast.literal_eval(listed)) == sorted(present)
+    assert all((ROOT / package.replace(".", "/") / "__init__.py").exists() for package in present)
+
+
+def is_setup(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", None) == "setup"

@@ -1,0 +1,50 @@
+"""What Ray itself says of an embedded cluster, asked by a driver of its own with its token."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+
+from http_gateway.gateway_process import GatewayProcess
+
+_PRELUDE = """
+import json, os, sys
+from pathlib import Path
+from orchestrator.local_cluster import cluster_auth
+os.environ.update(cluster_auth(Path(sys.argv[2])))
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+"""
+_STORE_BYTES = """
+from ray._private import internal_api
+state = internal_api.get_state_from_address(sys.argv[1])
+print(json.dumps(internal_api.get_memory_info_reply(state).store_stats.object_store_bytes_used))
+"""
+_ACTOR_PIDS = """
+from ray._private.state import actors
+print(json.dumps({a["Name"]: a["Pid"] for a in actors().values() if a["State"] == "ALIVE"}))
+"""
+
+
+def store_bytes(gateway: GatewayProcess) -> int:
+    """Bytes in use in the object store."""
+    return int(_ask(gateway, _STORE_BYTES))
+
+
+def process_of_stage(gateway: GatewayProcess, stage: int) -> psutil.Process:
+    """The process of the only running LayerActor of this stage."""
+    pids = _ask(gateway, _ACTOR_PIDS)
+    (pid,) = [pid for name, pid in pids.items() if name.endswith(f"-stage-{stage}")]
+    return psutil.Process(pid)
+
+
+def _ask(gateway: GatewayProcess, script: str) -> Any:
+    storage = str(gateway.log_path.parent)
+    command = [sys.executable, "-c", _PRELUDE + script, gateway.info["ray_address"], storage]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    return json.loads(done.stdout.splitlines()[-1])

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import torch
+
+from actors.core.layers import build_layers
+from actors.core.optimizers import Sgd
+from actors.core.specs import NetworkSpec
+
+NETWORK = NetworkSpec((20, 30, 10), seed=1)
+
+
+def test_sgd_is_torchs_bit_for_bit() -> None:
+    own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
+    optimizer = Sgd(own.parameters(), 0.01)
+    torchs = torch.optim.SGD(reference.parameters(), lr=0.01)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        inputs = torch.randn(8, 20, generator=generator)
+        for model, steps in ((own, optimizer), (reference, torchs)):
+            steps.zero_grad()
+            model(inputs).square().mean().backward()
+            steps.step()
+    pairs = zip(own.parameters(), reference.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_training_stage_does_not_import_the_compiler() -> None:
+    script = """
+import sys, torch
+from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.stage import Stage
+import actors.layer_actor
+stage = Stage(StageSpec(NetworkSpec((4, 3)), 0, 1, 0, 1))
+stage.start_session(0.1)
+stage.forward_loss(0, torch.zeros(2, 4), torch.tensor([0, 1]), 1.0)
+stage.backward(0, None)
+stage.update()
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import InvalidRequest
+from orchestrator.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ["RAY_ADDRESS", "TANDEM_CONFIG", *(f"TANDEM_{n}".upper() for n in fields())]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def fields() -> list[str]:
+    return list(Settings.model_fields)
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "tandem.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_are_loopback_port_4000_and_two_embedded_devices(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 4000)
+    assert (settings.local_devices, settings.local_device_port) == (2, 5001)
+    assert settings.ray_address is None
+    assert settings.storage_path == tmp_path / ".tandem"
+
+
+def test_data_lie_under_the_storage_path_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load_settings(storage_path=tmp_path / "s").data_dir == tmp_path / "s" / "data"
+    assert load_settings(data_dir=tmp_path / "d").data_dir == tmp_path / "d"
+
+
+def test_relative_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(storage_path=Path("here")).storage_path == tmp_path / "here"
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load_settings().port == 4000
+    config = write(tmp_path, "port: 4001")
+    assert load_settings(config).port == 4001
+    monkeypatch.setenv("TANDEM_PORT", "4002")
+    assert load_settings(config).port == 4002
+    assert load_settings(config, port=4003).port == 4003
+
+
+def test_the_environment_can_name_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TANDEM_CONFIG", str(write(tmp_path, "local_devices: 5")))
+    assert load_settings().local_devices == 5
+
+
+def test_ray_address_is_honoured_below_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert load_settings().ray_address == "10.0.0.1:6379"
+    monkeypatch.setenv("TANDEM_RAY_ADDRESS", "10.0.0.2:6379")
+    assert load_settings().ray_address == "10.0.0.2:6379"
+    assert load_settings(ray_address="10.0.0.3:6379").ray_address == "10.0.0.3:6379"
+
+
+def test_an_empty_ray_address_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    assert load_settings().ray_address is None
+
+
+def test_a_refused_value_names_setting_value_source_and_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"port is 70000 \(--port\).*65535"):
+        load_settings(port=70000)
+    with pytest.raises(InvalidRequest, match=r"local_devices is 65 \(the file .*tandem.yaml\).*64"):
+        load_settings(write(tmp_path, "local_devices: 65"))
+    monkeypatch.setenv("TANDEM_HTTP_THREADS", "many")
+    with pytest.raises(InvalidRequest, match=r"http_threads is 'many' \(TANDEM_HTTP_THREADS\)"):
+        load_settings()
+
+
+def test_an_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no setting 'prot'"):
+        load_settings(write(tmp_path, "prot: 4000"))
+
+
+@pytest.mark.parametrize("text", ["port: [", "- port", "1: 2", "just words"])
+def test_a_file_of_another_form_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"tandem\.yaml"):
+        load_settings(write(tmp_path, text))
+
+
+def test_a_missing_file_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match=r"gone\.yaml"):
+        load_settings(tmp_path / "gone.yaml")
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "")).model_dump() == load_settings().model_dump()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])
+def test_a_host_others_can_reach_is_refused_with_the_remedy(host: str) -> None:
+    with pytest.raises(InvalidRequest, match="ssh -L"):
+        load_settings(host=host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "::1"])
+def test_loopback_hosts_are_accepted(host: str) -> None:
+    assert load_settings(host=host).host == host
