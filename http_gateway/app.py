@@ -10,15 +10,14 @@ from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
 from http_gateway import schemas
-from http_gateway.errors import install_error_handlers
+from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
 from http_gateway.job_client import JobClient
 from http_gateway.json_request import JsonRequest
 from http_gateway.routes import devices, health, jobs, network, teraflops
-from http_gateway.validation_text import validation_text
+from http_gateway.validation_text import shorten, validation_text
 
 MAX_BODY_BYTES = 64 * 2**20
 QUERY_PARAMETERS = {"devices.unregister_device": {"ip", "job_id"}}
-ERRORS: Any = {str(code): schemas.Error for code in (400, 404, 409, 413, 500, 503)}
 DESCRIPTION = """Trains one neural network across the devices you own.
 
 Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch
@@ -32,7 +31,6 @@ def create_app(
     app = OpenAPI(
         "http_gateway",
         info=Info(title="Tandem", version=version, description=DESCRIPTION),
-        responses=ERRORS,
         validation_error_status="400",
         validation_error_model=schemas.Error,
         validation_error_callback=_refuse,
@@ -61,11 +59,14 @@ def _refuse(error: ValidationError) -> NoReturn:
 
 
 def _refuse_unknown_parameters() -> None:
+    if request.routing_exception is not None:
+        return  # no such path or method, whatever its parameters
     known = QUERY_PARAMETERS.get(request.endpoint or "", set())
     unknown = sorted(set(request.args) - known)
     if request.path.startswith("/api/") and unknown:
         takes = f"takes {', '.join(sorted(known))}" if known else "takes none"
-        raise InvalidRequest(f"Unknown query parameter {unknown[0]!r}: {request.path} {takes}")
+        path = shorten(request.path, MAX_PATH_CHARS)
+        raise InvalidRequest(f"Unknown query parameter {shorten(unknown[0])!r}: {path} {takes}")
 
 
 def _add_documentation(app: OpenAPI) -> None:

@@ -9,6 +9,9 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from actors.core import errors
+from http_gateway.validation_text import shorten
+
+MAX_PATH_CHARS = 200
 
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.InvalidRequest, 400),
@@ -49,11 +52,12 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _http_text(error: HTTPException) -> str:
+    path = shorten(request.path, MAX_PATH_CHARS)
     if isinstance(error, NotFound):
-        return f"There is nothing at {request.path}; /docs lists what there is"
+        return f"There is nothing at {path}; /docs lists what there is"
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or []))
-        return f"{request.path} does not take {request.method}; it takes {allowed}"
+        return f"{path} does not take {shorten(request.method)}; it takes {allowed}"
     if isinstance(error, RequestEntityTooLarge):
         limit = request.max_content_length
         return f"The request body has more than {limit} bytes, which is the limit"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from flask import Request
 
 from actors.core.errors import InvalidRequest
+from http_gateway.validation_text import shorten
+
+MAX_FIELDS = 100
 
 
 class JsonRequest(Request):
@@ -27,19 +31,39 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not data.strip():
         return {}
     try:
-        body = json.loads(data)
+        body = json.loads(data, object_pairs_hook=_fields)
+    except InvalidRequest:
+        raise
     except RecursionError as error:
         raise InvalidRequest(
             "The request body is nested too deeply to be JSON for this API"
         ) from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
+    except ValueError as error:  # Python's own guard: converting takes quadratic time
+        raise InvalidRequest(
+            f"The request body has an integer of more than {sys.get_int_max_str_digits()} digits"
+        ) from error
     if not isinstance(body, dict):
         raise InvalidRequest(
             f"The request body is a JSON {_KINDS[type(body)]}, but must be an object such as "
             '{"key": value}'
         )
     return body
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, unless a field would be lost or each of very many be complained about."""
+    fields = dict(pairs)
+    if len(pairs) > MAX_FIELDS:
+        raise InvalidRequest(
+            f"The request body has an object of {len(pairs)} fields; use at most {MAX_FIELDS}"
+        )
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(f'The request body has the field "{shorten(twice)}" twice')
+    return fields
 
 
 _KINDS = {

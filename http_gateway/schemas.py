@@ -5,12 +5,21 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_LAYER_SIZE = 65_536
 MAX_LAYERS = 1_000
 MAX_PREDICT_ROWS = 10_000
+MAX_TEXT_CHARS = 64
 
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -33,7 +42,13 @@ def _ip(value: str) -> str:
     return value
 
 
-Ip = Annotated[str, AfterValidator(_ip)]
+Ip = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_ip)]
+
+
+def _plain_digits(value: str) -> str:
+    if not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("digits", "plain digits")
+    return value
 
 
 class Body(BaseModel):
@@ -80,7 +95,9 @@ class Normalize(Body):
 class DatasetConfig(Body):
     """What the network is trained on."""
 
-    name: str = Field(description="MNIST or digits", examples=["MNIST"])
+    name: str = Field(
+        max_length=MAX_TEXT_CHARS, description="MNIST or digits", examples=["MNIST"]
+    )
     batch_size: BatchSize | None = Field(None, description="samples a step; default 256")
     val_batch_size: BatchSize | None = Field(None, description="default 1000")
     normalize: Normalize | None = Field(None, description="default: the data set's own statistics")
@@ -111,7 +128,13 @@ class RegisterDevice(RequiredTogether):
     job_id: str = Field(examples=["1"])
 
 
-class Train(Body):
+class OptionalBody(Body):
+    """A body that may be absent, which the document has to say."""
+
+    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
+
+
+class Train(OptionalBody):
     """POST /api/network/train/<job_id>."""
 
     epochs: int = Field(10, ge=1, le=100_000)
@@ -126,14 +149,15 @@ class Train(Body):
 class Predict(Body):
     """POST /api/jobs/<job_id>/predict."""
 
-    inputs: list[list[Finite]] = Field(
+    # Millions of numbers may be wrong: one error is enough.
+    inputs: Annotated[list[Annotated[list[Finite], FailFast()]], FailFast()] = Field(
         min_length=1,
         max_length=MAX_PREDICT_ROWS,
         description="rows of raw features: pixels 0..255, as the data is stored",
     )
 
 
-class NoBody(Body):
+class NoBody(OptionalBody):
     """A request that takes no fields."""
 
 
@@ -146,7 +170,7 @@ class JobPath(BaseModel):
 class DevicePath(BaseModel):
     """``<port>``."""
 
-    port: int = Field(ge=1, le=65_535)
+    port: Annotated[int, BeforeValidator(_plain_digits)] = Field(ge=1, le=65_535)
 
 
 class UnregisterQuery(BaseModel):
@@ -160,6 +184,10 @@ class Error(BaseModel):
     """The body of every error."""
 
     error: str
+
+
+ERRORS: Any = {str(code): Error for code in (400, 404, 409, 413, 500, 503)}
+"""What any route may answer, for the document."""
 
 
 class Message(BaseModel):

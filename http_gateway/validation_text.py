@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ def _sentence(item: Any, schema: dict[str, Any]) -> str:
         return str(item["msg"])
     if kind == "missing":
         return f"{name} is missing: it must be {_allowed(node)}"
+    if kind == "string_unicode" and "properties" in node:  # a name, not a value
+        return _unknown_field((*path, value), node)
     if kind == "extra_forbidden":
         return _unknown_field(path, _node(schema, path[:-1], schema))
     if kind in ("too_short", "too_long"):
@@ -40,11 +43,11 @@ def _sentence(item: Any, schema: dict[str, Any]) -> str:
 def _unknown_field(path: Sequence[str | int], parent: dict[str, Any]) -> str:
     known = list(parent.get("properties", {}))
     owner = _name(path[:-1]) or "the request"
-    field = str(path[-1])
+    field = shorten(str(path[-1]))  # before it is compared, which takes long for a long one
     close = difflib.get_close_matches(field, known, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
     has = f"it has: {', '.join(known)}" if known else "it takes no fields"
-    return f'{owner} has no field "{_shorten(field)}"; {has}{hint}'
+    return f'{owner} has no field "{field}"; {has}{hint}'
 
 
 def _name(path: Sequence[str | int]) -> str:
@@ -99,8 +102,16 @@ def _range(node: dict[str, Any]) -> str:
         return f" above {above}, at most {high}"
     if above is not None:
         return f" above {above}"
+    if "maxLength" in node:
+        return f" of at most {node['maxLength']} characters"
     return ""
 
+
+# Looks at no more of a value than is shown, however large or deep it is.
+_LIMITED = reprlib.Repr()
+_LIMITED.maxlevel = 3
+_LIMITED.maxlist = _LIMITED.maxdict = 20
+_LIMITED.maxstring = _LIMITED.maxlong = 3 * MAX_VALUE_CHARS  # of which it keeps both ends
 
 _NOUNS = {
     "integer": "an integer",
@@ -112,8 +123,9 @@ _NOUNS = {
 
 
 def _shown(value: Any) -> str:
-    return _shorten(repr(value))
+    return shorten(_LIMITED.repr(value))
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 1] + "…"
+def shorten(text: str, max_chars: int = MAX_VALUE_CHARS) -> str:
+    """The text, or its beginning with "…" for the rest."""
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"

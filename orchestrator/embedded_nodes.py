@@ -86,6 +86,8 @@ class NodeLauncher:
         command += [f"--object-store-memory={_object_store_bytes()}", "--disable-usage-stats"]
         # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
         command.append("--include-log-monitor=false")
+        # Ray's fixed ports would be taken when a second node runs on this host.
+        command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
         if node_port is not None:
             command.append(f"--node-manager-port={node_port}")
         if devices:

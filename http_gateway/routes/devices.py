@@ -13,7 +13,11 @@ from http_gateway.job_client import JobClient
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/devices."""
     routes = APIBlueprint(
-        "devices", __name__, url_prefix="/api/devices", abp_tags=[Tag(name="devices")]
+        "devices",
+        __name__,
+        url_prefix="/api/devices",
+        abp_tags=[Tag(name="devices")],
+        abp_responses=schemas.ERRORS,
     )
 
     @routes.post(

@@ -14,7 +14,9 @@ from http_gateway.job_client import JobClient
 
 def blueprint(client: JobClient, version: str) -> APIBlueprint:
     """GET /health, /ready and /api/version."""
-    routes = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+    routes = APIBlueprint(
+        "health", __name__, abp_tags=[Tag(name="health")], abp_responses=schemas.ERRORS
+    )
 
     @routes.get("/health", summary="The gateway serves", responses={200: schemas.Health})
     def health() -> Any:

@@ -13,7 +13,13 @@ from http_gateway.job_client import JobClient
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/jobs."""
-    routes = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", abp_tags=[Tag(name="jobs")])
+    routes = APIBlueprint(
+        "jobs",
+        __name__,
+        url_prefix="/api/jobs",
+        abp_tags=[Tag(name="jobs")],
+        abp_responses=schemas.ERRORS,
+    )
 
     @routes.post("", summary="Create a job", responses={201: schemas.JobCreated})
     def create_job(body: schemas.CreateJob) -> Any:

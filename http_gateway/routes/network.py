@@ -13,7 +13,11 @@ from http_gateway.job_client import JobClient
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/network."""
     routes = APIBlueprint(
-        "network", __name__, url_prefix="/api/network", abp_tags=[Tag(name="network")]
+        "network",
+        __name__,
+        url_prefix="/api/network",
+        abp_tags=[Tag(name="network")],
+        abp_responses=schemas.ERRORS,
     )
 
     @routes.post(

@@ -7,6 +7,7 @@ from typing import Any
 from flask import jsonify
 from flask_openapi3 import APIBlueprint, Tag
 
+from http_gateway import schemas
 from http_gateway.job_client import JobClient
 
 _ENTRY = {
@@ -28,7 +29,9 @@ _LIST = {
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """GET /api/previous_teraflops."""
-    routes = APIBlueprint("teraflops", __name__, abp_tags=[Tag(name="teraflops")])
+    routes = APIBlueprint(
+        "teraflops", __name__, abp_tags=[Tag(name="teraflops")], abp_responses=schemas.ERRORS
+    )
 
     @routes.get(
         "/api/previous_teraflops",

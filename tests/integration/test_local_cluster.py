@@ -27,7 +27,7 @@ from orchestrator.local_cluster import (
 )
 from orchestrator.settings import Settings, load_settings
 from tests.support.jobs import wait_until
-from tests.support.ports import free_ports
+from tests.support.ports import consecutive_free_ports
 
 ENSURE = """
 import sys
@@ -140,7 +140,7 @@ def test_a_running_cluster_with_other_devices_is_refused_with_the_remedy(storage
 def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_replaced(
     storage: Path, home: Path
 ) -> None:
-    (port,) = free_ports(1)
+    port, _ = consecutive_free_ports(2)
     asked = settings(storage, local_nodes=True, local_device_port=port)
     old = ensure_local_cluster(asked)
     asked_of_ray = run(NODES, old.state.address, **cluster_auth(storage))
@@ -148,7 +148,7 @@ def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_rep
     assert sorted(ports) == [port, port + 1]
 
     os.kill(pids_of(old)[0], signal.SIGKILL)
-    assert running_address(storage) is None
+    wait_until(lambda: running_address(storage) is None, 5.0, "the dead head was taken for alive")
     new = ensure_local_cluster(asked)
     assert not new.joined
     wait_until(lambda: not processes_of(pids_of(old)), 30.0, "the old nodes were left")

@@ -20,6 +20,7 @@ from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import LAYER_SIZES, create_job, train
 from tests.support.mnist import mnist_dir
 from tests.support.plain_loop import PlainResult, train_plainly
+from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 5
 NUM_MICROBATCHES = 2
@@ -77,9 +78,10 @@ def cluster(
     if not setup.arguments:
         yield request.getfixturevalue("gateway"), setup
         return
+    first_port = consecutive_free_ports(3)[0]
     process = GatewayProcess.start(
         tmp_path_factory.mktemp("storage"),
-        ["--local-devices", "3", "--local-device-port", "16001", *setup.arguments],
+        ["--local-devices", "3", "--local-device-port", str(first_port), *setup.arguments],
         {**os.environ, "HOME": str(home)},
     )
     yield process, setup

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import socket
+
+
+def consecutive_free_ports(count: int) -> list[int]:
+    """Free ports in a row, below those the system gives out by itself."""
+    for first in random.sample(range(20_000, 32_000 - count), 100):
+        ports = list(range(first, first + count))
+        if all(_is_free(port) for port in ports):
+            return ports
+    raise AssertionError(f"no {count} free ports in a row")
 
 
 def free_ports(count: int) -> list[int]:
@@ -15,3 +25,12 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+        return True
