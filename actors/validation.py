@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn import functional
 
 from actors.core.batches import normalize, validation_chunks
+from actors.core.errors import NonFiniteLoss
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.reports import EpochRecord
@@ -32,7 +35,10 @@ class Validation:
         self._num_correct = 0
 
     def run(self, epoch: int, train_loss: float, samples_per_s: float) -> EpochRecord | None:
-        """The finished epoch's record in the last stage, None in the others."""
+        """The finished epoch's record in the last stage, None in the others.
+
+        Raises ``NonFiniteLoss``: the epoch's last update may have burst the weights.
+        """
         for index, chunk in enumerate(validation_chunks(self._session)):
             outputs = self._stage.evaluate(self._inputs(index, chunk))
             if self._stage.spec.is_last:
@@ -44,6 +50,12 @@ class Validation:
             return None
         total = self._session.num_val
         loss, accuracy = self._loss_sum / total, self._num_correct / total
+        if not math.isfinite(loss):
+            raise NonFiniteLoss(
+                f"the validation loss became {loss} after epoch {epoch} (learning_rate "
+                f"{self._session.learning_rate}): initialize the network again and train with a "
+                "lower learning_rate"
+            )
         return EpochRecord(epoch, train_loss, loss, accuracy, samples_per_s)
 
     def _inputs(self, index: int, chunk: slice) -> torch.Tensor:

@@ -95,9 +95,7 @@ class Normalize(Body):
 class DatasetConfig(Body):
     """What the network is trained on."""
 
-    name: str = Field(
-        max_length=MAX_TEXT_CHARS, description="MNIST or digits", examples=["MNIST"]
-    )
+    name: str = Field(max_length=MAX_TEXT_CHARS, description="MNIST or digits", examples=["MNIST"])
     batch_size: BatchSize | None = Field(None, description="samples a step; default 256")
     val_batch_size: BatchSize | None = Field(None, description="default 1000")
     normalize: Normalize | None = Field(None, description="default: the data set's own statistics")

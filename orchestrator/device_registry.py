@@ -36,7 +36,7 @@ def new_device(job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: 
 
 
 def add(job: Job, device: Device) -> None:
-    """Device ids are never used again within a job."""
+    """Ids are never used again within a job; raises ``IllegalTransition`` while it trains."""
     job.apply(Event.CHANGE_DEVICES)
     job.plan = None
     job.devices.append(device)
@@ -44,6 +44,7 @@ def add(job: Job, device: Device) -> None:
 
 
 def remove(job: Job, device: Device) -> None:
+    """The job's other devices keep their ids; raises ``IllegalTransition`` while it trains."""
     job.apply(Event.CHANGE_DEVICES)
     job.plan = None
     job.devices.remove(device)

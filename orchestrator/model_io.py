@@ -30,7 +30,8 @@ def model_file(spec: JobSpec, weights: Weights) -> bytes:
 def predict(spec: JobSpec, weights: Weights, inputs: list[list[float]]) -> dict[str, Any]:
     """Classes and probabilities for rows of raw features (pixels 0..255, as the data is stored).
 
-    Raises ``InvalidRequest`` when a row has another length than the network's first layer.
+    Raises ``InvalidRequest`` when a row has another length than the network's first layer, or
+    values so large that nothing finite comes out.
     """
     num_features = spec.network.layer_sizes[0]
     for index, row in enumerate(inputs):
@@ -44,7 +45,18 @@ def predict(spec: JobSpec, weights: Weights, inputs: list[list[float]]) -> dict[
     scaled = pixels.div_(255.0).sub_(spec.normalization.mean).div_(spec.normalization.std)
     with torch.no_grad():
         probabilities = model(scaled).softmax(dim=1)
+    _check_finite(probabilities)
     return {
         "classes": probabilities.argmax(dim=1).tolist(),
         "probabilities": probabilities.tolist(),
     }
+
+
+def _check_finite(probabilities: torch.Tensor) -> None:
+    """JSON has no NaN."""
+    for index, finite in enumerate(probabilities.isfinite().all(dim=1).tolist()):
+        if not finite:
+            raise InvalidRequest(
+                f"inputs[{index}] is too large for the network's float32: it takes raw features, "
+                "such as pixels from 0 to 255"
+            )

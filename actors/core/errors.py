@@ -7,6 +7,8 @@
     │   ├── InvalidRequest            a value is wrong; names field, value, limit, remedy
     │   ├── NotFound                  what it names does not exist
     │   └── Conflict                  right in itself, but not in the present state
+    ├── DatasetMissing                a data set is neither there nor to be downloaded
+    ├── PortTaken                     the gateway can't bind its port
     ├── Unavailable                   the cluster or the JobManager can't be reached (yet)
     └── StageFailure                  a training session can't go on; the job fails with this text
         ├── NonFiniteLoss             the loss became NaN or infinite
@@ -14,7 +16,8 @@
         └── ChannelClosed             the other end is gone, or the session was aborted
 
 The message is the only argument, so that all of them survive pickling between processes.
-``orchestrator.errors`` adds the ones that belong to jobs and devices.
+``orchestrator.errors`` adds the ones that belong to jobs and devices; ``DatasetMissing`` is of
+``actors.core.datasets``, ``PortTaken`` of ``http_gateway.serve``.
 """
 
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
 from http_gateway.job_client import JobClient
+from http_gateway.routes import new_blueprint
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/devices."""
-    routes = APIBlueprint(
-        "devices",
-        __name__,
-        url_prefix="/api/devices",
-        abp_tags=[Tag(name="devices")],
-        abp_responses=schemas.ERRORS,
-    )
+    routes = new_blueprint("devices", "/api/devices")
 
     @routes.post(
         "/register",

@@ -6,17 +6,16 @@ import platform
 from importlib import metadata
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
 from http_gateway.job_client import JobClient
+from http_gateway.routes import new_blueprint
 
 
 def blueprint(client: JobClient, version: str) -> APIBlueprint:
     """GET /health, /ready and /api/version."""
-    routes = APIBlueprint(
-        "health", __name__, abp_tags=[Tag(name="health")], abp_responses=schemas.ERRORS
-    )
+    routes = new_blueprint("health")
 
     @routes.get("/health", summary="The gateway serves", responses={200: schemas.Health})
     def health() -> Any:

@@ -5,21 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, request
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
 from http_gateway.job_client import JobClient
+from http_gateway.routes import new_blueprint
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/jobs."""
-    routes = APIBlueprint(
-        "jobs",
-        __name__,
-        url_prefix="/api/jobs",
-        abp_tags=[Tag(name="jobs")],
-        abp_responses=schemas.ERRORS,
-    )
+    routes = new_blueprint("jobs", "/api/jobs")
 
     @routes.post("", summary="Create a job", responses={201: schemas.JobCreated})
     def create_job(body: schemas.CreateJob) -> Any:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
 from http_gateway.job_client import JobClient
+from http_gateway.routes import new_blueprint
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/network."""
-    routes = APIBlueprint(
-        "network",
-        __name__,
-        url_prefix="/api/network",
-        abp_tags=[Tag(name="network")],
-        abp_responses=schemas.ERRORS,
-    )
+    routes = new_blueprint("network", "/api/network")
 
     @routes.post(
         "/initialize/<job_id>",

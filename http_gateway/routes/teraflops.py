@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import jsonify
-from flask_openapi3 import APIBlueprint, Tag
+from flask_openapi3 import APIBlueprint
 
-from http_gateway import schemas
 from http_gateway.job_client import JobClient
+from http_gateway.routes import new_blueprint
 
 _ENTRY = {
     "type": "object",
@@ -29,9 +29,7 @@ _LIST = {
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """GET /api/previous_teraflops."""
-    routes = APIBlueprint(
-        "teraflops", __name__, abp_tags=[Tag(name="teraflops")], abp_responses=schemas.ERRORS
-    )
+    routes = new_blueprint("teraflops")
 
     @routes.get(
         "/api/previous_teraflops",

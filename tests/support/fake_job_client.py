@@ -1,0 +1,111 @@
+"""A JobClient without a JobManager: remembers every call, answers in the documented shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Call = tuple[str, tuple[Any, ...]]
+
+MODEL = {"layer_sizes": [784, 128, 64, 10]}
+DATASET = {"name": "MNIST", "batch_size": 256}
+SUMMARY = {
+    "job_id": "1",
+    "status": "created",
+    "devices": 0,
+    "model_config": MODEL,
+    "dataset_config": DATASET,
+}
+DETAILS = {**SUMMARY, "registered_devices": [], "layers": {}, "history": []}
+TERAFLOPS = [
+    {
+        "1": {
+            "forward_tflops": 0.0015331204049289227,
+            "backward_tflops": 0.00031180179212242365,
+            "total_tflops": 0.0018449221970513463,
+        },
+        "2": {
+            "forward_tflops": 0.00015127388178370893,
+            "backward_tflops": 4.583333065966144e-06,
+            "total_tflops": 0.00015585721484967507,
+        },
+    }
+]
+PREDICTION = {"classes": [1], "probabilities": [[0.25, 0.75]]}
+READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
+WEIGHTS = b"\x00weights\xff"
+
+
+@dataclass
+class FakeJobClient:
+    """``calls`` has all of them; ``errors`` and ``answers`` say what a method raises or returns."""
+
+    calls: list[Call] = field(default_factory=list)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """As new."""
+        self.calls.clear()
+        self.errors.clear()
+        self.answers.clear()
+
+    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
+        answer: str = self._answer("create_job", (model_config, dataset_config), "1")
+        return answer
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_jobs", (), [SUMMARY])
+        return answer
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("get_job", (job_id,), DETAILS)
+        return answer
+
+    def delete_job(self, job_id: str) -> None:
+        self._answer("delete_job", (job_id,), None)
+
+    def register_device(self, ip: str, port: int, job_id: str) -> int:
+        answer: int = self._answer("register_device", (ip, port, job_id), 1)
+        return answer
+
+    def unregister_device(
+        self, port: int, ip: str | None = None, job_id: str | None = None
+    ) -> None:
+        self._answer("unregister_device", (port, ip, job_id), None)
+
+    def initialize(self, job_id: str) -> None:
+        self._answer("initialize", (job_id,), None)
+
+    def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        started = {key: options[key] for key in ("epochs", "learning_rate")}
+        answer: dict[str, Any] = self._answer("train", (job_id, options), started)
+        return answer
+
+    def stop_job(self, job_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("stop_job", (job_id,), {"status": "training"})
+        return answer
+
+    def get_model(self, job_id: str) -> bytes:
+        answer: bytes = self._answer("get_model", (job_id,), WEIGHTS)
+        return answer
+
+    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("predict", (job_id, inputs), PREDICTION)
+        return answer
+
+    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
+        answer: list[dict[str, dict[str, float]]] = self._answer(
+            "previous_teraflops", (), TERAFLOPS
+        )
+        return answer
+
+    def check_ready(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("check_ready", (), READY)
+        return answer
+
+    def _answer(self, method: str, arguments: tuple[Any, ...], usual: Any) -> Any:
+        self.calls.append((method, arguments))
+        if method in self.errors:
+            raise self.errors[method]
+        return self.answers.get(method, usual)

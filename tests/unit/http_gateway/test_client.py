@@ -1,0 +1,189 @@
+"""TandemClient against the application behind a real HTTP server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from http_gateway.app import create_app
+from http_gateway.client import ApiError, TandemClient
+from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
+from tests.support.fake_job_client import (
+    DATASET,
+    DETAILS,
+    MODEL,
+    PREDICTION,
+    READY,
+    SUMMARY,
+    TERAFLOPS,
+    WEIGHTS,
+    FakeJobClient,
+)
+
+SERVED = FakeJobClient()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of a server on a free port; ended when the module's tests are done."""
+    server = make_server("127.0.0.1", 0, create_app(SERVED, version="9.8.7"), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def fake() -> FakeJobClient:
+    SERVED.forget()
+    return SERVED
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[TandemClient]:
+    client = TandemClient(url + "/", timeout_s=10.0)
+    yield client
+    client._session.close()
+
+
+CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
+    (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET), "1"),
+    (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
+    (lambda c: c.get_job("7"), "get_job", ("7",), DETAILS),
+    (lambda c: c.delete_job("7"), "delete_job", ("7",), None),
+    (
+        lambda c: c.stop_job("7"),
+        "stop_job",
+        ("7",),
+        {"message": "Job stopping", "status": "training"},
+    ),
+    (
+        lambda c: c.register_device("10.0.0.2", 5001, "7"),
+        "register_device",
+        ("10.0.0.2", 5001, "7"),
+        1,
+    ),
+    (lambda c: c.unregister_device(5001), "unregister_device", (5001, None, None), None),
+    (
+        lambda c: c.unregister_device(5001, ip="::1", job_id="7"),
+        "unregister_device",
+        (5001, "::1", "7"),
+        None,
+    ),
+    (lambda c: c.initialize("7"), "initialize", ("7",), None),
+    (
+        lambda c: c.train("7"),
+        "train",
+        ("7", {"epochs": 10, "learning_rate": 0.1}),
+        {"message": "Training started", "epochs": 10, "learning_rate": 0.1},
+    ),
+    (
+        lambda c: c.train("7", epochs=2, schedule="gpipe"),
+        "train",
+        ("7", {"epochs": 2, "learning_rate": 0.1, "schedule": "gpipe"}),
+        {"message": "Training started", "epochs": 2, "learning_rate": 0.1},
+    ),
+    (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
+    (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
+    (lambda c: c.previous_teraflops(), "previous_teraflops", (), TERAFLOPS),
+    (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
+]
+
+
+@pytest.mark.parametrize(("call", "method", "arguments", "answer"), CALLS)
+def test_a_method_asks_for_its_route_and_returns_what_matters(
+    client: TandemClient,
+    fake: FakeJobClient,
+    call: Callable[[TandemClient], Any],
+    method: str,
+    arguments: tuple[Any, ...],
+    answer: Any,
+) -> None:
+    assert call(client) == answer
+    assert fake.calls == [(method, arguments)]
+
+
+def test_every_method_is_tried_above() -> None:
+    public = {name for name in vars(TandemClient) if not name.startswith("_")}
+    tried = {name for call, _, _, _ in CALLS for name in call.__code__.co_names}
+    assert public - tried == {"wait_for"}
+
+
+@pytest.mark.parametrize("call", [c[0] for c in CALLS], ids=[c[1] for c in CALLS])
+def test_an_error_has_the_apis_status_and_message(
+    client: TandemClient, fake: FakeJobClient, call: Callable[[TandemClient], Any]
+) -> None:
+    fake.errors.update({method: DeviceBusy("Device is held by job 3") for _, method, _, _ in CALLS})
+    with pytest.raises(ApiError, match="409: Device is held by job 3") as caught:
+        call(client)
+    assert (caught.value.status, caught.value.message) == (409, "Device is held by job 3")
+
+
+def test_an_unready_gateway_is_an_error_with_the_reason(
+    client: TandemClient, fake: FakeJobClient
+) -> None:
+    fake.errors["check_ready"] = Unavailable("The JobManager does not answer")
+    with pytest.raises(ApiError) as caught:
+        client.ready()
+    assert (caught.value.status, caught.value.message) == (503, "The JobManager does not answer")
+
+
+def test_an_error_that_is_not_the_apis_is_told_by_its_beginning(
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = requests.Response()
+    response.status_code, response._content = 502, b"<html>Bad gateway" + b"." * 1000
+    monkeypatch.setattr(client._session, "request", lambda *_, **__: response)
+    with pytest.raises(ApiError) as caught:
+        client.list_jobs()
+    assert caught.value.status == 502
+    assert caught.value.message.startswith("<html>Bad gateway") and len(caught.value.message) == 200
+
+
+def test_a_gateway_that_is_not_there_is_a_connection_error() -> None:
+    client = TandemClient("http://127.0.0.1:1", timeout_s=5.0)
+    with pytest.raises(requests.ConnectionError):
+        client.list_jobs()
+
+
+def in_turn(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
+    """The job's status in each answer to come; the last one stays."""
+    left = list(statuses)
+
+    def get_job(job_id: str) -> dict[str, Any]:
+        return {**DETAILS, "job_id": job_id, "status": left.pop(0) if len(left) > 1 else left[0]}
+
+    monkeypatch.setattr(SERVED, "get_job", get_job)
+
+
+def test_wait_for_returns_the_job_in_the_status_asked_for(
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_turn(monkeypatch, "training", "training", "completed")
+    seen: list[str] = []
+    job = client.wait_for(
+        "7", {"completed", "failed"}, 10.0, 0.001, lambda job: seen.append(job["status"])
+    )
+    assert (job["job_id"], job["status"]) == ("7", "completed")
+    assert seen == ["training", "training", "completed"]
+
+
+def test_wait_for_gives_up_in_time_and_says_where_the_job_is(
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_turn(monkeypatch, "training")
+    with pytest.raises(TimeoutError, match="job 7 is still training after 0 s"):
+        client.wait_for("7", {"completed"}, 0.05, 0.001)
+
+
+def test_wait_for_passes_on_that_the_job_is_gone(client: TandemClient, fake: FakeJobClient) -> None:
+    fake.errors["get_job"] = JobNotFound("Job not found")
+    with pytest.raises(ApiError, match="404: Job not found"):
+        client.wait_for("7", {"completed"}, 10.0)

@@ -1,0 +1,97 @@
+"""What the JobClient raises becomes a status and the one error body."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from orchestrator import errors
+from tests.support.answers import error_of
+from tests.support.fake_job_client import FakeJobClient
+
+STATUSES = {
+    "CallerError": 400,
+    "InvalidRequest": 400,
+    "NotFound": 404,
+    "JobNotFound": 404,
+    "DeviceNotFound": 404,
+    "NodeNotFound": 404,
+    "NoTrainingSessions": 404,
+    "Conflict": 409,
+    "IllegalTransition": 409,
+    "DeviceBusy": 409,
+    "DeviceAlreadyRegistered": 409,
+    "AmbiguousDevice": 409,
+    "DatasetUnavailable": 409,
+    "NoTrainedWeights": 409,
+    "TandemError": 500,
+    "StageFailure": 500,
+    "Unavailable": 503,
+    "ClusterUnavailable": 503,
+    "VersionMismatch": 503,
+    "DeviceStartFailed": 503,
+}
+ROUTES = [
+    ("GET", "/api/jobs", "list_jobs"),
+    ("GET", "/api/jobs/1", "get_job"),
+    ("DELETE", "/api/jobs/1", "delete_job"),
+    ("POST", "/api/jobs/1/stop", "stop_job"),
+    ("GET", "/api/jobs/1/model", "get_model"),
+    ("DELETE", "/api/devices/5001", "unregister_device"),
+    ("POST", "/api/network/initialize/1", "initialize"),
+    ("POST", "/api/network/train/1", "train"),
+    ("GET", "/api/previous_teraflops", "previous_teraflops"),
+    ("GET", "/ready", "check_ready"),
+]
+SECRET = "token-4711"
+
+
+def test_every_error_of_the_orchestrator_has_its_status_here() -> None:
+    assert sorted(STATUSES) == errors.__all__
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_an_error_becomes_its_status_and_keeps_its_text(
+    http: FlaskClient, fake: FakeJobClient, name: str
+) -> None:
+    fake.errors["get_job"] = getattr(errors, name)("Widgets “ä” are out\n of stock")
+    assert error_of(http.get("/api/jobs/1"), STATUSES[name]) == "Widgets “ä” are out\n of stock"
+
+
+@pytest.mark.parametrize(("method", "path", "call"), ROUTES, ids=[r[2] for r in ROUTES])
+def test_every_route_passes_on_what_the_job_client_says(
+    http: FlaskClient, fake: FakeJobClient, method: str, path: str, call: str
+) -> None:
+    fake.errors[call] = errors.JobNotFound("Job not found")
+    assert error_of(http.open(path, method=method), 404) == "Job not found"
+
+
+@pytest.mark.parametrize(("method", "path", "call"), ROUTES, ids=[r[2] for r in ROUTES])
+def test_an_unexpected_error_is_told_by_an_id_and_nothing_else(
+    http: FlaskClient,
+    fake: FakeJobClient,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
+    call: str,
+) -> None:
+    fake.errors[call] = RuntimeError(SECRET)
+    with caplog.at_level(logging.ERROR, "http_gateway.errors"):
+        response = http.open(path, method=method)
+    text = error_of(response, 500)
+    found = re.fullmatch(r"Internal error ([0-9a-f]{8}); the gateway's log has the details", text)
+    assert found is not None
+    assert SECRET not in str(response.headers)
+    (record,) = caplog.records
+    assert found[1] in record.getMessage() and path in record.getMessage()
+    assert record.exc_info is not None and SECRET in str(record.exc_info[1])
+
+
+def test_two_unexpected_errors_have_two_ids(
+    http: FlaskClient, fake: FakeJobClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.errors["get_job"] = MemoryError()
+    assert error_of(http.get("/api/jobs/1"), 500) != error_of(http.get("/api/jobs/1"), 500)

@@ -1,0 +1,147 @@
+"""The machine-readable document and the page that shows it, which must work without internet."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import jsonschema
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.answers import json_of
+
+# path, method, success, whether a body is needed (None: takes none)
+ROUTES = [
+    ("/api/jobs", "post", "201", True),
+    ("/api/jobs", "get", "200", None),
+    ("/api/jobs/{job_id}", "get", "200", None),
+    ("/api/jobs/{job_id}", "delete", "200", None),
+    ("/api/jobs/{job_id}/stop", "post", "200", False),
+    ("/api/jobs/{job_id}/model", "get", "200", None),
+    ("/api/jobs/{job_id}/predict", "post", "200", True),
+    ("/api/devices/register", "post", "201", True),
+    ("/api/devices/{port}", "delete", "200", None),
+    ("/api/network/initialize/{job_id}", "post", "200", False),
+    ("/api/network/train/{job_id}", "post", "200", False),
+    ("/api/previous_teraflops", "get", "200", None),
+    ("/health", "get", "200", None),
+    ("/ready", "get", "200", None),
+    ("/api/version", "get", "200", None),
+]
+ERROR_STATUSES = ("400", "404", "409", "413", "500", "503")
+ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+DIALECT = jsonschema.Draft202012Validator
+
+
+@pytest.fixture
+def document(http: FlaskClient) -> dict[str, Any]:
+    body: dict[str, Any] = json_of(http.get("/openapi.json"))
+    return body
+
+
+def references(node: Any) -> set[str]:
+    """Every ``$ref`` below ``node``."""
+    if isinstance(node, list):
+        return {ref for child in node for ref in references(child)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+    return own | {ref for child in node.values() for ref in references(child)}
+
+
+def test_it_is_openapi_3_1_and_says_of_what(document: dict[str, Any]) -> None:
+    assert re.fullmatch(r"3\.1\.\d+", document["openapi"])
+    assert (document["info"]["title"], document["info"]["version"]) == ("Tandem", "9.8.7")
+
+
+def test_it_lists_every_route_and_no_other(document: dict[str, Any]) -> None:
+    listed = {(path, method) for path, item in document["paths"].items() for method in item}
+    assert listed == {(path, method) for path, method, _, _ in ROUTES}
+
+
+@pytest.mark.parametrize(("path", "method", "success", "needs_body"), ROUTES)
+def test_a_route_tells_its_answers_and_whether_it_needs_a_body(
+    document: dict[str, Any], path: str, method: str, success: str, needs_body: bool | None
+) -> None:
+    operation = document["paths"][path][method]
+    assert operation["summary"]
+    assert set(operation["responses"]) == {success, *ERROR_STATUSES}
+    assert operation["responses"][success]["content"]
+    for status in ERROR_STATUSES:
+        assert operation["responses"][status]["content"] == ERROR
+    body = operation.get("requestBody")
+    assert (body and body.get("required", False)) == needs_body
+
+
+@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _, _ in ROUTES])
+def test_path_parameters_are_those_of_the_path(
+    document: dict[str, Any], path: str, method: str
+) -> None:
+    parameters = document["paths"][path][method].get("parameters", [])
+    named = [p["name"] for p in parameters if p["in"] == "path" and p["required"]]
+    assert named == re.findall(r"{(\w+)}", path)
+
+
+def test_operations_have_ids_of_their_own(document: dict[str, Any]) -> None:
+    items = document["paths"].values()
+    ids = [operation["operationId"] for item in items for operation in item.values()]
+    assert len(set(ids)) == len(ids) == len(ROUTES)
+
+
+def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        DIALECT.check_schema(schema)
+    own = {f"#/components/schemas/{name}" for name in schemas}
+    inner = {r for schema in schemas.values() for r in references(schema)}
+    assert references(document["paths"]) <= own
+    # A schema's references into itself are to what the components repeat.
+    assert {"#/components/schemas/" + r.rsplit("/", 1)[1] for r in inner} <= own
+
+
+@pytest.mark.parametrize(
+    ("schema", "keys"),
+    [
+        ("JobSummary", ["job_id", "status", "devices", "model_config", "dataset_config"]),
+        ("CreateJob", ["model_config", "dataset_config"]),
+        ("Teraflops", ["forward_tflops", "backward_tflops", "total_tflops"]),
+        ("Error", ["error"]),
+    ],
+)
+def test_fields_have_the_documented_names_and_order(
+    document: dict[str, Any], schema: str, keys: list[str]
+) -> None:
+    schemas = document["components"]["schemas"]
+    if schema == "Teraflops":
+        schemas[schema] = document["paths"]["/api/previous_teraflops"]["get"]["responses"]["200"][
+            "content"
+        ]["application/json"]["schema"]["items"]["additionalProperties"]
+    assert list(schemas[schema]["properties"]) == keys
+
+
+def test_limits_are_told(document: dict[str, Any]) -> None:
+    epochs = document["components"]["schemas"]["Train"]["properties"]["epochs"]
+    assert (epochs["minimum"], epochs["maximum"], epochs["default"]) == (1, 100_000, 10)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/", "/openapi/"])
+def test_the_page_and_all_it_loads_come_from_the_gateway(http: FlaskClient, path: str) -> None:
+    page = http.get(path, follow_redirects=True)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert not re.search(r"""(src|href|url)\s*[=:(]\s*["']?\s*(https?:)?//""", page.text)
+    urls = re.findall(r"""(?:src|href)\s*=\s*["']\s*([^"'\s]+)""", page.text)
+    assert urls
+    for url in (urljoin(page.request.path, u) for u in urls if not u.startswith("data:")):
+        assert not urlsplit(url).netloc
+        with http.get(url, follow_redirects=True) as asset:
+            assert (asset.status_code, len(asset.data) > 0) == (200, True), url
+
+
+def test_the_page_shows_this_document(http: FlaskClient, document: dict[str, Any]) -> None:
+    page = http.get("/docs", follow_redirects=True)
+    (name,) = re.findall(r'new URL\("([^"]+)"', page.text)
+    shown = http.get(urljoin(page.request.path, name))
+    assert json.loads(shown.data) == document

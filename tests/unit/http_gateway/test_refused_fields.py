@@ -1,0 +1,131 @@
+"""Unknown fields and hostile texts: named, shortened, and never passed on."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import ValidationError
+
+from http_gateway.schemas import Train
+from http_gateway.validation_text import validation_text
+from tests.support.answers import error_of
+from tests.support.fake_job_client import FakeJobClient
+
+TRAIN = "/api/network/train/1"
+MEGABYTE = "x" * 2**20
+JOB: dict[str, Any] = {
+    "model_config": {"layer_sizes": [784, 10]},
+    "dataset_config": {"name": "MNIST"},
+}
+
+
+def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str:
+    response = http.post(path, data=json.dumps(body))
+    assert fake.calls == []
+    return error_of(response, 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text"),
+    [
+        ("/api/jobs", {**JOB, "name": 1}, 'the request has no field "name"; it has: model_config'),
+        (
+            "/api/jobs",
+            {**JOB, "dataset_config": {"name": "MNIST", "batchsize": 1}},
+            'dataset_config has no field "batchsize"; it has: name, batch_size, val_batch_size, '
+            'normalize, resize, shuffle; did you mean "batch_size"?',
+        ),
+        (
+            "/api/jobs",
+            {**JOB, "model_config": {"layer_sizes": [784, 10], "bias": True}},
+            'model_config has no field "bias"; it has: layer_sizes, seed',
+        ),
+        (
+            "/api/devices/register",
+            {"ip": "10.0.0.1", "port": 1, "job_id": "1", "name": "cam"},
+            'the request has no field "name"; it has: ip, port, job_id',
+        ),
+        (TRAIN, {"epoch": 1}, 'did you mean "epochs"?'),
+        (TRAIN, {"job_id": "1"}, 'the request has no field "job_id"; it has: epochs'),
+        ("/api/jobs/1/predict", {"inputs": [[1]], "k": 5}, 'no field "k"; it has: inputs'),
+        ("/api/network/initialize/1", {"seed": 1}, 'no field "seed"; it takes no fields'),
+        ("/api/jobs/1/stop", {"now": True}, 'no field "now"; it takes no fields'),
+    ],
+)
+def test_an_unknown_field_is_named_with_those_there_are(
+    http: FlaskClient, fake: FakeJobClient, path: str, body: Any, text: str
+) -> None:
+    assert text in refused(http, fake, path, body)
+
+
+def test_three_errors_are_told_at_once_and_no_more(http: FlaskClient, fake: FakeJobClient) -> None:
+    text = refused(http, fake, TRAIN, {"epochs": 0, "learning_rate": 0, "threads": 0, "x": 1})
+    assert [part.split()[0] for part in text.split("; ")] == ["epochs", "learning_rate", "threads"]
+
+
+@pytest.mark.parametrize("name", ["", "\0", "\ud800", "a\nb", '"', "\u202e", "ﬀ", MEGABYTE])
+@pytest.mark.parametrize("path", ["/api/network/initialize/1", TRAIN, "/api/jobs"])
+def test_a_field_of_any_name_is_refused(
+    http: FlaskClient, fake: FakeJobClient, path: str, name: str
+) -> None:
+    body = {**JOB, name: 1} if path == "/api/jobs" else {name: 1}
+    assert f'the request has no field "{name[:40]}' in refused(http, fake, path, body)
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", "\ude00\ud83d", "a\nb", MEGABYTE, [MEGABYTE]])
+@pytest.mark.parametrize("field", ["epochs", "schedule"])
+def test_a_text_of_any_kind_is_refused_where_it_does_not_belong(
+    http: FlaskClient, fake: FakeJobClient, field: str, value: Any
+) -> None:
+    assert refused(http, fake, TRAIN, {field: value}).startswith(f"{field} is {value!r}"[:40])
+
+
+@pytest.mark.parametrize("value", [["x"] * 50_000, {"y": [[MEGABYTE]]}, [{"a": "b"}] * 50_000])
+def test_a_large_value_is_shown_by_its_beginning(
+    http: FlaskClient, fake: FakeJobClient, value: Any
+) -> None:
+    text = refused(http, fake, TRAIN, {"epochs": value})
+    assert text.startswith(f"epochs is {str(value)[:3]}") and "…, but must be an integer" in text
+
+
+@pytest.mark.parametrize("ip", [MEGABYTE, "fe80::1%" + MEGABYTE, "\ud800"])
+def test_an_address_of_any_length_is_refused_in_a_short_text(
+    http: FlaskClient, fake: FakeJobClient, ip: str
+) -> None:
+    body = {"ip": ip, "port": 5001, "job_id": "1"}
+    assert refused(http, fake, "/api/devices/register", body).startswith("ip is ")
+
+
+def test_a_data_sets_name_is_refused_when_no_data_set_could_have_it(
+    http: FlaskClient, fake: FakeJobClient
+) -> None:
+    text = refused(http, fake, "/api/jobs", {**JOB, "dataset_config": {"name": MEGABYTE}})
+    assert text.endswith("but must be a string of at most 64 characters")
+
+
+def test_only_the_first_of_many_wrong_numbers_is_looked_at(
+    http: FlaskClient, fake: FakeJobClient
+) -> None:
+    body = {"inputs": [["x"] * 1000, [None]]}
+    text = refused(http, fake, "/api/jobs/1/predict", body)
+    assert text == "inputs[0][0] is 'x', but must be a finite number"
+
+
+@pytest.mark.parametrize(
+    ("body", "copies"),
+    [({MEGABYTE: 1}, 2), ({"epochs": [MEGABYTE]}, 0.5), ({"epochs": MEGABYTE}, 0.5)],
+)
+def test_a_text_is_made_without_working_on_all_of_a_large_value(
+    body: dict[str, Any], copies: float
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Train.model_validate(body)
+    tracemalloc.start()
+    validation_text(caught.value, Train)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < copies * len(MEGABYTE)

@@ -1,0 +1,238 @@
+"""Values out of range: each is refused by field, value and limit, and goes no further."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.answers import error_of
+from tests.support.fake_job_client import FakeJobClient
+
+NAN, INF = float("nan"), float("inf")
+WIDTH = "an integer from 1 to 65536"
+SIZES = "a list of 2 to 1001 entries"
+BATCH = "an integer from 1 to 1000000"
+EPOCHS = "an integer from 1 to 100000"
+RATE = "a finite number above 0, at most 1000"
+PORT = "an integer from 1 to 65535"
+ROWS = "a list of 1 to 10000 entries"
+CREATE_TEXT = "Model and dataset configurations are required"
+REGISTER_TEXT = "IP, port number, and job ID are required"
+
+
+def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str:
+    """The text of the 400; the JobClient must not have been asked."""
+    response = http.post(path, data=json.dumps(body))
+    assert fake.calls == []
+    return error_of(response, 400)
+
+
+def job(model: Any = None, dataset: Any = None) -> dict[str, Any]:
+    return {
+        "model_config": {"layer_sizes": [784, 10], **(model or {})},
+        "dataset_config": {"name": "MNIST", **(dataset or {})},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("/api/jobs", CREATE_TEXT), ("/api/devices/register", REGISTER_TEXT)]
+)
+@pytest.mark.parametrize("body", ["", "{}", '{"ip": "10.0.0.1"}', '{"model_config": {}}'])
+def test_missing_fields_are_answered_with_the_contracts_text(
+    http: FlaskClient, fake: FakeJobClient, path: str, text: str, body: str
+) -> None:
+    assert error_of(http.post(path, data=body), 400) == text
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("field", ["model_config", "dataset_config"])
+@pytest.mark.parametrize("null", [True, False])
+def test_a_job_needs_both_configurations(
+    http: FlaskClient, fake: FakeJobClient, field: str, null: bool
+) -> None:
+    body = job()
+    body[field] = None
+    if not null:
+        del body[field]
+    assert refused(http, fake, "/api/jobs", body) == CREATE_TEXT
+
+
+@pytest.mark.parametrize("field", ["ip", "port", "job_id"])
+@pytest.mark.parametrize("null", [True, False])
+def test_a_device_needs_ip_port_and_job(
+    http: FlaskClient, fake: FakeJobClient, field: str, null: bool
+) -> None:
+    body: dict[str, Any] = {"ip": "10.0.0.1", "port": 5001, "job_id": "1", field: None}
+    if not null:
+        del body[field]
+    assert refused(http, fake, "/api/devices/register", body) == REGISTER_TEXT
+
+
+@pytest.mark.parametrize(
+    ("sizes", "field", "value", "limit"),
+    [
+        ([784], "layer_sizes", "has 1 entries", SIZES),
+        ([], "layer_sizes", "has 0 entries", SIZES),
+        ([7] * 1002, "layer_sizes", "has 1002 entries", SIZES),
+        ([7] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
+        ([0] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
+        ("784", "layer_sizes", "is '784'", SIZES),
+        (None, "layer_sizes", "is None", SIZES),
+        ({}, "layer_sizes", "is {}", SIZES),
+        ([784, 0], "layer_sizes[1]", "is 0", WIDTH),
+        ([-1, 10], "layer_sizes[0]", "is -1", WIDTH),
+        ([784, 1.5], "layer_sizes[1]", "is 1.5", WIDTH),
+        ([784.0, 10], "layer_sizes[0]", "is 784.0", WIDTH),
+        ([784, True], "layer_sizes[1]", "is True", WIDTH),
+        ([784, 10**9], "layer_sizes[1]", "is 1000000000", WIDTH),
+        ([784, 65_537], "layer_sizes[1]", "is 65537", WIDTH),
+        ([784, None], "layer_sizes[1]", "is None", WIDTH),
+        ([784, "10"], "layer_sizes[1]", "is '10'", WIDTH),
+        ([784, [10]], "layer_sizes[1]", "is [10]", WIDTH),
+        ([NAN, 10], "layer_sizes[0]", "is nan", WIDTH),
+    ],
+)
+def test_layer_sizes(
+    http: FlaskClient, fake: FakeJobClient, sizes: Any, field: str, value: str, limit: str
+) -> None:
+    text = refused(http, fake, "/api/jobs", job({"layer_sizes": sizes}))
+    assert text == f"model_config.{field} {value}, but must be {limit}"
+
+
+def test_layer_sizes_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
+    body = {**job(), "model_config": {}}
+    text = refused(http, fake, "/api/jobs", body)
+    assert text == f"model_config.layer_sizes is missing: it must be {SIZES}"
+
+
+@pytest.mark.parametrize("value", [-1, 2**63, 1.0, "0", True])
+def test_seeds(http: FlaskClient, fake: FakeJobClient, value: Any) -> None:
+    text = refused(http, fake, "/api/jobs", job({"seed": value}))
+    limit = f"an integer from 0 to {2**63 - 1}"
+    assert text == f"model_config.seed is {value!r}, but must be {limit}"
+
+
+@pytest.mark.parametrize("field", ["batch_size", "val_batch_size"])
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "256", 1_000_001, [1]])
+def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, field: str, value: Any) -> None:
+    text = refused(http, fake, "/api/jobs", job(dataset={field: value}))
+    assert text == f"dataset_config.{field} is {value!r}, but must be {BATCH}"
+
+
+@pytest.mark.parametrize(
+    ("normalize", "text"),
+    [
+        ({"mean": [], "std": [1]}, "mean has 0 entries, but must be a list of exactly 1 entry"),
+        ({"mean": [0, 0], "std": [1]}, "mean has 2 entries, but must be a list of exactly 1 entry"),
+        ({"mean": [0], "std": [1] * 3}, "std has 3 entries, but must be a list of exactly 1 entry"),
+        ({"mean": [0], "std": [0]}, "std[0] is 0, but must be a finite number above 0"),
+        ({"mean": [0], "std": [-1.5]}, "std[0] is -1.5, but must be a finite number above 0"),
+        ({"mean": [0], "std": [INF]}, "std[0] is inf, but must be a finite number above 0"),
+        ({"mean": [NAN], "std": [1]}, "mean[0] is nan, but must be a finite number"),
+        ({"mean": ["0"], "std": [1]}, "mean[0] is '0', but must be a finite number"),
+        ({"mean": [False], "std": [1]}, "mean[0] is False, but must be a finite number"),
+        ({"mean": 0.1, "std": [1]}, "mean is 0.1, but must be a list of exactly 1 entry"),
+        ({"mean": [0]}, "std is missing: it must be a list of exactly 1 entry"),
+    ],
+)
+def test_normalization(http: FlaskClient, fake: FakeJobClient, normalize: Any, text: str) -> None:
+    refusal = refused(http, fake, "/api/jobs", job(dataset={"normalize": normalize}))
+    assert refusal == f"dataset_config.normalize.{text}"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "text"),
+    [
+        ({"name": 1}, "name is 1, but must be a string of at most 64 characters"),
+        ({"name": ["MNIST"]}, "name is ['MNIST'], but must be a string of at most 64 characters"),
+        ({"name": None}, "name is None, but must be a string of at most 64 characters"),
+        ({"resize": [28]}, "resize has 1 entries, but must be a list of exactly 2 entries"),
+        ({"resize": [28, 0]}, "resize[1] is 0, but must be an integer from 1 to 512"),
+        ({"resize": [513, 28]}, "resize[0] is 513, but must be an integer from 1 to 512"),
+        ({"shuffle": 1}, "shuffle is 1, but must be true or false"),
+        ({"shuffle": "no"}, "shuffle is 'no', but must be true or false"),
+        ({"normalize": [0.1]}, "normalize is [0.1], but must be an object"),
+    ],
+)
+def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, text: str) -> None:
+    assert refused(http, fake, "/api/jobs", job(dataset=dataset)) == f"dataset_config.{text}"
+
+
+@pytest.mark.parametrize("config", [[], "MNIST", 1, True])
+@pytest.mark.parametrize("field", ["model_config", "dataset_config"])
+def test_a_configuration_is_an_object(
+    http: FlaskClient, fake: FakeJobClient, field: str, config: Any
+) -> None:
+    text = refused(http, fake, "/api/jobs", {**job(), field: config})
+    assert text == f"{field} is {config!r}, but must be an object"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "limit"),
+    [
+        *[("epochs", value, EPOCHS) for value in (0, -1, 1.5, 1.0, True, "10", None, [], 100_001)],
+        *[("learning_rate", value, RATE) for value in (0, -1, NAN, INF, -INF, "0.1", True, 1000.5)],
+        ("num_microbatches", 0, "an integer from 1 to 4096"),
+        ("num_microbatches", 4097, "an integer from 1 to 4096"),
+        ("threads", 257, "an integer from 1 to 256"),
+        ("schedule", "2f2b", "one of '1f1b', 'gpipe'"),
+        ("schedule", 1, "one of '1f1b', 'gpipe'"),
+    ],
+)
+def test_train_options(
+    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
+) -> None:
+    text = refused(http, fake, "/api/network/train/1", {field: value})
+    assert text == f"{field} is {value!r}, but must be {limit}"
+
+
+@pytest.mark.parametrize("port", [0, -1, 70_000, 65_536, "5001", True, 5001.0, [5001], {}])
+def test_ports(http: FlaskClient, fake: FakeJobClient, port: Any) -> None:
+    body = {"ip": "10.0.0.1", "port": port, "job_id": "1"}
+    text = refused(http, fake, "/api/devices/register", body)
+    assert text == f"port is {port!r}, but must be {PORT}"
+
+
+@pytest.mark.parametrize(
+    "ip", ["", "my-laptop", "10.0.0", "10.0.0.256", "10.0.0.1/8", "\0", " ::1"]
+)
+def test_addresses(http: FlaskClient, fake: FakeJobClient, ip: str) -> None:
+    body = {"ip": ip, "port": 5001, "job_id": "1"}
+    text = refused(http, fake, "/api/devices/register", body)
+    assert text.startswith(f"ip is {ip!r}, but must be an IP address such as 192.168.1.100")
+
+
+@pytest.mark.parametrize("job_id", [1, 1.0, True, ["1"]])
+def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any) -> None:
+    body = {"ip": "10.0.0.1", "port": 5001, "job_id": job_id}
+    text = refused(http, fake, "/api/devices/register", body)
+    assert text == f"job_id is {job_id!r}, but must be a string"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [
+        ([], f"inputs has 0 entries, but must be {ROWS}"),
+        ([[1]] * 10_001, f"inputs has 10001 entries, but must be {ROWS}"),
+        (None, f"inputs is None, but must be {ROWS}"),
+        ("[[1]]", f"inputs is '[[1]]', but must be {ROWS}"),
+        ([1, 2], "inputs[0] is 1, but must be a list"),
+        ([[1], {}], "inputs[1] is {}, but must be a list"),
+        ([[1, "2"]], "inputs[0][1] is '2', but must be a finite number"),
+        ([[1], [True]], "inputs[1][0] is True, but must be a finite number"),
+        ([[None]], "inputs[0][0] is None, but must be a finite number"),
+        ([[NAN]], "inputs[0][0] is nan, but must be a finite number"),
+        ([[0, -INF]], "inputs[0][1] is -inf, but must be a finite number"),
+        ([[[1]]], "inputs[0][0] is [1], but must be a finite number"),
+    ],
+)
+def test_inputs_to_predict(http: FlaskClient, fake: FakeJobClient, inputs: Any, text: str) -> None:
+    assert refused(http, fake, "/api/jobs/1/predict", {"inputs": inputs}) == text
+
+
+def test_inputs_to_predict_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
+    text = refused(http, fake, "/api/jobs/1/predict", {})
+    assert text == f"inputs is missing: it must be {ROWS}"
