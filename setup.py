@@ -45,6 +45,7 @@ EXTRAS = {
         "pytest-timeout~=2.4",
         "hypothesis~=6.100",
         "import-linter~=2.5",
+        "jsonschema~=4.25",
         "ruff~=0.17.6",
         "mypy~=2.4",
         "types-requests",

@@ -72,7 +72,7 @@ class StageGroup:
     def connect(self, session: SessionSpec, setting: str, timeout_s: float) -> list[str]:
         """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 
-        ``setting`` is ``auto`` (shared memory, actor calls where that fails) or a kind.
+        ``setting`` is ``auto`` or a kind that is taken for every edge.
         """
         edges = range(len(self.actors) - 1)
         return [self._connect_edge(i, session, setting, timeout_s).value for i in edges]
@@ -131,8 +131,8 @@ class StageGroup:
     def _connect_edge(
         self, index: int, session: SessionSpec, setting: str, timeout_s: float
     ) -> ChannelKind:
-        kinds = list(ChannelKind) if setting == "auto" else [ChannelKind(setting)]
-        for kind in kinds:
+        nodes = {p.resolved.node.node_id for p in self.placements[index : index + 2]}
+        for kind in channel_kinds(setting, same_node=len(nodes) == 1):
             try:
                 self._open(index, index + 1, "forward", kind, session, timeout_s)
                 self._open(index + 1, index, "backward", kind, session, timeout_s)
@@ -165,6 +165,19 @@ class StageGroup:
         node_id = self.placements[reader].resolved.node.node_id
         opened = self.actors[writer].connect_out.remote(edge, self.actors[reader], node_id)
         ray.get(self.actors[reader].connect_in.remote(edge, opened), timeout=timeout_s)
+
+
+def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
+    """The kinds to try for an edge, in this order.
+
+    ``auto`` takes shared memory only within a Ray node: across nodes Ray spins a thread for every
+    channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
+    """
+    if setting != "auto":
+        return [ChannelKind(setting)]
+    if same_node:
+        return [ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS]
+    return [ChannelKind.ACTOR_CALLS]
 
 
 def _create_actor(name: str, placement: StagePlacement) -> Any:

@@ -62,10 +62,12 @@ class Setup:
 SETUPS = [
     Setup("one node, shared memory", (), "shared_memory"),
     Setup("one node, actor calls", ("--channel", "actor_calls"), "actor_calls"),
-    Setup("several nodes, shared memory", ("--local-nodes",), "shared_memory"),
     Setup(
-        "several nodes, actor calls", ("--local-nodes", "--channel", "actor_calls"), "actor_calls"
+        "several nodes, shared memory",
+        ("--local-nodes", "--channel", "shared_memory"),
+        "shared_memory",
     ),
+    Setup("several nodes, actor calls", ("--local-nodes",), "actor_calls"),
 ]
 
 

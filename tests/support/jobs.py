@@ -62,6 +62,11 @@ def wait_for_step(client: TandemClient, job_id: str, step: int = 1) -> dict[str,
 
 def layer_actors(parents: Sequence[int]) -> list[psutil.Process]:
     """The LayerActor processes below these processes."""
+    return actor_processes(parents, "LayerActor")
+
+
+def actor_processes(parents: Sequence[int], class_name: str) -> list[psutil.Process]:
+    """The processes of actors of a class below these processes."""
     found = []
     for pid in parents:
         try:
@@ -73,6 +78,6 @@ def layer_actors(parents: Sequence[int]) -> list[psutil.Process]:
                 title = (child.cmdline() or [""])[0]
             except psutil.Error:
                 continue
-            if title.startswith("ray::LayerActor"):
+            if title.startswith(f"ray::{class_name}"):
                 found.append(child)
     return found

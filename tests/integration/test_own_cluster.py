@@ -1,0 +1,181 @@
+"""A cluster of the user's own, made by ``ray start``: joined, left training, found again, ended."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from http_gateway.client import ApiError, TandemClient
+from http_gateway.gateway_process import GatewayProcess, GatewayStartError
+from tests.support.jobs import (
+    actor_processes,
+    create_job,
+    layer_actors,
+    train,
+    wait_for_step,
+    wait_until,
+)
+from tests.support.ports import free_ports
+from tests.support.ray_nodes import RayCluster
+
+MANY_EPOCHS = 100_000
+TANDEM = "from http_gateway.cli.main import app; app()"
+OTHER_MANAGER = """
+import sys, ray
+from orchestrator.job_manager_actor import ACTOR_NAME
+from orchestrator.ray_connection import NAMESPACE, connect
+connect(sys.argv[1])
+class Other:
+    def call(self, method):
+        return {"version": "0.0.1"}
+actor = ray.remote(Other).options(
+    name=ACTOR_NAME, namespace=NAMESPACE, lifetime="detached", num_cpus=0).remote()
+ray.get(actor.__ray_ready__.remote(), timeout=30)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    """A head, which is a device too, and another device that offers two."""
+    cluster = RayCluster()
+    try:
+        cluster.start_head()
+        cluster.start_node("--resources", '{"device:6001": 1, "device:6002": 1}')
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def joined(cluster: RayCluster, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """A gateway in that cluster; whatever a test leaves there is ended."""
+    env = {**cluster.env, "RAY_ADDRESS": cluster.address}
+    gateway = GatewayProcess.start(tmp_path / "storage", [], env)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+        tandem_stop(cluster)
+
+
+def tandem_stop(cluster: RayCluster) -> subprocess.CompletedProcess[str]:
+    return run(cluster, TANDEM, "stop", "--ray-address", cluster.address)
+
+
+def run(cluster: RayCluster, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(
+        command, env=cluster.env, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def devices_of(cluster: RayCluster) -> list[dict[str, Any]]:
+    ip = cluster.address.split(":")[0]
+    ports = [*(node.port for node in cluster.nodes), 6001, 6002]
+    return [{"ip": ip, "port": port} for port in ports]
+
+
+def leaders(cluster: RayCluster) -> list[int]:
+    return [node.process.pid for node in cluster.nodes]
+
+
+def test_training_goes_on_without_a_gateway_and_the_next_one_finds_it(
+    cluster: RayCluster, joined: GatewayProcess
+) -> None:
+    client = TandemClient(joined.url, timeout_s=60.0)
+    job_id = create_job(client, devices_of(cluster)[:2])
+    client.initialize(job_id)
+    client.train(job_id, epochs=MANY_EPOCHS)
+    epoch = wait_for_step(client, job_id, 5)["progress"]["epoch"]
+
+    assert joined.stop() == 0
+    told = joined.log_path.read_text()
+    assert "training goes on" in told
+    assert f"tandem serve --ray-address {cluster.address}" in told
+    assert f"tandem stop --ray-address {cluster.address}" in told
+
+    storage = joined.log_path.parent / "next"
+    again = GatewayProcess.start(storage, ["--ray-address", cluster.address], cluster.env)
+    try:
+        client = TandemClient(again.url, timeout_s=60.0)
+        job = wait_for_step(client, job_id)
+        assert job["progress"]["epoch"] > epoch
+
+        ended = tandem_stop(cluster)
+        assert ended.returncode == 0 and "Ended the JobManager" in ended.stdout, ended.stderr
+        wait_until(lambda: not layer_actors(leaders(cluster)), 10, "no actor is left")
+        assert all(node.process.poll() is None for node in cluster.nodes)
+    finally:
+        again.stop()
+
+
+def test_a_device_is_a_node_by_its_port_or_by_a_resource_it_offers(
+    cluster: RayCluster, joined: GatewayProcess
+) -> None:
+    client = TandemClient(joined.url, timeout_s=60.0)
+    job_id = create_job(client, [devices_of(cluster)[i] for i in (0, 2, 3)])
+    client.initialize(job_id)
+    job = train(client, job_id, epochs=1)
+    assert job["status"] == "completed", job.get("error")
+    # Stages on two nodes call each other, those of one share its memory.
+    assert job["plan"]["channels"] == ["actor_calls", "shared_memory"]
+    wait_until(lambda: not layer_actors(leaders(cluster)), 10, "no actor is left")
+
+
+def test_a_job_manager_that_died_is_replaced(cluster: RayCluster, joined: GatewayProcess) -> None:
+    client = TandemClient(joined.url, timeout_s=60.0)
+    create_job(client, [])
+    (manager,) = actor_processes(leaders(cluster), "JobManagerActor")
+    manager.kill()
+
+    def refused() -> ApiError | None:
+        try:
+            client.ready()
+        except ApiError as error:
+            return error
+        return None
+
+    error = wait_until(refused, 10, "its death was not noticed")
+    assert error.status == 503 and "has died" in error.message
+    assert client.list_jobs() == []
+    assert client.ready()["nodes"] == 2
+
+
+def test_a_job_manager_of_another_version_is_refused_with_the_remedy(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
+    made = run(cluster, OTHER_MANAGER, cluster.address)
+    assert made.returncode == 0, made.stderr
+    try:
+        with pytest.raises(GatewayStartError, match=r"Tandem 0\.0\.1.*`tandem stop"):
+            GatewayProcess.start(tmp_path, ["--ray-address", cluster.address], cluster.env)
+    finally:
+        assert "Ended" in tandem_stop(cluster).stdout
+
+
+def test_stopping_where_nothing_runs_says_so(cluster: RayCluster) -> None:
+    done = tandem_stop(cluster)
+    assert done.returncode == 0
+    assert "No JobManager runs" in done.stdout
+
+
+def test_an_address_without_ray_is_told_at_once(cluster: RayCluster, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with pytest.raises(GatewayStartError, match=rf"Nothing answers .*127\.0\.0\.1:{port}.*head"):
+        GatewayProcess.start(tmp_path, ["--ray-address", f"127.0.0.1:{port}"], cluster.env)
+
+
+def test_an_embedded_cluster_beside_another_says_how_to_join_that_one(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
+    gateway = GatewayProcess.start(tmp_path, [], cluster.env)
+    try:
+        assert f"tandem serve --ray-address {cluster.address}" in gateway.log_path.read_text()
+    finally:
+        assert gateway.stop() == 0
+    assert all(node.process.poll() is None for node in cluster.nodes)
