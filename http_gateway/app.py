@@ -37,6 +37,7 @@ def create_app(
         doc_prefix="/openapi",
     )
     app.request_class = JsonRequest
+    app.url_map.merge_slashes = False  # it would answer with a redirect, a page of HTML
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
     app.before_request(_refuse_unknown_parameters)

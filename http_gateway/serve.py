@@ -19,6 +19,7 @@ from waitress.server import BaseWSGIServer
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
+from http_gateway.wire_errors import JsonErrorChannel
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
 from orchestrator.settings import Settings
@@ -146,15 +147,17 @@ def _create_server(settings: Settings, listener: socket.socket, backend: Backend
 
     limit = settings.max_request_body_bytes
     app = create_app(backend.client, max_request_body_bytes=limit, version=__version__)
-    return waitress.create_server(
+    server = waitress.create_server(
         app,
         sockets=[listener],
         threads=settings.http_threads,
-        # The app itself refuses a body that is too large, with the API's error body.
+        # The app refuses a body that is too large by its own limit; this one spares the disk.
         max_request_body_size=2 * limit,
         channel_request_lookahead=1,
         ident="tandem",
     )
+    server.channel_class = JsonErrorChannel
+    return server
 
 
 def _announce(settings: Settings, url: str, backend: Backend) -> None:

@@ -107,8 +107,17 @@ def _range(node: dict[str, Any]) -> str:
     return ""
 
 
-# Looks at no more of a value than is shown, however large or deep it is.
-_LIMITED = reprlib.Repr()
+class _JsonRepr(reprlib.Repr):
+    """Looks at no more of a value than is shown, however large or deep; writes it as JSON does."""
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return "true" if value else "false"
+
+    def repr_NoneType(self, value: None, level: int) -> str:
+        return "null"
+
+
+_LIMITED = _JsonRepr()
 _LIMITED.maxlevel = 3
 _LIMITED.maxlist = _LIMITED.maxdict = 20
 _LIMITED.maxstring = _LIMITED.maxlong = 3 * MAX_VALUE_CHARS  # of which it keeps both ends

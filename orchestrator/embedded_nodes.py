@@ -189,7 +189,11 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def child_env(auth: dict[str, str]) -> dict[str, str]:
-    """The environment of the embedded nodes: the user's, without what names another cluster."""
+def child_env(auth: dict[str, str], temp_dir: str) -> dict[str, str]:
+    """The environment of the embedded nodes: the user's, without what names another cluster.
+
+    Whatever they leave in a temporary folder goes with ``temp_dir``.
+    """
     foreign = ("RAY_ADDRESS", "RAY_AUTH_TOKEN")
-    return {**{k: v for k, v in os.environ.items() if k not in foreign}, **auth}
+    own = {k: v for k, v in os.environ.items() if k not in foreign}
+    return {**own, **auth, "TMPDIR": temp_dir}

@@ -18,6 +18,7 @@ DEFAULT_VAL_BATCH_SIZE = 1000
 DEFAULT_EPOCHS = 10
 DEFAULT_LEARNING_RATE = 0.1
 DEFAULT_SCHEDULE = "1f1b"
+MAX_PARAMETERS = 10**9
 MIN_MICROBATCH_ROWS = 128
 MICROBATCHES_PER_STAGE = 2
 
@@ -116,4 +117,10 @@ def _check_layer_sizes(spec: JobSpec, info: DatasetInfo) -> None:
         raise InvalidRequest(
             f"model_config.layer_sizes[{len(sizes) - 1}] is {sizes[-1]}, but {info.name} has "
             f"{info.num_classes} classes: use {info.num_classes}"
+        )
+    num_parameters = spec.network.num_parameters
+    if num_parameters > MAX_PARAMETERS:
+        raise InvalidRequest(
+            f"model_config.layer_sizes make a network of {num_parameters:,} parameters, but the "
+            f"limit is {MAX_PARAMETERS:,}: use smaller or fewer layers"
         )

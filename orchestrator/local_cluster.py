@@ -121,7 +121,7 @@ def _start(settings: Settings) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    env = child_env(cluster_auth(storage))
+    env = child_env(cluster_auth(storage), state.temp_dir)
     launcher = NodeLauncher(Path(state.temp_dir), storage, env, record)
     try:
         if settings.local_nodes:

@@ -20,6 +20,12 @@ class NetworkSpec:
     def num_layers(self) -> int:
         return len(self.layer_sizes) - 1
 
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases of all layers."""
+        pairs = zip(self.layer_sizes, self.layer_sizes[1:], strict=False)
+        return sum((inputs + 1) * outputs for inputs, outputs in pairs)
+
 
 @dataclass(frozen=True)
 class StageSpec:

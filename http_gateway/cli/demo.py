@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from http_gateway.cli.demo_tables import curl_panel, device_table, epoch_table, image_text
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
+from orchestrator.settings import load_settings
 
 LAYER_SIZES = [784, 128, 64, 10]
 EPOCHS = {"digits": 30, "MNIST": 5}
@@ -38,29 +40,36 @@ class Recorder:
 def run_demo(dataset: str, keep: bool, console: Console) -> int:
     """Starts a gateway with two embedded devices, trains, shows the result; returns exit code."""
     began = time.monotonic()
+    data_dir = load_settings().data_dir  # the user's own: a download is worth keeping
     storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
-    console.print(f"Starting a Ray cluster with two devices and the gateway (storage {storage}) …")
-    gateway = GatewayProcess.start(storage, ["--local-devices", "2"])
+    console.print("Starting Ray with two devices, and the gateway …")
+    gateway = GatewayProcess.start(storage, ["--local-devices", "2", "--data-dir", str(data_dir)])
+    ok = False
     try:
-        console.print(
-            f"Gateway {gateway.url} · API {gateway.url}/docs · "
-            f"Ray dashboard {gateway.info.get('dashboard_url') or 'off'}"
-        )
-        ok = _Demo(gateway, dataset, console, began).run()
-        if keep:
-            _say_how_to_stop(gateway, storage, console)
+        console.print(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
+        _say_where_the_dashboard_is(gateway, storage, console)
+        ok = _Demo(gateway, dataset, data_dir, console, began).run()
         return 0 if ok else 1
     finally:
-        if not keep:
+        if ok and keep:
+            _say_how_to_stop(gateway, storage, console)
+        else:
             console.print("Stopping everything that was started …")
             gateway.stop()
             shutil.rmtree(storage, ignore_errors=True)
 
 
+def _say_where_the_dashboard_is(gateway: GatewayProcess, storage: Path, console: Console) -> None:
+    url = gateway.info["dashboard_url"]
+    where = f"{url}   (token: {storage / 'ray_token'})" if url else "off"
+    console.print(f"Ray dashboard  {where}", soft_wrap=True)
+
+
 def _say_how_to_stop(gateway: GatewayProcess, storage: Path, console: Console) -> None:
     console.print(
-        f"Left running. Stop it with: kill -INT {gateway.process.pid}   (its data: {storage})",
+        f"Left running, files in {storage}. To stop it: kill -INT {gateway.process.pid}",
         markup=False,
+        soft_wrap=True,
     )
 
 
@@ -68,13 +77,19 @@ class _Demo:
     """One run of the demo against a running gateway."""
 
     def __init__(
-        self, gateway: GatewayProcess, dataset: str, console: Console, began: float
+        self,
+        gateway: GatewayProcess,
+        dataset: str,
+        data_dir: Path,
+        console: Console,
+        began: float,
     ) -> None:
         self._client = TandemClient(gateway.url, timeout_s=300.0)
         self._calls = Recorder(gateway.url)
         self._devices = gateway.info["devices"]
         self._storage = gateway.log_path.parent
         self._dataset = dataset
+        self._data_dir = data_dir
         self._console = console
         self._began = began
 
@@ -91,7 +106,7 @@ class _Demo:
         self._predict(job_id)
         self._download(job_id)
         self._console.print(curl_panel(self._calls.curls), soft_wrap=True)
-        self._console.print(_NEXT)
+        self._console.print(_NEXT, soft_wrap=True)
         return True
 
     def _prepare(self) -> str:
@@ -110,8 +125,7 @@ class _Demo:
             self._calls.add("POST", "/api/devices/register", _json(body))
             self._client.register_device(**body)
         self._console.print(
-            f"Job {job_id}: {LAYER_SIZES} on {self._dataset}, {len(self._devices)} devices. "
-            "Starting a LayerActor on each …"
+            f"Job {job_id}: {LAYER_SIZES} on {self._dataset}, 2 devices. Initializing …"
         )
         self._calls.add("POST", f"/api/network/initialize/{job_id}")
         self._client.initialize(job_id)
@@ -149,10 +163,10 @@ class _Demo:
             self._began = 0.0
 
     def _predict(self, job_id: str) -> None:
-        image, label = _sample(self._dataset, self._storage)
-        self._calls.add(
-            "POST", f"/api/jobs/{job_id}/predict", '{"inputs": [[… 784 pixels 0–255 …]]}'
-        )
+        image, label = _sample(self._dataset, self._data_dir)
+        body = self._storage / "image.json"
+        body.write_text(_json({"inputs": [image]}))
+        self._calls.add("POST", f"/api/jobs/{job_id}/predict", f"@{body}")
         result = self._client.predict(job_id, [image])
         predicted, probability = result["classes"][0], max(result["probabilities"][0])
         self._console.print(image_text(image, width=28))
@@ -169,12 +183,10 @@ class _Demo:
 
 def _progress_bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("epoch {task.fields[epoch]} · step {task.fields[step]}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]} · {task.fields[rate]} samples/s ·"),
-        TimeElapsedColumn(),
-        TextColumn("· ETA"),
-        TimeRemainingColumn(),
+        TextColumn("epoch {task.fields[epoch]}, step {task.fields[step]}"),
+        BarColumn(bar_width=None),
+        TextColumn("loss {task.fields[loss]}, {task.fields[rate]} samples/s, ETA"),
+        TimeRemainingColumn(compact=True),
         console=console,
     )
 
@@ -195,24 +207,20 @@ def _update_bar(bar: Progress, task: Any, progress: dict[str, Any]) -> None:
     )
 
 
-def _sample(dataset: str, storage: Path) -> tuple[list[float], int]:
+def _sample(dataset: str, data_dir: Path) -> tuple[list[float], int]:
     """One validation image as the data is stored, and its label."""
-    from actors.core.datasets import load_dataset
-    from orchestrator.settings import load_settings
+    from actors.core.datasets import load_dataset  # brings PyTorch: while it starts, no time for it
 
-    settings = load_settings(storage_path=storage)
-    val = load_dataset(dataset, settings.data_dir, (28, 28)).val
+    val = load_dataset(dataset, data_dir, (28, 28)).val
     return val.images[0].tolist(), int(val.labels[0])
 
 
 def _json(value: dict[str, Any]) -> str:
-    import json
-
     return json.dumps(value)
 
 
 _NEXT = """What to try next:
-  KEEP=1 make demo            leave the gateway running and use the curl commands above
-  make demo DATASET=MNIST     the same with MNIST
-  tandem serve                a gateway of your own on port 4000
-  README.md, "Your own cluster": train across several machines"""
+  make demo KEEP=1         leave the gateway running, for the curl commands above
+  make demo DATASET=MNIST  the same with MNIST
+  make serve               a gateway of your own on port 4000
+  README.md                "Your own cluster": train across several machines"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,7 @@ SHADES = " ░▒▓█"
 
 def epoch_table(history: Sequence[dict[str, Any]]) -> Table:
     """Train loss and validation accuracy of every epoch, or of a dozen spread over them."""
-    table = Table(title="Epochs")
+    table = Table(title="Epochs", box=box.SIMPLE_HEAD)
     for name in ("epoch", "train loss", "validation loss", "validation accuracy", "samples/s"):
         table.add_column(name, justify="right")
     for record in _spread(history, MAX_EPOCH_ROWS):
@@ -30,17 +31,18 @@ def epoch_table(history: Sequence[dict[str, Any]]) -> Table:
 
 def device_table(job: dict[str, Any], teraflops: dict[str, dict[str, float]]) -> Table:
     """Each device's layers, TFLOPs and how it spent its time in training steps."""
-    table = Table(title="Devices")
-    names = ("device", "layers", "forward", "backward", "total TFLOPs", "computing", "waiting")
-    for name in names:
-        table.add_column(name, justify="right")
+    table = Table(
+        title="Devices: layers, TFLOPs, share of time", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
+    )
+    for name in ("device", "layers", "forward", "backward", "total", "computing", "waiting"):
+        table.add_column(name, justify="right", no_wrap=True)
     for device in job["registered_devices"]:
         key = str(device["device_id"])
         start, end = job["layers"][key]
         flops, stats = teraflops[key], job["device_stats"][key]
         total_s = sum(stats[part] for part in ("computing_s", "waiting_s", "updating_s")) or 1.0
         table.add_row(
-            f"{key} ({device['ip']}:{device['port']})",
+            f"{key}: {device['ip']}:{device['port']}",
             f"[{start}, {end})",
             f"{flops['forward_tflops']:.4f}",
             f"{flops['backward_tflops']:.4f}",

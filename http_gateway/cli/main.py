@@ -12,6 +12,8 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
+from http_gateway.client import ApiError
+from http_gateway.gateway_process import GatewayStartError
 from orchestrator.settings import load_settings
 
 app = typer.Typer(
@@ -113,6 +115,6 @@ def _one_sentence() -> Iterator[None]:
     """Errors raised on purpose are told in their own words, without a traceback."""
     try:
         yield
-    except TandemError as error:
-        typer.echo(f"tandem: {error.message}", err=True)
+    except (TandemError, ApiError, GatewayStartError) as error:
+        typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(1) from None

@@ -131,3 +131,7 @@ def test_a_jobs_id_of_any_kind_is_left_to_the_job_client(
     http.get("/api/jobs/%00%2e%2e")
     http.get("/api/jobs/" + "9" * 1000)
     assert fake.calls == [("get_job", ("\0..",)), ("get_job", ("9" * 1000,))]
+
+
+def test_doubled_slashes_are_no_redirect(http: FlaskClient) -> None:
+    assert "/api//jobs" in error_of(http.get("/api//jobs"), 404)

@@ -30,6 +30,11 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
     return error_of(response, 400)
 
 
+def shown(value: Any) -> str:
+    """As an error text writes it."""
+    return json.dumps(value) if value is True or value is None else repr(value)
+
+
 def job(model: Any = None, dataset: Any = None) -> dict[str, Any]:
     return {
         "model_config": {"layer_sizes": [784, 10], **(model or {})},
@@ -80,16 +85,16 @@ def test_a_device_needs_ip_port_and_job(
         ([7] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ([0] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ("784", "layer_sizes", "is '784'", SIZES),
-        (None, "layer_sizes", "is None", SIZES),
+        (None, "layer_sizes", "is null", SIZES),
         ({}, "layer_sizes", "is {}", SIZES),
         ([784, 0], "layer_sizes[1]", "is 0", WIDTH),
         ([-1, 10], "layer_sizes[0]", "is -1", WIDTH),
         ([784, 1.5], "layer_sizes[1]", "is 1.5", WIDTH),
         ([784.0, 10], "layer_sizes[0]", "is 784.0", WIDTH),
-        ([784, True], "layer_sizes[1]", "is True", WIDTH),
+        ([784, True], "layer_sizes[1]", "is true", WIDTH),
         ([784, 10**9], "layer_sizes[1]", "is 1000000000", WIDTH),
         ([784, 65_537], "layer_sizes[1]", "is 65537", WIDTH),
-        ([784, None], "layer_sizes[1]", "is None", WIDTH),
+        ([784, None], "layer_sizes[1]", "is null", WIDTH),
         ([784, "10"], "layer_sizes[1]", "is '10'", WIDTH),
         ([784, [10]], "layer_sizes[1]", "is [10]", WIDTH),
         ([NAN, 10], "layer_sizes[0]", "is nan", WIDTH),
@@ -112,14 +117,14 @@ def test_layer_sizes_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
 def test_seeds(http: FlaskClient, fake: FakeJobClient, value: Any) -> None:
     text = refused(http, fake, "/api/jobs", job({"seed": value}))
     limit = f"an integer from 0 to {2**63 - 1}"
-    assert text == f"model_config.seed is {value!r}, but must be {limit}"
+    assert text == f"model_config.seed is {shown(value)}, but must be {limit}"
 
 
 @pytest.mark.parametrize("field", ["batch_size", "val_batch_size"])
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "256", 1_000_001, [1]])
 def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, field: str, value: Any) -> None:
     text = refused(http, fake, "/api/jobs", job(dataset={field: value}))
-    assert text == f"dataset_config.{field} is {value!r}, but must be {BATCH}"
+    assert text == f"dataset_config.{field} is {shown(value)}, but must be {BATCH}"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, field: str, value: 
         ({"mean": [0], "std": [INF]}, "std[0] is inf, but must be a finite number above 0"),
         ({"mean": [NAN], "std": [1]}, "mean[0] is nan, but must be a finite number"),
         ({"mean": ["0"], "std": [1]}, "mean[0] is '0', but must be a finite number"),
-        ({"mean": [False], "std": [1]}, "mean[0] is False, but must be a finite number"),
+        ({"mean": [False], "std": [1]}, "mean[0] is false, but must be a finite number"),
         ({"mean": 0.1, "std": [1]}, "mean is 0.1, but must be a list of exactly 1 entry"),
         ({"mean": [0]}, "std is missing: it must be a list of exactly 1 entry"),
     ],
@@ -148,7 +153,7 @@ def test_normalization(http: FlaskClient, fake: FakeJobClient, normalize: Any, t
     [
         ({"name": 1}, "name is 1, but must be a string of at most 64 characters"),
         ({"name": ["MNIST"]}, "name is ['MNIST'], but must be a string of at most 64 characters"),
-        ({"name": None}, "name is None, but must be a string of at most 64 characters"),
+        ({"name": None}, "name is null, but must be a string of at most 64 characters"),
         ({"resize": [28]}, "resize has 1 entries, but must be a list of exactly 2 entries"),
         ({"resize": [28, 0]}, "resize[1] is 0, but must be an integer from 1 to 512"),
         ({"resize": [513, 28]}, "resize[0] is 513, but must be an integer from 1 to 512"),
@@ -167,7 +172,7 @@ def test_a_configuration_is_an_object(
     http: FlaskClient, fake: FakeJobClient, field: str, config: Any
 ) -> None:
     text = refused(http, fake, "/api/jobs", {**job(), field: config})
-    assert text == f"{field} is {config!r}, but must be an object"
+    assert text == f"{field} is {shown(config)}, but must be an object"
 
 
 @pytest.mark.parametrize(
@@ -186,14 +191,14 @@ def test_train_options(
     http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
 ) -> None:
     text = refused(http, fake, "/api/network/train/1", {field: value})
-    assert text == f"{field} is {value!r}, but must be {limit}"
+    assert text == f"{field} is {shown(value)}, but must be {limit}"
 
 
 @pytest.mark.parametrize("port", [0, -1, 70_000, 65_536, "5001", True, 5001.0, [5001], {}])
 def test_ports(http: FlaskClient, fake: FakeJobClient, port: Any) -> None:
     body = {"ip": "10.0.0.1", "port": port, "job_id": "1"}
     text = refused(http, fake, "/api/devices/register", body)
-    assert text == f"port is {port!r}, but must be {PORT}"
+    assert text == f"port is {shown(port)}, but must be {PORT}"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +214,7 @@ def test_addresses(http: FlaskClient, fake: FakeJobClient, ip: str) -> None:
 def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any) -> None:
     body = {"ip": "10.0.0.1", "port": 5001, "job_id": job_id}
     text = refused(http, fake, "/api/devices/register", body)
-    assert text == f"job_id is {job_id!r}, but must be a string"
+    assert text == f"job_id is {shown(job_id)}, but must be a string"
 
 
 @pytest.mark.parametrize(
@@ -217,13 +222,13 @@ def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any
     [
         ([], f"inputs has 0 entries, but must be {ROWS}"),
         ([[1]] * 10_001, f"inputs has 10001 entries, but must be {ROWS}"),
-        (None, f"inputs is None, but must be {ROWS}"),
+        (None, f"inputs is null, but must be {ROWS}"),
         ("[[1]]", f"inputs is '[[1]]', but must be {ROWS}"),
         ([1, 2], "inputs[0] is 1, but must be a list"),
         ([[1], {}], "inputs[1] is {}, but must be a list"),
         ([[1, "2"]], "inputs[0][1] is '2', but must be a finite number"),
-        ([[1], [True]], "inputs[1][0] is True, but must be a finite number"),
-        ([[None]], "inputs[0][0] is None, but must be a finite number"),
+        ([[1], [True]], "inputs[1][0] is true, but must be a finite number"),
+        ([[None]], "inputs[0][0] is null, but must be a finite number"),
         ([[NAN]], "inputs[0][0] is nan, but must be a finite number"),
         ([[0, -INF]], "inputs[0][1] is -inf, but must be a finite number"),
         ([[[1]]], "inputs[0][0] is [1], but must be a finite number"),

@@ -48,6 +48,12 @@ def test_the_last_size_must_be_the_datas_classes() -> None:
         parse([784, 5, 9])
 
 
+def test_a_network_beyond_a_billion_parameters_is_refused() -> None:
+    assert parse([784, 65_536, 10]).network.num_parameters == 785 * 65_536 + 65_537 * 10
+    with pytest.raises(InvalidRequest, match=r"4,347,\d+,\d+ parameters.*1,000,000,000"):
+        parse([784, 65_536, 65_536, 10])
+
+
 def test_an_unknown_data_set_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"dataset_config.name is 'FOO'"):
         parse_job_spec({"layer_sizes": SIZES}, {"name": "FOO"})
