@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,45 @@ class Other:
 actor = ray.remote(Other).options(
     name=ACTOR_NAME, namespace=NAMESPACE, lifetime="detached", num_cpus=0).remote()
 ray.get(actor.__ray_ready__.remote(), timeout=30)
+"""
+
+WITHOUT_SHARED_MEMORY = """
+import json, sys
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
+from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
+from orchestrator.errors import StageFailure
+from orchestrator.job import Device
+from orchestrator.placement import ResolvedDevice, parse_nodes
+from orchestrator.stage_group import StageGroup, StagePlacement
+
+class WithoutSharedMemory(LayerActor):
+    def connect_out(self, edge, reader, reader_node_id):
+        if edge.kind is ChannelKind.SHARED_MEMORY:
+            raise OSError("no such memory here")
+        return super().connect_out(edge, reader, reader_node_id)
+
+session = SessionSpec(
+    generation=1, epochs=1, learning_rate=0.1, batch_size=4, val_batch_size=4, num_train=8,
+    num_val=4, normalization=Normalization(0.0, 1.0), num_microbatches=1,
+)
+node = parse_nodes(ray.nodes())[0]
+network = NetworkSpec((4, 4, 2))
+placements = [
+    StagePlacement(
+        StageSpec(network, i, 2, i, i + 1), Device(i + 1, "a", i + 1), ResolvedDevice(node.ip, i + 1, node)
+    )
+    for i in range(2)
+]
+kind = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(WithoutSharedMemory)
+group = StageGroup(placements, [kind.options(num_cpus=0).remote() for _ in placements])
+kinds = group.connect(session, "auto", 30.0)
+try:
+    group.connect(session, "shared_memory", 30.0)
+except StageFailure as error:
+    print(json.dumps([kinds, error.message]))
 """
 
 
@@ -179,3 +219,11 @@ def test_an_embedded_cluster_beside_another_says_how_to_join_that_one(
     finally:
         assert gateway.stop() == 0
     assert all(node.process.poll() is None for node in cluster.nodes)
+
+
+def test_where_shared_memory_fails_neighbours_call_each_other(cluster: RayCluster) -> None:
+    done = run(cluster, WITHOUT_SHARED_MEMORY, cluster.address)
+    assert done.returncode == 0, done.stderr
+    kinds, refused = json.loads(done.stdout.splitlines()[-1])
+    assert kinds == ["actor_calls"]
+    assert "device 1 (a:1) and device 2 (a:2)" in refused and "no such memory here" in refused
