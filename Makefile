@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test check lint bench-seed clean
+.PHONY: help venv install demo serve test check lint bench-seed bench-start clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(VENV)/.installed-test ## check without the tests
 
 bench-seed: $(VENV)/.installed ## measure MNIST on two devices, write docs/benchmarks.md
 	$(BIN)/python -m benchmarks.seed_job
+
+bench-start: $(VENV)/.installed ## measure the time to the first optimiser step
+	$(BIN)/python -m benchmarks.start_up
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

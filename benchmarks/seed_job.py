@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -17,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ray
 import torch
 from torch.nn import functional
 
@@ -25,13 +23,12 @@ from actors.core.batches import epoch_batches, normalize
 from actors.core.datasets import Dataset, load_dataset
 from actors.core.layers import build_layers
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from benchmarks.report import machine, write_part
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
 LAYER_SIZES = [784, 128, 64, 10]
 NORMALIZATION = Normalization(0.1307, 0.3081)
-REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- seed job: begin -->", "<!-- seed job: end -->"
 TIMEOUT_S = 300.0
 
 
@@ -158,14 +155,11 @@ def _columns(client: TandemClient, gateway: GatewayProcess, dataset: Dataset) ->
     return columns
 
 
-def report(columns: list[Column], rounds: int, epochs: int) -> str:
+def report(columns: list[Column], rounds: int, epochs: int) -> list[str]:
     """The measured table in Markdown; ratios are taken round by round, then their median."""
     plain = columns[0].rates
     lines = [
-        BEGIN,
-        f"{rounds} interleaved rounds of {epochs} epochs (the first of each left out); "
-        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, ray {ray.__version__}.",
+        f"{rounds} interleaved rounds of {epochs} epochs (the first of each left out); {machine()}.",
         "",
         "| | samples/s, median | lowest–highest | of the plain loop, median |",
         "|---|---:|---:|---:|",
@@ -176,14 +170,7 @@ def report(columns: list[Column], rounds: int, epochs: int) -> str:
             f"| {column.name} | {statistics.median(column.rates):,.0f} | "
             f"{min(column.rates):,.0f}–{max(column.rates):,.0f} | {statistics.median(ratios):.2f} |"
         )
-    return "\n".join([*lines, END])
-
-
-def write_report(text: str) -> None:
-    """Replaces the report's marked part; the words around it stay."""
-    page = REPORT.read_text()
-    before, rest = page.split(BEGIN)
-    REPORT.write_text(before + text + rest.split(END)[1])
+    return lines
 
 
 def main() -> None:
@@ -191,9 +178,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=6)
     asked = parser.parse_args()
-    text = report(measure(asked.rounds, asked.epochs), asked.rounds, asked.epochs)
-    write_report(text)
-    print(text)
+    lines = report(measure(asked.rounds, asked.epochs), asked.rounds, asked.epochs)
+    write_part("seed job", lines)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""Writes a benchmark's part of ``docs/benchmarks.md``, between its markers."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import ray
+import torch
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, ray {ray.__version__}"
+    )
+
+
+def write_part(name: str, lines: Sequence[str], page: Path = PAGE) -> None:
+    """Replaces what stands between the markers of ``name``; the words around it stay."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.read_text().split(begin)
+    after = rest.split(end)[1]
+    page.write_text("\n".join([before + begin, *lines, end]) + after)
