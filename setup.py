@@ -52,7 +52,6 @@ EXTRAS = {
         "types-PyYAML",
         "types-psutil",
     ],
-    "bench": ["matplotlib~=3.10"],
 }
 
 setup(

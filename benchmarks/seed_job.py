@@ -159,7 +159,7 @@ def report(columns: list[Column], rounds: int, epochs: int) -> list[str]:
     """The measured table in Markdown; ratios are taken round by round, then their median."""
     plain = columns[0].rates
     lines = [
-        f"{rounds} interleaved rounds of {epochs} epochs (the first of each left out); {machine()}.",
+        f"{rounds} interleaved rounds of {epochs} epochs, the first of each left out; {machine()}.",
         "",
         "| | samples/s, median | lowest–highest | of the plain loop, median |",
         "|---|---:|---:|---:|",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -19,7 +20,7 @@ from orchestrator.settings import Settings
 MAX_CONCURRENCY = 64
 CALL_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 60.0
-INITIALIZE_TIMEOUT_S = 900.0  # longer than loading data and starting actors may take together
+LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 
 
 class RayJobClient:
@@ -47,6 +48,12 @@ class RayJobClient:
         client = cls(config, dashboard_url)
         client._connect()
         return client
+
+    def settings_not_in_force(self) -> dict[str, Any]:
+        """Where the JobManager was started with other settings than this gateway's: its values."""
+        running: dict[str, Any] = self._call("describe")["config"]
+        own = asdict(self._config)
+        return {name: value for name, value in running.items() if value != own[name]}
 
     def shutdown_job_manager(self) -> None:
         """Ends the JobManager and with it every LayerActor."""
@@ -80,7 +87,8 @@ class RayJobClient:
         self._call("unregister_device", port, ip, job_id)
 
     def initialize(self, job_id: str) -> None:
-        self._call("initialize", job_id, timeout_s=INITIALIZE_TIMEOUT_S)
+        timeout_s = LOADING_TIMEOUT_S + self._config.actor_start_timeout_s
+        self._call("initialize", job_id, timeout_s=timeout_s)
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         started: dict[str, Any] = self._call("train", job_id, options)

@@ -55,20 +55,29 @@ class Backend:
 
 def serve(settings: Settings, port_file: Path | None = None) -> None:
     """Serves until SIGINT or SIGTERM; raises ``TandemError`` when it can't start."""
-    with _listening_socket(settings.host, settings.port) as listener, _signals() as stop:
+    with _listening_socket(settings.host, settings.port) as listener, _interruptible():
         backend = _start_backend(settings)
         try:
-            url = f"http://{settings.host}:{listener.getsockname()[1]}"
-            server = _create_server(settings, listener, backend)
-            thread = threading.Thread(target=server.run, name="http", daemon=True)
-            thread.start()
-            _announce(settings, url, backend)
-            if port_file is not None:
-                _write_port_file(port_file, backend.info(url))
-            stop.wait()
-            server.close()
+            _serve_http(settings, listener, backend, port_file)
         finally:
-            _leave(settings, backend)
+            _leave(backend)
+
+
+def _serve_http(
+    settings: Settings, listener: socket.socket, backend: Backend, port_file: Path | None
+) -> None:
+    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    server = _create_server(settings, listener, backend)
+    thread = threading.Thread(target=server.run, name="http", daemon=True)
+    thread.start()
+    try:
+        _announce(settings, url, backend)
+        if port_file is not None:
+            _write_port_file(port_file, backend.info(url))
+        thread.join()
+        raise Unavailable("The HTTP server has ended by itself; its last words are above")
+    except KeyboardInterrupt:
+        server.close()
 
 
 def _start_backend(settings: Settings) -> Backend:
@@ -77,6 +86,7 @@ def _start_backend(settings: Settings) -> Backend:
     if address is None:
         # Ray reads its environment when it is imported: this comes first.
         os.environ.update(cluster_auth_of(settings))
+        os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
         cluster = ensure_local_cluster(settings)
         address = cluster.state.address
         _say_other_clusters(address)
@@ -85,7 +95,9 @@ def _start_backend(settings: Settings) -> Backend:
         from http_gateway.ray_job_client import RayJobClient
 
         dashboard_url = cluster.state.dashboard_url if cluster else None
-        return Backend(RayJobClient.start(settings, dashboard_url), address, cluster)
+        client = RayJobClient.start(settings, dashboard_url)
+        _say_other_settings(client)
+        return Backend(client, address, cluster)
     except BaseException:
         if cluster is not None and not cluster.joined:
             cluster.stop()
@@ -113,6 +125,15 @@ def _say_other_clusters(own: str) -> None:
         )
 
 
+def _say_other_settings(client: RayJobClient) -> None:
+    for name, value in client.settings_not_in_force().items():
+        print(
+            f"Note: the JobManager that runs already has {name} {value!r}, which stays in force "
+            "until `tandem stop` ends it.",
+            flush=True,
+        )
+
+
 @contextmanager
 def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
     """Bound before anything slow happens, so that a taken port is told at once."""
@@ -131,12 +152,18 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; a second one changes nothing."""
-    stop = threading.Event()
-    before = {n: signal.signal(n, lambda *_: stop.set()) for n in (signal.SIGINT, signal.SIGTERM)}
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise ``KeyboardInterrupt``, once: the orderly end is not disturbed."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(*_: Any) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -178,7 +205,7 @@ def _write_port_file(path: Path, info: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def _leave(settings: Settings, backend: Backend) -> None:
+def _leave(backend: Backend) -> None:
     """An embedded cluster ends with its gateway; any other goes on training."""
     import ray
 

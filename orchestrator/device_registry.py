@@ -12,19 +12,19 @@ from orchestrator.errors import (
 )
 from orchestrator.job import Device, Job
 from orchestrator.job_lifecycle import Event
-from orchestrator.placement import Node, canonical_ip, resolve_device
+from orchestrator.placement import ClusterView
 
 
-def new_device(job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: str) -> Device:
+def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
     """The device that (ip, port) would be in this job, once ``add``-ed.
 
     Raises ``DeviceAlreadyRegistered``, ``NodeNotFound``, or ``InvalidRequest`` when the job has
     fewer layers than it would have devices.
     """
-    address = canonical_ip(ip, gateway_ip)
+    address = cluster.canonical_ip(ip)
     if any((device.ip, device.port) == (address, port) for device in job.devices):
         raise DeviceAlreadyRegistered("Device already registered to this job")
-    resolve_device(nodes, ip, port, gateway_ip)
+    cluster.resolve(ip, port)
     num_layers = job.spec.network.num_layers
     if len(job.devices) >= num_layers:
         raise InvalidRequest(
@@ -38,7 +38,6 @@ def new_device(job: Job, nodes: Iterable[Node], ip: str, port: int, gateway_ip: 
 def add(job: Job, device: Device) -> None:
     """Ids are never used again within a job; raises ``IllegalTransition`` while it trains."""
     job.apply(Event.CHANGE_DEVICES)
-    job.plan = None
     job.devices.append(device)
     job.next_device_id = device.device_id + 1
 
@@ -46,18 +45,17 @@ def add(job: Job, device: Device) -> None:
 def remove(job: Job, device: Device) -> None:
     """The job's other devices keep their ids; raises ``IllegalTransition`` while it trains."""
     job.apply(Event.CHANGE_DEVICES)
-    job.plan = None
     job.devices.remove(device)
 
 
 def find(
-    jobs: Iterable[Job], port: int, ip: str | None, job_id: str | None, gateway_ip: str
+    jobs: Iterable[Job], cluster: ClusterView, port: int, ip: str | None, job_id: str | None
 ) -> dict[Job, Device]:
     """The one device that ``port`` (and ``ip``) means, in every job that has it.
 
     Raises ``DeviceNotFound``, or ``AmbiguousDevice`` listing the ips to choose from.
     """
-    address = None if ip is None else canonical_ip(ip, gateway_ip)
+    address = None if ip is None else cluster.canonical_ip(ip)
     matches = [
         (job, device)
         for job in jobs

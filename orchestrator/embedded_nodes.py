@@ -62,8 +62,10 @@ class NodeLauncher:
         node_port: int | None,
         devices: Sequence[int],
         dashboard_url: str | None,
+        num_cpus: int | None = None,
     ) -> None:
-        """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one."""
+        """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one,
+        ``num_cpus`` None all cores."""
         arguments = ["--head", f"--port={_port_of(address)}", f"--temp-dir={self.temp_dir}"]
         arguments += [f"--ray-client-server-port={free_port()}"]
         if dashboard_url is None:
@@ -73,11 +75,14 @@ class NodeLauncher:
                 "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={_port_of(dashboard_url)}",
             ]
+        if num_cpus is not None:
+            arguments.append(f"--num-cpus={num_cpus}")
         self._start("head", arguments, node_port, devices)
 
-    def start_node(self, address: str, node_port: int) -> None:
+    def start_node(self, address: str, node_port: int, num_cpus: int) -> None:
         """A further node, which is itself the device ``node_port``."""
-        self._start(f"node-{node_port}", [f"--address={address}"], node_port, ())
+        arguments = [f"--address={address}", f"--num-cpus={num_cpus}"]
+        self._start(f"node-{node_port}", arguments, node_port, ())
 
     def _start(
         self, name: str, arguments: list[str], node_port: int | None, devices: Sequence[int]

@@ -71,7 +71,7 @@ class DeviceAlreadyRegistered(Conflict):
 
 
 class AmbiguousDevice(Conflict):
-    """Devices of several ips have this port."""
+    """Several devices, or several Ray nodes, could be meant."""
 
 
 class DatasetUnavailable(Conflict):

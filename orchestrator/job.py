@@ -74,6 +74,8 @@ class Job:
         self.recent_events = [*self.recent_events, event.value][-MAX_RECENT_EVENTS:]
         if event is not Event.FAIL:
             self.error = None
+        if event is Event.CHANGE_DEVICES:
+            self.plan = None
 
     def reset_training(self) -> None:
         """Forgets what was trained: the weights are drawn anew."""

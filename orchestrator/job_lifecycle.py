@@ -43,7 +43,6 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.TRAINING, Event.COMPLETE): Status.COMPLETED,
     (Status.TRAINING, Event.STOP): Status.STOPPED,
     (Status.TRAINING, Event.FAIL): Status.FAILED,
-    (Status.INITIALIZED, Event.FAIL): Status.FAILED,
 }
 
 _REMEDIES = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import ray
 from actors.core.datasets import count_train_samples
 from actors.core.errors import TandemError
 from actors.core.specs import StageSpec
+from actors.core.stage import Weights
 from actors.core.version import __version__
 from orchestrator import device_registry
 from orchestrator.datasets import DatasetKey, DatasetStore, StoredDataset
@@ -29,6 +31,7 @@ from orchestrator.job import Job, Session
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_runner import SessionOutcome
 from orchestrator.job_spec import (
+    JobSpec,
     TrainOptions,
     check_batch_size,
     check_num_microbatches,
@@ -39,7 +42,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.metrics import device_tflops
 from orchestrator.model_io import model_file, predict
 from orchestrator.partition import split_evenly
-from orchestrator.placement import Node, parse_nodes, resolve_device
+from orchestrator.placement import ClusterView, parse_nodes
 from orchestrator.session_driver import (
     drive_session,
     empty_progress,
@@ -65,13 +68,15 @@ class JobManager:
         self._table = DeviceTable()
         self._groups: dict[str, StageGroup] = {}
         self._teraflops: list[dict[str, dict[str, float]]] = []
-        node_id = ray.get_runtime_context().get_node_id()
-        self._node_id = node_id
-        self._datasets = DatasetStore(Path(config.data_dir), node_id)
+        context = ray.get_runtime_context()
+        self._node_id = context.get_node_id()
+        self._ray_address = context.gcs_address
+        self._datasets = DatasetStore(Path(config.data_dir), self._node_id)
 
     def describe(self) -> dict[str, Any]:
-        """Version and node; also what tells a gateway that the actor answers."""
-        return {"version": __version__, "node_id": self._node_id, "nodes": len(self._nodes())}
+        """Version and settings; also what tells a gateway that the actor answers."""
+        nodes = len(self._cluster().nodes)
+        return {"version": __version__, "config": asdict(self._config), "nodes": nodes}
 
     # Jobs
 
@@ -110,11 +115,11 @@ class JobManager:
 
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         """Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
-        nodes = self._nodes()
+        cluster = self._cluster()
         with self._exclusive(
             job_id, "changing its devices", Event.CHANGE_DEVICES, "Invalid job ID"
         ) as job:
-            device = device_registry.new_device(job, nodes, ip, port, self._gateway_ip(nodes))
+            device = device_registry.new_device(job, cluster, ip, port)
             self._release(job_id)
             with self._lock:
                 device_registry.add(job, device)
@@ -124,18 +129,18 @@ class JobManager:
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:
         """Raises ``DeviceNotFound``, ``AmbiguousDevice``, ``IllegalTransition`` while training."""
-        nodes = self._nodes()
-        with self._lock:
-            if job_id is not None:
-                self._job(job_id)
-            found = device_registry.find(
-                self._jobs.values(), port, ip, job_id, self._gateway_ip(nodes)
-            )
-            for job in found:
-                _check_idle(job)
-                job.check(Event.CHANGE_DEVICES)
-        for job, device in found.items():
-            with self._exclusive(job.job_id, "changing its devices", Event.CHANGE_DEVICES):
+        cluster = self._cluster()
+        with ExitStack() as held:
+            with self._lock:  # all jobs, or none
+                if job_id is not None:
+                    self._job(job_id)
+                found = device_registry.find(self._jobs.values(), cluster, port, ip, job_id)
+                for job in found:
+                    doing = self._exclusive(
+                        job.job_id, "changing its devices", Event.CHANGE_DEVICES
+                    )
+                    held.enter_context(doing)
+            for job, device in found.items():
                 self._release(job.job_id)
                 with self._lock:
                     device_registry.remove(job, device)
@@ -198,15 +203,11 @@ class JobManager:
 
     def get_model(self, job_id: str) -> bytes:
         """A safetensors file; raises ``NoTrainedWeights``."""
-        job = self._trained(job_id)
-        assert job.weights is not None
-        return model_file(job.spec, job.weights)
+        return model_file(*self._trained(job_id))
 
     def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
         """Raises ``NoTrainedWeights``, ``InvalidRequest`` for a wrong shape."""
-        job = self._trained(job_id)
-        assert job.weights is not None
-        return predict(job.spec, job.weights, inputs)
+        return predict(*self._trained(job_id), inputs)
 
     def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
         """Raises ``NoTrainingSessions`` before the first has ended."""
@@ -222,7 +223,7 @@ class JobManager:
             raise JobNotFound(message)
         return self._jobs[job_id]
 
-    def _trained(self, job_id: str) -> Job:
+    def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
         with self._lock:
             job = self._job(job_id)
             if job.weights is None:
@@ -230,7 +231,7 @@ class JobManager:
                     f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
                     f"first with POST /api/network/train/{job_id}"
                 )
-            return job
+            return job.spec, job.weights
 
     @contextmanager
     def _exclusive(
@@ -303,12 +304,11 @@ class JobManager:
             record()
 
     def _place(self, job: Job, ranges: Any) -> list[StagePlacement]:
-        nodes = self._nodes()
-        gateway_ip = self._gateway_ip(nodes)
+        cluster = self._cluster()
         placements = []
         for index, (device, layers) in enumerate(zip(job.devices, ranges, strict=True)):
             spec = StageSpec(job.spec.network, index, len(job.devices), layers.start, layers.end)
-            resolved = resolve_device(nodes, device.ip, device.port, gateway_ip)
+            resolved = cluster.resolve(device.ip, device.port)
             placements.append(StagePlacement(spec, device, resolved))
         return placements
 
@@ -344,11 +344,10 @@ class JobManager:
         if group is not None:
             group.kill()
 
-    def _nodes(self) -> list[Node]:
-        return parse_nodes(ray.nodes())
-
-    def _gateway_ip(self, nodes: list[Node]) -> str:
-        return next(node.ip for node in nodes if node.node_id == self._node_id)
+    def _cluster(self) -> ClusterView:
+        nodes = parse_nodes(ray.nodes())
+        own_ip = next(node.ip for node in nodes if node.node_id == self._node_id)
+        return ClusterView(tuple(nodes), own_ip, self._ray_address)
 
 
 def _check_idle(job: Job) -> None:

@@ -1,7 +1,7 @@
 """The embedded Ray cluster: started once, outliving a killed gateway, joined again by the next.
 
-It has a state file, a lock and a token of its own under the storage path; nothing of it is in
-the user's home or in Ray's usual folder, so other Ray clusters of this user are not affected.
+It has a state file, a lock and a token of its own under the storage path; nothing of it is where
+Ray looks by itself, so other Ray clusters of this user are not affected.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ def ensure_local_cluster(settings: Settings) -> LocalCluster:
     """
     storage = settings.storage_path
     storage.mkdir(parents=True, exist_ok=True)
+    auth = cluster_auth(storage)
     with _lock(storage):
         state = _read(storage)
         if state is not None and _is_alive(state):
@@ -80,16 +81,18 @@ def ensure_local_cluster(settings: Settings) -> LocalCluster:
             return LocalCluster(storage, state, joined=True)
         if state is not None:
             _remove(storage, state)
-        return LocalCluster(storage, _start(settings), joined=False)
+        return LocalCluster(storage, _start(settings, auth), joined=False)
 
 
 def stop_local_cluster(storage_path: Path) -> bool:
     """Ends the cluster of a storage path; False when there was none."""
-    state = _read(storage_path)
-    if state is None:
+    if not _state_file(storage_path).exists():
         return False
-    LocalCluster(storage_path, state, joined=True).stop()
-    return True
+    with _lock(storage_path):
+        state = _read(storage_path)
+        if state is not None:
+            _remove(storage_path, state)
+    return state is not None
 
 
 def running_address(storage_path: Path) -> str | None:
@@ -102,9 +105,7 @@ def cluster_auth(storage_path: Path) -> dict[str, str]:
     """Environment variables that let a process take part; makes the token if there is none."""
     token = storage_path / "ray_token"
     if not token.exists():
-        descriptor = os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
+        _make_token(token)
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
@@ -112,7 +113,19 @@ def cluster_auth(storage_path: Path) -> dict[str, str]:
     }
 
 
-def _start(settings: Settings) -> ClusterState:
+def _make_token(token: Path) -> None:
+    """Readable by its user only; of two gateways at once the second takes the first one's."""
+    with _lock(token.parent):
+        if token.exists():
+            return
+        partial = token.with_suffix(".partial")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        partial.replace(token)
+
+
+def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
     storage, ports = settings.storage_path, _device_ports(settings)
     state = _new_state(settings)
 
@@ -121,13 +134,14 @@ def _start(settings: Settings) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    env = child_env(cluster_auth(storage), state.temp_dir)
+    env = child_env(auth, state.temp_dir)
     launcher = NodeLauncher(Path(state.temp_dir), storage, env, record)
     try:
         if settings.local_nodes:
-            launcher.start_head(state.address, ports[0], (), state.dashboard_url)
+            cores = max(1, (os.cpu_count() or 1) // len(ports))  # they share this host's
+            launcher.start_head(state.address, ports[0], (), state.dashboard_url, cores)
             for port in ports[1:]:
-                launcher.start_node(state.address, port)
+                launcher.start_node(state.address, port, cores)
         else:
             launcher.start_head(state.address, None, ports, state.dashboard_url)
         state = replace(state, ready=True)

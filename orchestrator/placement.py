@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.errors import NodeNotFound
+from orchestrator.errors import AmbiguousDevice, NodeNotFound
 
 DEVICE_RESOURCE_PREFIX = "device:"
 
@@ -72,25 +72,41 @@ def parse_nodes(ray_nodes: Iterable[Mapping[str, Any]]) -> list[Node]:
     return nodes
 
 
-def canonical_ip(ip: str, gateway_ip: str) -> str:
-    """``localhost`` and the loopback range mean the gateway's own host."""
-    if ip == "localhost" or ipaddress.ip_address(ip).is_loopback:
-        return gateway_ip
-    return str(ipaddress.ip_address(ip))
+@dataclass(frozen=True)
+class ClusterView:
+    """The cluster at one moment: its live nodes, the gateway's own ip, Ray's address to join."""
 
+    nodes: tuple[Node, ...]
+    gateway_ip: str
+    address: str
 
-def resolve_device(nodes: Iterable[Node], ip: str, port: int, gateway_ip: str) -> ResolvedDevice:
-    """The node at ``ip`` whose node-manager port is ``port``, or which offers ``device:<port>``.
+    def canonical_ip(self, ip: str) -> str:
+        """``localhost`` and the loopback range mean the gateway's own host."""
+        if ip == "localhost" or ipaddress.ip_address(ip).is_loopback:
+            return self.gateway_ip
+        return str(ipaddress.ip_address(ip))
 
-    Raises ``NodeNotFound`` with the command that would start one.
-    """
-    address = canonical_ip(ip, gateway_ip)
-    there = [node for node in nodes if node.ip == address]
-    matches = [node for node in there if node.port == port]
-    matches = matches or [node for node in there if port in node.devices]
-    if matches:
-        return ResolvedDevice(address, port, matches[0])
-    raise NodeNotFound(
-        f"No live Ray node answers to {ip}:{port}. On that device run: "
-        f"ray start --address={gateway_ip}:6379 --node-manager-port={port}"
-    )
+    def resolve(self, ip: str, port: int) -> ResolvedDevice:
+        """The node at ``ip`` whose node-manager port is ``port``, or which offers
+        ``device:<port>``.
+
+        Raises ``NodeNotFound`` with the devices there are and the command that would start one,
+        ``AmbiguousDevice`` when several nodes claim to be this device.
+        """
+        address = self.canonical_ip(ip)
+        there = [node for node in self.nodes if node.ip == address]
+        matches = [node for node in there if port == node.port or port in node.devices]
+        if len(matches) > 1:
+            ports = ", ".join(str(node.port) for node in matches)
+            raise AmbiguousDevice(
+                f"{len(matches)} Ray nodes at {ip} claim to be device {port}, by their port or by "
+                f"a resource device:{port} (their node-manager ports: {ports}): end all but one"
+            )
+        if matches:
+            return ResolvedDevice(address, port, matches[0])
+        known = sorted({p for node in there for p in (node.devices or {node.port})})
+        there_are = f"the devices {', '.join(map(str, known))} do" if known else "no node is there"
+        raise NodeNotFound(
+            f"No live Ray node answers to {ip}:{port} ({there_are}). On that device run: "
+            f"ray start --address={self.address} --node-manager-port={port}"
+        )

@@ -1,4 +1,4 @@
-"""Every setting, and the only reader of the environment.
+"""Every setting, and the only reader of the environment as far as settings go.
 
 Flags come before the environment (``TANDEM_*``), that before the YAML file, that before defaults.
 """

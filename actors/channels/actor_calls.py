@@ -15,8 +15,8 @@ class ActorCallSender:
     """The sending half; the receiving half is a ``Mailbox`` in the neighbour actor.
 
     ``deliver`` is the neighbour's actor method that puts the bytes into its mailbox and returns
-    when there was room. Calls of one caller to one method run in order; at most ``slots`` are
-    under way.
+    when there was room. Calls of one caller to one method run in order; ``put`` returns with at
+    most ``slots`` under way.
     """
 
     def __init__(self, deliver: Any, slots: int, edge: str) -> None:

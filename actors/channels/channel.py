@@ -27,7 +27,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Wakes whoever waits at either end; may be called from any thread, more than once."""
+        """Wakes whoever waits at this end; may be called from any thread, more than once."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -43,7 +44,8 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
     data_dir = load_settings().data_dir  # the user's own: a download is worth keeping
     storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
     console.print("Starting Ray with two devices, and the gateway …")
-    gateway = GatewayProcess.start(storage, ["--local-devices", "2", "--data-dir", str(data_dir)])
+    arguments = ["--local-devices", "2", "--data-dir", str(data_dir)]
+    gateway = GatewayProcess.start(storage, arguments, _without_ray_address())
     ok = False
     try:
         console.print(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
@@ -57,6 +59,11 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
             console.print("Stopping everything that was started …")
             gateway.stop()
             shutil.rmtree(storage, ignore_errors=True)
+
+
+def _without_ray_address() -> dict[str, str]:
+    """The environment for a gateway that starts a cluster of its own, whatever the user's says."""
+    return {k: v for k, v in os.environ.items() if not k.endswith("RAY_ADDRESS")}
 
 
 def _say_where_the_dashboard_is(gateway: GatewayProcess, storage: Path, console: Console) -> None:

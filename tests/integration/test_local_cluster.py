@@ -99,7 +99,8 @@ def run(script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess
 def test_the_cluster_outlives_a_killed_gateway_and_the_next_one_joins_and_ends_it(
     storage: Path, home: Path
 ) -> None:
-    first = GatewayProcess.start(storage)
+    # A token of another cluster of this user's is no hindrance.
+    first = GatewayProcess.start(storage, [], {**os.environ, "RAY_AUTH_TOKEN": "0" * 64})
     first.process.kill()
     first.process.wait()
     assert running_address(storage) == first.info["ray_address"]
@@ -176,6 +177,17 @@ def test_a_gateway_killed_while_its_cluster_starts_leaves_nothing_that_can_not_b
     assert not state["ready"]
     assert running_address(storage) is None
     assert stop_local_cluster(storage)
+    assert_nothing_left([p["pid"] for p in state["processes"]], storage, state["temp_dir"], home)
+
+
+def test_ctrl_c_while_it_starts_ends_it_and_leaves_nothing(storage: Path, home: Path) -> None:
+    record = storage / "cluster.json"
+    command = [sys.executable, "-c", TANDEM, "serve", "--port", "0", "--storage-path", str(storage)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(record.exists, 30.0, "no state file")
+    state = json.loads(record.read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
     assert_nothing_left([p["pid"] for p in state["processes"]], storage, state["temp_dir"], home)
 
 

@@ -65,7 +65,9 @@ node = parse_nodes(ray.nodes())[0]
 network = NetworkSpec((4, 4, 2))
 placements = [
     StagePlacement(
-        StageSpec(network, i, 2, i, i + 1), Device(i + 1, "a", i + 1), ResolvedDevice(node.ip, i + 1, node)
+        StageSpec(network, i, 2, i, i + 1),
+        Device(i + 1, "a", i + 1),
+        ResolvedDevice(node.ip, i + 1, node),
     )
     for i in range(2)
 ]
@@ -140,8 +142,10 @@ def test_training_goes_on_without_a_gateway_and_the_next_one_finds_it(
     assert f"tandem stop --ray-address {cluster.address}" in told
 
     storage = joined.log_path.parent / "next"
-    again = GatewayProcess.start(storage, ["--ray-address", cluster.address], cluster.env)
+    arguments = ["--ray-address", cluster.address, "--channel", "actor_calls"]
+    again = GatewayProcess.start(storage, arguments, cluster.env)
     try:
+        assert "already has channel 'auto'" in again.log_path.read_text()
         client = TandemClient(again.url, timeout_s=60.0)
         job = wait_for_step(client, job_id)
         assert job["progress"]["epoch"] > epoch

@@ -14,27 +14,28 @@ from orchestrator.errors import (
 from orchestrator.job import Device, Job
 from orchestrator.job_lifecycle import Status
 from orchestrator.partition import split_evenly
-from orchestrator.placement import Node
+from orchestrator.placement import ClusterView, Node
 from tests.support.job_records import make_job
 
 GATEWAY = "10.0.0.1"
-NODES = [
+NODES = (
     Node("a", GATEWAY, 40_000, 8.0, frozenset({5001, 5002, 5003})),
     Node("b", "10.0.0.2", 5001, 8.0, frozenset()),
     Node("c", "fe80::1", 5001, 8.0, frozenset()),
-]
+)
+CLUSTER = ClusterView(NODES, GATEWAY, f"{GATEWAY}:6379")
 LOCAL, FAR = Device(1, GATEWAY, 5001), Device(2, "10.0.0.2", 5001)
 
 
 def register(job: Job, ip: str, port: int) -> Device:
-    device = device_registry.new_device(job, NODES, ip, port, GATEWAY)
+    device = device_registry.new_device(job, CLUSTER, ip, port)
     device_registry.add(job, device)
     return device
 
 
 def find(jobs: list[Job], port: int, ip: str | None = None, job_id: str | None = None) -> list[str]:
     """The addresses found, each with its job."""
-    found = device_registry.find(jobs, port, ip, job_id, GATEWAY)
+    found = device_registry.find(jobs, CLUSTER, port, ip, job_id)
     return [f"{job.job_id}: {device.address}" for job, device in found.items()]
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import NodeNotFound
-from orchestrator.placement import parse_nodes, resolve_device
+from orchestrator.errors import AmbiguousDevice, NodeNotFound
+from orchestrator.placement import ClusterView, parse_nodes
 
 GATEWAY = "10.0.0.1"
 
@@ -27,28 +27,51 @@ NODES = parse_nodes(
         ray_node("10.0.0.2", 5002, alive=False),
     ]
 )
+CLUSTER = ClusterView(tuple(NODES), GATEWAY, f"{GATEWAY}:6380")
 
 
 def test_a_device_is_the_node_with_that_node_manager_port() -> None:
-    device = resolve_device(NODES, "10.0.0.2", 5001, GATEWAY)
+    device = CLUSTER.resolve("10.0.0.2", 5001)
     assert device.node.ip == "10.0.0.2" and device.resource is None
 
 
 def test_a_device_is_the_node_that_offers_its_resource() -> None:
-    device = resolve_device(NODES, GATEWAY, 6002, GATEWAY)
+    device = CLUSTER.resolve(GATEWAY, 6002)
     assert device.resource == "device:6002"
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
 def test_loopback_means_the_gateways_host(name: str) -> None:
-    assert resolve_device(NODES, name, 5001, GATEWAY).node.ip == GATEWAY
+    assert CLUSTER.resolve(name, 5001).node.ip == GATEWAY
 
 
 @pytest.mark.parametrize("address", [("10.0.0.2", 5002), ("10.0.0.3", 5001), (GATEWAY, 6003)])
 def test_what_no_live_node_answers_to_is_refused_with_the_command(address: tuple[str, int]) -> None:
     ip, port = address
-    with pytest.raises(NodeNotFound, match=f"{ip}:{port}.*ray start .*--node-manager-port={port}"):
-        resolve_device(NODES, ip, port, GATEWAY)
+    command = f"ray start --address={GATEWAY}:6380 --node-manager-port={port}"
+    with pytest.raises(NodeNotFound, match=f"{ip}:{port}.*{command}"):
+        CLUSTER.resolve(ip, port)
+
+
+@pytest.mark.parametrize(
+    ("ip", "there"),
+    [
+        (GATEWAY, "the devices 6001, 6002 do"),
+        ("10.0.0.2", "the devices 5001 do"),
+        ("10.0.0.9", "no node is there"),
+    ],
+)
+def test_the_devices_at_that_ip_are_told(ip: str, there: str) -> None:
+    with pytest.raises(NodeNotFound, match=there):
+        CLUSTER.resolve(ip, 4999)
+
+
+def test_two_nodes_that_claim_one_device_are_refused() -> None:
+    twins = [ray_node("10.0.0.2", 5001), ray_node("10.0.0.2", 5002, **{"device:5001": 1})]
+    cluster = ClusterView(tuple(parse_nodes(twins)), GATEWAY, f"{GATEWAY}:6379")
+    with pytest.raises(AmbiguousDevice, match=r"2 Ray nodes at 10\.0\.0\.2 claim .*5001, 5002"):
+        cluster.resolve("10.0.0.2", 5001)
+    assert cluster.resolve("10.0.0.2", 5002).resource is None
 
 
 def test_cores_are_shared_by_the_devices_a_node_offers() -> None:
