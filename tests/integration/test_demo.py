@@ -17,13 +17,7 @@ DEMO = "from http_gateway.cli.main import app; app()"
 
 def test_the_demo_trains_shows_what_came_out_and_leaves_nothing(tmp_path: Path) -> None:
     folders = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    env = {
-        **os.environ,
-        **elsewhere,
-        "HOME": str(tmp_path),
-        "TMPDIR": str(tmp_path),
-        "COLUMNS": "80",
-    }
+    env = {**os.environ, **folders, "RAY_ADDRESS": "192.0.2.1:6379", "COLUMNS": "80"}
     done = subprocess.run(
         [sys.executable, "-c", DEMO, "demo"],
         env=env,

@@ -1,0 +1,62 @@
+"""The README's commands, pasted in their order against a fresh gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, home: Path) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess.start(tmp_path / "storage", [], {**os.environ, "HOME": str(home)})
+    yield gateway
+    assert gateway.stop() == 0
+
+
+def blocks(language: str, gateway: GatewayProcess) -> list[str]:
+    """The README's code in a language, for this gateway."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+    return [block.replace("http://localhost:4000", gateway.url) for block in found]
+
+
+def run(command: list[str], folder: Path) -> str:
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_its_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) -> None:
+    train, download = (b for b in blocks("shell", fresh) if "/api/jobs" in b)
+    out = run(["bash", "-ec", train], tmp_path)
+    for words in ("Job created successfully", '"device_id":2', "Network initialized", "Training"):
+        assert words in out.replace(" :", ":"), out
+    client = TandemClient(fresh.url, timeout_s=30.0)
+    job = client.wait_for("1", {"completed", "failed"}, timeout_s=60)
+    assert job["status"] == "completed" and len(job["history"]) == 10
+
+    run(["bash", "-ec", download], tmp_path)
+    plain, by_client = blocks("python", fresh)
+    assert (tmp_path / "model.safetensors").exists()
+    run([sys.executable, "-c", plain], tmp_path)
+    client.delete_job("1")
+    assert "val_accuracy" in run([sys.executable, "-c", by_client], tmp_path)
