@@ -38,6 +38,7 @@ class Backend:
 
     client: RayJobClient
     address: str
+    dashboard_url: str | None
     cluster: LocalCluster | None
 
     def info(self, url: str) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class Backend:
         return {
             "url": url,
             "ray_address": self.address,
-            "dashboard_url": state.dashboard_url if state else None,
+            "dashboard_url": self.dashboard_url,
             "devices": [{"ip": host, "port": port} for port in state.device_ports] if state else [],
             "pids": [record.pid for record in state.processes] if state else [],
         }
@@ -91,13 +92,12 @@ def _start_backend(settings: Settings) -> Backend:
         address = cluster.state.address
         _say_other_clusters(address)
     try:
-        connect(address)
+        dashboard_url = connect(address)
         from http_gateway.ray_job_client import RayJobClient
 
-        dashboard_url = cluster.state.dashboard_url if cluster else None
         client = RayJobClient.start(settings, dashboard_url)
         _say_other_settings(client)
-        return Backend(client, address, cluster)
+        return Backend(client, address, dashboard_url, cluster)
     except BaseException:
         if cluster is not None and not cluster.joined:
             cluster.stop()
@@ -190,9 +190,9 @@ def _create_server(settings: Settings, listener: socket.socket, backend: Backend
 def _announce(settings: Settings, url: str, backend: Backend) -> None:
     state = backend.cluster.state if backend.cluster else None
     lines = [f"Gateway       {url}   (API: {url}/docs)", f"Ray           {backend.address}"]
-    if state and state.dashboard_url:
-        token = settings.storage_path / "ray_token"
-        lines.append(f"Ray dashboard {state.dashboard_url}   (token: {token})")
+    if backend.dashboard_url:
+        token = f"   (token: {settings.storage_path / 'ray_token'})" if state else ""
+        lines.append(f"Ray dashboard {backend.dashboard_url}{token}")
     if state:
         ports = ", ".join(f"localhost {port}" for port in state.device_ports)
         lines.append(f"Devices       {ports}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 
 from orchestrator.embedded_nodes import is_listening
@@ -13,14 +12,14 @@ CONNECT_TIMEOUT_S = 45.0
 NAMESPACE = "tandem"
 
 
-def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> str | None:
     """Makes this process a driver of the cluster at ``address`` (host:port).
 
-    Ray's environment variables must be set before, for Ray reads them when it is imported. Raises
+    Returns the address of Ray's dashboard, None where it is off. Ray's environment variables must be set before, for Ray reads them when it is imported. Raises
     ``ClusterUnavailable`` with the remedy.
     """
     _check_reachable(address)
-    outcome: list[BaseException | None] = []
+    outcome: list[str | BaseException] = []
     thread = threading.Thread(target=_init, args=(address, outcome), daemon=True)
     thread.start()
     thread.join(timeout_s)
@@ -29,13 +28,14 @@ def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
             f"Ray at {address} did not answer within {timeout_s:.0f} s: does it use a token "
             "(RAY_AUTH_MODE=token and the same token in every process), or another Ray version?"
         )
-    if outcome[0] is not None:
-        cause = " ".join(str(outcome[0]).split())[:400]
+    if isinstance(outcome[0], BaseException):
+        cause = " ".join(str(outcome[0]).split())[:250]
         raise ClusterUnavailable(
             f"This host can't join Ray at {address}: {cause}. Is it a Ray node itself (ray start "
             f"--address={address} --node-manager-port=5001)? Does the cluster use a token "
             "(RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, the same in every process)?"
         ) from outcome[0]
+    return f"http://{outcome[0]}" if outcome[0] else None
 
 
 def other_ray_addresses(own: str | None = None) -> list[str]:
@@ -58,15 +58,13 @@ def _check_reachable(address: str) -> None:
         )
 
 
-def _init(address: str, outcome: list[BaseException | None]) -> None:
-    # Its own words come as an exception; a line of log a second beside that helps nobody.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
+def _init(address: str, outcome: list[str | BaseException]) -> None:
     import ray
 
     try:
-        ray.init(
+        context = ray.init(
             address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
         )
-        outcome.append(None)
+        outcome.append(context.dashboard_url or "")
     except BaseException as error:
         outcome.append(error)
