@@ -15,8 +15,9 @@ NAMESPACE = "tandem"
 def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> str | None:
     """Makes this process a driver of the cluster at ``address`` (host:port).
 
-    Returns the address of Ray's dashboard, None where it is off. Ray's environment variables must be set before, for Ray reads them when it is imported. Raises
-    ``ClusterUnavailable`` with the remedy.
+    Returns the address of Ray's dashboard, None where it is off. Ray's environment variables must
+    be set before, for Ray reads them when it is imported. Raises ``ClusterUnavailable`` with the
+    remedy.
     """
     _check_reachable(address)
     outcome: list[str | BaseException] = []
