@@ -45,6 +45,7 @@ class GatewayProcess:
         Its own process group keeps a Ctrl-C in the terminal from reaching it twice. Raises
         ``GatewayStartError``; a child that did not come up is ended.
         """
+        storage_path = storage_path.absolute()
         storage_path.mkdir(parents=True, exist_ok=True)
         port_file, log_path = storage_path / "gateway.json", storage_path / "gateway.log"
         port_file.unlink(missing_ok=True)
@@ -57,6 +58,7 @@ class GatewayProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=None if env is None else dict(env),
+                cwd=storage_path,  # `-m` makes the current folder importable, here and in Ray
                 start_new_session=True,
             )
         gateway = cls(process, {}, log_path)

@@ -23,6 +23,7 @@ from http_gateway.wire_errors import JsonErrorChannel
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
 from orchestrator.settings import Settings
+from orchestrator.travelling_code import runtime_env
 
 if TYPE_CHECKING:
     from http_gateway.ray_job_client import RayJobClient
@@ -92,7 +93,8 @@ def _start_backend(settings: Settings) -> Backend:
         address = cluster.state.address
         _say_other_clusters(address)
     try:
-        dashboard_url = connect(address)
+        # Embedded nodes run in this very environment, the user's need not have Tandem at all.
+        dashboard_url = connect(address, runtime_env=None if cluster else runtime_env())
         from http_gateway.ray_job_client import RayJobClient
 
         client = RayJobClient.start(settings, dashboard_url)

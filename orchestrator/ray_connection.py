@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.errors import ClusterUnavailable
@@ -12,7 +13,11 @@ CONNECT_TIMEOUT_S = 45.0
 NAMESPACE = "tandem"
 
 
-def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> str | None:
+def connect(
+    address: str,
+    timeout_s: float = CONNECT_TIMEOUT_S,
+    runtime_env: dict[str, Any] | None = None,
+) -> str | None:
     """Makes this process a driver of the cluster at ``address`` (host:port).
 
     Returns the address of Ray's dashboard, None where it is off. Ray's environment variables must
@@ -21,7 +26,8 @@ def connect(address: str, timeout_s: float = CONNECT_TIMEOUT_S) -> str | None:
     """
     _check_reachable(address)
     outcome: list[str | BaseException] = []
-    thread = threading.Thread(target=_init, args=(address, outcome), daemon=True)
+    arguments = (address, runtime_env, outcome)
+    thread = threading.Thread(target=_init, args=arguments, daemon=True)
     thread.start()
     thread.join(timeout_s)
     if not outcome:
@@ -59,12 +65,18 @@ def _check_reachable(address: str) -> None:
         )
 
 
-def _init(address: str, outcome: list[str | BaseException]) -> None:
+def _init(
+    address: str, runtime_env: dict[str, Any] | None, outcome: list[str | BaseException]
+) -> None:
     import ray
 
     try:
         context = ray.init(
-            address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
+            address=address,
+            namespace=NAMESPACE,
+            runtime_env=runtime_env,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
         )
         outcome.append(context.dashboard_url or "")
     except BaseException as error:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -53,6 +54,32 @@ class RayNode:
         self.process.wait(10)
 
 
+@dataclass(frozen=True)
+class BareEnvironment:
+    """A second Python environment, with Ray and torch and nothing of Tandem's."""
+
+    python: str
+    env: dict[str, str]
+
+    @classmethod
+    def make(cls, folder: Path) -> BareEnvironment:
+        """Borrows the installed packages; the project itself is installed in place by a ``.pth``
+        file, which counts in an environment's own folder only."""
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        packages = sysconfig.get_path("purelib")
+        return cls(str(folder / "bin" / "python"), {"PYTHONPATH": packages})
+
+    def can_import(self, module: str) -> bool:
+        done = subprocess.run(
+            [self.python, "-c", f"import {module}"],
+            env={**os.environ, **self.env},
+            cwd="/",
+            capture_output=True,
+            check=False,
+        )
+        return done.returncode == 0
+
+
 @dataclass
 class RayCluster:
     """A head and more nodes, with a temporary folder and a home of their own."""
@@ -78,18 +105,19 @@ class RayCluster:
         extra += [f"--temp-dir={self.folder / 'ray'}", "--include-dashboard=false"]
         return self._start([*extra, *arguments])
 
-    def start_node(self, *arguments: str) -> RayNode:
-        return self._start([f"--address={self.address}", *arguments])
+    def start_node(self, *arguments: str, environment: BareEnvironment | None = None) -> RayNode:
+        return self._start([f"--address={self.address}", *arguments], environment)
 
     def stop(self) -> None:
         for node in reversed(self.nodes):
             node.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, arguments: list[str]) -> RayNode:
+    def _start(self, arguments: list[str], environment: BareEnvironment | None = None) -> RayNode:
         (port,) = free_ports(1)
         log = self.folder / f"node-{port}.log"
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+        python = environment.python if environment else sys.executable
+        command = [python, "-m", "ray.scripts.scripts", "start", "--block"]
         command += [
             f"--node-manager-port={port}",
             "--num-cpus=2",
@@ -101,7 +129,8 @@ class RayCluster:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self.env,
+                env={**self.env, **(environment.env if environment else {})},
+                cwd=self.folder,  # not the project's: it would be importable
                 start_new_session=True,
             )
         node = RayNode(port, process)
