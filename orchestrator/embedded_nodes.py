@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from orchestrator.errors import ClusterUnavailable
-from orchestrator.placement import device_resource
+from orchestrator.ray_start import COMMON_FLAGS, explain, resources_flag
 
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05
@@ -87,29 +86,46 @@ class NodeLauncher:
     def _start(
         self, name: str, arguments: list[str], node_port: int | None, devices: Sequence[int]
     ) -> None:
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
-        command += [f"--object-store-memory={_object_store_bytes()}", "--disable-usage-stats"]
-        # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
-        command.append("--include-log-monitor=false")
+        arguments = [*arguments, f"--object-store-memory={_object_store_bytes()}", *COMMON_FLAGS]
         # Ray's fixed ports would be taken when a second node runs on this host.
-        command += ["--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"]
+        arguments += ["--min-worker-port=0", "--max-worker-port=0"]
+        arguments.append("--dashboard-agent-listen-port=0")
         if node_port is not None:
-            command.append(f"--node-manager-port={node_port}")
+            arguments.append(f"--node-manager-port={node_port}")
         if devices:
-            resources = {device_resource(port): 1 for port in devices}
-            command.append(f"--resources={json.dumps(resources)}")
+            arguments.append(resources_flag(devices))
         log = self.log_dir / f"ray-{name}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self.env,
-                start_new_session=True,
-            )
+        process = spawn_ray_start(arguments, self.env, log)
         self.record(ProcessRecord.of(process.pid))
-        _wait_until_started(process, log)
+        wait_until_started(process, log)
+
+
+def spawn_ray_start(
+    arguments: Sequence[str], env: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """``ray start --block`` in a process session of its own; its words go to ``log``."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(env),
+            cwd=log.parent,  # `-m` makes the current folder importable in all that it starts
+            start_new_session=True,
+        )
+
+
+def wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Raises ``ClusterUnavailable`` saying what ``ray start`` makes of it, within a minute."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while STARTED not in (text := log.read_text(errors="replace")):
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            reason = "ended" if ended else f"did not start within {START_TIMEOUT_S:.0f} s"
+            raise ClusterUnavailable(f"The Ray node {reason} (log: {log}): {explain(text)}")
+        time.sleep(POLL_S)
 
 
 def end_nodes(records: Sequence[ProcessRecord], timeout_s: float = 15.0) -> None:
@@ -172,17 +188,6 @@ def is_listening(host: str, port: int, timeout_s: float = 3.0) -> bool:
         return False
 
 
-def _wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while STARTED not in (text := log.read_text(errors="replace")):
-        ended = process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            lines = " ".join(text.split())[-600:]
-            reason = "ended" if ended else f"did not start within {START_TIMEOUT_S:.0f} s"
-            raise ClusterUnavailable(f"The embedded Ray node {reason} (log: {log}): {lines}")
-        time.sleep(POLL_S)
-
-
 def _object_store_bytes() -> int:
     """Ray's default share of 30 % of the memory, capped: no data set here needs more, and on
     systems where it can't be shared memory a larger one lies on disk."""
@@ -194,11 +199,8 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def child_env(auth: dict[str, str], temp_dir: str) -> dict[str, str]:
-    """The environment of the embedded nodes: the user's, without what names another cluster.
-
-    Whatever they leave in a temporary folder goes with ``temp_dir``.
-    """
+def child_env(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a Ray node: the user's, without what names another cluster, and its
+    own."""
     foreign = ("RAY_ADDRESS", "RAY_AUTH_TOKEN")
-    own = {k: v for k, v in os.environ.items() if k not in foreign}
-    return {**own, **auth, "TMPDIR": temp_dir}
+    return {**{k: v for k, v in os.environ.items() if k not in foreign}, **own}

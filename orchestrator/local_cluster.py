@@ -28,6 +28,7 @@ from orchestrator.embedded_nodes import (
     is_listening,
 )
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.ray_connection import own_ip
 from orchestrator.settings import Settings
 
 LOCK_TIMEOUT_S = 120.0
@@ -134,7 +135,7 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    env = child_env(auth, state.temp_dir)
+    env = child_env({**auth, "TMPDIR": state.temp_dir})  # what they leave goes with that
     launcher = NodeLauncher(Path(state.temp_dir), storage, env, record)
     try:
         if settings.local_nodes:
@@ -155,7 +156,7 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
 def _new_state(settings: Settings) -> ClusterState:
     dashboard_url = f"http://127.0.0.1:{free_port()}" if settings.dashboard else None
     return ClusterState(
-        address=f"{_node_ip()}:{free_port()}",
+        address=f"{own_ip()}:{free_port()}",
         dashboard_url=dashboard_url,
         device_ports=_device_ports(settings),
         local_nodes=settings.local_nodes,
@@ -192,13 +193,6 @@ def _remove(storage: Path, state: ClusterState) -> None:
 def _device_ports(settings: Settings) -> tuple[int, ...]:
     first = settings.local_device_port
     return tuple(range(first, first + settings.local_devices))
-
-
-def _node_ip() -> str:
-    """The address by which Ray will know this host."""
-    from ray.util import get_node_ip_address
-
-    return str(get_node_ip_address())
 
 
 @contextmanager

@@ -52,6 +52,13 @@ def other_ray_addresses(own: str | None = None) -> list[str]:
     return sorted(address for address in find_gcs_addresses() if address != own)
 
 
+def own_ip() -> str:
+    """The address by which Ray knows, or would know, this host."""
+    from ray.util import get_node_ip_address
+
+    return str(get_node_ip_address())
+
+
 def _check_reachable(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():

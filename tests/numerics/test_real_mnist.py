@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
-import torch
 
-from actors.core.datasets import load_dataset
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-from tests.support.jobs import LAYER_SIZES, create_job, train
+from tests.support.jobs import create_job, train
 from tests.support.mnist import mnist_dir
-from tests.support.plain_loop import PlainResult, train_plainly
+from tests.support.mnist_oracle import DATASET, NUM_MICROBATCHES, assert_same_bits, plain
 from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 5
-NUM_MICROBATCHES = 2
-DATASET = {
-    "name": "MNIST",
-    "batch_size": 256,
-    "val_batch_size": 1000,
-    "normalize": {"mean": [0.1307], "std": [0.3081]},
-}
-
-
-@functools.cache
-def plain() -> PlainResult:
-    """The oracle, once."""
-    data = load_dataset("MNIST", mnist_dir())
-    session = SessionSpec(
-        generation=1,
-        epochs=EPOCHS,
-        learning_rate=0.1,
-        batch_size=256,
-        val_batch_size=1000,
-        num_train=len(data.train.labels),
-        num_val=len(data.val.labels),
-        normalization=Normalization(0.1307, 0.3081),
-        num_microbatches=NUM_MICROBATCHES,
-    )
-    return train_plainly(NetworkSpec(tuple(LAYER_SIZES)), session, data)
 
 
 @dataclass(frozen=True)
@@ -102,19 +72,10 @@ def test_losses_and_weights_are_those_of_a_plain_loop(
         job = train(client, job_id, epochs=EPOCHS, num_microbatches=NUM_MICROBATCHES)
         assert job["status"] == "completed", job.get("error")
         assert job["plan"]["channels"] == [setup.channel] * (num_devices - 1)
-        _assert_same_bits(job, safetensors.torch.load(client.get_model(job_id)))
+        weights = safetensors.torch.load(client.get_model(job_id))
+        assert_same_bits(job["history"], weights, EPOCHS)
         client.delete_job(job_id)
 
 
 def test_five_epochs_reach_93_percent() -> None:
-    assert plain().val_accuracies[-1] >= 0.93
-
-
-def _assert_same_bits(job: dict[str, Any], weights: dict[str, torch.Tensor]) -> None:
-    history = job["history"]
-    assert [record["train_loss"] for record in history] == plain().train_losses
-    assert [record["val_loss"] for record in history] == plain().val_losses
-    assert [record["val_accuracy"] for record in history] == plain().val_accuracies
-    assert weights.keys() == plain().weights.keys()
-    for name, tensor in plain().weights.items():
-        assert torch.equal(weights[name], tensor), name
+    assert plain(EPOCHS).val_accuracies[-1] >= 0.93

@@ -1,0 +1,65 @@
+"""The command lines of ``tandem head`` and ``tandem join``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from http_gateway.cli.nodes import NodeOptions, run_head, run_join
+from orchestrator.ray_connection import own_ip
+from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, MAX_DEVICE_PORT
+from orchestrator.settings import load_settings
+
+Storage = Annotated[Path | None, typer.Option(help="where Tandem keeps its files [~/.tandem]")]
+Devices = Annotated[int, typer.Option(min=1, max=64, help="devices this host offers")]
+Detach = Annotated[bool, typer.Option("--detach", help="go on in the background")]
+DevicePort = typer.Option(min=1024, max=MAX_DEVICE_PORT, help="this device's port")
+
+
+def head(
+    port: Annotated[int, typer.Option(min=1024, max=65535)] = DEFAULT_HEAD_PORT,
+    device_port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
+    devices: Devices = 1,
+    detach: Detach = False,
+    storage_path: Storage = None,
+) -> None:
+    """Start a cluster of your own on this host, which is its first device."""
+    settings = load_settings(storage_path=storage_path)
+    run_head(settings, port, NodeOptions(device_port, devices, detach))
+
+
+def join(
+    head: Annotated[str, typer.Argument(help="the head: host or host:port")],
+    port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
+    devices: Devices = 1,
+    detach: Detach = False,
+    token_file: Annotated[Path | None, typer.Option(help="file with the cluster's token")] = None,
+    register: Annotated[str | None, typer.Option(help="job to register this device with")] = None,
+    url: Annotated[str | None, typer.Option(help="the gateway, for --register")] = None,
+    storage_path: Storage = None,
+) -> None:
+    """Make this host a device of the cluster at HEAD, until Ctrl-C."""
+    settings = load_settings(storage_path=storage_path)
+    options = NodeOptions(port, devices, detach)
+    run_join(settings, head, options, token_file, _registration(register, url, head, options))
+
+
+def _registration(
+    job_id: str | None, url: str | None, head: str, options: NodeOptions
+) -> Callable[[], str] | None:
+    if job_id is None:
+        return None
+
+    def register() -> str:
+        from http_gateway.cli.connection import make_client
+
+        ip = own_ip()
+        with make_client(url) as client:
+            for device in range(options.device_port, options.device_port + options.num_devices):
+                client.register_device(ip=ip, port=device, job_id=job_id)
+        return f"Registered with job {job_id}."
+
+    return register

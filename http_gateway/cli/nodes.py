@@ -1,0 +1,173 @@
+"""``tandem head`` and ``tandem join``: make this device a part of a cluster of one's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from http_gateway.interrupts import interruptible
+from orchestrator.cluster_tokens import FROM_ENVIRONMENT, make_token, save_token, token_file
+from orchestrator.embedded_nodes import POLL_S, child_env
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.node_keeper import NodeKeeper, check_port_free, check_reachable
+from orchestrator.ray_connection import own_ip
+from orchestrator.ray_start import (
+    DEFAULT_HEAD_PORT,
+    NodePorts,
+    head_arguments,
+    join_arguments,
+)
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True)
+class NodeOptions:
+    """What both commands are given. ``detach`` leaves the keeper running in the background."""
+
+    device_port: int
+    num_devices: int
+    detach: bool
+
+
+def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
+    """Starts a cluster's head, and keeps it until Ctrl-C."""
+    _check_ports(options, port)
+    address = f"{own_ip()}:{port}"
+    token = make_token(settings.storage_path, address)
+    if options.detach:
+        return _detach(settings.storage_path / "head.log", "head runs at")
+    ports = NodePorts(options.device_port)
+
+    def started() -> None:
+        typer.echo(
+            f"The cluster's head runs at {address}; this device is {_devices(options)} of it.\n"
+            f"  the gateway, here:      tandem serve --ray-address {address}\n"
+            f"  on every other device:  tandem join {address}\n"
+            f"    which asks for the token that this shows here: cat {token}\n"
+            f"  let through a firewall: TCP {port},{ports.firewall}\n"
+            "Ctrl-C ends the cluster."
+        )
+
+    arguments = head_arguments(port, ports, options.num_devices)
+    _keep(NodeKeeper(arguments, _env(token), settings.storage_path / "ray-head.log", _say), started)
+
+
+def run_join(
+    settings: Settings,
+    head: str,
+    options: NodeOptions,
+    given_token_file: Path | None,
+    register: Callable[[], str] | None,
+) -> None:
+    """Joins the cluster at ``head`` and stays in it until Ctrl-C; ``register`` is called once."""
+    head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
+    _check_address(head)
+    _check_ports(options)
+    check_reachable(head)
+    known = token_file(settings.storage_path, head).exists() and given_token_file is None
+    token = _find_token(settings.storage_path, head, given_token_file)
+    if options.detach:
+        return _detach(settings.storage_path / f"join-{options.device_port}.log", "Joined")
+    ports = NodePorts(options.device_port)
+
+    def started() -> None:
+        typer.echo(f"Joined {head} as {_devices(options)}.")
+        if register is not None:
+            typer.echo(register())
+        typer.echo(f"Let through a firewall: TCP {ports.firewall}. Ctrl-C leaves the cluster.")
+
+    log = settings.storage_path / f"ray-join-{options.device_port}.log"
+    arguments = join_arguments(head, ports, options.num_devices)
+    try:
+        _keep(NodeKeeper(arguments, _env(token), log, _say, head), started)
+    except ClusterUnavailable:
+        if token is not None and not known:
+            token.unlink()  # it may be the wrong one: the next time asks again
+        raise
+
+
+def _keep(keeper: NodeKeeper, started: Callable[[], None]) -> None:
+    with interruptible():
+        try:
+            keeper.keep(started)
+        except KeyboardInterrupt:
+            typer.echo("Ray has ended on this device.")
+
+
+def _env(token: Path | None) -> dict[str, str]:
+    """For ``ray start``: patch versions of Python may differ, and the token is the cluster's."""
+    match = {"RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor"}
+    if token is None:
+        return {"RAY_AUTH_MODE": "token", **os.environ, **match}
+    return child_env({**match, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
+
+
+def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | None:
+    """The cluster's token file; None where the user's own variables say it all.
+
+    Never from the command line, where every user of the host could read it.
+    """
+    kept = token_file(storage_path, head)
+    if given is not None:
+        try:
+            save_token(kept, given.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"--token-file {given} can't be read: {error}") from error
+    elif any(os.environ.get(name) for name in FROM_ENVIRONMENT):
+        return None
+    elif not kept.exists():
+        if not sys.stdin.isatty():
+            raise InvalidRequest(
+                f"no token of {head} is known here: give it by RAY_AUTH_TOKEN or --token-file; "
+                f"on the head, `cat ~/.tandem/tokens/{kept.name}` shows it"
+            )
+        save_token(kept, typer.prompt(f"Token of {head}", hide_input=True))
+    return kept
+
+
+def _check_ports(options: NodeOptions, *others: int) -> None:
+    flags = NodePorts(options.device_port).flags
+    for port in (*others, *(p for flag, p in flags.items() if "worker" not in flag)):
+        check_port_free(port)
+
+
+def _check_address(head: str) -> None:
+    host, _, port = head.rpartition(":")
+    if not host or not port.isdigit():
+        raise InvalidRequest(f"HEAD is {head!r}, but must be host or host:port, e.g. 192.168.1.5")
+
+
+def _detach(log: Path, sign: str) -> None:
+    """Runs the same command in the background; returns once that has said ``sign``."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "http_gateway.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+            start_new_session=True,
+        )
+    while sign not in (text := log.read_text(errors="replace")):
+        if process.poll() is not None:  # it gives up by itself, within its own timeouts
+            raise ClusterUnavailable(text.removeprefix("tandem: ").strip())
+        time.sleep(POLL_S)
+    typer.echo(text.replace("Ctrl-C", f"kill -INT {process.pid}").strip())
+
+
+def _devices(options: NodeOptions) -> str:
+    first, last = options.device_port, options.device_port + options.num_devices - 1
+    return f"device {first}" if first == last else f"devices {first} to {last}"
+
+
+def _say(text: str) -> None:
+    typer.echo(text)

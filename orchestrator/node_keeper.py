@@ -1,0 +1,101 @@
+"""Keeps a Ray node on this device: starts it, and starts it again when Ray has given it up."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.embedded_nodes import (
+    ProcessRecord,
+    end_nodes,
+    is_listening,
+    spawn_ray_start,
+    wait_until_started,
+)
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
+
+FIRST_RETRY_S = 2.0
+LAST_RETRY_S = 30.0
+
+
+@dataclass
+class NodeKeeper:
+    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``say`` is told
+    what happens, a sentence each."""
+
+    arguments: Sequence[str]
+    env: Mapping[str, str]
+    log: Path
+    say: Callable[[str], None]
+    head: str | None = None
+
+    def keep(self, started: Callable[[], None]) -> None:
+        """Runs until it is interrupted; ``started`` is called once, when the node is up.
+
+        Raises ``ClusterUnavailable`` when the first start fails. Later ones are tried again: a
+        laptop that slept is given up by Ray, and comes back under the same port. Whatever ends
+        this, no process is left.
+        """
+        with self._node() as process:
+            started()
+            process.wait()
+        while True:
+            self.say("Ray has ended on this device: it lost the head, or the device slept.")
+            self._keep_again()
+
+    def _keep_again(self) -> None:
+        delay_s = FIRST_RETRY_S
+        while True:
+            try:
+                if self.head is not None:
+                    check_reachable(self.head)
+                with self._node() as process:
+                    self.say("This device is back.")
+                    process.wait()
+                return
+            except ClusterUnavailable as error:
+                self.say(f"{error.message} Trying again in {delay_s:.0f} s.")
+            time.sleep(delay_s)
+            delay_s = min(2 * delay_s, LAST_RETRY_S)
+
+    @contextmanager
+    def _node(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A started node; its processes are ended however this is left."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        process = spawn_ray_start(self.arguments, self.env, self.log)
+        record = ProcessRecord.of(process.pid)
+        try:
+            wait_until_started(process, self.log)
+            yield process
+        finally:
+            end_nodes([record])
+
+
+def check_reachable(head: str) -> None:
+    """Raises ``ClusterUnavailable`` with the remedy when nothing answers at ``head``."""
+    host, _, port = head.rpartition(":")
+    if not is_listening(host, int(port)):
+        raise ClusterUnavailable(
+            f"Nothing answers at {head}: run `tandem head` there, and see that its firewall lets "
+            f"port {port} through."
+        )
+
+
+def check_port_free(port: int) -> None:
+    """Raises ``InvalidRequest`` when something has the port already."""
+    with socket.socket() as probe:
+        # Connections of a node that has just left linger; only a listener is in the way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+            probe.listen()
+        except OSError as error:
+            raise InvalidRequest(
+                f"port {port} is taken on this device ({error.strerror}): has it joined already? "
+                "Leave there with Ctrl-C, or choose another --port"
+            ) from error

@@ -1,0 +1,102 @@
+"""What ``ray start`` is given, and what its failures mean; no process is touched here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.placement import device_resource
+
+FIRST_WORKER_PORT = 10_002
+NUM_WORKER_PORTS = 200
+NUM_WORKER_RANGES = 40
+DEFAULT_DEVICE_PORT = 5001
+DEFAULT_HEAD_PORT = 6379
+MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
+COMMON_FLAGS = (
+    "--disable-usage-stats",
+    # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
+    "--include-log-monitor=false",
+)
+
+
+@dataclass(frozen=True)
+class NodePorts:
+    """Every port of a Ray node on a device, so that a firewall can be told; ``device`` is the
+    node-manager port, which makes the node the device ``ip:device``."""
+
+    device: int
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """``ray start``'s flag -> port."""
+        names = ("node-manager", "object-manager", "runtime-env-agent", "dashboard-agent-grpc")
+        ports = {f"{name}-port": self.device + 100 * i for i, name in enumerate(names)}
+        return {
+            **ports,
+            "dashboard-agent-listen-port": self.device + 400,
+            "metrics-export-port": self.device + 500,
+            "min-worker-port": self._first_worker_port,
+            "max-worker-port": self._first_worker_port + NUM_WORKER_PORTS - 1,
+        }
+
+    @property
+    def _first_worker_port(self) -> int:
+        """Ranges of their own for several nodes on one host."""
+        slot = (self.device - DEFAULT_DEVICE_PORT) % NUM_WORKER_RANGES
+        return FIRST_WORKER_PORT + NUM_WORKER_PORTS * slot
+
+    @property
+    def firewall(self) -> str:
+        """What other devices must reach: single ports and the workers' range."""
+        flags = self.flags
+        low, high = flags.pop("min-worker-port"), flags.pop("max-worker-port")
+        return ",".join([*map(str, flags.values()), f"{low}:{high}"])
+
+
+def head_arguments(port: int, ports: NodePorts, num_devices: int) -> list[str]:
+    """For the head, which is a device too."""
+    own = ["--head", f"--port={port}", "--dashboard-host=127.0.0.1"]
+    return [*own, *_device_arguments(ports, num_devices)]
+
+
+def join_arguments(head: str, ports: NodePorts, num_devices: int) -> list[str]:
+    """For another device; ``head`` is host:port."""
+    return [f"--address={head}", *_device_arguments(ports, num_devices)]
+
+
+def _device_arguments(ports: NodePorts, num_devices: int) -> list[str]:
+    arguments = [f"--{flag}={port}" for flag, port in ports.flags.items()]
+    if num_devices > 1:
+        arguments.append(resources_flag(range(ports.device, ports.device + num_devices)))
+    return [*arguments, *COMMON_FLAGS]
+
+
+def resources_flag(devices: Iterable[int]) -> str:
+    """Has one Ray node offer several devices."""
+    return f"--resources={json.dumps({device_resource(port): 1 for port in devices})}"
+
+
+def explain(output: str) -> str:
+    """Why ``ray start`` failed and what mends it, in one sentence where its words are known."""
+    text = " ".join(output.split())
+    versions = re.search(
+        r"started with: Ray: (\S+) Python: (\S+).*?started with: Ray: (\S+) Python: (\S+)", text
+    )
+    if "ersion mismatch" in text and versions:
+        ray, python, own_ray, own_python = versions.groups()
+        return (
+            f"the head has Ray {ray} and Python {python}, this device Ray {own_ray} and Python "
+            f"{own_python}: use the same Ray and the same minor version of Python, e.g. make the "
+            f"environment anew with Python {python} and pip install ray=={ray}"
+        )
+    if re.search(r"UNAUTHENTICATED|[Uu]nauthenticated|[Aa]uthentication", text):
+        return (
+            "the head does not accept this device's token: give the one that `tandem head` named, "
+            "by RAY_AUTH_TOKEN, by --token-file, or at the prompt"
+        )
+    if "port number" in text and "used by other components" in text:
+        return "two of its ports are the same: choose another --port, away from 10002–19999"
+    return f"ray start said: {text[-400:]}"

@@ -1,0 +1,132 @@
+"""`tandem head` and `tandem join`: what a newcomer meets, and a device that comes back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.hosts import Host, Network, Service, clean_environment, why_not
+from tests.support.jobs import wait_until
+
+TANDEM = [sys.executable, "-m", "http_gateway.cli"]
+NODES = """
+import json, os, sys
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Resources"])]
+                  for n in ray.nodes() if n["Alive"]]))
+"""
+TOLD_WITHIN_S = 30.0
+REASON = why_not()
+
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host]]:
+    """A host with `tandem head`, and one that may join."""
+    network = Network(tmp_path_factory.mktemp("net"))
+    head, laptop = network.add_host(), network.add_host()
+    service = head.start([*TANDEM, "head"], clean_environment(), "head")
+    try:
+        service.wait_for("Ctrl-C ends the cluster")
+        yield head, laptop
+    finally:
+        try:
+            service.stop()
+        finally:
+            network.remove()
+
+
+def token_of(head: Host) -> str:
+    return (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
+
+
+def alive(head: Host) -> list[tuple[str, int, list[str]]]:
+    """Ray's live nodes: ip, port, resources."""
+    env = {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
+    done = head.run([sys.executable, "-c", NODES, f"{head.ip}:6379"], env)
+    assert done.returncode == 0, done.stderr
+    return [tuple(node) for node in json.loads(done.stdout.splitlines()[-1])]
+
+
+@pytest.fixture
+def joined(hosts: tuple[Host, Host]) -> Iterator[Service]:
+    head, laptop = hosts
+    env = {**clean_environment(), "RAY_AUTH_TOKEN": token_of(head)}
+    service = laptop.start([*TANDEM, "join", head.ip, "--devices", "2"], env, "join")
+    service.wait_for("Joined")
+    yield service
+    assert service.stop() == 0
+    assert "Ray has ended on this device" in service.log.read_text()
+
+
+def test_a_host_joins_with_its_devices_and_leaves_with_ctrl_c(
+    hosts: tuple[Host, Host], joined: Service
+) -> None:
+    head, laptop = hosts
+    assert "devices 5001 to 5002" in joined.log.read_text()
+    (node,) = [node for node in alive(head) if node[0] == laptop.ip]
+    assert node[1] == 5001 and {"device:5001", "device:5002"} <= set(node[2])
+
+
+def test_a_device_whose_ray_died_comes_back_under_its_port(
+    hosts: tuple[Host, Host], joined: Service
+) -> None:
+    head, laptop = hosts
+    tree = psutil.Process(joined.process.pid).children(recursive=True)
+    next(process for process in tree if process.name() == "raylet").kill()
+    said = joined.wait_for("This device is back.")
+    assert "Ray has ended on this device" in said
+    wait_until(lambda: (laptop.ip, 5001) in [n[:2] for n in alive(head)], 30.0, "it is not back")
+
+
+def test_a_device_joins_once(hosts: tuple[Host, Host], joined: Service) -> None:
+    head, laptop = hosts
+    assert "joined already" in refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
+
+
+def test_without_a_token_it_says_where_to_find_it(hosts: tuple[Host, Host]) -> None:
+    head, laptop = hosts
+    text = refusal(laptop, head.ip)
+    assert "RAY_AUTH_TOKEN" in text and f"cat ~/.tandem/tokens/{head.ip}_6379" in text
+
+
+def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+    head, laptop = hosts
+    wrong = tmp_path / "wrong"
+    wrong.write_text("0123456789abcdef" * 4)
+    text = refusal(laptop, head.ip, "--token-file", str(wrong))
+    assert "does not accept this device's token" in text and "0123456789abcdef" not in text
+    assert "no token of" in refusal(laptop, head.ip)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("127.0.0.1:6380", "Nothing answers at 127.0.0.1:6380: run `tandem head`"),
+        ("host:port", "must be host or host:port"),
+        ("nowhere.invalid", "Nothing answers at nowhere.invalid:6379"),
+    ],
+)
+def test_a_head_that_can_not_be_reached_is_told(
+    hosts: tuple[Host, Host], head: str, words: str
+) -> None:
+    assert words in refusal(hosts[1], head)
+
+
+def refusal(host: Host, *arguments: str, **env: str) -> str:
+    """The one sentence with which `tandem join` gives up, in time."""
+    began = time.monotonic()
+    done = host.run([*TANDEM, "join", *arguments], {**clean_environment(), **env})
+    assert time.monotonic() - began < TOLD_WITHIN_S
+    assert done.returncode == 1, done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr

@@ -1,0 +1,52 @@
+"""The document's MNIST job in a plain loop: what every way of training it must give."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from actors.core.datasets import load_dataset
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.jobs import LAYER_SIZES
+from tests.support.mnist import mnist_dir
+from tests.support.plain_loop import PlainResult, train_plainly
+
+NUM_MICROBATCHES = 2
+DATASET = {
+    "name": "MNIST",
+    "batch_size": 256,
+    "val_batch_size": 1000,
+    "normalize": {"mean": [0.1307], "std": [0.3081]},
+}
+
+
+@functools.cache
+def plain(epochs: int) -> PlainResult:
+    """With one thread, once a test session."""
+    data = load_dataset("MNIST", mnist_dir())
+    session = SessionSpec(
+        generation=1,
+        epochs=epochs,
+        learning_rate=0.1,
+        batch_size=256,
+        val_batch_size=1000,
+        num_train=len(data.train.labels),
+        num_val=len(data.val.labels),
+        normalization=Normalization(0.1307, 0.3081),
+        num_microbatches=NUM_MICROBATCHES,
+    )
+    return train_plainly(NetworkSpec(tuple(LAYER_SIZES)), session, data)
+
+
+def assert_same_bits(
+    history: list[dict[str, float]], weights: dict[str, torch.Tensor], epochs: int
+) -> None:
+    """Losses and accuracies of every epoch, and every weight."""
+    oracle = plain(epochs)
+    assert [record["train_loss"] for record in history] == oracle.train_losses
+    assert [record["val_loss"] for record in history] == oracle.val_losses
+    assert [record["val_accuracy"] for record in history] == oracle.val_accuracies
+    assert weights.keys() == oracle.weights.keys()
+    for name, tensor in oracle.weights.items():
+        assert torch.equal(weights[name], tensor), name
