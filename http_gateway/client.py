@@ -49,6 +49,11 @@ class TandemClient:
         """Stops a training job at its next step."""
         return dict(self._json("POST", f"/api/jobs/{job_id}/stop"))
 
+    def list_devices(self) -> list[dict[str, Any]]:
+        """The devices that can be registered or are, by ip and port."""
+        devices: list[dict[str, Any]] = self._json("GET", "/api/devices")["devices"]
+        return devices
+
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         """The device's id within the job."""
         body = {"ip": ip, "port": port, "job_id": job_id}

@@ -29,6 +29,11 @@ class JobClient(Protocol):
         """Delete a job that is not training."""
         ...
 
+    def list_devices(self) -> list[dict[str, Any]]:
+        """The devices of every live node and those registered, by ip and port; the route adds
+        ``register``."""
+        ...
+
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         """Register the device with the job; returns its device id, counted from 1 in the job."""
         ...

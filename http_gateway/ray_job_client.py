@@ -77,6 +77,10 @@ class RayJobClient:
     def delete_job(self, job_id: str) -> None:
         self._call("delete_job", job_id)
 
+    def list_devices(self) -> list[dict[str, Any]]:
+        devices: list[dict[str, Any]] = self._call("list_devices")
+        return devices
+
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         device_id: int = self._call("register_device", ip, port, job_id)
         return device_id

@@ -48,6 +48,15 @@ def remove(job: Job, device: Device) -> None:
     job.devices.remove(device)
 
 
+def jobs_by_device(jobs: Iterable[Job]) -> dict[tuple[str, int], list[str]]:
+    """(ip, port) of each registered device -> the ids of the jobs that have it, in their order."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for job in jobs:
+        for device in job.devices:
+            found.setdefault((device.ip, device.port), []).append(job.job_id)
+    return found
+
+
 def find(
     jobs: Iterable[Job], cluster: ClusterView, port: int, ip: str | None, job_id: str | None
 ) -> dict[Job, Device]:

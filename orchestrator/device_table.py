@@ -28,6 +28,10 @@ class DeviceTable:
         for device in wanted:
             self._holders[device.ip, device.port] = job_id
 
+    def holders(self) -> dict[tuple[str, int], str]:
+        """(ip, port) of each held device -> the job that holds it."""
+        return dict(self._holders)
+
     def release(self, job_id: str) -> None:
         """Everything the job holds."""
         self._holders = {key: job for key, job in self._holders.items() if job != job_id}

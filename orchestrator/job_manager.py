@@ -19,6 +19,7 @@ from actors.core.stage import Weights
 from actors.core.version import __version__
 from orchestrator import device_registry
 from orchestrator.datasets import DatasetKey, DatasetStore, StoredDataset
+from orchestrator.device_list import Registrations, list_devices
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import (
     IllegalTransition,
@@ -41,6 +42,7 @@ from orchestrator.job_spec import (
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.metrics import device_tflops
 from orchestrator.model_io import model_file, predict
+from orchestrator.node_probe import NodeProbes
 from orchestrator.partition import split_evenly
 from orchestrator.placement import ClusterView, parse_nodes
 from orchestrator.session_driver import (
@@ -68,6 +70,7 @@ class JobManager:
         self._table = DeviceTable()
         self._groups: dict[str, StageGroup] = {}
         self._teraflops: list[dict[str, dict[str, float]]] = []
+        self._probes = NodeProbes()
         context = ray.get_runtime_context()
         self._node_id = context.get_node_id()
         self._ray_address = context.gcs_address
@@ -112,6 +115,15 @@ class JobManager:
         self._datasets.keep_only(keys)
 
     # Devices
+
+    def list_devices(self) -> list[dict[str, Any]]:
+        """What live nodes offer, and what is registered; waits 5 s at most for nodes to tell."""
+        cluster = self._cluster()
+        probed = self._probes.results([node.node_id for node in cluster.nodes])
+        with self._lock:
+            jobs = device_registry.jobs_by_device(self._jobs.values())
+            registrations = Registrations(jobs, self._table.holders())
+        return list_devices(cluster, registrations, probed)
 
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         """Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.errors import AmbiguousDevice, NodeNotFound
 
 DEVICE_RESOURCE_PREFIX = "device:"
+ACCELERATOR_PREFIX = "accelerator_type:"
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,17 @@ class Node:
     num_cpus: float
     devices: frozenset[int]
     """Ports of the ``device:<port>`` resources it offers."""
+    host_name: str = ""
+    accelerators: tuple[str, ...] = ()
 
     @property
     def default_threads(self) -> int:
         """The node's cores over the devices it offers, at least 1."""
         return max(1, int(self.num_cpus) // max(1, len(self.devices)))
+
+    def is_device(self, ip: str, port: int) -> bool:
+        """Whether the device at this canonical ip and port is this node, or offered by it."""
+        return ip == self.ip and (port == self.port or port in self.devices)
 
 
 @dataclass(frozen=True)
@@ -49,27 +56,37 @@ def device_resource(port: int) -> str:
 
 def parse_nodes(ray_nodes: Iterable[Mapping[str, Any]]) -> list[Node]:
     """The live ones of ``ray.nodes()``; dead entries linger there."""
-    nodes = []
-    for entry in ray_nodes:
-        if not entry["Alive"]:
-            continue
-        resources = entry["Resources"]
-        offered = frozenset(
-            int(name.removeprefix(DEVICE_RESOURCE_PREFIX))
-            for name in resources
-            if name.startswith(DEVICE_RESOURCE_PREFIX)
-            and name.removeprefix(DEVICE_RESOURCE_PREFIX).isdigit()
+    return [
+        Node(
+            entry["NodeID"],
+            entry["NodeManagerAddress"],
+            entry["NodeManagerPort"],
+            entry["Resources"].get("CPU", 1.0),
+            _offered_devices(entry["Resources"]),
+            entry["NodeManagerHostname"],
+            _accelerators(entry["Resources"]),
         )
-        nodes.append(
-            Node(
-                entry["NodeID"],
-                entry["NodeManagerAddress"],
-                entry["NodeManagerPort"],
-                resources.get("CPU", 1.0),
-                offered,
-            )
-        )
-    return nodes
+        for entry in ray_nodes
+        if entry["Alive"]
+    ]
+
+
+def _offered_devices(resources: Iterable[str]) -> frozenset[int]:
+    return frozenset(
+        int(name.removeprefix(DEVICE_RESOURCE_PREFIX))
+        for name in resources
+        if name.startswith(DEVICE_RESOURCE_PREFIX)
+        and name.removeprefix(DEVICE_RESOURCE_PREFIX).isdigit()
+    )
+
+
+def _accelerators(resources: Mapping[str, float]) -> tuple[str, ...]:
+    """A name for each GPU, ``GPU`` where Ray does not know its kind; of other kinds one name."""
+    kinds = [name.partition(":")[2] for name in resources if name.startswith(ACCELERATOR_PREFIX)]
+    num_gpus = int(resources.get("GPU", 0))
+    if len(kinds) > 1:
+        return tuple(sorted(kinds))
+    return tuple(kinds * max(1, num_gpus)) if kinds else ("GPU",) * num_gpus
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,7 @@ class ClusterView:
         """
         address = self.canonical_ip(ip)
         there = [node for node in self.nodes if node.ip == address]
-        matches = [node for node in there if port == node.port or port in node.devices]
+        matches = [node for node in there if node.is_device(address, port)]
         if len(matches) > 1:
             ports = ", ".join(str(node.port) for node in matches)
             raise AmbiguousDevice(

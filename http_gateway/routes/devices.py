@@ -1,9 +1,13 @@
-"""Devices: register and unregister."""
+"""Devices: list, register and unregister."""
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
+from flask import request
 from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
@@ -14,6 +18,11 @@ from http_gateway.routes import new_blueprint
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/devices."""
     routes = new_blueprint("devices", "/api/devices")
+
+    @routes.get("", summary="List the devices", responses={200: schemas.DeviceList})
+    def list_devices() -> Any:
+        devices = client.list_devices()
+        return {"devices": [{**d, "register": _register_command(d)} for d in devices]}
 
     @routes.post(
         "/register",
@@ -32,3 +41,13 @@ def blueprint(client: JobClient) -> APIBlueprint:
         return {"message": "Device unregistered successfully"}
 
     return routes
+
+
+def _register_command(device: Mapping[str, Any]) -> str | None:
+    """The curl that registers it, at the address by which this request reached the gateway."""
+    if device["status"] == "gone":
+        return None
+    body = {"ip": device["ip"], "port": device["port"], "job_id": "<job_id>"}
+    words = ["curl", "-X", "POST", f"{request.host_url}api/devices/register"]
+    words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    return shlex.join(words)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.core.version import __version__
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import (
@@ -144,6 +147,43 @@ def test_devices_that_can_not_be_registered_are_refused(
     assert unknown == (404, "Invalid job ID")
     assert refused(client.unregister_device, 4999) == (404, "Device not found")
     assert refused(client.unregister_device, 4999, job_id="99") == (404, "Job not found")
+
+
+def test_devices_are_listed_with_the_command_that_registers_them(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    ports = [device["port"] for device in gateway.info["devices"]]
+    free = [(port, [], None, "free") for port in ports]
+    assert _uses(client) == free
+    job_id = create_job(client, [])
+    command = client.list_devices()[1]["register"].replace("<job_id>", job_id)
+    subprocess.run(f"{command} -s --fail", shell=True, check=True, timeout=30)
+    assert _uses(client) == [free[0], (ports[1], [job_id], None, "free"), free[2]]
+    client.initialize(job_id)
+    assert _uses(client) == [free[0], (ports[1], [job_id], job_id, "busy"), free[2]]
+    client.delete_job(job_id)
+    assert _uses(client) == free
+
+
+def _uses(client: TandemClient) -> list[tuple[Any, ...]]:
+    """Who uses each listed device."""
+    names = ("port", "jobs", "held_by", "status")
+    return [tuple(device[name] for name in names) for device in client.list_devices()]
+
+
+def test_a_listed_device_tells_what_its_host_has(client: TandemClient) -> None:
+    device = wait_until(lambda: _probed(client)[0], 30, "the node did not answer its probe")
+    assert device["os"].startswith(platform.system())
+    assert device["cores"] >= 1 and isinstance(device["accelerators"], list)
+    assert 0 < device["available_memory_bytes"] < device["memory_bytes"]
+    assert device["versions"]["python"] == platform.python_version()
+    assert device["versions"]["tandem"] == __version__
+    assert set(device["versions"]) == {"python", "ray", "torch", "tandem"}
+
+
+def _probed(client: TandemClient) -> list[Any]:
+    """The listed devices, None for one that did not answer in time on a busy host."""
+    return [d if d["probe_error"] is None else None for d in client.list_devices()]
 
 
 def test_a_job_that_can_not_be_is_refused_at_once(client: TandemClient) -> None:

@@ -31,6 +31,22 @@ TERAFLOPS = [
         },
     }
 ]
+DEVICE = {
+    "ip": "192.168.1.6",
+    "port": 5001,
+    "node_id": "ab12",
+    "host_name": "desk",
+    "cores": 8,
+    "accelerators": [],
+    "os": "Linux 6.1 x86_64",
+    "memory_bytes": 16 * 2**30,
+    "available_memory_bytes": 12 * 2**30,
+    "versions": {"python": "3.11.7", "ray": "1.2.3", "torch": "4.5.6", "tandem": None},
+    "jobs": ["1"],
+    "held_by": None,
+    "status": "free",
+    "probe_error": None,
+}
 PREDICTION = {"classes": [1], "probabilities": [[0.25, 0.75]]}
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
@@ -64,6 +80,10 @@ class FakeJobClient:
 
     def delete_job(self, job_id: str) -> None:
         self._answer("delete_job", (job_id,), None)
+
+    def list_devices(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_devices", (), [DEVICE])
+        return answer
 
     def register_device(self, ip: str, port: int, job_id: str) -> int:
         answer: int = self._answer("register_device", (ip, port, job_id), 1)

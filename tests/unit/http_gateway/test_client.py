@@ -16,6 +16,7 @@ from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
 from tests.support.fake_job_client import (
     DATASET,
     DETAILS,
+    DEVICE,
     MODEL,
     PREDICTION,
     READY,
@@ -53,6 +54,11 @@ def client(url: str) -> Iterator[TandemClient]:
     client._session.close()
 
 
+def _without_commands(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what the route adds, in which the server's port is."""
+    return [{k: v for k, v in device.items() if k != "register"} for device in devices]
+
+
 CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET), "1"),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
@@ -64,6 +70,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         ("7",),
         {"message": "Job stopping", "status": "training"},
     ),
+    (lambda c: _without_commands(c.list_devices()), "list_devices", (), [DEVICE]),
     (
         lambda c: c.register_device("10.0.0.2", 5001, "7"),
         "register_device",

@@ -45,6 +45,14 @@ def test_device_ids_count_from_one_in_each_job() -> None:
         assert ids == [1, 2]
 
 
+def test_a_device_has_the_jobs_that_registered_it() -> None:
+    jobs = [make_job("1", LOCAL), make_job("2"), make_job("3", FAR, LOCAL)]
+    assert device_registry.jobs_by_device(jobs) == {
+        (GATEWAY, 5001): ["1", "3"],
+        ("10.0.0.2", 5001): ["3"],
+    }
+
+
 def test_a_device_id_is_never_used_again() -> None:
     job = make_job("1")
     for expected in (1, 2, 3):

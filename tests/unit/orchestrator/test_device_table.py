@@ -58,6 +58,13 @@ def test_a_release_frees_what_the_job_holds_and_nothing_else(table: DeviceTable)
         table.hold("3", [TWO])
 
 
+def test_the_holders_are_told_and_can_not_be_changed_from_outside(table: DeviceTable) -> None:
+    assert table.holders() == {}
+    table.hold("1", [ONE, TWO])
+    table.holders().clear()
+    assert table.holders() == {("10.0.0.2", 5001): "1", ("10.0.0.3", 5001): "1"}
+
+
 def test_a_job_that_holds_nothing_may_be_released(table: DeviceTable) -> None:
     table.hold("1", iter([ONE]))
     table.release("2")

@@ -15,6 +15,7 @@ def ray_node(ip: str, port: int, alive: bool = True, **resources: float) -> dict
         "NodeID": f"{ip}-{port}-{alive}",
         "Alive": alive,
         "NodeManagerAddress": ip,
+        "NodeManagerHostname": f"host-{ip}",
         "NodeManagerPort": port,
         "Resources": {"CPU": 8.0, **resources},
     }
@@ -76,3 +77,20 @@ def test_two_nodes_that_claim_one_device_are_refused() -> None:
 
 def test_cores_are_shared_by_the_devices_a_node_offers() -> None:
     assert [node.default_threads for node in NODES] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("resources", "names"),
+    [
+        ({}, ()),
+        ({"GPU": 2.0}, ("GPU", "GPU")),
+        ({"GPU": 2.0, "accelerator_type:H100": 1.0}, ("H100", "H100")),
+        ({"TPU": 4.0, "accelerator_type:TPU-V4": 1.0}, ("TPU-V4",)),
+        ({"GPU": 2.0, "accelerator_type:L4": 1.0, "accelerator_type:A10G": 1.0}, ("A10G", "L4")),
+    ],
+)
+def test_accelerators_are_named_as_ray_knows_them(
+    resources: dict[str, float], names: tuple[str, ...]
+) -> None:
+    (node,) = parse_nodes([ray_node("10.0.0.2", 5001, **resources)])
+    assert (node.host_name, node.accelerators) == ("host-10.0.0.2", names)
