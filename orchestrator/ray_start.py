@@ -15,6 +15,12 @@ NUM_WORKER_RANGES = 40
 DEFAULT_DEVICE_PORT = 5001
 DEFAULT_HEAD_PORT = 6379
 MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
+CLUSTER_VARIABLES = {
+    "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # devices need not have the same patch
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # without it Ray on macOS keeps to itself
+}
+"""For every process of a cluster of several devices, before it imports Ray."""
+
 COMMON_FLAGS = (
     "--disable-usage-stats",
     # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.

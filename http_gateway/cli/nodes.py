@@ -19,6 +19,7 @@ from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.node_keeper import NodeKeeper, check_port_free, check_reachable
 from orchestrator.ray_connection import own_ip
 from orchestrator.ray_start import (
+    CLUSTER_VARIABLES,
     DEFAULT_HEAD_PORT,
     NodePorts,
     head_arguments,
@@ -38,6 +39,7 @@ class NodeOptions:
 
 def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     """Starts a cluster's head, and keeps it until Ctrl-C."""
+    os.environ.update(CLUSTER_VARIABLES)
     _check_ports(options, port)
     address = f"{own_ip()}:{port}"
     token = make_token(settings.storage_path, address)
@@ -67,6 +69,7 @@ def run_join(
     register: Callable[[], str] | None,
 ) -> None:
     """Joins the cluster at ``head`` and stays in it until Ctrl-C; ``register`` is called once."""
+    os.environ.update(CLUSTER_VARIABLES)
     head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
     _check_address(head)
     _check_ports(options)
@@ -102,11 +105,10 @@ def _keep(keeper: NodeKeeper, started: Callable[[], None]) -> None:
 
 
 def _env(token: Path | None) -> dict[str, str]:
-    """For ``ray start``: patch versions of Python may differ, and the token is the cluster's."""
-    match = {"RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor"}
+    """For ``ray start``, with the cluster's token or the user's own variables for it."""
     if token is None:
-        return {"RAY_AUTH_MODE": "token", **os.environ, **match}
-    return child_env({**match, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
+        return {"RAY_AUTH_MODE": "token", **os.environ}
+    return child_env({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
 
 
 def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | None:

@@ -1,4 +1,4 @@
-"""A device that has Python, Ray and torch, and nothing of Tandem's."""
+"""Devices that have Python, Ray and torch, and nothing of Tandem's, or another version of it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,44 @@ from tests.support.jobs import create_job, train
 from tests.support.ray_nodes import BareEnvironment, RayCluster
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[RayCluster]:
-    environment = BareEnvironment.make(tmp_path / "bare")
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
+    environment = BareEnvironment.make(tmp_path_factory.mktemp("environment") / "bare")
     assert environment.can_import("ray") and environment.can_import("torch")
     assert not environment.can_import("actors")
+    return environment
+
+
+@pytest.fixture(scope="module")
+def other_version(
+    bare: BareEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> BareEnvironment:
+    folder = tmp_path_factory.mktemp("packages")
+    for package in ("actors", "actors/core", "orchestrator"):
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").write_text("")
+    (folder / "actors" / "core" / "version.py").write_text('__version__ = "0.0.1"\n')
+    environment = bare.with_packages(folder)
+    shown = environment.run("from actors.core.version import __version__; print(__version__)")
+    assert shown.stdout == "0.0.1\n", shown.stderr
+    return environment
+
+
+@pytest.fixture(scope="module")
+def cluster(bare: BareEnvironment, other_version: BareEnvironment) -> Iterator[RayCluster]:
     cluster = RayCluster()
     try:
         cluster.start_head()
-        cluster.start_node(environment=environment)
+        cluster.start_node(environment=bare)
+        cluster.start_node(environment=other_version)
         yield cluster
     finally:
         cluster.stop()
 
 
-def test_the_code_travels_to_it_with_the_job(cluster: RayCluster, tmp_path: Path) -> None:
+def test_the_gateways_code_travels_to_them_with_the_job(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
     arguments = ["--ray-address", cluster.address]
     gateway = GatewayProcess.start(tmp_path / "storage", arguments, cluster.env)
     try:
@@ -38,5 +61,6 @@ def test_the_code_travels_to_it_with_the_job(cluster: RayCluster, tmp_path: Path
         client.initialize(job_id)
         job = train(client, job_id, epochs=2)
         assert job["status"] == "completed", job.get("error")
+        assert len(job["layers"]) == 3
     finally:
         gateway.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from http_gateway.app import create_app
+from orchestrator.ray_start import DEFAULT_HEAD_PORT, NodePorts
 from orchestrator.settings import Settings
 from tests.support.fake_job_client import FakeJobClient
 
@@ -57,3 +58,10 @@ def test_the_table_of_settings_states_the_defaults() -> None:
         if name != "data_dir":
             shown = {None: "none", False: "false"}.get(default, str(default))
             assert stated.strip("`") == shown, name
+
+
+def test_the_fixed_ports_are_those_of_tandem_join() -> None:
+    ports = NodePorts(5001)
+    cluster = section("Your own cluster")
+    assert all(f"--{flag}={port}" in cluster for flag, port in ports.flags.items())
+    assert f"port {DEFAULT_HEAD_PORT},{ports.firewall}" in cluster

@@ -69,15 +69,23 @@ class BareEnvironment:
         packages = sysconfig.get_path("purelib")
         return cls(str(folder / "bin" / "python"), {"PYTHONPATH": packages})
 
+    def with_packages(self, folder: Path) -> BareEnvironment:
+        """The same, with the packages in ``folder`` installed as well."""
+        paths = f"{folder}{os.pathsep}{self.env['PYTHONPATH']}"
+        return BareEnvironment(self.python, {"PYTHONPATH": paths})
+
     def can_import(self, module: str) -> bool:
-        done = subprocess.run(
-            [self.python, "-c", f"import {module}"],
+        return self.run(f"import {module}").returncode == 0
+
+    def run(self, code: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, "-c", code],
             env={**os.environ, **self.env},
             cwd="/",
             capture_output=True,
+            text=True,
             check=False,
         )
-        return done.returncode == 0
 
 
 @dataclass
