@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import pytest
 import safetensors.torch
 
-from tests.support.hosts import Host, Network, Service, clean_environment, why_not
+from tests.support.hosts import (
+    Host,
+    Link,
+    LinkUnavailable,
+    Network,
+    Service,
+    clean_environment,
+    why_not,
+)
 from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import assert_same_bits
 from tests.support.ray_nodes import BareEnvironment
@@ -43,6 +51,7 @@ pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 class HomeNetwork:
     """The three hosts, and what runs on them."""
 
+    network: Network
     head: Host
     laptop: Host
     mini: Host
@@ -63,7 +72,7 @@ def home_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeNetwo
     """By the README's words: `tandem head`, `tandem join`, and a plain `ray start`."""
     folder = tmp_path_factory.mktemp("net")
     network = Network(folder)
-    home = HomeNetwork(network.add_host(), network.add_host(), network.add_host(), [])
+    home = HomeNetwork(network, network.add_host(), network.add_host(), network.add_host(), [])
     try:
         head = home.head.start([*TANDEM, "head"], clean_environment(), "head")
         home.services.append(head)
@@ -105,11 +114,30 @@ def url(home_network: HomeNetwork) -> Iterator[str]:
     assert gateway.stop() == 0
 
 
+LINKS = [
+    Link(),
+    Link(mbit_per_s=1000),
+    Link(mbit_per_s=1000, delay_ms=1),
+    Link(mbit_per_s=100),
+    Link(mbit_per_s=100, delay_ms=5),
+    Link(loss_percent=1),
+]
+
+
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("link", LINKS, ids=str)
 def test_mnist_trains_over_three_hosts_with_the_bits_of_a_plain_loop(
-    home_network: HomeNetwork, url: str
+    home_network: HomeNetwork, url: str, link: Link
 ) -> None:
-    home = home_network
+    try:
+        with home_network.network.shaped(link):
+            train_and_compare(home_network, url)
+    except LinkUnavailable as error:
+        pytest.skip(str(error))
+
+
+def train_and_compare(home: HomeNetwork, url: str) -> None:
+    """Trains on all three hosts; compares every bit."""
     ips = ",".join(host.ip for host in (home.head, home.laptop, home.mini))
     script = [sys.executable, "-c", TRAIN, url, ips, str(EPOCHS)]
     done = home.head.run(script, clean_environment(), timeout_s=250)

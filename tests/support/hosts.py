@@ -8,7 +8,8 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,27 @@ def why_not() -> str | None:
     except (OSError, subprocess.CalledProcessError) as error:
         return f"no network namespace can be made: {error}"
     return None
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a host's way out is like; None leaves it as it is."""
+
+    mbit_per_s: int | None = None
+    delay_ms: int | None = None
+    loss_percent: int | None = None
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.mbit_per_s} Mbit/s" if self.mbit_per_s else "",
+            f"{self.delay_ms} ms" if self.delay_ms else "",
+            f"{self.loss_percent} % loss" if self.loss_percent else "",
+        ]
+        return ", ".join(filter(None, parts)) or "as it is"
+
+
+class LinkUnavailable(RuntimeError):
+    """This kernel can't make such a link; the text says what is missing."""
 
 
 @dataclass
@@ -140,6 +162,48 @@ class Network:
         # Ray finds a host's own address by its way to the internet, which need not exist.
         self._ip(*inside, "route", "add", "default", "via", f"{self.prefix}.254")
         return host
+
+    @contextmanager
+    def shaped(self, link: Link) -> Iterator[None]:
+        """Every host's way out is like ``link`` meanwhile; raises ``LinkUnavailable``."""
+        try:
+            for host in self.hosts:
+                self._shape(host, link)
+            yield
+        finally:
+            for host in self.hosts:
+                self._try(host, "tc", "qdisc", "del", "dev", "eth0", "root")
+                self._try(host, "nft", "delete", "table", "inet", "loss")
+
+    def _shape(self, host: Host, link: Link) -> None:
+        """Delay by netem alone; rate and loss by what more kernels have."""
+        tools: list[list[str]] = []
+        if link.delay_ms:
+            netem = ["tc", "qdisc", "add", "dev", "eth0", "root", "netem"]
+            rate = ["rate", f"{link.mbit_per_s}mbit"] if link.mbit_per_s else []
+            tools.append([*netem, "delay", f"{link.delay_ms}ms", *rate])
+        elif link.mbit_per_s:
+            bucket = ["burst", "256kb", "latency", "50ms"]
+            tbf = ["tc", "qdisc", "add", "dev", "eth0", "root", "tbf"]
+            tools.append([*tbf, "rate", f"{link.mbit_per_s}mbit", *bucket])
+        if link.loss_percent:
+            chain = "{ type filter hook output priority 0; }"
+            drop = ["numgen", "random", "mod", "100", "<", str(link.loss_percent), "drop"]
+            tools.append(["nft", "add", "table", "inet", "loss"])
+            tools.append(["nft", "add", "chain", "inet", "loss", "out", chain])
+            tools.append(["nft", "add", "rule", "inet", "loss", "out", "oif", "eth0", *drop])
+        for tool in tools:
+            if error := self._try(host, *tool):
+                raise LinkUnavailable(f"{' '.join(tool)}: {error}")
+
+    def _try(self, host: Host, *command: str) -> str:
+        """What the command complained of; empty when it worked."""
+        inside = ["ip", "netns", "exec", host.namespace, *command]
+        try:
+            done = subprocess.run(inside, capture_output=True, text=True, check=False)
+        except OSError as error:
+            return str(error)
+        return done.stderr.strip() if done.returncode else ""
 
     def remove(self) -> None:
         """With everything that still runs there."""
