@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test check lint bench-seed bench-start clean
+.PHONY: help venv install demo serve test check lint bench-seed bench-start bench-network clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-seed: $(VENV)/.installed ## measure MNIST on two devices, write docs/bench
 
 bench-start: $(VENV)/.installed ## measure the time to the first optimiser step
 	$(BIN)/python -m benchmarks.start_up
+
+bench-network: $(VENV)/.installed-test ## measure training over links of several kinds (root)
+	$(BIN)/python -m benchmarks.network
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -21,6 +21,14 @@ def machine() -> str:
     )
 
 
+def mnist_data_dir() -> Path:
+    """The folder that TANDEM_DATA_DIR names; ends the benchmark where there is none."""
+    folder = os.environ.get("TANDEM_DATA_DIR")
+    if not folder:
+        raise SystemExit("TANDEM_DATA_DIR must name the folder that holds MNIST/raw")
+    return Path(folder)
+
+
 def write_part(name: str, lines: Sequence[str], page: Path = PAGE) -> None:
     """Replaces what stands between the markers of ``name``; the words around it stay."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"

@@ -8,7 +8,6 @@ from the folder that TANDEM_DATA_DIR names.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ from actors.core.batches import epoch_batches, normalize
 from actors.core.datasets import Dataset, load_dataset
 from actors.core.layers import build_layers
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec
-from benchmarks.report import machine, write_part
+from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
@@ -119,10 +118,7 @@ def _session(dataset: Dataset, epochs: int, num_microbatches: int) -> SessionSpe
 
 def measure(rounds: int, epochs: int) -> list[Column]:
     """Every column, round by round, against one embedded cluster."""
-    data_dir = os.environ.get("TANDEM_DATA_DIR")
-    if not data_dir:
-        raise SystemExit("TANDEM_DATA_DIR must name the folder that holds MNIST/raw")
-    dataset = load_dataset("MNIST", Path(data_dir))
+    dataset = load_dataset("MNIST", mnist_data_dir())
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as storage:
         gateway = GatewayProcess.start(Path(storage), ["--local-devices", "2"])
         try:
