@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import requests
+
+CONNECT_TIMEOUT_S = 10.0
+INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
 
 
 class ApiError(RuntimeError):
@@ -19,12 +24,27 @@ class ApiError(RuntimeError):
 
 
 class TandemClient:
-    """One method a route; each raises ``ApiError``, or requests' own errors for the connection."""
+    """One method a route; each raises ``ApiError``, or requests' own errors for the connection.
+
+    Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
+    """
 
     def __init__(self, base_url: str, timeout_s: float = 30.0) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._session = requests.Session()
+        # No proxy leads to this very host, and ~/.netrc's password for it is not the gateway's.
+        self._session.trust_env = not _is_loopback(base_url)
+
+    def __enter__(self) -> TandemClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._session.close()
 
     def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
         """The new job's id."""
@@ -39,15 +59,15 @@ class TandemClient:
 
     def get_job(self, job_id: str) -> dict[str, Any]:
         """A job's details."""
-        return dict(self._json("GET", f"/api/jobs/{job_id}"))
+        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}"))
 
     def delete_job(self, job_id: str) -> None:
         """Deletes a job that is not training."""
-        self._json("DELETE", f"/api/jobs/{job_id}")
+        self._json("DELETE", f"/api/jobs/{_quoted(job_id)}")
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
         """Stops a training job at its next step."""
-        return dict(self._json("POST", f"/api/jobs/{job_id}/stop"))
+        return dict(self._json("POST", f"/api/jobs/{_quoted(job_id)}/stop"))
 
     def list_devices(self) -> list[dict[str, Any]]:
         """The devices that can be registered or are, by ip and port."""
@@ -66,19 +86,22 @@ class TandemClient:
 
     def initialize(self, job_id: str) -> None:
         """Allocates layers and draws the weights."""
-        self._json("POST", f"/api/network/initialize/{job_id}")
+        path = f"/api/network/initialize/{_quoted(job_id)}"
+        self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S))
 
     def train(self, job_id: str, **options: Any) -> dict[str, Any]:
         """Starts a session."""
-        return dict(self._json("POST", f"/api/network/train/{job_id}", json=options))
+        return dict(self._json("POST", f"/api/network/train/{_quoted(job_id)}", json=options))
 
     def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
         """Classes and probabilities."""
-        return dict(self._json("POST", f"/api/jobs/{job_id}/predict", json={"inputs": inputs}))
+        return dict(
+            self._json("POST", f"/api/jobs/{_quoted(job_id)}/predict", json={"inputs": inputs})
+        )
 
     def get_model(self, job_id: str) -> bytes:
         """The weights as a safetensors file."""
-        return self._request("GET", f"/api/jobs/{job_id}/model").content
+        return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model").content
 
     def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
         """One entry a session, oldest first."""
@@ -95,11 +118,15 @@ class TandemClient:
         timeout_s: float,
         poll_s: float = 0.2,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
+        patience_s: float = 0.0,
     ) -> dict[str, Any]:
-        """The job's details once its status is one of ``statuses``; raises ``TimeoutError``."""
+        """The job's details once its status is one of ``statuses``; raises ``TimeoutError``.
+
+        A gateway that does not answer is asked again for ``patience_s`` before that is an error.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
-            job = self.get_job(job_id)
+            job = self._get_job_patiently(job_id, patience_s, poll_s)
             if on_progress is not None:
                 on_progress(job)
             if job["status"] in statuses:
@@ -108,15 +135,42 @@ class TandemClient:
                 raise TimeoutError(f"job {job_id} is still {job['status']} after {timeout_s:.0f} s")
             time.sleep(poll_s)
 
+    def _get_job_patiently(self, job_id: str, patience_s: float, poll_s: float) -> dict[str, Any]:
+        give_up = time.monotonic() + patience_s
+        while True:
+            try:
+                return self.get_job(job_id)
+            except (requests.RequestException, ApiError) as error:
+                passing = not isinstance(error, ApiError) or error.status == 503
+                if not passing or time.monotonic() >= give_up:
+                    raise
+            time.sleep(poll_s)
+
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
         return self._request(method, path, **arguments).json()
 
-    def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def _request(
+        self, method: str, path: str, timeout_s: float | None = None, **arguments: Any
+    ) -> requests.Response:
+        read_s = self._timeout_s if timeout_s is None else timeout_s
+        timeout = (min(read_s, CONNECT_TIMEOUT_S), read_s)
         url = self._base_url + path
-        response = self._session.request(method, url, timeout=self._timeout_s, **arguments)
+        response = self._session.request(method, url, timeout=timeout, **arguments)
         if response.status_code >= 400:
             raise ApiError(response.status_code, _error_text(response))
         return response
+
+
+def _quoted(job_id: str) -> str:
+    return quote(job_id, safe="")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _error_text(response: requests.Response) -> str:

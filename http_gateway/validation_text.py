@@ -14,14 +14,16 @@ MAX_VALUE_CHARS = 60
 WHOLE_SENTENCES = ("required_together",)
 
 
-def validation_text(error: ValidationError, model: type[BaseModel]) -> str:
-    """At most three of the errors, as sentences."""
+def validation_text(
+    error: ValidationError, model: type[BaseModel], whole: str = "the request"
+) -> str:
+    """At most three of the errors, as sentences; ``whole`` is what the outermost fields are of."""
     schema = model.model_json_schema()
     items = error.errors(include_url=False)
-    return "; ".join(_sentence(item, schema) for item in items[:MAX_ERRORS])
+    return "; ".join(_sentence(item, schema, whole) for item in items[:MAX_ERRORS])
 
 
-def _sentence(item: Any, schema: dict[str, Any]) -> str:
+def _sentence(item: Any, schema: dict[str, Any], whole: str) -> str:
     kind, path, value = item["type"], item["loc"], item["input"]
     name = _name(path)
     node = _node(schema, path, schema)
@@ -30,9 +32,9 @@ def _sentence(item: Any, schema: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{name} is missing: it must be {_allowed(node)}"
     if kind == "string_unicode" and "properties" in node:  # a name, not a value
-        return _unknown_field((*path, value), node)
+        return _unknown_field((*path, value), node, whole)
     if kind == "extra_forbidden":
-        return _unknown_field(path, _node(schema, path[:-1], schema))
+        return _unknown_field(path, _node(schema, path[:-1], schema), whole)
     if kind in ("too_short", "too_long"):
         return f"{name} has {len(value)} entries, but must be {_allowed(node)}"
     if kind == "ip":
@@ -40,9 +42,9 @@ def _sentence(item: Any, schema: dict[str, Any]) -> str:
     return f"{name} is {_shown(value)}, but must be {_allowed(node)}"
 
 
-def _unknown_field(path: Sequence[str | int], parent: dict[str, Any]) -> str:
+def _unknown_field(path: Sequence[str | int], parent: dict[str, Any], whole: str) -> str:
     known = list(parent.get("properties", {}))
-    owner = _name(path[:-1]) or "the request"
+    owner = _name(path[:-1]) or whole
     field = shorten(str(path[-1]))  # before it is compared, which takes long for a long one
     close = difflib.get_close_matches(field, known, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
@@ -83,6 +85,8 @@ def _allowed(node: dict[str, Any]) -> str:
     kind = node.get("type", "")
     if kind == "array":
         return _allowed_array(node)
+    if kind == "object" and "properties" in node:
+        return f"an object with {', '.join(node['properties'])}"
     return _NOUNS.get(kind, "valid") + _range(node)
 
 

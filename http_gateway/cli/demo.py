@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from http_gateway.cli.demo_tables import curl_panel, device_table, epoch_table, image_text
+from http_gateway.cli.live_view import console_view
+from http_gateway.cli.tables import curl_panel, image_text
+from http_gateway.cli.training import ENDED
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from orchestrator.settings import load_settings
@@ -27,7 +28,7 @@ TRAIN_TIMEOUT_S = 1800.0
 
 @dataclass
 class Recorder:
-    """The REST calls made so far, as curl commands that can be pasted."""
+    """The REST calls that do the same by hand, as curl commands that can be pasted."""
 
     url: str
     curls: list[str] = field(default_factory=list)
@@ -103,13 +104,10 @@ class _Demo:
     def run(self) -> bool:
         job_id = self._prepare()
         job = self._train(job_id)
-        self._console.print(epoch_table(job["history"]))
         if job["status"] != "completed":
-            self._console.print(f"[red]The job {job['status']}: {job.get('error')}[/red]")
+            self._console.print(f"The job {job['status']}: {job.get('error')}", style="red")
             return False
         self._calls.add("GET", "/api/previous_teraflops")
-        teraflops = self._client.previous_teraflops()[-1]
-        self._console.print(device_table(job, teraflops))
         self._predict(job_id)
         self._download(job_id)
         self._console.print(curl_panel(self._calls.curls), soft_wrap=True)
@@ -147,21 +145,15 @@ class _Demo:
         )
         self._client.train(job_id, epochs=epochs, learning_rate=0.1)
         self._calls.add("GET", f"/api/jobs/{job_id}")
-        with _progress_bar(self._console) as bar:
-            task = bar.add_task(
-                "train", total=None, loss="–", rate="–", epoch=f"0/{epochs}", step="–"
-            )
+        with console_view(self._console) as view:
 
             def show(job: dict[str, Any]) -> None:
-                _update_bar(bar, task, job["progress"])
+                view.show(job)
                 self._say_first_step(job["progress"])
 
-            return self._client.wait_for(
-                job_id,
-                {"completed", "failed", "stopped"},
-                timeout_s=TRAIN_TIMEOUT_S,
-                on_progress=show,
-            )
+            job = self._client.wait_for(job_id, ENDED, TRAIN_TIMEOUT_S, on_progress=show)
+            view.end(job)
+        return job
 
     def _say_first_step(self, progress: dict[str, Any]) -> None:
         if progress["step"] and self._began:
@@ -186,32 +178,6 @@ class _Demo:
         self._calls.add("GET", f"/api/jobs/{job_id}/model", tail=" -o model.safetensors")
         weights = self._client.get_model(job_id)
         self._console.print(f"The trained weights: {len(weights):,} bytes of safetensors.")
-
-
-def _progress_bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("epoch {task.fields[epoch]}, step {task.fields[step]}"),
-        BarColumn(bar_width=None),
-        TextColumn("loss {task.fields[loss]}, {task.fields[rate]} samples/s, ETA"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-    )
-
-
-def _update_bar(bar: Progress, task: Any, progress: dict[str, Any]) -> None:
-    if not progress["steps"]:
-        return
-    done = (max(1, progress["epoch"]) - 1) * progress["steps"] + progress["step"]
-    loss = progress["loss"]
-    bar.update(
-        task,
-        completed=done,
-        total=progress["epochs"] * progress["steps"],
-        epoch=f"{progress['epoch']}/{progress['epochs']}",
-        step=f"{progress['step']}/{progress['steps']}",
-        loss="–" if loss is None else f"{loss:.4f}",
-        rate=f"{progress['samples_per_s']:,.0f}",
-    )
 
 
 def _sample(dataset: str, data_dir: Path) -> tuple[list[float], int]:

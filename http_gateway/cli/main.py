@@ -1,4 +1,4 @@
-"""The ``tandem`` command: serve, stop, demo, version."""
+"""The ``tandem`` command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
+from http_gateway.cli.job_commands import train, watch
+from http_gateway.cli.node_commands import head, join
 from http_gateway.client import ApiError
 from http_gateway.gateway_process import GatewayStartError
 from orchestrator.settings import load_settings
@@ -96,12 +98,11 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="leave everything running")] = False,
 ) -> None:
     """Train a small network on two embedded devices, and show every step."""
-    from rich.console import Console
-
     from http_gateway.cli.demo import run_demo
+    from http_gateway.cli.live_view import new_console
 
     with _one_sentence():
-        raise typer.Exit(run_demo(dataset.value, keep, Console()))
+        raise typer.Exit(run_demo(dataset.value, keep, new_console()))
 
 
 @app.command()
@@ -118,3 +119,9 @@ def _one_sentence() -> Iterator[None]:
     except (TandemError, ApiError, GatewayStartError) as error:
         typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+for _command in (head, join):
+    app.command()(_one_sentence()(_command))
+app.command()(train)
+app.command()(watch)

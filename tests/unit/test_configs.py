@@ -5,14 +5,32 @@ from pathlib import Path
 import pytest
 import yaml
 
+from http_gateway.cli.job_file import load_job_file
+from orchestrator.job_spec import parse_job_spec
 from orchestrator.settings import Settings, load_settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*")), ids=lambda path: path.name)
-def test_every_file_in_configs_loads(path: Path) -> None:
+SETTINGS = sorted(CONFIGS.glob("*.*"))
+JOBS = sorted((CONFIGS / "jobs").iterdir())
+
+
+def test_there_are_settings_and_jobs_and_nothing_else() -> None:
+    found = {path for path in CONFIGS.rglob("*") if path.is_file()}
+    assert found == {*SETTINGS, *JOBS} and JOBS
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda path: path.name)
+def test_every_file_of_settings_loads(path: Path) -> None:
     assert load_settings(path)
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
+def test_every_job_is_one_that_can_be_made(path: Path) -> None:
+    job = load_job_file(path)
+    assert parse_job_spec(job.model_config, job.dataset_config)
+    assert len(job.devices) == Settings.model_fields["local_devices"].default
 
 
 def test_the_commented_file_lists_every_setting_with_its_default() -> None:

@@ -25,6 +25,7 @@ from tests.support.fake_job_client import (
     WEIGHTS,
     FakeJobClient,
 )
+from tests.support.ports import free_ports
 
 SERVED = FakeJobClient()
 
@@ -49,9 +50,8 @@ def fake() -> FakeJobClient:
 
 @pytest.fixture
 def client(url: str) -> Iterator[TandemClient]:
-    client = TandemClient(url + "/", timeout_s=10.0)
-    yield client
-    client._session.close()
+    with TandemClient(url + "/", timeout_s=10.0) as client:
+        yield client
 
 
 def _without_commands(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def test_a_method_asks_for_its_route_and_returns_what_matters(
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
     tried = {name for call, _, _, _ in CALLS for name in call.__code__.co_names}
-    assert public - tried == {"wait_for"}
+    assert public - tried == {"wait_for", "close"}
 
 
 @pytest.mark.parametrize("call", [c[0] for c in CALLS], ids=[c[1] for c in CALLS])
@@ -152,6 +152,41 @@ def test_an_error_that_is_not_the_apis_is_told_by_its_beginning(
         client.list_jobs()
     assert caught.value.status == 502
     assert caught.value.message.startswith("<html>Bad gateway") and len(caught.value.message) == 200
+
+
+@pytest.mark.parametrize("job_id", ["a b", "7?x=1", "7#", "ä", "%2e"])
+def test_a_job_id_is_one_part_of_the_path_whatever_is_in_it(
+    client: TandemClient, fake: FakeJobClient, job_id: str
+) -> None:
+    client.get_job(job_id)
+    client.train(job_id)
+    client.get_model(job_id)
+    assert [arguments[0] for _, arguments in fake.calls] == [job_id] * 3
+
+
+@pytest.fixture
+def proxied(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a host behind a proxy, for which the served fake stands."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, url)
+
+
+@pytest.mark.usefixtures("proxied")
+def test_other_hosts_are_reached_by_the_proxy(fake: FakeJobClient) -> None:
+    with TandemClient("http://192.0.2.1:4000", timeout_s=5.0) as client:
+        assert client.list_jobs() == [SUMMARY]
+
+
+@pytest.mark.usefixtures("proxied")
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "[::1]"])
+def test_this_host_is_never_reached_by_a_proxy(fake: FakeJobClient, host: str) -> None:
+    (port,) = free_ports(1)
+    client = TandemClient(f"http://{host}:{port}", timeout_s=5.0)
+    with client, pytest.raises(requests.ConnectionError):
+        client.list_jobs()
+    assert fake.calls == []
 
 
 def test_a_gateway_that_is_not_there_is_a_connection_error() -> None:
@@ -188,6 +223,27 @@ def test_wait_for_gives_up_in_time_and_says_where_the_job_is(
     in_turn(monkeypatch, "training")
     with pytest.raises(TimeoutError, match="job 7 is still training after 0 s"):
         client.wait_for("7", {"completed"}, 0.05, 0.001)
+
+
+def test_wait_for_is_patient_when_told(
+    client: TandemClient, fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[Exception] = [Unavailable("starting"), Unavailable("starting")]
+
+    def get_job(job_id: str) -> dict[str, Any]:
+        if refusals:
+            raise refusals.pop()
+        return DETAILS
+
+    monkeypatch.setattr(SERVED, "get_job", get_job)
+    assert client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0) == DETAILS
+    refusals.append(Unavailable("starting"))
+    with pytest.raises(ApiError, match="503: starting"):
+        client.wait_for("7", {"created"}, 10.0, 0.001)
+    (port,) = free_ports(1)
+    gone = TandemClient(f"http://127.0.0.1:{port}")
+    with gone, pytest.raises(requests.ConnectionError):
+        gone.wait_for("7", {"created"}, 10.0, 0.001, patience_s=0.01)
 
 
 def test_wait_for_passes_on_that_the_job_is_gone(client: TandemClient, fake: FakeJobClient) -> None:

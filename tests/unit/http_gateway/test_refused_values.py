@@ -159,7 +159,7 @@ def test_normalization(http: FlaskClient, fake: FakeJobClient, normalize: Any, t
         ({"resize": [513, 28]}, "resize[0] is 513, but must be an integer from 1 to 512"),
         ({"shuffle": 1}, "shuffle is 1, but must be true or false"),
         ({"shuffle": "no"}, "shuffle is 'no', but must be true or false"),
-        ({"normalize": [0.1]}, "normalize is [0.1], but must be an object"),
+        ({"normalize": [0.1]}, "normalize is [0.1], but must be an object with mean, std"),
     ],
 )
 def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, text: str) -> None:
@@ -167,12 +167,18 @@ def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, t
 
 
 @pytest.mark.parametrize("config", [[], "MNIST", 1, True])
-@pytest.mark.parametrize("field", ["model_config", "dataset_config"])
+@pytest.mark.parametrize(
+    ("field", "names"),
+    [
+        ("model_config", "layer_sizes, seed"),
+        ("dataset_config", "name, batch_size, val_batch_size, normalize, resize, shuffle"),
+    ],
+)
 def test_a_configuration_is_an_object(
-    http: FlaskClient, fake: FakeJobClient, field: str, config: Any
+    http: FlaskClient, fake: FakeJobClient, field: str, names: str, config: Any
 ) -> None:
     text = refused(http, fake, "/api/jobs", {**job(), field: config})
-    assert text == f"{field} is {shown(config)}, but must be an object"
+    assert text == f"{field} is {shown(config)}, but must be an object with {names}"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How the demo shows results in a terminal."""
+"""Results as tables and texts for people."""
 
 from __future__ import annotations
 
@@ -29,26 +29,32 @@ def epoch_table(history: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def device_table(job: dict[str, Any], teraflops: dict[str, dict[str, float]]) -> Table:
+def device_rows(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every device that has reported: its address, layers ``[start, end)`` and statistics."""
+    stats, layers = job.get("device_stats") or {}, job["layers"]
+    keyed = [(str(device["device_id"]), device) for device in job["registered_devices"]]
+    return [
+        {**device, "layers": layers[key], **stats[key]}
+        for key, device in keyed
+        if key in stats and key in layers
+    ]
+
+
+def device_table(job: dict[str, Any]) -> Table:
     """Each device's layers, TFLOPs and how it spent its time in training steps."""
     table = Table(
         title="Devices: layers, TFLOPs, share of time", box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1)
     )
     for name in ("device", "layers", "forward", "backward", "total", "computing", "waiting"):
         table.add_column(name, justify="right", no_wrap=True)
-    for device in job["registered_devices"]:
-        key = str(device["device_id"])
-        start, end = job["layers"][key]
-        flops, stats = teraflops[key], job["device_stats"][key]
-        total_s = sum(stats[part] for part in ("computing_s", "waiting_s", "updating_s")) or 1.0
+    for row in device_rows(job):
+        start, end = row["layers"]
+        total_s = sum(row[part] for part in ("computing_s", "waiting_s", "updating_s")) or 1.0
         table.add_row(
-            f"{key}: {device['ip']}:{device['port']}",
+            f"{row['device_id']}: {row['ip']}:{row['port']}",
             f"[{start}, {end})",
-            f"{flops['forward_tflops']:.4f}",
-            f"{flops['backward_tflops']:.4f}",
-            f"{flops['total_tflops']:.4f}",
-            f"{stats['computing_s'] / total_s:.0%}",
-            f"{stats['waiting_s'] / total_s:.0%}",
+            *(f"{row[f'{part}_tflops']:.4f}" for part in ("forward", "backward", "total")),
+            *(f"{row[f'{part}_s'] / total_s:.0%}" for part in ("computing", "waiting")),
         )
     return table
 

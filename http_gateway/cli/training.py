@@ -1,0 +1,186 @@
+"""What ``tandem train`` and ``tandem watch`` do, over HTTP alone."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from actors.core.errors import InvalidRequest
+from http_gateway.cli.connection import gateway_url, make_client, no_answer_text
+from http_gateway.cli.job_file import JobFile, load_job_file
+from http_gateway.cli.live_view import View
+from http_gateway.cli.reporting import INTERRUPTED, UNKNOWN_JOB, CommandEnd
+from http_gateway.client import ApiError, TandemClient
+
+ENDED = ("completed", "failed", "stopped")
+POLL_S = 0.2
+PATIENCE_S = 20.0  # a gateway may be started again, a laptop may wake up
+TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be deleted
+
+
+def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -> None:
+    """From the file to the trained weights; raises ``CommandEnd`` unless the job is completed."""
+    job_file = load_job_file(path)
+    if model_out is not None:
+        _check_writable(model_out)
+    with make_client(url) as client:
+        training = _Training(client, gateway_url(url), view)
+        job = training.follow(training.start(job_file))
+        if job["status"] == "completed" and model_out is not None:
+            training.save_model(job["job_id"], model_out)
+        view.end(job)
+        if job["status"] != "completed":
+            raise CommandEnd(training.why_not_completed(job))
+
+
+def run_watch(job_id: str, url: str | None, view: View) -> None:
+    """Shows a job until its end; raises ``CommandEnd`` if it failed or there is none."""
+    with make_client(url) as client:
+        try:
+            status = client.get_job(job_id)["status"]
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            raise CommandEnd(_unknown_job_text(client, job_id), UNKNOWN_JOB) from error
+        view.step("watching", f"Job {job_id} is {status}.", job_id=job_id, status=status)
+        try:
+            job = _follow(client, job_id, view)
+        except KeyboardInterrupt:
+            text = f"Job {job_id} goes on without being watched"
+            raise CommandEnd(text, INTERRUPTED) from None
+        view.end(job)
+        if job["status"] == "failed":
+            raise CommandEnd(_failure_text(job))
+
+
+class _Training:
+    """A job that this command makes, and takes back if it never trains."""
+
+    def __init__(self, client: TandemClient, url: str, view: View) -> None:
+        self._client = client
+        self._url = url
+        self._view = view
+
+    def start(self, job_file: JobFile) -> str:
+        """The id of a job that trains."""
+        model, dataset = job_file.model_config, job_file.dataset_config
+        job_id = self._client.create_job(model, dataset)
+        with self._taken_back(job_id):
+            what = f"Job {job_id} at {self._url}: {model['layer_sizes']} on {dataset['name']}"
+            self._view.step("created", what, job_id=job_id)
+            for device in job_file.devices:
+                device_id = self._client.register_device(**device, job_id=job_id)
+                where = f"Device {device_id}: {device['ip']}:{device['port']}"
+                self._view.step("registered", where, device_id=device_id, **device)
+            self._client.initialize(job_id)
+            self._view.step("initialized", "Initialized: every device has its layers.")
+            started = self._client.train(job_id, **job_file.train)
+            text = f"Training {started['epochs']} epochs, learning rate {started['learning_rate']}."
+            asked = {key: started[key] for key in ("epochs", "learning_rate")}
+            self._view.step("training", text, **asked)
+        return job_id
+
+    def follow(self, job_id: str) -> dict[str, Any]:
+        """The job's details at its end."""
+        try:
+            return _follow(self._client, job_id, self._view)
+        except KeyboardInterrupt:
+            text = f"Job {job_id} trains on; {self._how_to_go_on(job_id)}"
+            raise CommandEnd(text, INTERRUPTED) from None
+        except requests.RequestException as error:
+            why = no_answer_text(self._url, error)
+            text = f"{why}; job {job_id} may train on: {self._how_to_go_on(job_id)}"
+            raise CommandEnd(text) from error
+        except ApiError as error:
+            raise CommandEnd(f"Job {job_id} is lost to sight: {error.message}") from error
+
+    def save_model(self, job_id: str, path: Path) -> None:
+        """Never half of it: a reader finds the whole file or what was there before."""
+        weights = self._client.get_model(job_id)
+        partial = path.with_name(path.name + ".partial")
+        try:
+            partial.write_bytes(weights)
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise CommandEnd(
+                f"Job {job_id} is completed, but {path} can't be written ({error.strerror}): get "
+                f"the weights by curl {self._url}/api/jobs/{job_id}/model -o <file>"
+            ) from error
+        text = f"The trained weights are in {path}, {len(weights):,} bytes."
+        self._view.step("model", text, path=str(path), bytes=len(weights))
+
+    def why_not_completed(self, job: dict[str, Any]) -> str:
+        """Of a job that failed, or that someone stopped."""
+        if job["status"] == "failed":
+            return _failure_text(job)
+        job_id, progress = job["job_id"], job["progress"]
+        return (
+            f"Job {job_id} was stopped in epoch {progress['epoch']} of {progress['epochs']}; to go "
+            f"on: curl -X POST {self._url}/api/network/train/{job_id}"
+        )
+
+    @contextmanager
+    def _taken_back(self, job_id: str) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise CommandEnd(f"Interrupted; {self._take_back(job_id)}", INTERRUPTED) from None
+        except ApiError as error:
+            text = f"Job {job_id} was refused: {error.message}; {self._take_back(job_id)}"
+            raise CommandEnd(text) from error
+        except requests.RequestException as error:
+            text = f"{no_answer_text(self._url, error)}; {self._take_back(job_id)}"
+            raise CommandEnd(text) from error
+
+    def _take_back(self, job_id: str) -> str:
+        """What became of a job whose training may not have begun."""
+        deadline = time.monotonic() + TAKE_BACK_S
+        try:
+            while self._client.get_job(job_id).get("progress") is None:
+                try:
+                    self._client.delete_job(job_id)
+                    return f"job {job_id} was deleted again"
+                except ApiError as error:
+                    if error.status != 409 or time.monotonic() >= deadline:
+                        raise
+                time.sleep(POLL_S)
+        except (ApiError, requests.RequestException):
+            return f"job {job_id} is left: curl -X DELETE {self._url}/api/jobs/{job_id}"
+        return f"job {job_id} trains; {self._how_to_go_on(job_id)}"
+
+    def _how_to_go_on(self, job_id: str) -> str:
+        return (
+            f"watch it: tandem watch {job_id} --url {self._url}, "
+            f"stop it: curl -X POST {self._url}/api/jobs/{job_id}/stop"
+        )
+
+
+def _follow(client: TandemClient, job_id: str, view: View) -> dict[str, Any]:
+    return client.wait_for(job_id, ENDED, math.inf, POLL_S, view.show, patience_s=PATIENCE_S)
+
+
+def _failure_text(job: dict[str, Any]) -> str:
+    return f"Job {job['job_id']} failed: {job.get('error')}"
+
+
+def _unknown_job_text(client: TandemClient, job_id: str) -> str:
+    known = [job["job_id"] for job in client.list_jobs()]
+    has = f"it has {', '.join(known[-10:])}" if known else "it has none"
+    return f"The gateway has no job {job_id!r}; {has}"
+
+
+def _check_writable(path: Path) -> None:
+    """Before anything is trained for it."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InvalidRequest(
+            f"--model-out is {path}, but must be a file in a folder that exists and can be written"
+        )

@@ -1,0 +1,95 @@
+"""A fake whose job goes on at every look, so that what watches it sees it train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.fake_job_client import DETAILS, FakeJobClient
+
+EPOCHS, STEPS = 3, 4
+STATS = {
+    "forward_tflops": 0.0015,
+    "backward_tflops": 0.0003,
+    "total_tflops": 0.0018,
+    "computing_s": 1.5,
+    "waiting_s": 0.25,
+    "updating_s": 0.25,
+    "max_activations_held": 2,
+}
+
+
+@dataclass
+class ScriptedJobClient(FakeJobClient):
+    """Each ``get_job`` answers with the next of ``script``, the last one for ever.
+
+    ``hooks`` are called in the server's thread when a method is.
+    """
+
+    script: list[dict[str, Any]] = field(default_factory=lambda: [DETAILS])
+    hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """As new."""
+        super().forget()
+        self.script = [DETAILS]
+        self.hooks.clear()
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        job = self._answer("get_job", (job_id,), self.script[0])
+        if len(self.script) > 1:
+            self.script.pop(0)
+        return {**job, "job_id": job_id}
+
+    def names(self) -> list[str]:
+        """The methods called so far, except looks."""
+        return [name for name, _ in self.calls if name != "get_job"]
+
+    def _answer(self, method: str, arguments: tuple[Any, ...], usual: Any) -> Any:
+        self.hooks.get(method, lambda: None)()
+        return super()._answer(method, arguments, usual)
+
+
+def job_at(epochs_done: int, step: int = 0, status: str = "training", **more: Any) -> Any:
+    """The details of a job on two devices after so many epochs, and steps of the next."""
+    begun = epochs_done + 1 if step else epochs_done
+    return {
+        **DETAILS,
+        "status": status,
+        "devices": 2,
+        "registered_devices": [
+            {"device_id": 1, "ip": "10.0.0.1", "port": 5001},
+            {"device_id": 2, "ip": "10.0.0.2", "port": 5001},
+        ],
+        "layers": {"1": [0, 2], "2": [2, 3]},
+        "history": [epoch_record(n) for n in range(1, epochs_done + 1)],
+        "progress": {
+            "epoch": begun,
+            "epochs": EPOCHS,
+            "step": step or (STEPS if epochs_done else 0),
+            "steps": STEPS if begun else None,
+            "loss": 0.5 if begun else None,
+            "samples_per_s": 1234.5,
+        },
+        "device_stats": {"1": STATS, "2": STATS} if begun else {},
+        **more,
+    }
+
+
+def epoch_record(epoch: int) -> dict[str, Any]:
+    """A finished epoch of the history."""
+    return {
+        "epoch": epoch,
+        "session": 1,
+        "train_loss": 1 / epoch,
+        "val_loss": 1.5 / epoch,
+        "val_accuracy": 1 - 0.1 / epoch,
+        "samples_per_s": 1000.0,
+    }
+
+
+def whole_session() -> list[dict[str, Any]]:
+    """A session from its first look to its end; one look finds nothing new."""
+    looks = [job_at(0), job_at(0, 2), job_at(0, 2), job_at(1, 1), job_at(2, 3)]
+    return [*looks, job_at(3, status="completed")]

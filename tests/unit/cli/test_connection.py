@@ -1,0 +1,60 @@
+"""Where a command looks for its gateway, and what it says when none is there."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from actors.core.errors import InvalidRequest, Unavailable
+from http_gateway.cli.connection import gateway_url, make_client, no_answer_text
+from tests.support.ports import free_ports
+
+
+def test_the_flag_comes_before_the_environment_and_that_before_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TANDEM_URL", raising=False)
+    assert gateway_url(None) == "http://127.0.0.1:4000"
+    monkeypatch.setenv("TANDEM_URL", "")
+    assert gateway_url(None) == "http://127.0.0.1:4000"
+    monkeypatch.setenv("TANDEM_URL", "http://192.168.1.5:4000/")
+    assert gateway_url(None) == "http://192.168.1.5:4000"
+    assert gateway_url("https://[::1]:4001") == "https://[::1]:4001"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["localhost:4000", "4000", "ftp://a:1", "http://", "http://a:99999", "http://[::1"]
+)
+def test_an_address_that_is_none_is_refused_with_its_source(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    with pytest.raises(
+        InvalidRequest, match=r"--url is .* like http://127\.0\.0\.1:4000"
+    ) as caught:
+        gateway_url(wrong)
+    assert repr(wrong) in caught.value.message
+    monkeypatch.setenv("TANDEM_URL", wrong)
+    with pytest.raises(InvalidRequest, match="TANDEM_URL is"):
+        gateway_url(None)
+
+
+def test_no_gateway_is_told_with_its_address_and_the_remedy() -> None:
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    said = f"No gateway answers at {url}: .*`tandem serve`"
+    with pytest.raises(Unavailable, match=said), make_client(url) as client:
+        client.list_jobs()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (requests.exceptions.ProxyError(), "NO_PROXY"),
+        (requests.exceptions.JSONDecodeError("", "", 0), "is not Tandem's gateway"),
+        (requests.ReadTimeout(), "did not answer in time"),
+        (requests.ConnectTimeout(), "`tandem serve`"),
+    ],
+)
+def test_why_there_is_no_answer_is_told(error: requests.RequestException, said: str) -> None:
+    text = no_answer_text("http://10.0.0.1:4000", error)
+    assert "http://10.0.0.1:4000" in text and said in text

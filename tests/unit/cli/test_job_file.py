@@ -1,0 +1,106 @@
+"""Jobs in YAML files: what is taken, and how what is wrong is told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from actors.core.errors import InvalidRequest
+from http_gateway.cli.job_file import load_job_file
+
+README = Path(__file__).resolve().parents[3] / "README.md"
+HEAD = """
+model_config: {layer_sizes: [64, 10]}
+dataset_config: {name: digits}
+"""
+DEVICES = "devices: [{ip: localhost, port: 5001}]\n"
+WHOLE = HEAD + DEVICES
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "job.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_the_bodies_of_the_requests(job_file: Path) -> None:
+    job = load_job_file(job_file)
+    assert job.model_config == {"layer_sizes": [784, 128, 10], "seed": 7}
+    assert job.dataset_config == {"name": "digits", "resize": [28, 28]}
+    assert job.devices == ({"ip": "localhost", "port": 5001}, {"ip": "10.0.0.2", "port": 5002})
+    assert job.train == {"epochs": 3, "learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("train", ["", "train:", "train: {}"])
+def test_how_to_train_may_be_left_to_the_gateway(tmp_path: Path, train: str) -> None:
+    assert load_job_file(write(tmp_path, WHOLE + train)).train == {}
+
+
+@pytest.mark.parametrize("rate", ["1e-3", "1.0e-3", "0.001", "1E-3", "1.e-3"])
+def test_a_number_is_written_as_people_do(tmp_path: Path, rate: str) -> None:
+    path = write(tmp_path, f"{WHOLE}train: {{learning_rate: {rate}}}")
+    assert load_job_file(path).train == {"learning_rate": 0.001}
+
+
+def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
+    text = WHOLE.replace(
+        "{name: digits}", "&data\n  <<: {name: digits, batch_size: 8}\n  name: MNIST"
+    )
+    assert load_job_file(write(tmp_path, text)).dataset_config == {"name": "MNIST", "batch_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must hold the keys model_config, dataset_config, devices and, if need be, train"),
+        ("- 1", "must hold the keys model_config, dataset_config, devices"),
+        ("a: b: c", "can't be read: mapping values are not allowed here"),
+        ("\0", "can't be read: unacceptable character"),
+        ("[" * 5000, "can't be read"),
+        ("model_config: !!python/name:os.system x", "could not determine a constructor"),
+        (WHOLE + DEVICES, 'the key "devices" is there twice in'),
+        (WHOLE + "1: 2", "there is a key that is no text in"),
+        (HEAD, "devices is missing: it must be a list of 1 to 1000 entries"),
+        (DEVICES, "model_config is missing: it must be an object with layer_sizes, seed"),
+        (HEAD + "devices: []", "devices has 0 entries, but must be a list of 1 to 1000 entries"),
+        (HEAD + "devices: [5001]", "devices[0] is 5001, but must be an object with ip, port"),
+        (HEAD + "devices: [{ip: '::1'}]", "devices[0].port is missing: it must be an integer from"),
+        (HEAD + "devices: [{ip: desk, port: 1}]", "devices[0].ip is 'desk', but must be an IP"),
+        (HEAD + "devices: [{ip: '::1', port: 0}]", "devices[0].port is 0, but must be an integer"),
+        (
+            WHOLE + "modle: 1",
+            'it has no field "modle"; it has: model_config, dataset_config, devices, train',
+        ),
+        (WHOLE + "train: {epoch: 1}", 'train has no field "epoch"; it has: epochs, learning_rate'),
+        (
+            WHOLE + "train: {epochs: 0}",
+            "train.epochs is 0, but must be an integer from 1 to 100000",
+        ),
+        (WHOLE + "train: fast", "train is 'fast', but must be an object with epochs"),
+        (
+            WHOLE.replace("[64, 10]", "[64]"),
+            "model_config.layer_sizes has 1 entries, but must be a list of 2 to 1001 entries",
+        ),
+        (WHOLE.replace("digits", "digits, size: 8"), 'dataset_config has no field "size"'),
+    ],
+)
+def test_a_wrong_file_is_refused_with_key_and_limit(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InvalidRequest) as caught:
+        load_job_file(path)
+    assert caught.value.message.startswith(f"The job file {path} ")
+    assert said in caught.value.message and "\n" not in caught.value.message
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match=r"no\.yaml can't be read: No such file or directory"):
+        load_job_file(tmp_path / "no.yaml")
+    with pytest.raises(InvalidRequest, match="can't be read: Is a directory"):
+        load_job_file(tmp_path)
+
+
+def test_the_file_in_the_readme_loads(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```", README.read_text(), re.M | re.S)
+    assert len(load_job_file(write(tmp_path, shown)).devices) == 2

@@ -1,0 +1,117 @@
+"""What a job looks like in a terminal, and what is left of the picture elsewhere."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from http_gateway.cli.live_view import PlainView, TerminalView, console_view, new_console
+from http_gateway.cli.tables import device_rows
+from tests.support.fake_job_client import DETAILS
+from tests.support.scripted_job_client import ScriptedJobClient, job_at
+
+TANDEM = "from http_gateway.cli.main import app; app()"
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=100)
+
+
+def text_of(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_terminal_shows_bar_last_epoch_and_devices_at_once() -> None:
+    console = terminal()
+    with TerminalView(console) as view:
+        view.show(job_at(1, 2))
+    shown = text_of(console)
+    for words in ("training, epoch 2/3", "step 2/4", "loss 0.5000", "1,234 samples/s"):
+        assert words in shown
+    assert "epoch 1: train loss 1.0000" in shown and "10.0.0.2:5001" in shown
+
+
+def test_the_picture_gives_way_to_the_tables() -> None:
+    console = terminal()
+    with TerminalView(console) as view:
+        view.step("created", "Job 1 [created]")
+        view.show(job_at(0))
+        view.show({**DETAILS, "progress": None})
+        view.end(job_at(3, status="completed"))
+    shown = text_of(console)
+    assert shown.startswith("Job 1 [created]\n")
+    tables = shown.split("Job 1 is completed.")[1]
+    assert "validation accuracy" in tables and "10.0.0.2:5001" in tables
+    assert "epoch 3/3" not in tables
+
+
+def test_what_can_not_move_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert type(console_view(Console(file=io.StringIO()))) is PlainView
+    monkeypatch.setenv("TERM", "xterm")
+    assert type(console_view(terminal())) is TerminalView
+    monkeypatch.setenv("TERM", "dumb")
+    assert type(console_view(terminal())) is PlainView
+
+
+def test_a_forced_colour_stays_out_of_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    view = console_view(new_console())
+    view.show(job_at(1, 2))
+    view.end(job_at(1, 2, "stopped"))
+    out = capsys.readouterr().out
+    assert "epoch 1:" in out and "\x1b" not in out
+
+
+def test_devices_that_have_not_reported_are_left_out() -> None:
+    assert device_rows(DETAILS) == []
+    job = job_at(1, 2)
+    job["registered_devices"].append({"device_id": 3, "ip": "10.0.0.3", "port": 5001})
+    assert [row["device_id"] for row in device_rows(job)] == [1, 2]
+
+
+@pytest.fixture
+def pty() -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal."""
+    ours, theirs = os.openpty()
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_real_terminal_is_drawn_in_and_left_as_it_was(
+    fake: ScriptedJobClient, url: str, pty: tuple[int, int]
+) -> None:
+    fake.script = [job_at(1, 2)]
+    command = [sys.executable, "-c", TANDEM, "watch", "7", "--url", url]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=pty[1], stderr=subprocess.PIPE, env=env
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        shown = read_until(pty[0], "step 2/4")
+        assert "\x1b[?25l" in shown  # the cursor is hidden
+        process.send_signal(signal.SIGINT)
+        shown += read_until(pty[0], "\x1b[?25h")  # and is there again
+        assert process.wait(10) == 130
+        assert process.stderr.read() == b"tandem: Job 7 goes on without being watched\n"
+
+
+def read_until(fd: int, words: str) -> str:
+    """What a terminal shows, up to these words."""
+    shown = ""
+    while words not in shown:
+        assert select.select([fd], [], [], 20.0)[0], shown
+        shown += os.read(fd, 65536).decode(errors="replace")
+    return shown
