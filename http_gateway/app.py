@@ -6,10 +6,12 @@ from typing import Any, NoReturn
 
 from flask import redirect, request
 from flask_openapi3 import Info, OpenAPI
+from flask_openapi3.types import SecuritySchemesDict
 from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
 from http_gateway import schemas
+from http_gateway.access_control import install_access_control
 from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
 from http_gateway.job_client import JobClient
 from http_gateway.json_request import JsonRequest
@@ -22,12 +24,26 @@ DESCRIPTION = """Trains one neural network across the devices you own.
 
 Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch
 `GET /api/jobs/<job_id>`."""
+SECURITY_SCHEMES: SecuritySchemesDict = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token that the gateway was started with.",
+    }
+}
 
 
 def create_app(
-    job_client: JobClient, *, max_request_body_bytes: int = MAX_BODY_BYTES, version: str
+    job_client: JobClient,
+    *,
+    max_request_body_bytes: int = MAX_BODY_BYTES,
+    token: str | None = None,
+    version: str,
 ) -> OpenAPI:
-    """The gateway as a WSGI application; ``job_client`` does what the routes ask for."""
+    """The gateway as a WSGI application; ``job_client`` does what the routes ask for.
+
+    Requests need the ``token``, if there is one; without one, only this host must reach the app.
+    """
     app = OpenAPI(
         "http_gateway",
         info=Info(title="Tandem", version=version, description=DESCRIPTION),
@@ -35,11 +51,14 @@ def create_app(
         validation_error_model=schemas.Error,
         validation_error_callback=_refuse,
         doc_prefix="/openapi",
+        security_schemes=None if token is None else SECURITY_SCHEMES,
+        openapi_extensions=None if token is None else {"security": [{"token": []}]},
     )
     app.request_class = JsonRequest
     app.url_map.merge_slashes = False  # it would answer with a redirect, a page of HTML
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
+    install_access_control(app, token)
     app.before_request(_refuse_unknown_parameters)
     install_error_handlers(app)
     for blueprint in (

@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from http_gateway.auth import TOKEN_VARIABLE, check_token
+
 CONNECT_TIMEOUT_S = 10.0
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
 
@@ -23,18 +25,33 @@ class ApiError(RuntimeError):
         self.message = message
 
 
+class _Bearer(requests.auth.AuthBase):
+    """Sends the token; as requests' ``auth``, for that drops it where a redirect leads to another
+    host, and does not let a ~/.netrc come before it."""
+
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
 class TandemClient:
     """One method a route; each raises ``ApiError``, or requests' own errors for the connection.
 
     Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
+    ``token`` is the gateway's, if it asks for one; no variable of the environment is read for it.
     """
 
-    def __init__(self, base_url: str, timeout_s: float = 30.0) -> None:
+    def __init__(self, base_url: str, timeout_s: float = 30.0, token: str | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._session = requests.Session()
         # No proxy leads to this very host, and ~/.netrc's password for it is not the gateway's.
         self._session.trust_env = not _is_loopback(base_url)
+        if token is not None:
+            self._session.auth = _Bearer(check_token(token, "TandemClient"))
 
     def __enter__(self) -> TandemClient:
         return self
@@ -157,7 +174,7 @@ class TandemClient:
         url = self._base_url + path
         response = self._session.request(method, url, timeout=timeout, **arguments)
         if response.status_code >= 400:
-            raise ApiError(response.status_code, _error_text(response))
+            raise ApiError(response.status_code, _error_text(response) + _remedy(response))
         return response
 
 
@@ -171,6 +188,13 @@ def _is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _remedy(response: requests.Response) -> str:
+    """What the gateway does not say, for it does not know what calls it."""
+    if response.status_code != 401:
+        return ""
+    return f". TandemClient takes the token as token=…, the commands of tandem by {TOKEN_VARIABLE}"
 
 
 def _error_text(response: requests.Response) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from http_gateway.auth import TOKEN_VARIABLE
 
 POLL_S = 0.05
 
@@ -39,25 +42,35 @@ class GatewayProcess:
         arguments: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
+        token: str | None = None,
     ) -> GatewayProcess:
         """Starts ``python -m http_gateway`` on a free port and waits until it serves.
 
-        Its own process group keeps a Ctrl-C in the terminal from reaching it twice. Raises
-        ``GatewayStartError``; a child that did not come up is ended.
+        It listens on loopback and asks for ``token`` alone: the user's, which the caller need not
+        know, is kept from it. Its own process group keeps a Ctrl-C in the terminal from reaching
+        it twice. Raises ``GatewayStartError``; a child that did not come up is ended.
         """
         storage_path = storage_path.absolute()
         storage_path.mkdir(parents=True, exist_ok=True)
         port_file, log_path = storage_path / "gateway.json", storage_path / "gateway.log"
         port_file.unlink(missing_ok=True)
         command = [sys.executable, "-m", "http_gateway", "--port", "0"]
-        command += ["--port-file", str(port_file), "--storage-path", str(storage_path), *arguments]
+        command += [
+            "--host",
+            "127.0.0.1",
+            "--port-file",
+            str(port_file),
+            "--storage-path",
+            str(storage_path),
+            *arguments,
+        ]
         with log_path.open("ab") as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=None if env is None else dict(env),
+                env=_with_token(os.environ if env is None else env, token),
                 cwd=storage_path,  # `-m` makes the current folder importable, here and in Ray
                 start_new_session=True,
             )
@@ -90,3 +103,9 @@ class GatewayProcess:
             time.sleep(POLL_S)
         info: dict[str, Any] = json.loads(port_file.read_text())
         return info
+
+
+def _with_token(env: Mapping[str, str], token: str | None) -> dict[str, str]:
+    foreign = (TOKEN_VARIABLE, f"{TOKEN_VARIABLE}_FILE")
+    own = {name: value for name, value in env.items() if name not in foreign}
+    return own if token is None else {**own, TOKEN_VARIABLE: token}

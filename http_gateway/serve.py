@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -19,9 +19,14 @@ from waitress.server import BaseWSGIServer
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
+from http_gateway.addresses import access_lines, own_url
+from http_gateway.api_token import exposed_file, serving_token, token_source
+from http_gateway.interrupts import interruptible
 from http_gateway.wire_errors import JsonErrorChannel
+from orchestrator.cluster_tokens import token_variables
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
-from orchestrator.ray_connection import connect, other_ray_addresses
+from orchestrator.ray_connection import connect, other_ray_addresses, own_ip
+from orchestrator.ray_start import CLUSTER_VARIABLES
 from orchestrator.settings import Settings
 from orchestrator.travelling_code import runtime_env
 
@@ -57,25 +62,27 @@ class Backend:
 
 def serve(settings: Settings, port_file: Path | None = None) -> None:
     """Serves until SIGINT or SIGTERM; raises ``TandemError`` when it can't start."""
-    with _listening_socket(settings.host, settings.port) as listener, _interruptible():
+    token = serving_token(settings)
+    if (file := exposed_file(settings)) is not None:
+        print(f"Note: other users of this host can reach the token: chmod 600 {file}", flush=True)
+    with _listening_socket(settings.host, settings.port) as listener, interruptible():
         backend = _start_backend(settings)
         try:
-            _serve_http(settings, listener, backend, port_file)
+            server = _create_server(settings, token, listener, backend)
+            _serve_http(settings, server, listener.getsockname()[1], backend, port_file)
         finally:
             _leave(backend)
 
 
 def _serve_http(
-    settings: Settings, listener: socket.socket, backend: Backend, port_file: Path | None
+    settings: Settings, server: BaseWSGIServer, port: int, backend: Backend, port_file: Path | None
 ) -> None:
-    url = f"http://{settings.host}:{listener.getsockname()[1]}"
-    server = _create_server(settings, listener, backend)
     thread = threading.Thread(target=server.run, name="http", daemon=True)
     thread.start()
     try:
-        _announce(settings, url, backend)
+        _announce(settings, port, backend)
         if port_file is not None:
-            _write_port_file(port_file, backend.info(url))
+            _write_port_file(port_file, backend.info(own_url(settings.host, port)))
         thread.join()
         raise Unavailable("The HTTP server has ended by itself; its last words are above")
     except KeyboardInterrupt:
@@ -92,6 +99,9 @@ def _start_backend(settings: Settings) -> Backend:
         cluster = ensure_local_cluster(settings)
         address = cluster.state.address
         _say_other_clusters(address)
+    else:
+        os.environ.update(CLUSTER_VARIABLES)
+        os.environ.update(token_variables(settings.storage_path, address, os.environ))
     try:
         # Embedded nodes run in this very environment, the user's need not have Tandem at all.
         dashboard_url = connect(address, runtime_env=None if cluster else runtime_env())
@@ -142,40 +152,30 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # so that :: takes IPv4 too, on every system
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
             listener.bind((host, port))
             listener.listen()  # two may bind a port, but only one may listen at it
         except OSError as error:
+            remedy = (
+                "it is no address of this host; 0.0.0.0 stands for all that it has"
+                if error.errno == errno.EADDRNOTAVAIL
+                else "end what uses it, or choose another with --port, e.g. --port 0 for a free one"
+            )
             raise PortTaken(
-                f"Port {port} on {host} can't be used ({error.strerror}): end what uses it, or "
-                "choose another with --port, e.g. --port 0 for a free one"
+                f"Port {port} on {host} can't be used ({error.strerror}): {remedy}"
             ) from error
         yield listener
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise ``KeyboardInterrupt``, once: the orderly end is not disturbed."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt(*_: Any) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _create_server(settings: Settings, listener: socket.socket, backend: Backend) -> BaseWSGIServer:
+def _create_server(
+    settings: Settings, token: str | None, listener: socket.socket, backend: Backend
+) -> BaseWSGIServer:
     from http_gateway.app import create_app
 
     limit = settings.max_request_body_bytes
-    app = create_app(backend.client, max_request_body_bytes=limit, version=__version__)
+    app = create_app(backend.client, max_request_body_bytes=limit, token=token, version=__version__)
     server = waitress.create_server(
         app,
         sockets=[listener],
@@ -189,9 +189,12 @@ def _create_server(settings: Settings, listener: socket.socket, backend: Backend
     return server
 
 
-def _announce(settings: Settings, url: str, backend: Backend) -> None:
+def _announce(settings: Settings, port: int, backend: Backend) -> None:
     state = backend.cluster.state if backend.cluster else None
-    lines = [f"Gateway       {url}   (API: {url}/docs)", f"Ray           {backend.address}"]
+    url = own_url(settings.host, port)
+    lines = [f"Gateway       {url}   (API: {url}/docs)"]
+    lines += access_lines(settings.host, port, own_ip(), token_source(settings))
+    lines.append(f"Ray           {backend.address}")
     if backend.dashboard_url:
         token = f"   (token: {settings.storage_path / 'ray_token'})" if state else ""
         lines.append(f"Ray dashboard {backend.dashboard_url}{token}")

@@ -200,7 +200,7 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def child_env(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a Ray node: the user's, without what names another cluster, and its
-    own."""
-    foreign = ("RAY_ADDRESS", "RAY_AUTH_TOKEN")
+    """The environment of a Ray node: the user's, without what names another cluster and what is
+    none of the nodes' business, and its own."""
+    foreign = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "TANDEM_API_TOKEN")
     return {**{k: v for k, v in os.environ.items() if k not in foreign}, **own}

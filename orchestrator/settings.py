@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -39,10 +39,15 @@ class Settings(BaseSettings):
         frozen=True,
         validate_default=True,
         populate_by_name=True,
+        hide_input_in_errors=True,  # what pydantic says of itself could show the token
     )
 
-    host: str = Field("127.0.0.1", description="address the gateway listens on; loopback only")
+    host: str = Field("127.0.0.1", description="address the gateway listens on")
     port: int = Field(4000, ge=0, le=65535, description="the gateway's port; 0 takes a free one")
+    api_token: SecretStr | None = Field(
+        None, description="what requests must bring; in no YAML file; needed but on loopback"
+    )
+    api_token_file: Path | None = Field(None, description="holds the token, if api_token doesn't")
     ray_address: str | None = Field(
         None,
         validation_alias=AliasChoices("TANDEM_RAY_ADDRESS", "RAY_ADDRESS"),
@@ -65,23 +70,22 @@ class Settings(BaseSettings):
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
     dashboard: bool = Field(True, description="start the embedded cluster's Ray dashboard")
 
-    @field_validator("storage_path", "data_dir")
+    @field_validator("storage_path", "data_dir", "api_token_file")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path if path is None else path.expanduser().absolute()
 
     @field_validator("host")
     @classmethod
-    def _loopback(cls, host: str) -> str:
+    def _is_address(cls, host: str) -> str:
         try:
-            is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+            if host != "localhost":  # the one name that means the same on every host
+                ipaddress.ip_address(host)
         except ValueError:
-            is_loopback = False
-        if not is_loopback:
             raise ValueError(
-                "must be a loopback address such as 127.0.0.1, for the API has no access control "
-                "yet; reach it from elsewhere by `ssh -L 4000:127.0.0.1:4000 <this host>`"
-            )
+                "must be an IP address of this host: 127.0.0.1 for itself alone, 0.0.0.0 for all "
+                "that it has"
+            ) from None
         return host
 
 
@@ -104,9 +108,10 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        cause = " ".join(str(error).split())
-        raise InvalidRequest(f"The configuration file {path} can't be read: {cause}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The configuration file {path} can't be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InvalidRequest(f"The configuration file {path} is no YAML{_place(error)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
@@ -114,7 +119,19 @@ def _read_file(path: Path) -> dict[str, Any]:
             f"The configuration file {path} must hold lines of the form `name: value`; "
             "configs/tandem.yaml lists the names"
         )
+    if "api_token" in content:
+        raise InvalidRequest(
+            f"The configuration file {path} holds api_token, but such files are passed around: "
+            "take it out, and set TANDEM_API_TOKEN, or name by api_token_file a file with the "
+            "token alone that is readable by you only"
+        )
     return content
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """Where it is; not what stands there, which may be a secret in the wrong file."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return "" if mark is None else f": see its line {mark.line + 1}"
 
 
 def _with_file(content: dict[str, Any]) -> type[Settings]:

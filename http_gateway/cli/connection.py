@@ -12,6 +12,7 @@ import requests
 import typer
 
 from actors.core.errors import InvalidRequest, Unavailable
+from http_gateway.api_token import users_token
 from http_gateway.client import TandemClient
 
 DEFAULT_URL = "http://127.0.0.1:4000"
@@ -25,13 +26,14 @@ Url = Annotated[
 
 @contextmanager
 def make_client(url: str | None) -> Iterator[TandemClient]:
-    """A client of the gateway at ``url``, or where else ``gateway_url`` finds it.
+    """A client of the gateway at ``url``, or where else ``gateway_url`` finds it, with the user's
+    token.
 
     Raises ``InvalidRequest`` for an address that is none, and ``Unavailable`` in the place of
     requests' own errors.
     """
     base_url = gateway_url(url)
-    with TandemClient(base_url, timeout_s=TIMEOUT_S) as client:
+    with TandemClient(base_url, timeout_s=TIMEOUT_S, token=users_token()) as client:
         try:
             yield client
         except requests.RequestException as error:

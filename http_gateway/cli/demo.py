@@ -46,7 +46,7 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
     storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
     console.print("Starting Ray with two devices, and the gateway …")
     arguments = ["--local-devices", "2", "--data-dir", str(data_dir)]
-    gateway = GatewayProcess.start(storage, arguments, _without_ray_address())
+    gateway = GatewayProcess.start(storage, arguments, _own_environment())
     ok = False
     try:
         console.print(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
@@ -62,9 +62,11 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
             shutil.rmtree(storage, ignore_errors=True)
 
 
-def _without_ray_address() -> dict[str, str]:
-    """The environment for a gateway that starts a cluster of its own, whatever the user's says."""
-    return {k: v for k, v in os.environ.items() if not k.endswith("RAY_ADDRESS")}
+def _own_environment() -> dict[str, str]:
+    """For a gateway with a cluster of its own and no token, whatever the user's file of settings
+    and variables say."""
+    foreign = ("RAY_ADDRESS", "TANDEM_RAY_ADDRESS", "TANDEM_CONFIG")
+    return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def _say_where_the_dashboard_is(gateway: GatewayProcess, storage: Path, console: Console) -> None:

@@ -11,6 +11,7 @@ from flask import request
 from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
+from http_gateway.auth import CURL_HEADER
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
 
@@ -50,4 +51,6 @@ def _register_command(device: Mapping[str, Any]) -> str | None:
     body = {"ip": device["ip"], "port": device["port"], "job_id": "<job_id>"}
     words = ["curl", "-X", "POST", f"{request.host_url}api/devices/register"]
     words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-    return shlex.join(words)
+    command = shlex.join(words)
+    # This request brought the gateway's token if there is one; the shell puts it in there.
+    return f"{command} {CURL_HEADER}" if "Authorization" in request.headers else command

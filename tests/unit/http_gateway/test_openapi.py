@@ -32,7 +32,7 @@ ROUTES = [
     ("/ready", "get", "200", None),
     ("/api/version", "get", "200", None),
 ]
-ERROR_STATUSES = ("400", "404", "409", "413", "500", "503")
+ERROR_STATUSES = ("400", "401", "403", "404", "409", "413", "500", "503")
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 DIALECT = jsonschema.Draft202012Validator
 

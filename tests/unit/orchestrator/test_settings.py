@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -104,12 +106,62 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, "")).model_dump() == load_settings().model_dump()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])
-def test_a_host_others_can_reach_is_refused_with_the_remedy(host: str) -> None:
-    with pytest.raises(InvalidRequest, match="ssh -L"):
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "::1", "0.0.0.0", "::", "192.168.1.5"])
+def test_any_address_can_be_listened_on(host: str) -> None:
+    assert load_settings(host=host).host == host
+
+
+@pytest.mark.parametrize("host", ["example.org", "localhost:4000", "*", "[::1]", "1.2.3"])
+def test_a_host_that_is_no_address_is_refused_with_the_remedy(host: str) -> None:
+    with pytest.raises(
+        InvalidRequest, match=rf"host is '{re.escape(host)}' \(--host\).*0\.0\.0\.0"
+    ):
         load_settings(host=host)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "::1"])
-def test_loopback_hosts_are_accepted(host: str) -> None:
-    assert load_settings(host=host).host == host
+TOKEN = "correct-horse-battery-staple"
+
+
+def test_the_token_comes_from_the_environment_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().api_token is None
+    monkeypatch.setenv("TANDEM_API_TOKEN", TOKEN)
+    settings = load_settings()
+    assert settings.api_token is not None and settings.api_token.get_secret_value() == TOKEN
+    for shown in (repr(settings), str(settings), f"{settings.model_dump()}"):
+        assert TOKEN not in shown
+    assert TOKEN not in settings.model_dump_json()
+
+
+def test_an_empty_token_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_API_TOKEN", "")
+    assert load_settings().api_token is None
+
+
+def test_errors_of_other_settings_do_not_show_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_API_TOKEN", TOKEN)
+    with pytest.raises(InvalidRequest) as caught:
+        load_settings(port=-1)
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_file_may_name_the_tokens_file_but_not_hold_the_token(tmp_path: Path) -> None:
+    named = load_settings(write(tmp_path, "api_token_file: ~/token"))
+    assert named.api_token_file == tmp_path / "token"
+    with pytest.raises(
+        InvalidRequest, match=r"tandem\.yaml holds api_token,.*api_token_file"
+    ) as caught:
+        load_settings(write(tmp_path, f"api_token: {TOKEN}"))
+    assert TOKEN not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "line", ["api_token: @{}", "api_token: *{}", "api_token: '{}", "- {}\nx: 1"]
+)
+def test_a_file_that_is_no_yaml_is_refused_by_line_without_showing_it(
+    tmp_path: Path, line: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"tandem\.yaml is no YAML: see its line \d") as caught:
+        load_settings(write(tmp_path, f"port: 4000\n{line.format(TOKEN)}\n"))
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
