@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -10,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from http_gateway.auth import TOKEN_VARIABLE, check_token
+from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
@@ -49,7 +48,7 @@ class TandemClient:
         self._timeout_s = timeout_s
         self._session = requests.Session()
         # No proxy leads to this very host, and ~/.netrc's password for it is not the gateway's.
-        self._session.trust_env = not _is_loopback(base_url)
+        self._session.trust_env = not is_loopback(urlsplit(base_url).hostname or "")
         if token is not None:
             self._session.auth = _Bearer(check_token(token, "TandemClient"))
 
@@ -180,14 +179,6 @@ class TandemClient:
 
 def _quoted(job_id: str) -> str:
     return quote(job_id, safe="")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _remedy(response: requests.Response) -> str:
