@@ -69,6 +69,7 @@ setup(
         "http_gateway.cli",
         "http_gateway.routes",
         "orchestrator",
+        "orchestrator.doctor",
     ],
     install_requires=REQUIRED,
     extras_require=EXTRAS,

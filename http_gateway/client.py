@@ -12,6 +12,7 @@ import requests
 from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
+DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
 
 
@@ -122,6 +123,11 @@ class TandemClient:
     def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
         """One entry a session, oldest first."""
         return list(self._json("GET", "/api/previous_teraflops"))
+
+    def doctor(self) -> dict[str, Any]:
+        """Whether the cluster is fit to train, and what mends it."""
+        timeout_s = max(self._timeout_s, DOCTOR_TIMEOUT_S)
+        return dict(self._json("GET", "/api/doctor", timeout_s=timeout_s))
 
     def ready(self) -> dict[str, Any]:
         """What the readiness check says; raises ``ApiError`` 503 with the reason."""

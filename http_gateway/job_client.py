@@ -69,6 +69,11 @@ class JobClient(Protocol):
         """One entry an ended session, oldest first: device id -> its TFLOPs."""
         ...
 
+    def doctor(self) -> dict[str, Any]:
+        """Whether the cluster is fit to train, and what mends it, as ``GET /api/doctor`` answers;
+        takes up to half a minute. Raises ``Conflict`` while another checkup is under way."""
+        ...
+
     def check_ready(self) -> dict[str, Any]:
         """``{"nodes": int, "ray_version": str, "dashboard_url": str | None}``; raises
         ``Unavailable`` with the reason when a request could not be served now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -11,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
+from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import VersionMismatch
 from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
 from orchestrator.manager_config import ManagerConfig
@@ -26,8 +28,11 @@ LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the dat
 class RayJobClient:
     """Calls the named, detached JobManager; starts it anew should it have died."""
 
-    def __init__(self, config: ManagerConfig, dashboard_url: str | None = None) -> None:
+    def __init__(
+        self, config: ManagerConfig, storage_path: Path, dashboard_url: str | None = None
+    ) -> None:
         self._config = config
+        self._storage_path = storage_path
         self._dashboard_url = dashboard_url
         self._lock = threading.Lock()
         self._manager: Any = None
@@ -45,7 +50,7 @@ class RayJobClient:
             channel_timeout_s=settings.channel_timeout_s,
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
         )
-        client = cls(config, dashboard_url)
+        client = cls(config, settings.storage_path, dashboard_url)
         client._connect()
         return client
 
@@ -113,6 +118,11 @@ class RayJobClient:
     def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
         entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops")
         return entries
+
+    def doctor(self) -> dict[str, Any]:
+        storage = check_folder("storage_path", self._storage_path)
+        checked: dict[str, Any] = self._call("doctor", storage)
+        return checked
 
     def check_ready(self) -> dict[str, Any]:
         described = self._call("describe", timeout_s=5.0)

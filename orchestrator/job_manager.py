@@ -21,6 +21,9 @@ from orchestrator import device_registry
 from orchestrator.datasets import DatasetKey, DatasetStore, StoredDataset
 from orchestrator.device_list import Registrations, list_devices
 from orchestrator.device_table import DeviceTable
+from orchestrator.doctor.doctor import Doctor
+from orchestrator.doctor.facts import Folder
+from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import (
     IllegalTransition,
     InvalidRequest,
@@ -75,11 +78,21 @@ class JobManager:
         self._node_id = context.get_node_id()
         self._ray_address = context.gcs_address
         self._datasets = DatasetStore(Path(config.data_dir), self._node_id)
+        self._doctor = Doctor(self._node_id, self._ray_address)
 
     def describe(self) -> dict[str, Any]:
         """Version and settings; also what tells a gateway that the actor answers."""
         nodes = len(self._cluster().nodes)
         return {"version": __version__, "config": asdict(self._config), "nodes": nodes}
+
+    def doctor(self, storage: Folder) -> dict[str, Any]:
+        """Whether the cluster is fit to train; ``storage`` is the gateway's own. Takes up to half
+        a minute; raises ``Conflict`` while another one is under way."""
+        with self._lock:
+            jobs = self._jobs.values()
+            training = [job.job_id for job in jobs if job.status is Status.TRAINING]
+        data = check_folder("data_dir", Path(self._config.data_dir))
+        return self._doctor.check([storage, data], training)
 
     # Jobs
 

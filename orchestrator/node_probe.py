@@ -42,7 +42,7 @@ def describe_host() -> dict[str, Any]:
     Versions are read from what is installed: importing torch would take seconds.
     """
     total, available = _memory_bytes()
-    versions = {name: _installed_version(package) for name, package in DISTRIBUTIONS.items()}
+    versions = {name: installed_version(package) for name, package in DISTRIBUTIONS.items()}
     return {
         "os": _operating_system(),
         "memory_bytes": total,
@@ -60,7 +60,8 @@ def _operating_system() -> str:
     return f"{name} {short[0] if short else release} {platform.machine()}"
 
 
-def _installed_version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """As its metadata states it; None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

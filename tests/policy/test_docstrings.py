@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted([*(ROOT / "actors" / "core").glob("*.py"), *(ROOT / "orchestrator").glob("*.py")])
+MODULES = sorted([*(ROOT / "actors" / "core").glob("*.py"), *(ROOT / "orchestrator").rglob("*.py")])
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -48,6 +48,56 @@ DEVICE = {
     "probe_error": None,
 }
 PREDICTION = {"classes": [1], "probabilities": [[0.25, 0.75]]}
+DOCTOR = {
+    "ok": False,
+    "checked_nodes": 1,
+    "training_jobs": [],
+    "findings": [
+        {
+            "level": "error",
+            "check": "answers",
+            "node": "192.168.1.6:5001",
+            "text": "The node 192.168.1.6:5001 (desk) has not answered within 11 s",
+            "remedy": "ray stop --force && tandem join 192.168.1.5:6379 --port 5001",
+        },
+        {"level": "ok", "check": "clock", "node": None, "text": "No clock is off", "remedy": None},
+    ],
+    "nodes": [
+        {
+            "node": "192.168.1.5:5001",
+            "node_id": "ab12",
+            "host_name": "tower",
+            "has_job_manager": True,
+            "os": "Linux 6.1 x86_64",
+            "memory_bytes": 16 * 2**30,
+            "available_memory_bytes": 12 * 2**30,
+            "versions": {
+                "python": "3.11.7",
+                "ray": "1.2.3",
+                "torch": "4.5.6",
+                "tandem": None,
+                "numpy": "2.4.6",
+            },
+            "shared_memory_bytes": 8 * 2**30,
+            "disk_bytes": 500 * 2**30,
+            "free_disk_bytes": 100 * 2**30,
+            "auth_mode": "token",
+            "object_store_bytes": 2 * 2**30,
+            "temp_dir": "/tmp/ray",
+            "clock_ahead_s": 0.001,
+            "accelerators": [],
+            "error": None,
+        },
+    ],
+    "links": [
+        {
+            "from": "192.168.1.5:5001",
+            "to": "192.168.1.6:5001",
+            "round_trip_s": None,
+            "bytes_per_s": None,
+        }
+    ],
+}
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 
@@ -118,6 +168,10 @@ class FakeJobClient:
         answer: list[dict[str, dict[str, float]]] = self._answer(
             "previous_teraflops", (), TERAFLOPS
         )
+        return answer
+
+    def doctor(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("doctor", (), DOCTOR)
         return answer
 
     def check_ready(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ PRIVATE = [
     ("POST", "/api/network/initialize/1"),
     ("POST", "/api/network/train/1"),
     ("GET", "/api/previous_teraflops"),
+    ("GET", "/api/doctor"),
     ("GET", "/api/version"),
     ("GET", "/ready"),
     ("GET", "/nope"),

@@ -17,6 +17,7 @@ from tests.support.fake_job_client import (
     DATASET,
     DETAILS,
     DEVICE,
+    DOCTOR,
     MODEL,
     PREDICTION,
     READY,
@@ -100,6 +101,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
     (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (), TERAFLOPS),
+    (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
 ]
 

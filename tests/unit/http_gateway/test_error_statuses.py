@@ -44,6 +44,7 @@ ROUTES = [
     ("POST", "/api/network/initialize/1", "initialize"),
     ("POST", "/api/network/train/1", "train"),
     ("GET", "/api/previous_teraflops", "previous_teraflops"),
+    ("GET", "/api/doctor", "doctor"),
     ("GET", "/ready", "check_ready"),
 ]
 SECRET = "token-4711"

@@ -28,6 +28,7 @@ ROUTES = [
     ("/api/network/initialize/{job_id}", "post", "200", False),
     ("/api/network/train/{job_id}", "post", "200", False),
     ("/api/previous_teraflops", "get", "200", None),
+    ("/api/doctor", "get", "200", None),
     ("/health", "get", "200", None),
     ("/ready", "get", "200", None),
     ("/api/version", "get", "200", None),

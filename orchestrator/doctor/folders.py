@@ -1,0 +1,19 @@
+"""Whether the gateway's host lets Tandem write where it is told to."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from orchestrator.doctor.facts import Folder
+
+
+def check_folder(setting: str, path: Path) -> Folder:
+    """Writes a nameless file there, or, where the folder is still to be made, in the one above."""
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return Folder(setting, str(path), shutil.disk_usage(there).free)
+    except OSError as error:
+        return Folder(setting, str(path), error=error.strerror or str(error))

@@ -1,0 +1,82 @@
+"""The commands that mend what a checkup finds, each to be run where its finding says."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+
+from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
+from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts
+
+SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what is not needed"
+NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # by Wi-Fi; a cable is better"
+SHOW_BIT_RATE = "iw dev wlan0 link  # its bit rate by Wi-Fi; a cable mends it"
+RAYS_WORKER_PORTS = "10002:19999"  # unless ray start is told others
+GIB = 2**30
+
+
+def install(package: str, versions: Mapping[str, str | None]) -> str:
+    """Makes a device's ``package``, or its Python, that of ``versions``."""
+    if package != "python":
+        return f"pip install {shlex.quote(_requirement(package, versions))}"
+    minor = ".".join(str(versions["python"]).split(".")[:2])
+    wanted = (_requirement(name, versions) for name in ("ray", "torch", "numpy"))
+    return f"python{minor} -m venv .venv && .venv/bin/pip install {shlex.join(wanted)}"
+
+
+def _requirement(package: str, versions: Mapping[str, str | None]) -> str:
+    name = "ray[default]" if package == "ray" else package
+    version = versions.get(package)
+    return name if version is None else f"{name}=={version.split('+')[0]}"
+
+
+def restart(node: CheckedNode, address: str, gateway_ip: str) -> str:
+    """Starts Ray on a node again; ``address`` is that of the cluster."""
+    if node.node.ip == gateway_ip:
+        return "ray stop --force  # then start Ray and the gateway again as before"
+    return f"ray stop --force && tandem join {address} --port {node.node.port}"
+
+
+def set_clock(host: HostFacts | None) -> str:
+    """Has the clock follow the internet's."""
+    if host is not None and host.os.startswith("macOS"):
+        return "sudo sntp -sS time.apple.com"
+    return "sudo timedatectl set-ntp true"
+
+
+def enlarge_shared_memory(num_bytes: int) -> str:
+    """So that it holds that much, until the next boot."""
+    return f"sudo mount -o remount,size={math.ceil(num_bytes / GIB)}G /dev/shm"
+
+
+def set_token_mode(mode: str) -> str:
+    """For the shell that starts Ray."""
+    return f"export RAY_AUTH_MODE={mode}  # there, and start Ray again"
+
+
+def open_firewall(source: CheckedNode, target: CheckedNode) -> str:
+    """To be run at ``target``: lets ``source`` in."""
+    ports = _ports(target)
+    return f"sudo ufw allow proto tcp from {source.node.ip} to any port {ports}"
+
+
+def _ports(node: CheckedNode) -> str:
+    """Those that `tandem join` fixes, else what is known of ports that Ray chose."""
+    port = node.node.port
+    if port <= MAX_DEVICE_PORT:
+        fixed = NodePorts(port)
+        if fixed.flags["object-manager-port"] == node.object_manager_port:
+            return fixed.firewall
+    return f"{port},{node.object_manager_port},{RAYS_WORKER_PORTS}"
+
+
+def make_writable(folder: Folder) -> str:
+    """For the user who runs the gateway."""
+    path = shlex.quote(folder.path)
+    return f'sudo mkdir -p {path} && sudo chown "$USER" {path}'
+
+
+def show_disk_use(folder: str) -> str:
+    """What takes the room on its disk."""
+    return f"du -xh --max-depth=2 {shlex.quote(folder)} | sort -h | tail  # delete what is old"
