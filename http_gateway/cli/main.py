@@ -12,6 +12,7 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
+from http_gateway.cli.doctor import doctor
 from http_gateway.cli.job_commands import train, watch
 from http_gateway.cli.node_commands import head, join
 from http_gateway.client import ApiError
@@ -125,3 +126,4 @@ for _command in (head, join):
     app.command()(_one_sentence()(_command))
 app.command()(train)
 app.command()(watch)
+app.command()(doctor)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def consecutive_free_ports(count: int) -> list[int]:
@@ -25,6 +27,13 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    """The port of something on this host that lets itself be connected to."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        yield server.getsockname()[1]
 
 
 def _is_free(port: int) -> bool:

@@ -1,0 +1,62 @@
+"""``tandem doctor``: what the gateway finds in its cluster, or this host alone without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from actors.core.errors import TandemError, Unavailable
+from http_gateway.cli.connection import Url, make_client
+from http_gateway.client import ApiError
+
+ERRORS_FOUND = 1
+NOT_ASKED = 2
+
+Json = Annotated[bool, typer.Option("--json", help="the report as one JSON object")]
+
+
+def doctor(url: Url = None, as_json: Json = False) -> None:
+    """Is the cluster fit to train? Says what is wrong, and which command mends it.
+
+    Ends with 0 when there is no error, with 1 when there is one, and with 2 when no gateway
+    answers; then it looks at this host alone.
+    """
+    try:
+        report, exit_code = _ask(url)
+    except (TandemError, ApiError) as error:
+        message = error.message if isinstance(error, ApiError) else str(error)
+        typer.echo(f"tandem: {message}", err=True)
+        raise typer.Exit(NOT_ASKED) from None
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        _show(report)
+    raise typer.Exit(exit_code)
+
+
+def _ask(url: str | None) -> tuple[dict[str, Any], int]:
+    """The report and the exit code."""
+    try:
+        with make_client(url) as client:
+            report = client.doctor()
+    except Unavailable as error:
+        return _look_here(error.message), NOT_ASKED
+    return report, 0 if report["ok"] else ERRORS_FOUND
+
+
+def _look_here(no_gateway: str) -> dict[str, Any]:
+    from orchestrator.doctor.this_host import check_this_host  # brings Ray
+    from orchestrator.settings import load_settings
+
+    return check_this_host(load_settings(), no_gateway)
+
+
+def _show(report: dict[str, Any]) -> None:
+    from http_gateway.cli.doctor_report import report_parts
+    from http_gateway.cli.live_view import new_console
+
+    console = new_console()
+    for part in report_parts(report):
+        console.print(part, soft_wrap=isinstance(part, str), markup=False, highlight=False)

@@ -1,0 +1,121 @@
+"""This host alone, looked at without Ray: could it be a head, or a device?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.doctor import host_findings, remedies
+from orchestrator.doctor.checkup import examine_host
+from orchestrator.doctor.facts import Folder, HostFacts
+from orchestrator.doctor.finding import Finding, size_text, sort_findings
+from orchestrator.doctor.folders import check_folder
+from orchestrator.errors import InvalidRequest
+from orchestrator.node_keeper import check_port_free
+from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, NodePorts
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True)
+class OwnFacts:
+    """What this host tells of itself; the ports are those that something listens at."""
+
+    host: HostFacts
+    temp_dir: str
+    folders: tuple[Folder, ...]
+    gateway_port: int
+    taken_ports: tuple[int, ...]
+
+
+def check_this_host(settings: Settings, no_gateway: str) -> dict[str, Any]:
+    """A report in the shape of ``GET /api/doctor`` with no node in it; ``no_gateway`` says why the
+    cluster was not asked, which is its first error."""
+    facts = _look(settings)
+    gateway = Finding("error", "gateway", None, no_gateway, "tandem serve")
+    findings = sort_findings([gateway, *judge(facts)])
+    return {
+        "ok": False,
+        "checked_nodes": 0,
+        "training_jobs": [],
+        "findings": [asdict(finding) for finding in findings],
+        "nodes": [],
+        "links": [],
+    }
+
+
+def _look(settings: Settings) -> OwnFacts:
+    temp_dir = tempfile.gettempdir()
+    device = NodePorts(DEFAULT_DEVICE_PORT).flags
+    ports = [p for flag, p in device.items() if "worker" not in flag]
+    wanted = [settings.port, DEFAULT_HEAD_PORT, *ports]
+    return OwnFacts(
+        HostFacts(**examine_host(temp_dir)),
+        temp_dir,
+        (
+            check_folder("storage_path", settings.storage_path),
+            check_folder("data_dir", settings.data_dir),
+        ),
+        settings.port,
+        tuple(port for port in wanted if not _is_free(port)),
+    )
+
+
+def _is_free(port: int) -> bool:
+    try:
+        check_port_free(port)
+    except InvalidRequest:
+        return False
+    return True
+
+
+def judge(facts: OwnFacts) -> list[Finding]:
+    """What is wrong with this host; a check that finds nothing says so."""
+    host, version = facts.host, facts.host.versions
+    shown = ", ".join(f"{name} {version[name]}" for name in ("python", "ray", "torch", "numpy"))
+    memory = size_text(host_findings.LITTLE_MEMORY_BYTES)
+    checks = {
+        f"versions: This host has {shown}": host_findings.packages(host, None, host),
+        f"memory: {memory} or more are available": host_findings.memory(host, None),
+        "shared_memory: /dev/shm is large enough": _shared_memory(host),
+        f"disk: There is room in {facts.temp_dir}": host_findings.disk(host, None, facts.temp_dir),
+        "storage: Tandem can write to its folders": (
+            finding for folder in facts.folders for finding in host_findings.folder(folder)
+        ),
+        "ports: The ports of a gateway, a head and a device are free": _ports(facts),
+    }
+    found: list[Finding] = []
+    for fine, problems in checks.items():
+        check, _, text = fine.partition(": ")
+        found += list(problems) or [Finding("ok", check, None, text)]
+    return found
+
+
+def _shared_memory(host: HostFacts) -> Iterator[Finding]:
+    limit = host_findings.LITTLE_OBJECT_STORE_BYTES
+    if host.shared_memory_bytes is not None and host.shared_memory_bytes < limit:
+        text = f"/dev/shm has {size_text(host.shared_memory_bytes)}, less than {size_text(limit)}"
+        remedy = remedies.enlarge_shared_memory(2**30)
+        yield Finding("warning", "shared_memory", None, text, remedy)
+
+
+def _ports(facts: OwnFacts) -> Iterator[Finding]:
+    """A taken port is no error: it may be Tandem's own."""
+    taken = list(facts.taken_ports)
+    if facts.gateway_port in taken:
+        taken.remove(facts.gateway_port)
+        text = f"Port {facts.gateway_port}, the gateway's, is taken on this host"
+        yield Finding("warning", "ports", None, text, "tandem serve --port 0")
+    if DEFAULT_HEAD_PORT in taken:
+        taken.remove(DEFAULT_HEAD_PORT)
+        text = f"Port {DEFAULT_HEAD_PORT}, a head's, is taken on this host: one may run already"
+        remedy = f"tandem serve --ray-address localhost:{DEFAULT_HEAD_PORT}"
+        yield Finding("warning", "ports", None, text, remedy)
+    if taken:
+        text = (
+            f"Of a device's ports {', '.join(map(str, taken))} are taken on this host: has it "
+            "joined a cluster already?"
+        )
+        remedy = f"tandem join <head> --port {DEFAULT_DEVICE_PORT + 1}"
+        yield Finding("warning", "ports", None, text, remedy)

@@ -1,0 +1,150 @@
+"""The doctor in real clusters: one that is well, and hosts with a firewall between."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+
+from http_gateway.client import ApiError, TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from http_gateway.schemas_doctor import DoctorReport
+from tests.support.hosts import Host, Network, Service, clean_environment, why_not
+from tests.support.jobs import create_job, wait_for_step, wait_until
+
+TANDEM = [sys.executable, "-m", "http_gateway.cli"]
+LIMIT_S = 30.0
+REASON = why_not()
+in_namespaces = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+def errors(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finding for finding in report["findings"] if finding["level"] == "error"]
+
+
+def examiners() -> int:
+    """Processes of checkups on this machine."""
+    titles = (process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"]))
+    return sum("ray::Examiner" in title[0] for title in titles if title)
+
+
+def test_an_embedded_cluster_is_fit_to_train(gateway: GatewayProcess, client: TandemClient) -> None:
+    began = time.monotonic()
+    report = client.doctor()
+    assert time.monotonic() - began < LIMIT_S
+    jsonschema.validate(report, DoctorReport.model_json_schema())
+    assert report["ok"] and errors(report) == []
+    assert report["checked_nodes"] == 1 and report["links"] == report["training_jobs"] == []
+    (node,) = report["nodes"]
+    assert node["has_job_manager"] and node["auth_mode"] == "token" and node["versions"]["torch"]
+    assert abs(node["clock_ahead_s"]) < 1 and node["temp_dir"].startswith("/tmp/tandem-")
+
+
+def test_a_training_goes_on_beside_one_checkup_and_is_told(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:2])
+    client.initialize(job_id)
+    client.train(job_id, epochs=100_000)
+    wait_for_step(client, job_id, 5)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(TandemClient(gateway.url, timeout_s=60.0).doctor)
+        time.sleep(0.5)
+        with pytest.raises(ApiError, match="Another checkup") as caught:
+            client.doctor()
+        assert caught.value.status == 409
+        assert client.get_job(job_id)["status"] == "training"  # which needs the same lock
+        assert first.result(60)["training_jobs"] == [job_id]
+    assert client.get_job(job_id)["status"] == "training"
+
+
+@dataclass
+class TwoHosts:
+    """A head with a gateway, and a laptop that has joined it."""
+
+    network: Network
+    head: Host
+    laptop: Host
+    services: list[Service] = field(default_factory=list)
+
+    def doctor(self) -> tuple[int, dict[str, Any]]:
+        """Exit code and report."""
+        done = self.head.run([*TANDEM, "doctor", "--json"], clean_environment())
+        assert done.stderr == "", done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoHosts]:
+    network = Network(tmp_path_factory.mktemp("net"))
+    hosts = TwoHosts(network, network.add_host(), network.add_host())
+    head, address = hosts.head, f"{hosts.head.ip}:6379"
+    try:
+        hosts.services.append(head.start([*TANDEM, "head"], clean_environment(), "head"))
+        hosts.services[0].wait_for("Ctrl-C ends the cluster")
+        token = (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
+        env = {**clean_environment(), "RAY_AUTH_TOKEN": token}
+        hosts.services.append(hosts.laptop.start([*TANDEM, "join", head.ip], env, "join"))
+        hosts.services[1].wait_for("Joined")
+        serve = [*TANDEM, "serve", "--ray-address", address]
+        hosts.services.append(head.start(serve, clean_environment(), "gateway"))
+        hosts.services[2].wait_for("Ctrl-C stops it")
+        yield hosts
+    finally:
+        try:
+            for service in reversed(hosts.services):
+                service.stop()
+        finally:
+            network.remove()
+
+
+@in_namespaces
+@pytest.mark.timeout(240)
+def test_two_hosts_are_fit_until_a_firewall_lets_one_direction_through(two_hosts: TwoHosts) -> None:
+    head, laptop = (f"{host.ip}:5001" for host in (two_hosts.head, two_hosts.laptop))
+    exit_code, report = two_hosts.doctor()
+    assert (exit_code, errors(report), report["checked_nodes"]) == (0, [], 2)
+    links = {(link["from"], link["to"]): link for link in report["links"]}
+    assert set(links) == {(head, laptop), (laptop, head)}
+    assert all(link["round_trip_s"] > 0 and link["bytes_per_s"] > 1e6 for link in links.values())
+    assert {node["auth_mode"] for node in report["nodes"]} == {"token"}
+
+    two_hosts.network.close_port(two_hosts.laptop, 5101)
+    began = time.monotonic()
+    exit_code, report = two_hosts.doctor()
+    assert time.monotonic() - began < LIMIT_S
+    assert exit_code == 1 and report["checked_nodes"] == 2
+    (finding,) = [f for f in errors(report) if f["check"] == "ports"]
+    assert finding["node"] == laptop
+    assert f"{head} can't connect to port 5101 of {laptop}" in finding["text"]
+    assert "object manager (timed out); the other way is open" in finding["text"]
+    line = f"sudo ufw allow proto tcp from {two_hosts.head.ip} to any port 5001,5101,5201,"
+    assert finding["remedy"].startswith(line)
+    wait_until(lambda: examiners() == 0, 10.0, "a checkup has left a process")
+
+
+@in_namespaces
+@pytest.mark.timeout(240)
+def test_a_frozen_host_is_a_finding_in_time(two_hosts: TwoHosts) -> None:
+    tree = psutil.Process(two_hosts.services[1].process.pid).children(recursive=True)
+    raylet = next(process for process in tree if process.name() == "raylet")
+    raylet.suspend()
+    try:
+        began = time.monotonic()
+        exit_code, report = two_hosts.doctor()
+        assert time.monotonic() - began < LIMIT_S
+    finally:
+        raylet.resume()
+    assert (exit_code, report["checked_nodes"]) == (1, 1)
+    (finding,) = [f for f in errors(report) if f["check"] == "answers"]
+    assert finding["node"] == f"{two_hosts.laptop.ip}:5001"
+    assert "has not answered within 11 s" in finding["text"]
+    assert "tandem join" in finding["remedy"]
