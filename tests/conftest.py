@@ -12,6 +12,15 @@ from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_token_of_the_users() -> Iterator[None]:
+    """The tests' gateways and commands have tokens of their own, or none."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("TANDEM_API_TOKEN", "TANDEM_API_TOKEN_FILE"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder of the tests' own: nothing is read from the user's or left there."""

@@ -107,7 +107,8 @@ def _keep(keeper: NodeKeeper, started: Callable[[], None]) -> None:
 def _env(token: Path | None) -> dict[str, str]:
     """For ``ray start``, with the cluster's token or the user's own variables for it."""
     if token is None:
-        return {"RAY_AUTH_MODE": "token", **os.environ}
+        own = {name: os.environ[name] for name in FROM_ENVIRONMENT if os.environ.get(name)}
+        return child_env({"RAY_AUTH_MODE": "token", **own})
     return child_env({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
 
 

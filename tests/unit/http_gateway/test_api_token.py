@@ -100,7 +100,10 @@ def test_on_loopback_one_is_asked_for_if_set(monkeypatch: pytest.MonkeyPatch) ->
     assert serving_token(settings()) == TOKEN
 
 
-@pytest.mark.parametrize(("mode", "exposed"), [(0o600, False), (0o400, False), (0o644, True)])
+@pytest.mark.parametrize(
+    ("mode", "exposed"),
+    [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o602, True)],
+)
 def test_a_file_that_others_can_read_is_told_of(file: Path, mode: int, exposed: bool) -> None:
     file.chmod(mode)
     assert exposed_file(settings(file=file)) == (file if exposed else None)

@@ -114,6 +114,10 @@ def test_any_other_token_is_refused_and_neither_is_shown(sent: str) -> None:
     assert TOKEN not in reason and sent not in reason
 
 
+def test_a_character_that_can_not_be_encoded_stands_for_no_other() -> None:
+    assert refuse_credentials("Bearer what\udcffis-the-token", "what?is-the-token") is not None
+
+
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, Any]]]:
     """What ``hmac.compare_digest`` was asked to compare."""
@@ -236,5 +240,6 @@ def test_pages_of_other_origins_may_not_call(origin: str) -> None:
     assert "with a token" in reason and len(reason) < 400
 
 
-def test_an_origin_without_a_host_is_refused() -> None:
-    assert refuse_web_page(None, "http://localhost:4000") is not None
+@pytest.mark.parametrize("origin", ["http://localhost:4000", "http://none"])
+def test_an_origin_without_a_host_is_refused(origin: str) -> None:
+    assert refuse_web_page(None, origin) is not None

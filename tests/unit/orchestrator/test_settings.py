@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.errors import InvalidRequest
 from orchestrator.settings import Settings, load_settings
@@ -144,6 +145,12 @@ def test_errors_of_other_settings_do_not_show_the_token(monkeypatch: pytest.Monk
     with pytest.raises(InvalidRequest) as caught:
         load_settings(port=-1)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def test_what_pydantic_says_of_the_token_does_not_show_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(api_token=[TOKEN])  # type: ignore[arg-type]
+    assert TOKEN not in str(caught.value)
 
 
 def test_the_file_may_name_the_tokens_file_but_not_hold_the_token(tmp_path: Path) -> None:
