@@ -21,7 +21,7 @@ from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage, Weights
-from actors.core.version import __version__
+from actors.host_kind import HostKind, this_host
 from actors.reports import StageReport
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
@@ -64,10 +64,10 @@ class LayerActor:
         self._receivers: dict[str, Receiver] = {}
         self._stop_requested = False
 
-    def build(self, spec: StageSpec, weights: Weights | None) -> str:
-        """Builds the stage; returns the version of the code that did."""
+    def build(self, spec: StageSpec, weights: Weights | None) -> HostKind:
+        """Builds the stage; returns by what it was built."""
         self._stage = Stage(spec, weights)
-        return __version__
+        return this_host()
 
     def connect_out(self, edge: EdgeSpec, reader: Any, reader_node_id: str) -> Any:
         """Opens the sending end; returns what the reader's ``connect_in`` wants."""

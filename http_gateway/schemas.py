@@ -326,6 +326,9 @@ class SessionPlan(BaseModel):
     num_microbatches: int
     threads: dict[str, int]
     channels: list[str]
+    differences: list[str] = Field(
+        description="where the devices are too unlike for the bits of a plain loop to be promised"
+    )
 
 
 class JobDetails(JobSummary):

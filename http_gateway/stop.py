@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+from orchestrator.cluster_tokens import token_variables
 from orchestrator.local_cluster import stop_local_cluster
 from orchestrator.ray_connection import NAMESPACE, connect
+from orchestrator.ray_start import CLUSTER_VARIABLES
 from orchestrator.settings import Settings
 
 
@@ -13,7 +17,10 @@ def stop_everything(settings: Settings) -> str:
         if stop_local_cluster(settings.storage_path):
             return f"Ended the embedded cluster of {settings.storage_path} and its jobs."
         return f"No embedded cluster runs on {settings.storage_path}."
-    connect(settings.ray_address)
+    address = settings.ray_address
+    os.environ.update(CLUSTER_VARIABLES)
+    os.environ.update(token_variables(settings.storage_path, address, os.environ))
+    connect(address)
     import ray
 
     from orchestrator.job_manager_actor import ACTOR_NAME

@@ -38,6 +38,7 @@ class Session:
     stop_requested: bool = False
     threads: dict[int, int] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     device_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -123,4 +124,5 @@ def _plan_of(session: Session) -> dict[str, Any]:
         "num_microbatches": session.num_microbatches,
         "threads": {str(device_id): n for device_id, n in session.threads.items()},
         "channels": session.channels,
+        "differences": session.differences,
     }

@@ -18,6 +18,7 @@ from actors.core.specs import StageSpec
 from actors.core.stage import Weights
 from actors.core.version import __version__
 from orchestrator import device_registry
+from orchestrator.bit_equality import differences
 from orchestrator.datasets import DatasetKey, DatasetStore, StoredDataset
 from orchestrator.device_list import Registrations, list_devices
 from orchestrator.device_table import DeviceTable
@@ -305,6 +306,7 @@ class JobManager:
         with self._lock:
             self._groups[job.job_id] = group
             session.threads = resolve_threads(group, session.options.threads)
+            session.differences = differences(group.hosts, session.threads)
             if session.stop_requested:
                 group.request_stop()
         return drive_session(job, session, group, data, self._config, self._update)

@@ -14,6 +14,7 @@ from actors.channels.messages import message_bytes
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Weights
 from actors.core.version import __version__
+from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
@@ -47,6 +48,7 @@ class StageGroup:
     def __init__(self, placements: Sequence[StagePlacement], actors: Sequence[Any]) -> None:
         self.placements = list(placements)
         self.actors = list(actors)
+        self.hosts: dict[int, HostKind] = {}
 
     @classmethod
     def start(
@@ -112,7 +114,7 @@ class StageGroup:
         ]
         for ref, placement in zip(refs, self.placements, strict=True):
             try:
-                version = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
+                host: HostKind = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
             except ray.exceptions.GetTimeoutError as error:
                 raise DeviceStartFailed(
                     f"{placement.label} did not start its LayerActor within {timeout_s:.0f} s: is "
@@ -122,9 +124,10 @@ class StageGroup:
                 raise DeviceStartFailed(
                     f"{placement.label} could not start its LayerActor: {_cause(error)}"
                 ) from error
-            if version != __version__:
+            self.hosts[placement.device.device_id] = host
+            if host.tandem != __version__:
                 raise VersionMismatch(
-                    f"{placement.label} has Tandem {version}, the JobManager {__version__}: "
+                    f"{placement.label} has Tandem {host.tandem}, the JobManager {__version__}: "
                     "install the same version on both"
                 )
 

@@ -106,6 +106,7 @@ def test_details_tell_progress_history_layers_and_plan(
         "num_microbatches": 3,
         "threads": {"1": 1, "2": 1},
         "channels": ["shared_memory"],
+        "differences": [],
     }
     for stats in job["device_stats"].values():
         assert min(stats["computing_s"], stats["waiting_s"], stats["updating_s"]) > 0

@@ -44,4 +44,5 @@ def test_mnist_trains_over_three_hosts_with_the_bits_of_a_plain_loop(
     except LinkUnavailable as error:
         pytest.skip(str(error))
     assert [d["ip"] for d in job["registered_devices"]] == [h.ip for h in home_network.hosts]
+    assert job["plan"]["differences"] == []
     assert_same_bits(job["history"], safetensors.torch.load_file(home_network.model_file), EPOCHS)
