@@ -86,7 +86,8 @@ def _examine(
 
 def _examined(node: CheckedNode, answer: Any) -> Examined:
     if answer is None:
-        return Examined(node, error=f"has not answered within {EXAMINED_AFTER_S:.0f} s")
+        told = f"has not answered within {EXAMINED_AFTER_S:.0f} s: it is slow, frozen or cut off; "
+        return Examined(node, error=told + "if it stays silent, start Ray there again")
     if isinstance(answer, Exception):
         cause = " ".join(str(getattr(answer, "cause", None) or answer).split())
         kind = type(answer).__name__

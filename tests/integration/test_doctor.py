@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -19,6 +20,7 @@ from http_gateway.gateway_process import GatewayProcess
 from http_gateway.schemas_doctor import DoctorReport
 from tests.support.hosts import Host, Network, Service, clean_environment, why_not
 from tests.support.jobs import create_job, wait_for_step, wait_until
+from tests.support.ray_nodes import BareEnvironment, RayCluster
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LIMIT_S = 30.0
@@ -64,6 +66,29 @@ def test_a_training_goes_on_beside_one_checkup_and_is_told(
         assert client.get_job(job_id)["status"] == "training"  # which needs the same lock
         assert first.result(60)["training_jobs"] == [job_id]
     assert client.get_job(job_id)["status"] == "training"
+
+
+def test_a_device_without_tandem_is_examined_like_any_other(tmp_path: Path) -> None:
+    environment = BareEnvironment.make(tmp_path / "bare")
+    assert not environment.can_import("actors") and not environment.can_import("orchestrator")
+    cluster = RayCluster()
+    try:
+        cluster.start_head()
+        cluster.start_node(environment=environment)
+        arguments = ["--ray-address", cluster.address]
+        gateway = GatewayProcess.start(tmp_path / "storage", arguments, cluster.env)
+        try:
+            report = TandemClient(gateway.url).doctor()
+        finally:
+            gateway.stop()
+    finally:
+        for node in cluster.nodes:
+            node.kill()  # politely it takes long while a JobManager runs
+        cluster.stop()
+    assert errors(report) == [] and report["checked_nodes"] == 2
+    bare = next(node for node in report["nodes"] if not node["has_job_manager"])
+    assert bare["versions"]["numpy"] and bare["clock_ahead_s"] is not None
+    assert len(report["links"]) == 2
 
 
 @dataclass
