@@ -23,6 +23,7 @@ import ray
 print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Resources"])]
                   for n in ray.nodes() if n["Alive"]]))
 """
+JOB = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
 TOLD_WITHIN_S = 30.0
 REASON = why_not()
 
@@ -130,3 +131,37 @@ def refusal(host: Host, *arguments: str, **env: str) -> str:
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     return done.stderr
+
+
+def test_a_device_registers_itself_at_a_gateway_on_the_network(hosts: tuple[Host, Host]) -> None:
+    head, laptop = hosts
+    api_token = {"TANDEM_API_TOKEN": "a-token-of-this-very-test"}
+    address = ["--host", head.ip, "--ray-address", f"{head.ip}:6379"]
+    env = {**clean_environment(), **api_token}
+    gateway = head.start([*TANDEM, "serve", *address], env, "serve")
+    try:
+        gateway.wait_for("Ctrl-C stops it")
+        url = f"http://{head.ip}:4000"
+        created = curl(laptop, api_token, "-d", json.dumps(JOB), f"{url}/api/jobs")
+        job_id = json.loads(created)["job_id"]
+        env = {**clean_environment(), **api_token, "RAY_AUTH_TOKEN": token_of(head)}
+        join = [*TANDEM, "join", head.ip, "--register", job_id, "--url", url]
+        service = laptop.start(join, env, "register")
+        try:
+            service.wait_for(f"Registered with job {job_id}")
+        finally:
+            service.stop()
+        job = json.loads(curl(laptop, api_token, f"{url}/api/jobs/{job_id}"))
+        assert [device["ip"] for device in job["registered_devices"]] == [laptop.ip]
+        assert "needs its token" in curl(laptop, {}, f"{url}/api/jobs")
+    finally:
+        assert gateway.stop() == 0
+
+
+def curl(host: Host, token: dict[str, str], *arguments: str) -> str:
+    """What a call from ``host`` answers, with the gateway's token if there is one."""
+    bearer = [f"Authorization: Bearer {value}" for value in token.values()]
+    headers = [part for header in bearer for part in ("-H", header)]
+    done = host.run(["curl", "-s", *headers, *arguments], clean_environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout
