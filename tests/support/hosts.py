@@ -96,7 +96,7 @@ class Host:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 self._inside(command),
-                env={**env, "HOME": str(self.home)},
+                env={**env, "HOME": str(self.home), "TMPDIR": "/tmp/ray"},
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -111,7 +111,7 @@ class Host:
         """A command on this host, to its end."""
         return subprocess.run(
             self._inside(command),
-            env={**env, "HOME": str(self.home)},
+            env={**env, "HOME": str(self.home), "TMPDIR": "/tmp/ray"},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,

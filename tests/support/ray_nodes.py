@@ -102,6 +102,7 @@ class RayCluster:
         return {
             **{k: v for k, v in os.environ.items() if not k.startswith("RAY_")},
             "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),  # what Ray leaves there goes with it
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
         }
