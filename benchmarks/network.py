@@ -12,17 +12,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import machine, mnist_data_dir, write_part
-from tests.support.home_network import HomeNetwork
-from tests.support.hosts import Link, LinkUnavailable, why_not
+from tests.support.home_network import LINKS, HomeNetwork
+from tests.support.hosts import LinkUnavailable, why_not
 
-LINKS = (
-    Link(),
-    Link(mbit_per_s=1000),
-    Link(mbit_per_s=1000, delay_ms=1),
-    Link(mbit_per_s=100),
-    Link(mbit_per_s=100, delay_ms=5),
-    Link(loss_percent=1),
-)
 EPOCHS = 4
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from orchestrator.embedded_nodes import (
     ProcessRecord,
     end_nodes,
-    is_listening,
     spawn_ray_start,
     wait_until_started,
 )
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.ray_connection import check_reachable
 
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 30.0
@@ -59,7 +59,7 @@ class NodeKeeper:
                     process.wait()
                 return
             except ClusterUnavailable as error:
-                self.say(f"{error.message} Trying again in {delay_s:.0f} s.")
+                self.say(f"{error.message}. Trying again in {delay_s:.0f} s.")
             time.sleep(delay_s)
             delay_s = min(2 * delay_s, LAST_RETRY_S)
 
@@ -74,16 +74,6 @@ class NodeKeeper:
             yield process
         finally:
             end_nodes([record])
-
-
-def check_reachable(head: str) -> None:
-    """Raises ``ClusterUnavailable`` with the remedy when nothing answers at ``head``."""
-    host, _, port = head.rpartition(":")
-    if not is_listening(host, int(port)):
-        raise ClusterUnavailable(
-            f"Nothing answers at {head}: run `tandem head` there, and see that its firewall lets "
-            f"port {port} through."
-        )
 
 
 def check_port_free(port: int) -> None:

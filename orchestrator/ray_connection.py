@@ -24,7 +24,7 @@ def connect(
     be set before, for Ray reads them when it is imported. Raises ``ClusterUnavailable`` with the
     remedy.
     """
-    _check_reachable(address)
+    check_reachable(address)
     outcome: list[str | BaseException] = []
     arguments = (address, runtime_env, outcome)
     thread = threading.Thread(target=_init, args=arguments, daemon=True)
@@ -59,7 +59,8 @@ def own_ip() -> str:
     return str(get_node_ip_address())
 
 
-def _check_reachable(address: str) -> None:
+def check_reachable(address: str) -> None:
+    """Raises ``ClusterUnavailable`` with the remedy when nothing answers at ``address``."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise ClusterUnavailable(
@@ -67,8 +68,9 @@ def _check_reachable(address: str) -> None:
         )
     if not is_listening(host, int(port)):
         raise ClusterUnavailable(
-            f"Nothing answers at the Ray address {address}. On the head run: ray start --head "
-            f"--port={port} --node-manager-port=5001, and see that its firewall lets {port} through"
+            f"Nothing answers at the Ray address {address}: on the head run `tandem head` (or ray "
+            f"start --head --port={port} --node-manager-port=5001), and see that its firewall lets "
+            f"port {port} through"
         )
 
 

@@ -16,8 +16,8 @@ from http_gateway.interrupts import interruptible
 from orchestrator.cluster_tokens import FROM_ENVIRONMENT, make_token, save_token, token_file
 from orchestrator.embedded_nodes import POLL_S, child_env
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
-from orchestrator.node_keeper import NodeKeeper, check_port_free, check_reachable
-from orchestrator.ray_connection import own_ip
+from orchestrator.node_keeper import NodeKeeper, check_port_free
+from orchestrator.ray_connection import check_reachable, own_ip
 from orchestrator.ray_start import (
     CLUSTER_VARIABLES,
     DEFAULT_HEAD_PORT,
@@ -71,9 +71,8 @@ def run_join(
     """Joins the cluster at ``head`` and stays in it until Ctrl-C; ``register`` is called once."""
     os.environ.update(CLUSTER_VARIABLES)
     head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
-    _check_address(head)
-    _check_ports(options)
     check_reachable(head)
+    _check_ports(options)
     known = token_file(settings.storage_path, head).exists() and given_token_file is None
     token = _find_token(settings.storage_path, head, given_token_file)
     if options.detach:
@@ -139,12 +138,6 @@ def _check_ports(options: NodeOptions, *others: int) -> None:
     flags = NodePorts(options.device_port).flags
     for port in (*others, *(p for flag, p in flags.items() if "worker" not in flag)):
         check_port_free(port)
-
-
-def _check_address(head: str) -> None:
-    host, _, port = head.rpartition(":")
-    if not host or not port.isdigit():
-        raise InvalidRequest(f"HEAD is {head!r}, but must be host or host:port, e.g. 192.168.1.5")
 
 
 def _detach(log: Path, sign: str) -> None:

@@ -59,7 +59,7 @@ def test_a_training_goes_on_beside_one_checkup_and_is_told(
     wait_for_step(client, job_id, 5)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(TandemClient(gateway.url, timeout_s=60.0).doctor)
-        time.sleep(0.5)
+        wait_until(examiners, 20.0, "the first checkup did not begin")
         with pytest.raises(ApiError, match="Another checkup") as caught:
             client.doctor()
         assert caught.value.status == 409

@@ -112,9 +112,12 @@ def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: 
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("127.0.0.1:6380", "Nothing answers at 127.0.0.1:6380: run `tandem head`"),
-        ("host:port", "must be host or host:port"),
-        ("nowhere.invalid", "Nothing answers at nowhere.invalid:6379"),
+        (
+            "127.0.0.1:6380",
+            "at the Ray address 127.0.0.1:6380: on the head run `tandem head`",
+        ),
+        ("host:port", "'host:port' is not of the form host:port"),
+        ("nowhere.invalid", "Nothing answers at the Ray address nowhere.invalid:6379"),
     ],
 )
 def test_a_head_that_can_not_be_reached_is_told(

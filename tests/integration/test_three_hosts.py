@@ -7,20 +7,12 @@ from collections.abc import Iterator
 import pytest
 import safetensors.torch
 
-from tests.support.home_network import HomeNetwork
+from tests.support.home_network import LINKS, HomeNetwork
 from tests.support.hosts import Link, LinkUnavailable, why_not
 from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import assert_same_bits
 
 EPOCHS = 2
-LINKS = [
-    Link(),
-    Link(mbit_per_s=1000),
-    Link(mbit_per_s=1000, delay_ms=1),
-    Link(mbit_per_s=100),
-    Link(mbit_per_s=100, delay_ms=5),
-    Link(loss_percent=1),
-]
 REASON = why_not()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))

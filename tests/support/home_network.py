@@ -9,10 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.hosts import Host, Network, Service, clean_environment
+from tests.support.hosts import Host, Link, Network, Service, clean_environment
 from tests.support.ray_nodes import BareEnvironment
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
+LINKS = (
+    Link(),
+    Link(mbit_per_s=1000),
+    Link(mbit_per_s=1000, delay_ms=1),
+    Link(mbit_per_s=100),
+    Link(mbit_per_s=100, delay_ms=5),
+    Link(loss_percent=1),
+)
 URL = "http://127.0.0.1:4000"
 TRAIN = """
 import json, sys
