@@ -37,6 +37,8 @@ REQUIRED = [
     "scikit-learn>=1.6,<2",
     "psutil>=7,<8",
     "filelock>=3.16,<5",
+    "sqlalchemy~=2.1.0",
+    "alembic>=1.18,<2",
 ]
 
 EXTRAS = {
@@ -69,7 +71,11 @@ setup(
         "http_gateway.cli",
         "http_gateway.routes",
         "orchestrator",
+        "orchestrator.checkpoints",
         "orchestrator.doctor",
+        "orchestrator.store",
+        "orchestrator.store.migrations",
+        "orchestrator.store.migrations.versions",
     ],
     install_requires=REQUIRED,
     extras_require=EXTRAS,

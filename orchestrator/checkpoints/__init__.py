@@ -1,0 +1,1 @@
+"""Training states on disk: a file a stage, a manifest written last."""

@@ -1,0 +1,1 @@
+"""What survives a restart: jobs, devices, sessions, results, in SQLite."""
