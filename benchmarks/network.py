@@ -13,7 +13,8 @@ from pathlib import Path
 
 from benchmarks.report import machine, mnist_data_dir, write_part
 from tests.support.home_network import LINKS, HomeNetwork
-from tests.support.hosts import LinkUnavailable, why_not
+from tests.support.hosts import why_not
+from tests.support.links import LinkUnavailable
 
 EPOCHS = 4
 

@@ -8,7 +8,8 @@ import pytest
 import safetensors.torch
 
 from tests.support.home_network import LINKS, HomeNetwork
-from tests.support.hosts import Link, LinkUnavailable, why_not
+from tests.support.hosts import why_not
+from tests.support.links import Link, LinkUnavailable
 from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import assert_same_bits
 

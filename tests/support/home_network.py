@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.hosts import Host, Link, Network, Service, clean_environment
+from tests.support.hosts import Host, Network, Service, clean_environment
+from tests.support.links import Link
 from tests.support.ray_nodes import BareEnvironment
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]

@@ -9,9 +9,11 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.links import Link, WayOut
 
 START_TIMEOUT_S = 90.0
 
@@ -32,27 +34,6 @@ def why_not() -> str | None:
     except (OSError, subprocess.CalledProcessError) as error:
         return f"no network namespace can be made: {error}"
     return None
-
-
-@dataclass(frozen=True)
-class Link:
-    """What a host's way out is like; None leaves it as it is."""
-
-    mbit_per_s: int | None = None
-    delay_ms: int | None = None
-    loss_percent: int | None = None
-
-    def __str__(self) -> str:
-        parts = [
-            f"{self.mbit_per_s} Mbit/s" if self.mbit_per_s else "",
-            f"{self.delay_ms} ms" if self.delay_ms else "",
-            f"{self.loss_percent} % loss" if self.loss_percent else "",
-        ]
-        return ", ".join(filter(None, parts)) or "as it is"
-
-
-class LinkUnavailable(RuntimeError):
-    """This kernel can't make such a link; the text says what is missing."""
 
 
 @dataclass
@@ -151,7 +132,7 @@ class Network:
         Path("/tmp/ray").mkdir(exist_ok=True)
         self._ip("netns", "add", host.namespace)
         self.hosts.append(host)
-        outside = f"{self.name}v{number}"
+        outside = self._outside(number)
         pair = ("eth0", "netns", host.namespace)
         self._ip("link", "add", outside, "type", "veth", "peer", "name", *pair)
         self._ip("link", "set", outside, "master", self.name, "up")
@@ -166,44 +147,11 @@ class Network:
     @contextmanager
     def shaped(self, link: Link) -> Iterator[None]:
         """Every host's way out is like ``link`` meanwhile; raises ``LinkUnavailable``."""
-        try:
-            for host in self.hosts:
-                self._shape(host, link)
+        with ExitStack() as ways:
+            for number, host in enumerate(self.hosts, start=1):
+                way = WayOut(host.namespace, self._outside(number), self.name)
+                ways.enter_context(way.shaped(link))
             yield
-        finally:
-            for host in self.hosts:
-                self._try(host, "tc", "qdisc", "del", "dev", "eth0", "root")
-                self._try(host, "nft", "delete", "table", "inet", "loss")
-
-    def _shape(self, host: Host, link: Link) -> None:
-        """Delay by netem alone; rate and loss by what more kernels have."""
-        tools: list[list[str]] = []
-        if link.delay_ms:
-            netem = ["tc", "qdisc", "add", "dev", "eth0", "root", "netem"]
-            rate = ["rate", f"{link.mbit_per_s}mbit"] if link.mbit_per_s else []
-            tools.append([*netem, "delay", f"{link.delay_ms}ms", *rate])
-        elif link.mbit_per_s:
-            bucket = ["burst", "256kb", "latency", "50ms"]
-            tbf = ["tc", "qdisc", "add", "dev", "eth0", "root", "tbf"]
-            tools.append([*tbf, "rate", f"{link.mbit_per_s}mbit", *bucket])
-        if link.loss_percent:
-            chain = "{ type filter hook output priority 0; }"
-            drop = ["numgen", "random", "mod", "100", "<", str(link.loss_percent), "drop"]
-            tools.append(["nft", "add", "table", "inet", "loss"])
-            tools.append(["nft", "add", "chain", "inet", "loss", "out", chain])
-            tools.append(["nft", "add", "rule", "inet", "loss", "out", "oif", "eth0", *drop])
-        for tool in tools:
-            if error := self._try(host, *tool):
-                raise LinkUnavailable(f"{' '.join(tool)}: {error}")
-
-    def _try(self, host: Host, *command: str) -> str:
-        """What the command complained of; empty when it worked."""
-        inside = ["ip", "netns", "exec", host.namespace, *command]
-        try:
-            done = subprocess.run(inside, capture_output=True, text=True, check=False)
-        except OSError as error:
-            return str(error)
-        return done.stderr.strip() if done.returncode else ""
 
     def close_port(self, host: Host, port: int) -> None:
         """As a firewall on ``host`` would: nobody else gets in there, and it still gets out."""
@@ -223,6 +171,9 @@ class Network:
                 os.kill(pid, signal.SIGKILL)
             self._ip("netns", "del", host.namespace)
         self._ip("link", "del", self.name)
+
+    def _outside(self, number: int) -> str:
+        return f"{self.name}v{number}"
 
     def _ip(self, *arguments: str) -> None:
         subprocess.run(["ip", *arguments], check=True, capture_output=True)

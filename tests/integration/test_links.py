@@ -1,0 +1,89 @@
+"""The links between the tests' hosts are what they are called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.hosts import Host, Network, clean_environment, why_not
+from tests.support.links import Link
+
+REASON = why_not()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+ROUND_TRIP = """
+import socket, sys, time
+def round_trip_s():
+    began = time.perf_counter()
+    with socket.socket() as probe:
+        assert probe.connect_ex((sys.argv[1], 9)) != 0
+    return time.perf_counter() - began
+round_trip_s()
+print(min(round_trip_s() for _ in range(20)))
+"""
+RECEIVE = """
+import socket, time
+with socket.create_server(("0.0.0.0", 4001)) as server:
+    print("listens", flush=True)
+    connection, _ = server.accept()
+with connection:
+    began, num_bytes = time.perf_counter(), 0
+    while got := len(connection.recv(2**20)):
+        num_bytes += got
+print("Mbit/s:", num_bytes * 8e-6 / (time.perf_counter() - began), flush=True)
+"""
+SEND = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 4001)) as connection:
+    connection.sendall(bytes(int(sys.argv[2])))
+"""
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    network = Network(tmp_path_factory.mktemp("net"))
+    try:
+        network.add_host()
+        network.add_host()
+        yield network
+    finally:
+        network.remove()
+
+
+def round_trip_ms(network: Network) -> float:
+    """The quickest refusal of a connection."""
+    here, there = network.hosts
+    return float(python(here, ROUND_TRIP, there.ip)) * 1e3
+
+
+def mbit_per_s(network: Network, num_bytes: int) -> float:
+    here, there = network.hosts
+    receiver = there.start([sys.executable, "-c", RECEIVE], clean_environment(), "receive")
+    try:
+        receiver.wait_for("listens")
+        python(here, SEND, there.ip, str(num_bytes))
+        assert receiver.process.wait(30) == 0
+    finally:
+        receiver.stop()
+    return float(receiver.log.read_text().split("Mbit/s:")[1])
+
+
+def python(host: Host, code: str, *arguments: str) -> str:
+    done = host.run([sys.executable, "-c", code, *arguments], clean_environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("delay_ms", [1, 5])
+def test_a_delay_counts_both_ways_and_ends_with_the_link(network: Network, delay_ms: int) -> None:
+    with network.shaped(Link(mbit_per_s=100, delay_ms=delay_ms)):
+        assert 2 * delay_ms <= round_trip_ms(network) < 2 * delay_ms + 5
+    assert round_trip_ms(network) < 1
+
+
+@pytest.mark.parametrize("delay_ms", [None, 5])
+def test_a_rate_is_kept_with_and_without_a_delay(network: Network, delay_ms: int | None) -> None:
+    with network.shaped(Link(mbit_per_s=100, delay_ms=delay_ms)):
+        assert 40 < mbit_per_s(network, 10_000_000) < 110
