@@ -5,7 +5,8 @@
     NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
     Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
                 DatasetUnavailable, NoTrainedWeights
-    Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed
+    Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, StorageUnavailable
+    StorageUnavailable ── CheckpointDamaged, CheckpointTooNew, StoreFenced
 """
 
 from actors.core.errors import (
@@ -21,6 +22,8 @@ from actors.core.errors import (
 __all__ = [
     "AmbiguousDevice",
     "CallerError",
+    "CheckpointDamaged",
+    "CheckpointTooNew",
     "ClusterUnavailable",
     "Conflict",
     "DatasetUnavailable",
@@ -36,6 +39,8 @@ __all__ = [
     "NodeNotFound",
     "NotFound",
     "StageFailure",
+    "StorageUnavailable",
+    "StoreFenced",
     "TandemError",
     "Unavailable",
     "VersionMismatch",
@@ -92,3 +97,19 @@ class VersionMismatch(Unavailable):
 
 class DeviceStartFailed(Unavailable):
     """A LayerActor did not start on its device's node in time."""
+
+
+class StorageUnavailable(Unavailable):
+    """The storage path can't be read or written, or another process has it."""
+
+
+class CheckpointDamaged(StorageUnavailable):
+    """A checkpoint is not what was written: a file is missing, cut short or changed."""
+
+
+class CheckpointTooNew(StorageUnavailable):
+    """A checkpoint was written by a Tandem with a later version of the format."""
+
+
+class StoreFenced(StorageUnavailable):
+    """A newer JobManager has taken the store over: this one must write nothing any more."""

@@ -1,0 +1,155 @@
+"""The manifest of a checkpoint: what it is, which files it has and how to tell them whole.
+
+``manifest.json`` is one JSON object whose last entry, ``sha256``, is of all bytes before that
+entry. This and ``format_version`` are the same in every version of the format, so that a newer
+one can be told from a damaged one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from actors.core.snapshots import Cursor
+from orchestrator.checkpoints.layout import checkpoint_name
+from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
+
+FORMAT_VERSION = 1
+_CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\n}\n', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class CheckpointAbout:
+    """What a checkpoint is of, as far as the one who takes it knows.
+
+    ``total_steps`` counts the optimiser's steps since the run's weights were drawn and orders its
+    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch``, ``val_loss``
+    and ``val_accuracy`` are None unless it was taken at an epoch's end; ``finished`` says that the
+    session was completed with it.
+    """
+
+    job_id: str
+    run: int
+    session: int
+    seed: int
+    layer_sizes: tuple[int, ...]
+    first_epoch_index: int
+    total_steps: int
+    options: dict[str, Any]
+    epoch: int | None
+    val_loss: float | None
+    val_accuracy: float | None
+    finished: bool
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """One checkpoint, as ``GET /api/jobs/<id>/checkpoints`` shows it.
+
+    ``created_at`` is ISO 8601 in UTC; ``num_bytes`` sums its stages' files; ``versions`` are
+    those of tandem, torch and python that wrote it.
+    """
+
+    checkpoint_id: str
+    about: CheckpointAbout
+    cursor: Cursor
+    created_at: str
+    num_bytes: int
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object, but for ``options``, ``cursor`` and ``versions``."""
+        return {
+            "checkpoint_id": self.checkpoint_id,
+            **asdict(self.about),
+            "layer_sizes": list(self.about.layer_sizes),
+            "cursor": asdict(self.cursor),
+            "created_at": self.created_at,
+            "num_bytes": self.num_bytes,
+            "versions": dict(self.versions),
+        }
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """One stage's file, and what of its snapshot is no tensor; layers ``[start, end)``."""
+
+    file: str
+    num_bytes: int
+    sha256: str
+    start: int
+    end: int
+    cursor: Cursor
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that a checkpoint's ``manifest.json`` says."""
+
+    about: CheckpointAbout
+    created_at: str
+    versions: dict[str, str]
+    stages: tuple[StageEntry, ...]
+
+    @property
+    def info(self) -> CheckpointInfo:
+        """What of it is shown."""
+        return CheckpointInfo(
+            checkpoint_id=checkpoint_name(self.about.total_steps),
+            about=self.about,
+            cursor=self.stages[-1].cursor,
+            created_at=self.created_at,
+            num_bytes=sum(stage.num_bytes for stage in self.stages),
+            versions=self.versions,
+        )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The file's content."""
+    content = {"format_version": FORMAT_VERSION, **asdict(manifest)}
+    body = json.dumps(content, indent=2).removesuffix("\n}").encode()
+    digest = hashlib.sha256(body).hexdigest()
+    return body + f',\n  "sha256": "{digest}"\n}}\n'.encode()
+
+
+def decode_manifest(data: bytes, path: str) -> Manifest:
+    """What ``encode_manifest`` wrote; ``path`` is for the messages.
+
+    Raises ``CheckpointDamaged`` when the bytes are not those that were written, and
+    ``CheckpointTooNew`` when a later version of the format wrote them.
+    """
+    found = _CHECKSUM.fullmatch(data)
+    if found is None:
+        raise CheckpointDamaged(f"{path} is cut short or damaged: it has no checksum at its end")
+    if hashlib.sha256(found["body"]).hexdigest() != found["sha256"].decode():
+        raise CheckpointDamaged(f"{path} is damaged: its checksum is wrong")
+    content = json.loads(data)
+    if content["format_version"] > FORMAT_VERSION:
+        raise CheckpointTooNew(_too_new(content, path))
+    return Manifest(
+        about=_parse_about(content["about"]),
+        created_at=content["created_at"],
+        versions=content["versions"],
+        stages=tuple(_parse_stage(stage) for stage in content["stages"]),
+    )
+
+
+def _parse_about(about: dict[str, Any]) -> CheckpointAbout:
+    return CheckpointAbout(**{**about, "layer_sizes": tuple(about["layer_sizes"])})
+
+
+def _parse_stage(stage: dict[str, Any]) -> StageEntry:
+    return StageEntry(**{**stage, "cursor": Cursor(**stage["cursor"])})
+
+
+def _too_new(content: dict[str, Any], path: str) -> str:
+    versions = content.get("versions")
+    writer = versions.get("tandem", "unknown") if isinstance(versions, dict) else "unknown"
+    return (
+        f"{path} has version {content['format_version']} of the checkpoints' format, written by "
+        f"Tandem {writer}, but this Tandem reads versions up to {FORMAT_VERSION}: start that "
+        "newer Tandem, or delete the checkpoint's folder to go on from the one before it"
+    )
