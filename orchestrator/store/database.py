@@ -1,0 +1,122 @@
+"""One SQLite file: its connections, its transactions, and the fence around them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select, update
+
+from orchestrator.errors import StoreFenced
+from orchestrator.store.storage_errors import Trouble, explained, unavailable
+from orchestrator.store.tables import store_state
+
+BUSY_TIMEOUT_S = 5.0
+QUEUE_TIMEOUT_S = 30.0
+BEGIN = "tandem_begin"
+# A committed job survives a power cut: FULL flushes the write-ahead log at every commit, and
+# fullfsync makes macOS reach the disk itself.
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+class Database:
+    """Transactions on a database file, from any thread.
+
+    Writes of this process queue up; each begins with ``BEGIN IMMEDIATE``, so that it sees what it
+    changes as nobody else can, and is rolled back as a whole when it fails. Reads do not wait.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.engine = make_engine(file)
+        self._writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
+        self._writing = threading.Lock()
+        self._closed = False
+        self.writer_epoch = 0
+
+    def claim(self) -> int:
+        """Makes this the only one that may write: the new writer epoch."""
+        with self.unfenced() as connection:
+            statement = update(store_state).values(writer_epoch=store_state.c.writer_epoch + 1)
+            claimed = connection.execute(statement.returning(store_state.c.writer_epoch))
+            epoch: int = claimed.scalar_one()
+        self.writer_epoch = epoch
+        return epoch
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view. Raises ``StorageUnavailable``."""
+        self._check_open()
+        with explained(self.file), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """All or nothing. Raises ``StorageUnavailable``, ``StoreFenced``."""
+        with self.unfenced() as connection:
+            self._check_fence(connection)
+            yield connection
+
+    @contextmanager
+    def unfenced(self) -> Iterator[Connection]:
+        """The same for what prepares the store. Raises ``StorageUnavailable``."""
+        with self._queued(), explained(self.file), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Waits for the write under way; nothing can be read or written afterwards."""
+        with self._writing:
+            self._closed = True
+            self.engine.dispose()
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=QUEUE_TIMEOUT_S):
+            cause = f"other writes have kept this one waiting for {QUEUE_TIMEOUT_S:.0f} s"
+            raise unavailable(self.file, Trouble(cause, "is its disk too slow or overloaded?"))
+        try:
+            self._check_open()
+            yield
+        finally:
+            self._writing.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise unavailable(self.file, Trouble("it has been closed", "ask the JobManager anew"))
+
+    def _check_fence(self, connection: Connection) -> None:
+        epoch = connection.execute(select(store_state.c.writer_epoch)).scalar_one()
+        if epoch != self.writer_epoch:
+            raise StoreFenced(
+                f"The store {self.file} belongs to a newer JobManager (writer epoch {epoch}; this "
+                f"one's is {self.writer_epoch}): nothing was saved; end this process, the newer "
+                "one goes on with its jobs"
+            )
+
+
+def make_engine(file: Path) -> Engine:
+    """Connections to ``file`` that begin transactions themselves, as a write or a read asks."""
+    url = URL.create("sqlite", database=str(file))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, max_overflow=-1)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    # Python's own transactions begin late and not immediate.
+    connection.isolation_level = None
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))

@@ -1,0 +1,92 @@
+"""What the store keeps: plain records, their fields fit for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device registered with a job; ``ip`` is the address of its Ray node."""
+
+    device_id: int
+    ip: str
+    port: int
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """Part of the plan in force: layers [start, end) are on that device."""
+
+    device_id: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """One train call. ``outcome``: completed, stopped, failed, or None while it is unfinished."""
+
+    index: int
+    options: dict[str, Any]
+    num_microbatches: int
+    first_epoch_index: int
+    outcome: str | None
+    num_failures: int
+    threads: dict[str, int]
+    channels: list[str]
+    differences: list[str]
+    progress: dict[str, Any]
+    device_stats: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A job with all that is replaced together; ``job_id`` is a decimal number as text.
+
+    ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
+    Devices and stages keep their order; sessions are ordered by their index.
+    """
+
+    job_id: str
+    status: str
+    error: str | None
+    model_config: dict[str, Any]
+    dataset_config: dict[str, Any]
+    failure_policy: dict[str, Any]
+    checkpoint_policy: dict[str, Any]
+    next_device_id: int
+    run: int
+    generation: int
+    epochs_begun: int
+    devices: tuple[DeviceRecord, ...]
+    stages: tuple[StageRecord, ...]
+    sessions: tuple[SessionRecord, ...]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One optimiser update. ``epoch`` counts from 1 within the job, ``step`` within the epoch."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """Something that happened to a job. ``index`` from 0 within the job; ``at`` ISO 8601, UTC."""
+
+    job_id: str
+    index: int
+    at: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """What a finished request was answered."""
+
+    value: Any

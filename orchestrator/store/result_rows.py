@@ -1,0 +1,109 @@
+"""Epochs, steps, events and TFLOPs, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.errors import JobNotFound
+from orchestrator.store.records import EventRecord, StepRecord
+from orchestrator.store.tables import epochs, events, steps, teraflops
+
+DeviceTeraflops = dict[str, dict[str, float]]
+
+
+def upsert_epochs(connection: Connection, job_id: str, records: Sequence[dict[str, Any]]) -> None:
+    """Raises ``JobNotFound``."""
+    _upsert(connection, epochs, job_id, [dict(record) for record in records])
+
+
+def upsert_steps(connection: Connection, job_id: str, records: Sequence[StepRecord]) -> None:
+    """Raises ``JobNotFound``."""
+    _upsert(connection, steps, job_id, [asdict(record) for record in records])
+
+
+def read_epochs(connection: Connection, job_id: str) -> list[dict[str, Any]]:
+    """In their order."""
+    own = [column for column in epochs.c if column.name != "job_id"]
+    query = select(*own).where(epochs.c.job_id == job_id).order_by(epochs.c.epoch)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def read_steps(
+    connection: Connection, job_id: str, after: tuple[int, int], limit: int
+) -> list[StepRecord]:
+    """The first ``limit`` steps beyond ``after`` (epoch, step), in their order."""
+    place = (steps.c.epoch, steps.c.step)
+    query = select(*place, steps.c.loss).where(steps.c.job_id == job_id)
+    query = query.where(tuple_(*place) > tuple_(*after)).order_by(*place).limit(limit)
+    return [StepRecord(*row) for row in connection.execute(query)]
+
+
+def delete_history(connection: Connection, job_id: str) -> None:
+    """Epochs and steps."""
+    for table in (epochs, steps):
+        connection.execute(delete(table).where(table.c.job_id == job_id))
+
+
+def insert_event(connection: Connection, job_id: str, kind: str, text: str) -> EventRecord:
+    """The next one of its job, as of now. Raises ``JobNotFound``."""
+    number = select(func.count()).select_from(events).where(events.c.job_id == job_id)
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    event = EventRecord(job_id, connection.execute(number).scalar_one(), at, kind, text)
+    with _of_known_job(job_id):
+        connection.execute(insert(events).values(asdict(event)))
+    return event
+
+
+def read_events(connection: Connection, job_id: str) -> list[EventRecord]:
+    """In their order."""
+    query = select(events).where(events.c.job_id == job_id).order_by(events.c.index)
+    return [EventRecord(**row) for row in connection.execute(query).mappings()]
+
+
+def upsert_teraflops(
+    connection: Connection, job_id: str, run: int, session_index: int, devices: DeviceTeraflops
+) -> None:
+    """One entry a session; its place among the others stays when it is written again."""
+    entry = {"job_id": job_id, "run": run, "session_index": session_index, "devices": devices}
+    statement = insert(teraflops).values(entry)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["job_id", "run", "session_index"],
+            set_={"devices": statement.excluded.devices},
+        )
+    )
+
+
+def read_teraflops(connection: Connection) -> list[DeviceTeraflops]:
+    """Oldest first."""
+    query = select(teraflops.c.devices).order_by(teraflops.c.sequence)
+    return list(connection.execute(query).scalars())
+
+
+def _upsert(connection: Connection, table: Table, job_id: str, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert(table)
+    values = {c.name: statement.excluded[c.name] for c in table.c if not c.primary_key}
+    statement = statement.on_conflict_do_update(index_elements=table.primary_key, set_=values)
+    with _of_known_job(job_id):
+        connection.execute(statement, [row | {"job_id": job_id} for row in rows])
+
+
+@contextmanager
+def _of_known_job(job_id: str) -> Iterator[None]:
+    """Raises ``JobNotFound`` for the results of a job that was deleted meanwhile."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "FOREIGN KEY" not in str(error.orig):
+            raise
+        raise JobNotFound(f"The store has no job {job_id}: it was deleted") from error
