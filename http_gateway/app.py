@@ -11,15 +11,21 @@ from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
 from http_gateway import schemas
+from http_gateway import schemas_responses as responses
 from http_gateway.access_control import install_access_control
 from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
+from http_gateway.idempotency import document_header, install_idempotency
 from http_gateway.job_client import JobClient
 from http_gateway.json_request import JsonRequest
 from http_gateway.routes import devices, doctor, health, jobs, network, teraflops
 from http_gateway.validation_text import shorten, validation_text
 
 MAX_BODY_BYTES = 64 * 2**20
-QUERY_PARAMETERS = {"devices.unregister_device": {"ip", "job_id"}}
+QUERY_PARAMETERS = {
+    "devices.unregister_device": {"ip", "job_id"},
+    "jobs.delete_job": {"force"},
+    "jobs.list_steps": {"after_epoch", "after_step", "limit"},
+}
 DESCRIPTION = """Trains one neural network across the devices you own.
 
 Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch
@@ -48,7 +54,7 @@ def create_app(
         "http_gateway",
         info=Info(title="Tandem", version=version, description=DESCRIPTION),
         validation_error_status="400",
-        validation_error_model=schemas.Error,
+        validation_error_model=responses.Error,
         validation_error_callback=_refuse,
         doc_prefix="/openapi",
         security_schemes=None if token is None else SECURITY_SCHEMES,
@@ -60,6 +66,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
     install_access_control(app, token)
     app.before_request(_refuse_unknown_parameters)
+    install_idempotency(app, job_client)
     install_error_handlers(app)
     for blueprint in (
         jobs.blueprint(job_client),
@@ -71,6 +78,7 @@ def create_app(
     ):
         app.register_api(blueprint)
     _add_documentation(app)
+    document_header(app.api_doc)
     return app
 
 

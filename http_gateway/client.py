@@ -12,8 +12,10 @@ import requests
 from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
+KEY_HEADER = "Idempotency-Key"
 DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
+DRAIN_TIMEOUT_S = 630.0  # a device that trains hands its layers over, and the gateway waits so long
 
 
 class ApiError(RuntimeError):
@@ -42,6 +44,7 @@ class TandemClient:
 
     Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
     ``token`` is the gateway's, if it asks for one; no variable of the environment is read for it.
+    A request repeated with the ``idempotency_key`` of the first, such as a UUID, is done once.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 30.0, token: str | None = None) -> None:
@@ -63,10 +66,20 @@ class TandemClient:
         """Closes the connections."""
         self._session.close()
 
-    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
+    def create_job(
+        self,
+        model_config: dict[str, Any],
+        dataset_config: dict[str, Any],
+        failure_policy: dict[str, Any] | None = None,
+        checkpoints: dict[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> str:
         """The new job's id."""
         body = {"model_config": model_config, "dataset_config": dataset_config}
-        job_id: str = self._json("POST", "/api/jobs", json=body)["job_id"]
+        policies = {"failure_policy": failure_policy, "checkpoints": checkpoints}
+        body.update({name: policy for name, policy in policies.items() if policy is not None})
+        job_id: str = self._post("/api/jobs", idempotency_key, json=body)["job_id"]
         return job_id
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -78,37 +91,67 @@ class TandemClient:
         """A job's details."""
         return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}"))
 
-    def delete_job(self, job_id: str) -> None:
-        """Deletes a job that is not training."""
-        self._json("DELETE", f"/api/jobs/{_quoted(job_id)}")
+    def delete_job(self, job_id: str, force: bool = False) -> None:
+        """Deletes a job; one that is training only by ``force``."""
+        query = {"force": "true"} if force else {}
+        self._json("DELETE", f"/api/jobs/{_quoted(job_id)}", params=query)
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
         """Stops a training job at its next step."""
         return dict(self._json("POST", f"/api/jobs/{_quoted(job_id)}/stop"))
+
+    def resume_job(self, job_id: str) -> dict[str, Any]:
+        """Goes on with the session that was stopped or failed."""
+        path = f"/api/jobs/{_quoted(job_id)}/resume"
+        return dict(self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S)))
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        """The job's checkpoints, newest first."""
+        return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/checkpoints")["checkpoints"])
+
+    def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to the job, oldest first."""
+        return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/events")["events"])
+
+    def list_steps(self, job_id: str, **query: int) -> list[dict[str, Any]]:
+        """Steps and their losses, in order; ``after_epoch``, ``after_step`` and ``limit`` say
+        which."""
+        path = f"/api/jobs/{_quoted(job_id)}/steps"
+        return list(self._json("GET", path, params=query)["steps"])
 
     def list_devices(self) -> list[dict[str, Any]]:
         """The devices that can be registered or are, by ip and port."""
         devices: list[dict[str, Any]] = self._json("GET", "/api/devices")["devices"]
         return devices
 
-    def register_device(self, ip: str, port: int, job_id: str) -> int:
+    def register_device(
+        self, ip: str, port: int, job_id: str, *, idempotency_key: str | None = None
+    ) -> int:
         """The device's id within the job."""
         body = {"ip": ip, "port": port, "job_id": job_id}
-        device_id: int = self._json("POST", "/api/devices/register", json=body)["device_id"]
+        answer = self._post("/api/devices/register", idempotency_key, json=body)
+        device_id: int = answer["device_id"]
         return device_id
 
     def unregister_device(self, port: int, **query: str) -> None:
-        """Takes a device out of its jobs; ``ip`` and ``job_id`` narrow it down."""
-        self._json("DELETE", f"/api/devices/{port}", params=query)
+        """Takes a device out of its jobs; ``ip`` and ``job_id`` narrow it down.
+
+        Of one that trains, the layers move to the others first, which may take minutes.
+        """
+        timeout_s = max(self._timeout_s, DRAIN_TIMEOUT_S)
+        self._json("DELETE", f"/api/devices/{port}", params=query, timeout_s=timeout_s)
 
     def initialize(self, job_id: str) -> None:
         """Allocates layers and draws the weights."""
         path = f"/api/network/initialize/{_quoted(job_id)}"
         self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S))
 
-    def train(self, job_id: str, **options: Any) -> dict[str, Any]:
+    def train(
+        self, job_id: str, *, idempotency_key: str | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Starts a session."""
-        return dict(self._json("POST", f"/api/network/train/{_quoted(job_id)}", json=options))
+        path = f"/api/network/train/{_quoted(job_id)}"
+        return dict(self._post(path, idempotency_key, json=options))
 
     def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
         """Classes and probabilities."""
@@ -167,6 +210,10 @@ class TandemClient:
                 if not passing or time.monotonic() >= give_up:
                     raise
             time.sleep(poll_s)
+
+    def _post(self, path: str, idempotency_key: str | None, **arguments: Any) -> Any:
+        headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
+        return self._json("POST", path, headers=headers, **arguments)
 
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
         return self._request(method, path, **arguments).json()

@@ -13,8 +13,16 @@ class JobClient(Protocol):
     dictionaries and lists, already in the shape of the documented response.
     """
 
-    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
-        """Create a job from the configurations as they were sent; returns its id ("1", "2", …)."""
+    def create_job(
+        self,
+        model_config: dict[str, Any],
+        dataset_config: dict[str, Any],
+        policies: dict[str, Any],
+    ) -> str:
+        """Create a job from the configurations as they were sent; returns its id ("1", "2", …).
+
+        ``policies`` has what was sent of ``failure_policy`` and ``checkpoints``, without defaults.
+        """
         ...
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -25,8 +33,8 @@ class JobClient(Protocol):
         """Everything known of one job."""
         ...
 
-    def delete_job(self, job_id: str) -> None:
-        """Delete a job that is not training."""
+    def delete_job(self, job_id: str, force: bool = False) -> None:
+        """Delete a job; one that trains only by ``force``, which stops it first."""
         ...
 
     def list_devices(self) -> list[dict[str, Any]]:
@@ -41,7 +49,10 @@ class JobClient(Protocol):
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:
-        """Take a device out of all jobs, or of one."""
+        """Take a device out of all jobs, or of one.
+
+        Layers and optimiser state of a job that trains move off first: up to a few minutes.
+        """
         ...
 
     def initialize(self, job_id: str) -> None:
@@ -55,6 +66,24 @@ class JobClient(Protocol):
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
         """Ask a training job to stop at its next step; returns ``{"status": …}``."""
+        ...
+
+    def resume_job(self, job_id: str) -> dict[str, Any]:
+        """Go on with the session that was stopped or failed; returns ``{"status": …}``."""
+        ...
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        """The job's checkpoints, newest first."""
+        ...
+
+    def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to the job, oldest first."""
+        ...
+
+    def list_steps(
+        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """``{"epoch", "step", "loss"}`` of at most ``limit`` steps after that one, in order."""
         ...
 
     def get_model(self, job_id: str) -> bytes:
@@ -72,6 +101,22 @@ class JobClient(Protocol):
     def doctor(self) -> dict[str, Any]:
         """Whether the cluster is fit to train, and what mends it, as ``GET /api/doctor`` answers;
         takes up to half a minute. Raises ``Conflict`` while another checkup is under way."""
+        ...
+
+    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
+        """The stored answer ``{"status": int, "body": …}`` of this very request; None: go on.
+
+        Raises ``InvalidRequest`` for another request under the same key, ``Conflict`` while the
+        first one is under way.
+        """
+        ...
+
+    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
+        """Keep the answer of a request begun."""
+        ...
+
+    def drop_request(self, key: str) -> None:
+        """Forget a request begun: it came to nothing."""
         ...
 
     def check_ready(self) -> dict[str, Any]:

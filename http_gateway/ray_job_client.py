@@ -23,6 +23,7 @@ MAX_CONCURRENCY = 64
 CALL_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 60.0
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
+DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
 
 
 class RayJobClient:
@@ -67,8 +68,13 @@ class RayJobClient:
                 ray.kill(self._manager, no_restart=True)
                 self._manager = None
 
-    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
-        job_id: str = self._call("create_job", model_config, dataset_config)
+    def create_job(
+        self,
+        model_config: dict[str, Any],
+        dataset_config: dict[str, Any],
+        policies: dict[str, Any],
+    ) -> str:
+        job_id: str = self._call("create_job", model_config, dataset_config, policies)
         return job_id
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -79,8 +85,8 @@ class RayJobClient:
         job: dict[str, Any] = self._call("get_job", job_id)
         return job
 
-    def delete_job(self, job_id: str) -> None:
-        self._call("delete_job", job_id)
+    def delete_job(self, job_id: str, force: bool = False) -> None:
+        self._call("delete_job", job_id, force)
 
     def list_devices(self) -> list[dict[str, Any]]:
         devices: list[dict[str, Any]] = self._call("list_devices")
@@ -93,11 +99,10 @@ class RayJobClient:
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:
-        self._call("unregister_device", port, ip, job_id)
+        self._call("unregister_device", port, ip, job_id, timeout_s=DRAIN_TIMEOUT_S)
 
     def initialize(self, job_id: str) -> None:
-        timeout_s = LOADING_TIMEOUT_S + self._config.actor_start_timeout_s
-        self._call("initialize", job_id, timeout_s=timeout_s)
+        self._call("initialize", job_id, timeout_s=self._loading_timeout_s)
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         started: dict[str, Any] = self._call("train", job_id, options)
@@ -106,6 +111,37 @@ class RayJobClient:
     def stop_job(self, job_id: str) -> dict[str, Any]:
         stopping: dict[str, Any] = self._call("stop_job", job_id)
         return stopping
+
+    def resume_job(self, job_id: str) -> dict[str, Any]:
+        resumed: dict[str, Any] = self._call(
+            "resume_job", job_id, timeout_s=self._loading_timeout_s
+        )
+        return resumed
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        checkpoints: list[dict[str, Any]] = self._call("list_checkpoints", job_id)
+        return checkpoints
+
+    def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self._call("list_events", job_id)
+        return events
+
+    def list_steps(
+        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        after = (after_epoch, after_step)
+        steps: list[dict[str, Any]] = self._call("list_steps", job_id, *after, limit)
+        return steps
+
+    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
+        stored: dict[str, Any] | None = self._call("begin_request", key, fingerprint)
+        return stored
+
+    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
+        self._call("finish_request", key, answer)
+
+    def drop_request(self, key: str) -> None:
+        self._call("drop_request", key)
 
     def get_model(self, job_id: str) -> bytes:
         model: bytes = self._call("get_model", job_id)
@@ -152,6 +188,10 @@ class RayJobClient:
             ) from error
         except ray.exceptions.RayError as error:
             raise Unavailable(f"The JobManager can't be reached: {error}") from error
+
+    @property
+    def _loading_timeout_s(self) -> float:
+        return LOADING_TIMEOUT_S + self._config.actor_start_timeout_s
 
     def _connect(self) -> Any:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Requests and responses: what is validated and what /openapi.json shows, from one source."""
+"""Requests: what is validated and what /openapi.json shows of them, from one source."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ MAX_LAYER_SIZE = 65_536
 MAX_LAYERS = 1_000
 MAX_PREDICT_ROWS = 10_000
 MAX_TEXT_CHARS = 64
+MAX_STEPS = 10_000
+MAX_INDEX = 2**31 - 1
 
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -49,6 +51,16 @@ def _plain_digits(value: str) -> str:
     if not (value.isascii() and value.isdigit()):
         raise PydanticCustomError("digits", "plain digits")
     return value
+
+
+def _plain_flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise PydanticCustomError("flag", "true or false")
+    return value == "true"
+
+
+PlainInt = Annotated[int, BeforeValidator(_plain_digits)]
+"""A number in a path or a query."""
 
 
 class Body(BaseModel):
@@ -105,6 +117,42 @@ class DatasetConfig(Body):
     shuffle: bool | None = Field(None, description="a new order every epoch; default true")
 
 
+class FailurePolicy(Body):
+    """What a job bears before it fails. The defaults are what the JobManager fills in."""
+
+    max_failures: int | None = Field(
+        100,
+        ge=0,
+        le=1_000_000,
+        description="device failures that one session survives; null: no limit",
+    )
+    min_devices: int = Field(
+        1, ge=1, le=1000, description="with fewer live devices the job waits, recovering"
+    )
+    wait_for_device_s: float | None = Field(
+        None,
+        gt=0,
+        le=31_536_000,
+        description="how long it waits for devices before it fails; null: as long as it takes",
+    )
+    max_lost_steps: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="losing one device costs at most so many steps; null: about a second's worth",
+    )
+
+
+class CheckpointPolicy(Body):
+    """When checkpoints are written and which are kept. The JobManager fills in the defaults."""
+
+    interval_s: float = Field(30, ge=0.1, le=86_400, description="from one to the next")
+    keep_last: int = Field(2, ge=1, le=1000, description="so many of the newest are kept")
+    keep_best: int = Field(
+        1, ge=0, le=1000, description="and so many of those with the lowest validation loss"
+    )
+
+
 class CreateJob(RequiredTogether):
     """POST /api/jobs."""
 
@@ -113,6 +161,8 @@ class CreateJob(RequiredTogether):
 
     network: ModelConfig = Field(alias="model_config")
     dataset: DatasetConfig = Field(alias="dataset_config")
+    failure_policy: FailurePolicy | None = None
+    checkpoints: CheckpointPolicy | None = None
 
 
 class RegisterDevice(RequiredTogether):
@@ -168,7 +218,7 @@ class JobPath(BaseModel):
 class DevicePath(BaseModel):
     """``<port>``."""
 
-    port: Annotated[int, BeforeValidator(_plain_digits)] = Field(ge=1, le=65_535)
+    port: PlainInt = Field(ge=1, le=65_535)
 
 
 class UnregisterQuery(BaseModel):
@@ -178,197 +228,17 @@ class UnregisterQuery(BaseModel):
     job_id: str | None = Field(None, description="take it out of this job only")
 
 
-class Error(BaseModel):
-    """The body of every error."""
+class DeleteQuery(BaseModel):
+    """Whether a job that trains is deleted, too."""
 
-    error: str
-
-
-ERRORS: Any = {str(code): Error for code in (400, 401, 403, 404, 409, 413, 500, 503)}
-"""What any route may answer, for the document."""
-
-
-class Message(BaseModel):
-    """What was done."""
-
-    message: str
-
-
-class JobCreated(Message):
-    """The new job."""
-
-    job_id: str
-
-
-class DeviceRegistered(Message):
-    """The new device; its id counts from 1 within the job."""
-
-    device_id: int
-
-
-class TrainingStarted(Message):
-    """What the session was started with."""
-
-    epochs: int
-    learning_rate: float
-
-
-class Stopping(Message):
-    """The job's status when the stop was taken note of."""
-
-    status: str
-
-
-class JobSummary(BaseModel):
-    """A job as it is listed; the configurations are as they were sent."""
-
-    job_id: str
-    status: Literal["created", "initialized", "training", "completed", "stopped", "failed"]
-    devices: int = Field(description="number of registered devices")
-    network: dict[str, Any] = Field(alias="model_config")
-    dataset_config: dict[str, Any]
-
-
-class JobList(BaseModel):
-    """GET /api/jobs."""
-
-    jobs: list[JobSummary]
-
-
-class JobProgress(BaseModel):
-    """Where the last session is; epoch and step count from 1."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int | None
-    loss: float | None
-    samples_per_s: float
-
-
-class EpochResult(BaseModel):
-    """One finished epoch; samples/s without validation."""
-
-    epoch: int = Field(description="from 1, counted on over the job's sessions")
-    session: int
-    train_loss: float
-    val_loss: float
-    val_accuracy: float
-    samples_per_s: float
-
-
-class RegisteredDevice(BaseModel):
-    """A device of a job."""
-
-    device_id: int
-    ip: str
-    port: int
-
-
-class DeviceVersions(BaseModel):
-    """What is installed on a device; null: not there."""
-
-    python: str | None
-    ray: str | None
-    torch: str | None
-    tandem: str | None
-
-
-class ListedDevice(BaseModel):
-    """A device: a Ray node, or what one offers. What is not known of it is null."""
-
-    ip: str
-    port: int
-    node_id: str | None
-    host_name: str | None
-    cores: int | None = Field(description="as Ray counts them on its node")
-    accelerators: list[str] | None
-    os: str | None = Field(examples=["Linux 6.1 x86_64"])
-    memory_bytes: int | None
-    available_memory_bytes: int | None = Field(description="at most 30 s old")
-    versions: DeviceVersions | None
-    jobs: list[str] = Field(description="ids of the jobs it is registered with")
-    held_by: str | None = Field(description="the job that trains on it or is about to")
-    status: Literal["free", "busy", "gone"] = Field(description="gone: its node does not live")
-    probe_error: str | None = Field(description="why details are unknown")
-    register_command: str | None = Field(
-        alias="register", description="the curl that registers it; null when it is gone"
+    force: Annotated[bool, BeforeValidator(_plain_flag)] = Field(
+        False, description="true deletes a job that trains, too: it is stopped first"
     )
 
 
-class DeviceList(BaseModel):
-    """GET /api/devices, by ip, then port."""
+class StepsQuery(BaseModel):
+    """Which of a job's steps."""
 
-    devices: list[ListedDevice]
-
-
-class Teraflops(BaseModel):
-    """FLOPs counted over seconds spent computing them, / 1e12; the total is the sum."""
-
-    forward_tflops: float
-    backward_tflops: float
-    total_tflops: float
-
-
-class DeviceStats(Teraflops):
-    """What a device did with its time in training steps, in seconds."""
-
-    computing_s: float
-    waiting_s: float
-    updating_s: float
-    max_activations_held: int
-
-
-class SessionPlan(BaseModel):
-    """What was decided for the last session; ``channels`` has one entry an edge."""
-
-    schedule: str
-    num_microbatches: int
-    threads: dict[str, int]
-    channels: list[str]
-    differences: list[str] = Field(
-        description="where the devices are too unlike for the bits of a plain loop to be promised"
-    )
-
-
-class JobDetails(JobSummary):
-    """GET /api/jobs/<job_id>."""
-
-    registered_devices: list[RegisteredDevice]
-    layers: dict[str, list[int]] = Field(description="device id -> [start, end)")
-    history: list[EpochResult]
-    progress: JobProgress | None = None
-    plan: SessionPlan | None = None
-    device_stats: dict[str, DeviceStats] | None = None
-    error: str | None = Field(None, description="why the job failed")
-
-
-class Prediction(BaseModel):
-    """One entry a row."""
-
-    classes: list[int]
-    probabilities: list[list[float]]
-
-
-class Health(BaseModel):
-    """The gateway serves."""
-
-    status: Literal["ok"]
-
-
-class Readiness(BaseModel):
-    """The JobManager answers."""
-
-    ready: Literal[True]
-    nodes: int
-    ray_version: str
-    dashboard_url: str | None
-
-
-class Version(BaseModel):
-    """What runs."""
-
-    version: str
-    python: str
-    ray: str
-    torch: str
+    after_epoch: PlainInt = Field(0, ge=0, le=MAX_INDEX, description="only what comes after this")
+    after_step: PlainInt = Field(0, ge=0, le=MAX_INDEX, description="step of that epoch")
+    limit: PlainInt = Field(MAX_STEPS, ge=1, le=MAX_STEPS, description="at most so many")

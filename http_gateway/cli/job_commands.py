@@ -1,4 +1,4 @@
-"""The command lines of ``tandem train`` and ``tandem watch``."""
+"""The command lines of ``tandem train``, ``watch``, ``pause`` and ``resume``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from http_gateway.cli.connection import Url
 
+Job = Annotated[str, typer.Argument(help="the job's id")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for programs")]
 
 
@@ -27,8 +28,32 @@ def train(
         run_train(config, url, view, model_out)
 
 
+def pause(job: Job, url: Url = None) -> None:
+    """Stop a job at its next step, with a checkpoint; `tandem resume` goes on from there."""
+    from http_gateway.cli.connection import make_client
+
+    with make_client(url) as client:
+        client.stop_job(job)
+    typer.echo(f"Job {job} stops at its next step; to go on: tandem resume {job}")
+
+
+def resume(
+    job: Job,
+    url: Url = None,
+    watching: Annotated[bool, typer.Option("--watch", help="until the job's end")] = False,
+) -> None:
+    """Go on with a job that was stopped or failed."""
+    from http_gateway.cli.connection import make_client
+
+    with make_client(url) as client:
+        status = client.resume_job(job)["status"]
+    typer.echo(f"Job {job} is {status}.")
+    if watching:
+        watch(job, url)
+
+
 def watch(
-    job: Annotated[str, typer.Argument(help="the job's id")],
+    job: Job,
     url: Url = None,
     json_lines: Json = False,
 ) -> None:

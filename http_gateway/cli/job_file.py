@@ -28,6 +28,8 @@ class JobFile:
     dataset_config: dict[str, Any]
     devices: tuple[dict[str, Any], ...]
     train: dict[str, Any]
+    failure_policy: dict[str, Any] | None
+    checkpoints: dict[str, Any] | None
 
 
 class Device(schemas.Body):
@@ -44,6 +46,8 @@ class JobDocument(schemas.Body):
     dataset: schemas.DatasetConfig = Field(alias="dataset_config")
     devices: list[Device] = Field(min_length=1, max_length=schemas.MAX_LAYERS)
     train: schemas.Train | None = None
+    failure_policy: schemas.FailurePolicy | None = None
+    checkpoints: schemas.CheckpointPolicy | None = None
 
 
 def load_job_file(path: Path) -> JobFile:
@@ -52,7 +56,7 @@ def load_job_file(path: Path) -> JobFile:
     if not isinstance(content, dict):
         raise InvalidRequest(
             f"The job file {path} must hold the keys model_config, dataset_config, devices and, if "
-            "need be, train; the files in configs/jobs are examples"
+            "need be, train, failure_policy, checkpoints; the files in configs/jobs are examples"
         )
     try:
         JobDocument.model_validate(content)
@@ -64,6 +68,8 @@ def load_job_file(path: Path) -> JobFile:
         content["dataset_config"],
         tuple(content["devices"]),
         content.get("train") or {},
+        content.get("failure_policy"),
+        content.get("checkpoints"),
     )
 
 

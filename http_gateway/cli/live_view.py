@@ -22,6 +22,7 @@ class View(ABC):
 
     def __init__(self) -> None:
         self._epochs_shown = 0
+        self._recovery: dict[str, Any] | None = None
 
     def __enter__(self) -> View:
         return self
@@ -57,6 +58,11 @@ class View(ABC):
         self._epochs_shown = len(history)
         return new
 
+    def _new_recovery(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """What the job waits for, and why, if that is not what was told last."""
+        before, self._recovery = self._recovery, recovery(job)
+        return self._recovery if self._recovery != before else None
+
 
 class PlainView(View):
     """A line a step and an epoch, and the tables at the end."""
@@ -71,6 +77,8 @@ class PlainView(View):
     def show(self, job: dict[str, Any]) -> None:
         for record in self._new_epochs(job):
             self.step("epoch", epoch_text(record))
+        if (news := self._new_recovery(job)) is not None:
+            self.step("recovering", recovery_text(news))
 
     def end(self, job: dict[str, Any]) -> None:
         self.step("ended", f"Job {job['job_id']} is {job['status']}.")
@@ -104,6 +112,8 @@ class TerminalView(PlainView):
         parts: list[RenderableType] = [self._bar]
         if job["history"]:
             parts.append(Text(epoch_text(job["history"][-1])))
+        if (found := recovery(job)) is not None:
+            parts.append(Text(recovery_text(found)))
         if device_rows(job):
             parts.append(device_table(job))
         self._live.update(Group(*parts))
@@ -149,6 +159,8 @@ class JsonView(View):
     def show(self, job: dict[str, Any]) -> None:
         for record in self._new_epochs(job):
             self.step("epoch", "", **record)
+        if (news := self._new_recovery(job)) is not None:
+            self.step("recovering", "", **news)
         progress = job.get("progress")
         if progress and progress != self._progress:
             self._progress = progress
@@ -192,4 +204,20 @@ def epoch_text(record: dict[str, Any]) -> str:
         f"epoch {record['epoch']}: train loss {record['train_loss']:.4f}, "
         f"validation loss {record['val_loss']:.4f}, accuracy {record['val_accuracy']:.2%}, "
         f"{record['samples_per_s']:,.0f} samples/s"
+    )
+
+
+def recovery(job: dict[str, Any]) -> dict[str, Any] | None:
+    """``waiting_for`` and ``newest_event`` of a job that recovers; None of any other."""
+    if job["status"] != "recovering":
+        return None
+    waiting_for = (job.get("recovery") or {}).get("waiting_for", [])
+    return {"waiting_for": waiting_for, "newest_event": job.get("newest_event")}
+
+
+def recovery_text(found: dict[str, Any]) -> str:
+    """It in a line."""
+    devices, why = ", ".join(found["waiting_for"]), found["newest_event"]
+    return (
+        "recovering" + (f": waits for {devices}" if devices else "") + (f" ({why})" if why else "")
     )

@@ -71,7 +71,9 @@ class _Training:
     def start(self, job_file: JobFile) -> str:
         """The id of a job that trains."""
         model, dataset = job_file.model_config, job_file.dataset_config
-        job_id = self._client.create_job(model, dataset)
+        job_id = self._client.create_job(
+            model, dataset, job_file.failure_policy, job_file.checkpoints
+        )
         with self._taken_back(job_id):
             what = f"Job {job_id} at {self._url}: {model['layer_sizes']} on {dataset['name']}"
             self._view.step("created", what, job_id=job_id)
@@ -124,7 +126,7 @@ class _Training:
         job_id, progress = job["job_id"], job["progress"]
         return (
             f"Job {job_id} was stopped in epoch {progress['epoch']} of {progress['epochs']}; to go "
-            f"on: curl -X POST {self._url}/api/network/train/{job_id}"
+            f"on: tandem resume {job_id} --url {self._url}"
         )
 
     @contextmanager
@@ -159,12 +161,26 @@ class _Training:
     def _how_to_go_on(self, job_id: str) -> str:
         return (
             f"watch it: tandem watch {job_id} --url {self._url}, "
-            f"stop it: curl -X POST {self._url}/api/jobs/{job_id}/stop"
+            f"stop it: tandem pause {job_id} --url {self._url}"
         )
 
 
 def _follow(client: TandemClient, job_id: str, view: View) -> dict[str, Any]:
-    return client.wait_for(job_id, ENDED, math.inf, POLL_S, view.show, patience_s=PATIENCE_S)
+    def show(job: dict[str, Any]) -> None:
+        if job["status"] == "recovering":
+            job = {**job, "newest_event": _newest_event(client, job_id)}
+        view.show(job)
+
+    return client.wait_for(job_id, ENDED, math.inf, POLL_S, show, patience_s=PATIENCE_S)
+
+
+def _newest_event(client: TandemClient, job_id: str) -> str | None:
+    """What is known of why it recovers; a gateway that is away is noticed at the next look."""
+    try:
+        events = client.list_events(job_id)
+    except (ApiError, requests.RequestException):
+        return None
+    return str(events[-1]["text"]) if events else None
 
 
 def _failure_text(job: dict[str, Any]) -> str:

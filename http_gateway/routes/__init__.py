@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from http_gateway.schemas import ERRORS
+from http_gateway.schemas_responses import ERRORS
 
 
 def new_blueprint(noun: str, url_prefix: str | None = None) -> APIBlueprint:

@@ -11,6 +11,7 @@ from flask import request
 from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
+from http_gateway import schemas_responses as responses
 from http_gateway.auth import CURL_HEADER
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
@@ -20,7 +21,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/devices."""
     routes = new_blueprint("devices", "/api/devices")
 
-    @routes.get("", summary="List the devices", responses={200: schemas.DeviceList})
+    @routes.get("", summary="List the devices", responses={200: responses.DeviceList})
     def list_devices() -> Any:
         devices = client.list_devices()
         return {"devices": [{**d, "register": _register_command(d)} for d in devices]}
@@ -28,14 +29,17 @@ def blueprint(client: JobClient) -> APIBlueprint:
     @routes.post(
         "/register",
         summary="Register a device with a job",
-        responses={201: schemas.DeviceRegistered},
+        responses={201: responses.DeviceRegistered},
     )
     def register_device(body: schemas.RegisterDevice) -> Any:
         device_id = client.register_device(body.ip, body.port, body.job_id)
         return {"message": "Device registered successfully", "device_id": device_id}, 201
 
     @routes.delete(
-        "/<port>", summary="Take a device out of its jobs", responses={200: schemas.Message}
+        "/<port>",
+        summary="Take a device out of its jobs; one that trains is drained first: its layers move "
+        "to the others, which may take a few minutes",
+        responses={200: responses.Message},
     )
     def unregister_device(path: schemas.DevicePath, query: schemas.UnregisterQuery) -> Any:
         client.unregister_device(path.port, query.ip, query.job_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_openapi3 import APIBlueprint
 
-from http_gateway import schemas
+from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
 
@@ -20,7 +20,7 @@ def blueprint(client: JobClient, version: str) -> APIBlueprint:
     @routes.get(
         "/health",
         summary="The gateway serves; needs no token",
-        responses={200: schemas.Health},
+        responses={200: responses.Health},
         openapi_extensions={"security": []},
     )
     def health() -> Any:
@@ -29,12 +29,12 @@ def blueprint(client: JobClient, version: str) -> APIBlueprint:
     @routes.get(
         "/ready",
         summary="The JobManager answers; 503 with the reason otherwise",
-        responses={200: schemas.Readiness},
+        responses={200: responses.Readiness},
     )
     def ready() -> Any:
         return {"ready": True, **client.check_ready()}
 
-    @routes.get("/api/version", summary="What runs", responses={200: schemas.Version})
+    @routes.get("/api/version", summary="What runs", responses={200: responses.Version})
     def show_version() -> Any:
         return {
             "version": version,

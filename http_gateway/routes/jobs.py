@@ -1,4 +1,4 @@
-"""Jobs: create, list, look at, stop, delete, and what they learned."""
+"""Jobs: create, list, look at, stop, resume, delete, and what they learned."""
 
 from __future__ import annotations
 
@@ -8,39 +8,87 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
+from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
+
+POLICIES = ("failure_policy", "checkpoints")
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
     """The routes under /api/jobs."""
     routes = new_blueprint("jobs", "/api/jobs")
+    _add_jobs(routes, client)
+    _add_stop_and_resume(routes, client)
+    _add_records(routes, client)
+    _add_model(routes, client)
+    return routes
 
-    @routes.post("", summary="Create a job", responses={201: schemas.JobCreated})
+
+def _add_jobs(routes: APIBlueprint, client: JobClient) -> None:
+    @routes.post("", summary="Create a job", responses={201: responses.JobCreated})
     def create_job(body: schemas.CreateJob) -> Any:
         sent = request.get_json()
-        job_id = client.create_job(sent["model_config"], sent["dataset_config"])
+        policies = {name: sent[name] for name in POLICIES if sent.get(name) is not None}
+        job_id = client.create_job(sent["model_config"], sent["dataset_config"], policies)
         return {"message": "Job created successfully", "job_id": job_id}, 201
 
-    @routes.get("", summary="List the jobs", responses={200: schemas.JobList})
+    @routes.get("", summary="List the jobs", responses={200: responses.JobList})
     def list_jobs() -> Any:
         return {"jobs": client.list_jobs()}
 
-    @routes.get("/<job_id>", summary="A job's details", responses={200: schemas.JobDetails})
+    @routes.get("/<job_id>", summary="A job's details", responses={200: responses.JobDetails})
     def get_job(path: schemas.JobPath) -> Any:
         return client.get_job(path.job_id)
 
-    @routes.delete("/<job_id>", summary="Delete a job", responses={200: schemas.Message})
-    def delete_job(path: schemas.JobPath) -> Any:
-        client.delete_job(path.job_id)
+    @routes.delete("/<job_id>", summary="Delete a job", responses={200: responses.Message})
+    def delete_job(path: schemas.JobPath, query: schemas.DeleteQuery) -> Any:
+        client.delete_job(path.job_id, query.force)
         return {"message": "Job deleted successfully"}
 
+
+def _add_stop_and_resume(routes: APIBlueprint, client: JobClient) -> None:
     @routes.post(
-        "/<job_id>/stop", summary="Stop at the next step", responses={200: schemas.Stopping}
+        "/<job_id>/stop", summary="Stop at the next step", responses={200: responses.Stopping}
     )
     def stop_job(path: schemas.JobPath, body: schemas.NoBody) -> Any:
         return {"message": "Job stopping", **client.stop_job(path.job_id)}
 
+    @routes.post(
+        "/<job_id>/resume",
+        summary="Go on with the session that was stopped or failed",
+        responses={200: responses.Resumed},
+    )
+    def resume_job(path: schemas.JobPath, body: schemas.NoBody) -> Any:
+        return {"message": "Training resumed", **client.resume_job(path.job_id)}
+
+
+def _add_records(routes: APIBlueprint, client: JobClient) -> None:
+    @routes.get(
+        "/<job_id>/checkpoints",
+        summary="The job's checkpoints, newest first",
+        responses={200: responses.CheckpointList},
+    )
+    def list_checkpoints(path: schemas.JobPath) -> Any:
+        return {"checkpoints": client.list_checkpoints(path.job_id)}
+
+    @routes.get(
+        "/<job_id>/events",
+        summary="What happened to the job, oldest first",
+        responses={200: responses.EventList},
+    )
+    def list_events(path: schemas.JobPath) -> Any:
+        return {"events": client.list_events(path.job_id)}
+
+    @routes.get(
+        "/<job_id>/steps", summary="The loss of every step", responses={200: responses.StepList}
+    )
+    def list_steps(path: schemas.JobPath, query: schemas.StepsQuery) -> Any:
+        after = (query.after_epoch, query.after_step)
+        return {"steps": client.list_steps(path.job_id, *after, query.limit)}
+
+
+def _add_model(routes: APIBlueprint, client: JobClient) -> None:
     @routes.get(
         "/<job_id>/model",
         summary="The trained weights as safetensors",
@@ -55,9 +103,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
         )
 
     @routes.post(
-        "/<job_id>/predict", summary="Classify samples", responses={200: schemas.Prediction}
+        "/<job_id>/predict", summary="Classify samples", responses={200: responses.Prediction}
     )
     def predict(path: schemas.JobPath, body: schemas.Predict) -> Any:
         return client.predict(path.job_id, body.inputs)
-
-    return routes

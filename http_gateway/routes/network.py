@@ -7,6 +7,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint
 
 from http_gateway import schemas
+from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
 
@@ -18,7 +19,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
     @routes.post(
         "/initialize/<job_id>",
         summary="Allocate layers to the devices and draw the weights",
-        responses={200: schemas.Message},
+        responses={200: responses.Message},
     )
     def initialize(path: schemas.JobPath, body: schemas.NoBody) -> Any:
         client.initialize(path.job_id)
@@ -27,7 +28,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
     @routes.post(
         "/train/<job_id>",
         summary="Start training in the background",
-        responses={200: schemas.TrainingStarted},
+        responses={200: responses.TrainingStarted},
     )
     def train(path: schemas.JobPath, body: schemas.Train) -> Any:
         options = body.model_dump(exclude_none=True)

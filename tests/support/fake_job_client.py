@@ -16,7 +16,60 @@ SUMMARY = {
     "model_config": MODEL,
     "dataset_config": DATASET,
 }
-DETAILS = {**SUMMARY, "registered_devices": [], "layers": {}, "history": []}
+DETAILS = {
+    **SUMMARY,
+    "registered_devices": [],
+    "layers": {},
+    "history": [],
+    "failure_policy": {
+        "max_failures": 100,
+        "min_devices": 1,
+        "wait_for_device_s": None,
+        "max_lost_steps": None,
+    },
+    "checkpoints": {"interval_s": 30, "keep_last": 2, "keep_best": 1},
+    "spares": [],
+    "recovery": None,
+}
+CHECKPOINTS = [
+    {
+        "checkpoint_id": "000002",
+        "created_at": "2026-01-02T03:04:35+00:00",
+        "session": 1,
+        "epoch": 2,
+        "step": 46,
+        "val_loss": 0.25,
+        "val_accuracy": 0.9,
+        "finished": True,
+        "num_bytes": 436_000,
+        "versions": {"tandem": "9.8.7", "torch": "4.5.6"},
+    },
+    {
+        "checkpoint_id": "000001",
+        "created_at": "2026-01-02T03:04:05+00:00",
+        "session": 1,
+        "epoch": None,
+        "step": 0,
+        "val_loss": None,
+        "val_accuracy": None,
+        "finished": False,
+        "num_bytes": 436_000,
+        "versions": {"tandem": "9.8.7", "torch": "4.5.6"},
+    },
+]
+EVENTS = [
+    {"index": 0, "at": "2026-01-02T03:04:00+00:00", "kind": "created", "text": "Job 1 is created"},
+    {
+        "index": 1,
+        "at": "2026-01-02T03:04:09+00:00",
+        "kind": "failure",
+        "text": "Device 2 (10.0.0.2:5001) is gone: its node died",
+    },
+]
+STEP_LOSSES = [
+    {"epoch": 1, "step": 1, "loss": 2.302585},
+    {"epoch": 1, "step": 2, "loss": 2.25},
+]
 TERAFLOPS = [
     {
         "1": {
@@ -116,8 +169,13 @@ class FakeJobClient:
         self.errors.clear()
         self.answers.clear()
 
-    def create_job(self, model_config: dict[str, Any], dataset_config: dict[str, Any]) -> str:
-        answer: str = self._answer("create_job", (model_config, dataset_config), "1")
+    def create_job(
+        self,
+        model_config: dict[str, Any],
+        dataset_config: dict[str, Any],
+        policies: dict[str, Any],
+    ) -> str:
+        answer: str = self._answer("create_job", (model_config, dataset_config, policies), "1")
         return answer
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -128,8 +186,8 @@ class FakeJobClient:
         answer: dict[str, Any] = self._answer("get_job", (job_id,), DETAILS)
         return answer
 
-    def delete_job(self, job_id: str) -> None:
-        self._answer("delete_job", (job_id,), None)
+    def delete_job(self, job_id: str, force: bool = False) -> None:
+        self._answer("delete_job", (job_id, force), None)
 
     def list_devices(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._answer("list_devices", (), [DEVICE])
@@ -155,6 +213,35 @@ class FakeJobClient:
     def stop_job(self, job_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._answer("stop_job", (job_id,), {"status": "training"})
         return answer
+
+    def resume_job(self, job_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("resume_job", (job_id,), {"status": "training"})
+        return answer
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_checkpoints", (job_id,), CHECKPOINTS)
+        return answer
+
+    def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_events", (job_id,), EVENTS)
+        return answer
+
+    def list_steps(
+        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        arguments = (job_id, after_epoch, after_step, limit)
+        answer: list[dict[str, Any]] = self._answer("list_steps", arguments, STEP_LOSSES)
+        return answer
+
+    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
+        answer: dict[str, Any] | None = self._answer("begin_request", (key, fingerprint), None)
+        return answer
+
+    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
+        self._answer("finish_request", (key, answer), None)
+
+    def drop_request(self, key: str) -> None:
+        self._answer("drop_request", (key,), None)
 
     def get_model(self, job_id: str) -> bytes:
         answer: bytes = self._answer("get_model", (job_id,), WEIGHTS)

@@ -23,6 +23,8 @@ devices:
   - {ip: localhost, port: 5001}
   - {ip: 10.0.0.2, port: 5002}
 train: {epochs: 3, learning_rate: 5e-2}
+failure_policy: {min_devices: 2}
+checkpoints: {interval_s: 5}
 """
 
 

@@ -31,11 +31,14 @@ def test_a_file_is_the_bodies_of_the_requests(job_file: Path) -> None:
     assert job.dataset_config == {"name": "digits", "resize": [28, 28]}
     assert job.devices == ({"ip": "localhost", "port": 5001}, {"ip": "10.0.0.2", "port": 5002})
     assert job.train == {"epochs": 3, "learning_rate": 0.05}
+    assert job.failure_policy == {"min_devices": 2}
+    assert job.checkpoints == {"interval_s": 5}
 
 
 @pytest.mark.parametrize("train", ["", "train:", "train: {}"])
 def test_how_to_train_may_be_left_to_the_gateway(tmp_path: Path, train: str) -> None:
-    assert load_job_file(write(tmp_path, WHOLE + train)).train == {}
+    job = load_job_file(write(tmp_path, WHOLE + train))
+    assert (job.train, job.failure_policy, job.checkpoints) == ({}, None, None)
 
 
 @pytest.mark.parametrize("rate", ["1e-3", "1.0e-3", "0.001", "1E-3", "1.e-3"])
@@ -71,13 +74,19 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         (HEAD + "devices: [{ip: '::1', port: 0}]", "devices[0].port is 0, but must be an integer"),
         (
             WHOLE + "modle: 1",
-            'it has no field "modle"; it has: model_config, dataset_config, devices, train',
+            'it has no field "modle"; it has: model_config, dataset_config, devices, train, '
+            "failure_policy, checkpoints",
         ),
         (WHOLE + "train: {epoch: 1}", 'train has no field "epoch"; it has: epochs, learning_rate'),
         (
             WHOLE + "train: {epochs: 0}",
             "train.epochs is 0, but must be an integer from 1 to 100000",
         ),
+        (
+            WHOLE + "failure_policy: {min_devices: 0}",
+            "failure_policy.min_devices is 0, but must be an integer from 1 to 1000",
+        ),
+        (WHOLE + "checkpoints: 30", "checkpoints is 30, but must be an object with interval_s"),
         (WHOLE + "train: fast", "train is 'fast', but must be an object with epochs"),
         (
             WHOLE.replace("[64, 10]", "[64]"),

@@ -40,6 +40,16 @@ def test_a_terminal_shows_bar_last_epoch_and_devices_at_once() -> None:
     assert "epoch 1: train loss 1.0000" in shown and "10.0.0.2:5001" in shown
 
 
+def test_a_terminal_shows_what_a_job_that_recovers_waits_for() -> None:
+    console = terminal()
+    with TerminalView(console) as view:
+        recovery = {"waiting_for": ["10.0.0.2:5001"]}
+        view.show(job_at(1, 2, "recovering", recovery=recovery, newest_event="Device 2 is gone"))
+    shown = text_of(console)
+    assert "recovering, epoch 2/3" in shown
+    assert "recovering: waits for 10.0.0.2:5001 (Device 2 is gone)" in shown
+
+
 def test_the_picture_gives_way_to_the_tables() -> None:
     console = terminal()
     with TerminalView(console) as view:

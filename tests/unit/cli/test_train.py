@@ -31,7 +31,11 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
     assert [call for call in fake.calls if call[0] != "get_job"] == [
         (
             "create_job",
-            ({"layer_sizes": [784, 128, 10], "seed": 7}, {"name": "digits", "resize": [28, 28]}),
+            (
+                {"layer_sizes": [784, 128, 10], "seed": 7},
+                {"name": "digits", "resize": [28, 28]},
+                {"failure_policy": {"min_devices": 2}, "checkpoints": {"interval_s": 5}},
+            ),
         ),
         ("register_device", ("localhost", 5001, "1")),
         ("register_device", ("10.0.0.2", 5002, "1")),
@@ -94,7 +98,7 @@ def test_a_job_that_someone_stopped_is_no_success(
     result = tandem("train", job_file)
     assert result.exit_code == 1
     assert "stopped in epoch 2 of 3" in result.stderr
-    assert f"curl -X POST {url}/api/network/train/1" in result.stderr
+    assert f"tandem resume 1 --url {url}" in result.stderr
 
 
 def test_a_wrong_file_is_refused_before_anything_is_asked(
@@ -185,7 +189,7 @@ def test_ctrl_c_leaves_the_job_training_and_says_how_to_go_on(
     assert result.exit_code == 130
     assert fake.names() == STARTED
     assert f"tandem watch 1 --url {url}" in result.stderr
-    assert f"curl -X POST {url}/api/jobs/1/stop" in result.stderr
+    assert f"tandem pause 1 --url {url}" in result.stderr
     told = events(result.stdout)
     assert told[-1]["event"] == "ended" and told[-1]["status"] is None
     assert "Job 1 trains on" in told[-1]["error"]

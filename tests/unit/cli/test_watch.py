@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
-from orchestrator.errors import JobNotFound
+from orchestrator.errors import JobNotFound, Unavailable
 from tests.support.command_line import Tandem, events
-from tests.support.fake_job_client import DETAILS
+from tests.support.fake_job_client import DETAILS, EVENTS
 from tests.support.scripted_job_client import ScriptedJobClient, job_at, whole_session
 
 
@@ -50,6 +51,61 @@ def test_an_unknown_job_is_told_with_those_there_are(
     assert result.stderr == f"tandem: The gateway has no job {job_id!r}; it has 1\n"
     fake.answers["list_jobs"] = []
     assert "it has none" in tandem("watch", job_id).stderr
+
+
+def recovering(*waiting_for: str) -> Any:
+    """A look at a job that waits for these devices."""
+    recovery = {"num_failures": 1, "lost_steps": 0, "waiting_for": [*waiting_for]}
+    return job_at(1, 2, "recovering", recovery={**recovery, "last_cause": "its node died"})
+
+
+def test_a_job_that_recovers_is_watched_through_it(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    waiting = recovering("10.0.0.2:5001")
+    fake.script = [job_at(1), job_at(1, 2), waiting, waiting, recovering(), job_at(1, 2)]
+    fake.script.append(job_at(3, status="completed"))
+    looks = list(fake.script)
+    result = tandem("watch", "7")
+    assert result.exit_code == 0
+    told = [line for line in result.stdout.splitlines() if line.startswith("recovering")]
+    why = EVENTS[-1]["text"]
+    assert told == [f"recovering: waits for 10.0.0.2:5001 ({why})", f"recovering ({why})"]
+
+    fake.script = looks
+    told = [e for e in events(tandem("watch", "7", "--json").stdout) if e["event"] == "recovering"]
+    assert [e["waiting_for"] for e in told] == [["10.0.0.2:5001"], []]
+    assert told[0]["newest_event"] == why
+
+
+def test_events_that_can_not_be_had_end_no_watching(
+    tandem: Tandem, fake: ScriptedJobClient
+) -> None:
+    fake.script = [job_at(1), recovering("10.0.0.2:5001"), job_at(3, status="completed")]
+    fake.errors["list_events"] = Unavailable("The JobManager is being started again")
+    result = tandem("watch", "7")
+    assert result.exit_code == 0
+    assert "\nrecovering: waits for 10.0.0.2:5001\n" in result.stdout
+
+
+def test_a_job_is_paused_and_resumed(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    paused = tandem("pause", "7")
+    assert (paused.exit_code, paused.stderr) == (0, "")
+    assert paused.stdout == "Job 7 stops at its next step; to go on: tandem resume 7\n"
+    resumed = tandem("resume", "7")
+    assert (resumed.exit_code, resumed.stdout) == (0, "Job 7 is training.\n")
+    assert fake.calls == [("stop_job", ("7",)), ("resume_job", ("7",))]
+
+
+def test_a_resumed_job_is_watched_when_asked(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    fake.script = whole_session()
+    result = tandem("resume", "7", "--watch")
+    assert result.exit_code == 0
+    assert fake.calls[0] == ("resume_job", ("7",)) and "Job 7 is completed." in result.stdout
+
+
+def test_a_job_that_can_not_be_resumed_is_told(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    fake.errors["resume_job"] = JobNotFound("Job not found")
+    result = tandem("resume", "7", "--watch")
+    assert (result.exit_code, result.stderr) == (1, "tandem: 404: Job not found\n")
 
 
 def test_ctrl_c_ends_the_watching_alone(tandem: Tandem, fake: ScriptedJobClient) -> None:

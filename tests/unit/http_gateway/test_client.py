@@ -14,13 +14,16 @@ from http_gateway.app import create_app
 from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
 from tests.support.fake_job_client import (
+    CHECKPOINTS,
     DATASET,
     DETAILS,
     DEVICE,
     DOCTOR,
+    EVENTS,
     MODEL,
     PREDICTION,
     READY,
+    STEP_LOSSES,
     SUMMARY,
     TERAFLOPS,
     WEIGHTS,
@@ -61,10 +64,32 @@ def _without_commands(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
-    (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET), "1"),
+    (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET, {}), "1"),
+    (
+        lambda c: c.create_job(MODEL, DATASET, {"min_devices": 2}, {"keep_last": 3}),
+        "create_job",
+        (MODEL, DATASET, {"failure_policy": {"min_devices": 2}, "checkpoints": {"keep_last": 3}}),
+        "1",
+    ),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
     (lambda c: c.get_job("7"), "get_job", ("7",), DETAILS),
-    (lambda c: c.delete_job("7"), "delete_job", ("7",), None),
+    (lambda c: c.delete_job("7"), "delete_job", ("7", False), None),
+    (lambda c: c.delete_job("7", force=True), "delete_job", ("7", True), None),
+    (
+        lambda c: c.resume_job("7"),
+        "resume_job",
+        ("7",),
+        {"message": "Training resumed", "status": "training"},
+    ),
+    (lambda c: c.list_checkpoints("7"), "list_checkpoints", ("7",), CHECKPOINTS),
+    (lambda c: c.list_events("7"), "list_events", ("7",), EVENTS),
+    (lambda c: c.list_steps("7"), "list_steps", ("7", 0, 0, 10_000), STEP_LOSSES),
+    (
+        lambda c: c.list_steps("7", after_epoch=2, after_step=3, limit=5),
+        "list_steps",
+        ("7", 2, 3, 5),
+        STEP_LOSSES,
+    ),
     (
         lambda c: c.stop_job("7"),
         "stop_job",
@@ -117,6 +142,23 @@ def test_a_method_asks_for_its_route_and_returns_what_matters(
 ) -> None:
     assert call(client) == answer
     assert fake.calls == [(method, arguments)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.create_job(MODEL, DATASET, idempotency_key="k-1"),
+        lambda c: c.register_device("10.0.0.2", 5001, "7", idempotency_key="k-1"),
+        lambda c: c.train("7", idempotency_key="k-1"),
+    ],
+)
+def test_a_request_is_sent_with_its_idempotency_key(
+    client: TandemClient, fake: FakeJobClient, call: Callable[[TandemClient], Any]
+) -> None:
+    call(client)
+    begun, _, finished = fake.calls
+    assert (begun[0], begun[1][0]) == ("begin_request", "k-1")
+    assert (finished[0], finished[1][0]) == ("finish_request", "k-1")
 
 
 def test_every_method_is_tried_above() -> None:

@@ -12,7 +12,7 @@ METHODS = [n for n, v in vars(JobClient).items() if isinstance(v, FunctionType) 
 
 
 def test_the_protocol_has_the_methods_of_the_routes() -> None:
-    assert len(METHODS) == 15
+    assert len(METHODS) == 22
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -28,7 +28,7 @@ def test_the_fake_adds_nothing_that_a_route_could_come_to_rely_on() -> None:
 
 def test_type_checkers_take_the_fake_for_a_job_client() -> None:
     fake: JobClient = FakeJobClient()
-    assert fake.create_job({}, {}) == "1"
+    assert fake.create_job({}, {}, {}) == "1"
 
 
 def test_a_call_is_remembered_and_an_error_raised() -> None:

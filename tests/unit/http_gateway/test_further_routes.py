@@ -11,14 +11,85 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.answers import json_of
-from tests.support.fake_job_client import PREDICTION, READY, WEIGHTS, FakeJobClient
+from tests.support.fake_job_client import (
+    CHECKPOINTS,
+    DATASET,
+    EVENTS,
+    MODEL,
+    PREDICTION,
+    READY,
+    STEP_LOSSES,
+    WEIGHTS,
+    FakeJobClient,
+)
+
+JOB = {"model_config": MODEL, "dataset_config": DATASET}
 
 
 def test_a_job_is_deleted(http: FlaskClient, fake: FakeJobClient) -> None:
     response = http.delete("/api/jobs/12")
     assert response.status_code == 200
     assert json_of(response) == {"message": "Job deleted successfully"}
-    assert fake.calls == [("delete_job", ("12",))]
+    assert fake.calls == [("delete_job", ("12", False))]
+
+
+@pytest.mark.parametrize(("query", "force"), [("", False), ("false", False), ("true", True)])
+def test_a_job_that_trains_is_deleted_by_force_alone(
+    http: FlaskClient, fake: FakeJobClient, query: str, force: bool
+) -> None:
+    path = f"/api/jobs/12?force={query}" if query else "/api/jobs/12"
+    assert http.delete(path).status_code == 200
+    assert fake.calls == [("delete_job", ("12", force))]
+
+
+def test_policies_reach_the_job_client_as_they_were_sent(
+    http: FlaskClient, fake: FakeJobClient
+) -> None:
+    policies = {
+        "failure_policy": {"max_failures": None, "wait_for_device_s": 60},
+        "checkpoints": {"keep_best": 0, "interval_s": 0.1},
+    }
+    assert http.post("/api/jobs", json={**JOB, **policies}).status_code == 201
+    assert http.post("/api/jobs", json={**JOB, "checkpoints": None}).status_code == 201
+    assert http.post("/api/jobs", json={**JOB, "failure_policy": {}}).status_code == 201
+    sent = [arguments[2] for _, arguments in fake.calls]
+    assert sent == [policies, {}, {"failure_policy": {}}]
+
+
+def test_a_job_is_resumed(http: FlaskClient, fake: FakeJobClient) -> None:
+    response = http.post("/api/jobs/12/resume")
+    assert response.status_code == 200
+    answer = [("message", "Training resumed"), ("status", "training")]
+    assert list(json_of(response).items()) == answer
+    assert fake.calls == [("resume_job", ("12",))]
+
+
+@pytest.mark.parametrize(
+    ("noun", "records"), [("checkpoints", CHECKPOINTS), ("events", EVENTS), ("steps", STEP_LOSSES)]
+)
+def test_what_is_on_record_of_a_job_is_listed(
+    http: FlaskClient, noun: str, records: list[Any]
+) -> None:
+    response = http.get(f"/api/jobs/12/{noun}")
+    assert response.status_code == 200
+    body = json_of(response)
+    assert list(body) == [noun]
+    assert [list(r.items()) for r in body[noun]] == [list(r.items()) for r in records]
+
+
+@pytest.mark.parametrize(
+    ("query", "arguments"),
+    [
+        ("", (0, 0, 10_000)),
+        ("?after_epoch=2&after_step=7", (2, 7, 10_000)),
+        ("?limit=1", (0, 0, 1)),
+    ],
+)
+def test_steps_are_listed_from_where_it_is_asked_for(
+    http: FlaskClient, fake: FakeJobClient, query: str, arguments: tuple[int, ...]
+) -> None:
+    assert http.get(f"/api/jobs/12/steps{query}").status_code == 200
+    assert fake.calls == [("list_steps", ("12", *arguments))]
 
 
 def test_a_job_is_stopped(http: FlaskClient, fake: FakeJobClient) -> None:

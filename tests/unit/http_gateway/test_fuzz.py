@@ -15,14 +15,21 @@ from tests.support.fake_job_client import FakeJobClient
 
 HTTP = create_app(FakeJobClient(), version="0").test_client()
 POSTS = {
-    "/api/jobs": ["model_config", "dataset_config"],
+    "/api/jobs": ["model_config", "dataset_config", "failure_policy", "checkpoints"],
     "/api/devices/register": ["ip", "port", "job_id"],
     "/api/network/initialize/1": [],
     "/api/network/train/1": ["epochs", "learning_rate", "num_microbatches", "schedule", "threads"],
     "/api/jobs/1/stop": [],
+    "/api/jobs/1/resume": [],
     "/api/jobs/1/predict": ["inputs"],
 }
 NESTED = ["layer_sizes", "seed", "name", "batch_size", "normalize", "mean", "std", "resize"]
+POLICIES = ["max_failures", "min_devices", "wait_for_device_s", "interval_s", "keep_last"]
+QUERIES = {
+    ("DELETE", "/api/devices/5001"): ["ip", "job_id"],
+    ("DELETE", "/api/jobs/1"): ["force"],
+    ("GET", "/api/jobs/1/steps"): ["after_epoch", "after_step", "limit"],
+}
 quick = settings(max_examples=100, deadline=None, database=None)
 
 texts = st.text(st.characters(), max_size=20)  # lone surrogates included, unlike st.text()
@@ -74,6 +81,21 @@ def test_any_configurations_get_a_proper_answer(model: Any, dataset: Any) -> Non
 
 
 @quick
+@given(values, st.dictionaries(st.sampled_from(POLICIES), scalars, max_size=4))
+def test_any_policies_get_a_proper_answer(failures: Any, checkpoints: Any) -> None:
+    body = {"model_config": {"layer_sizes": [784, 10]}, "dataset_config": {"name": "MNIST"}}
+    check("/api/jobs", json.dumps({**body, "failure_policy": failures, "checkpoints": checkpoints}))
+
+
+@quick
+@given(paths, st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=300))
+def test_any_idempotency_key_gets_a_proper_answer(path: str, key: str) -> None:
+    response = HTTP.post(path, headers={"Idempotency-Key": key}, data="{}")
+    if response.status_code >= 400:
+        error_of(response, 400)
+
+
+@quick
 @given(paths, st.binary(max_size=60))
 def test_any_bytes_get_a_proper_answer(path: str, body: bytes) -> None:
     check(path, body)
@@ -95,10 +117,20 @@ def test_any_port_gets_a_proper_answer(port: str) -> None:
         error_of(response, 400)
 
 
+@st.composite
+def queries(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
+    """A method, a path, and a query with its parameters' names or others, of any value."""
+    method, path = draw(st.sampled_from(list(QUERIES)))
+    known = st.sampled_from(QUERIES[method, path])
+    some = texts | st.sampled_from(["true", "false", "1", "-1", "10000", "9" * 5000])
+    return method, path, draw(st.dictionaries(known | texts, some, max_size=3))
+
+
 @quick
-@given(st.dictionaries(st.sampled_from(["ip", "job_id"]) | texts, texts, max_size=3))
-def test_any_query_gets_a_proper_answer(query: dict[str, str]) -> None:
+@given(queries())
+def test_any_query_gets_a_proper_answer(asked: tuple[str, str, dict[str, str]]) -> None:
+    method, path, query = asked
     parts = [f"{quote(k, errors='replace')}={quote(v, errors='replace')}" for k, v in query.items()]
-    response = HTTP.delete("/api/devices/5001?" + "&".join(parts))
+    response = HTTP.open(f"{path}?{'&'.join(parts)}", method=method)
     if response.status_code != 200:
         error_of(response, 400)

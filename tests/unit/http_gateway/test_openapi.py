@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.answers import json_of
+from tests.support.fake_job_client import DETAILS
 
 # path, method, success, whether a body is needed (None: takes none)
 ROUTES = [
@@ -20,6 +21,10 @@ ROUTES = [
     ("/api/jobs/{job_id}", "get", "200", None),
     ("/api/jobs/{job_id}", "delete", "200", None),
     ("/api/jobs/{job_id}/stop", "post", "200", False),
+    ("/api/jobs/{job_id}/resume", "post", "200", False),
+    ("/api/jobs/{job_id}/checkpoints", "get", "200", None),
+    ("/api/jobs/{job_id}/events", "get", "200", None),
+    ("/api/jobs/{job_id}/steps", "get", "200", None),
     ("/api/jobs/{job_id}/model", "get", "200", None),
     ("/api/jobs/{job_id}/predict", "post", "200", True),
     ("/api/devices", "get", "200", None),
@@ -35,6 +40,7 @@ ROUTES = [
 ]
 ERROR_STATUSES = ("400", "401", "403", "404", "409", "413", "500", "503")
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+DETAILS_KEYS = {"FailurePolicy": "failure_policy", "CheckpointPolicy": "checkpoints"}
 DIALECT = jsonschema.Draft202012Validator
 
 
@@ -108,7 +114,14 @@ def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str
     ("schema", "keys"),
     [
         ("JobSummary", ["job_id", "status", "devices", "model_config", "dataset_config"]),
-        ("CreateJob", ["model_config", "dataset_config"]),
+        ("CreateJob", ["model_config", "dataset_config", "failure_policy", "checkpoints"]),
+        (
+            "FailurePolicy",
+            ["max_failures", "min_devices", "wait_for_device_s", "max_lost_steps"],
+        ),
+        ("CheckpointPolicy", ["interval_s", "keep_last", "keep_best"]),
+        ("JobEvent", ["index", "at", "kind", "text"]),
+        ("StepLoss", ["epoch", "step", "loss"]),
         ("Teraflops", ["forward_tflops", "backward_tflops", "total_tflops"]),
         ("Error", ["error"]),
     ],
@@ -127,6 +140,36 @@ def test_fields_have_the_documented_names_and_order(
 def test_limits_are_told(document: dict[str, Any]) -> None:
     epochs = document["components"]["schemas"]["Train"]["properties"]["epochs"]
     assert (epochs["minimum"], epochs["maximum"], epochs["default"]) == (1, 100_000, 10)
+
+
+def test_the_policies_defaults_are_told(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in ("FailurePolicy", "CheckpointPolicy"):
+        shown = {k: field.get("default") for k, field in schemas[name]["properties"].items()}
+        assert shown == DETAILS[DETAILS_KEYS[name]]
+
+
+def test_every_post_and_nothing_else_takes_an_idempotency_key(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            headers = [p for p in operation.get("parameters", []) if p["in"] == "header"]
+            names = [(p["name"], p["required"]) for p in headers]
+            assert names == ([("Idempotency-Key", False)] if method == "post" else []), path
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "names"),
+    [
+        ("/api/jobs/{job_id}", "delete", ["force"]),
+        ("/api/jobs/{job_id}/steps", "get", ["after_epoch", "after_step", "limit"]),
+        ("/api/devices/{port}", "delete", ["ip", "job_id"]),
+    ],
+)
+def test_queries_are_told(
+    document: dict[str, Any], path: str, method: str, names: list[str]
+) -> None:
+    parameters = document["paths"][path][method]["parameters"]
+    assert [p["name"] for p in parameters if p["in"] == "query"] == names
 
 
 @pytest.mark.parametrize("path", ["/docs", "/", "/openapi/"])

@@ -54,6 +54,17 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
         ("/api/jobs/1/predict", {"inputs": [[1]], "k": 5}, 'no field "k"; it has: inputs'),
         ("/api/network/initialize/1", {"seed": 1}, 'no field "seed"; it takes no fields'),
         ("/api/jobs/1/stop", {"now": True}, 'no field "now"; it takes no fields'),
+        ("/api/jobs/1/resume", {"at": 1}, 'no field "at"; it takes no fields'),
+        (
+            "/api/jobs",
+            {**JOB, "failure_policy": {"max_failure": 1}},
+            'failure_policy has no field "max_failure"; it has: max_failures, min_devices',
+        ),
+        (
+            "/api/jobs",
+            {**JOB, "checkpoints": {"every_s": 1}},
+            'checkpoints has no field "every_s"; it has: interval_s, keep_last, keep_best',
+        ),
     ],
 )
 def test_an_unknown_field_is_named_with_those_there_are(

@@ -20,6 +20,7 @@ POSTS = [
     "/api/network/initialize/1",
     TRAIN,
     "/api/jobs/1/stop",
+    "/api/jobs/1/resume",
     "/api/jobs/1/predict",
 ]
 NO_JSON = [b"epochs=3", b"{", b'{"epochs": }', b"{'epochs': 3}", b"{} {}", b"\x00", b"nul"]

@@ -1,0 +1,95 @@
+"""``Idempotency-Key``: a POST sent twice is done once, and answered twice alike.
+
+The JobManager keeps keys and answers, so that they outlive the gateway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, request
+
+from actors.core.errors import InvalidRequest, TandemError
+from http_gateway.job_client import JobClient
+from http_gateway.validation_text import shorten
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+PARAMETER: dict[str, Any] = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "A name for this request, such as a new UUID. Sent again under it, the request "
+    f"is not done again: the first answer comes back, with {REPLAYED_HEADER}: true. 409 while the "
+    "first one is under way, 400 for another request under the same key. Errors are not kept.",
+    "schema": {"type": "string", "pattern": f"^{VISIBLE_ASCII.pattern}$"},
+}
+
+logger = logging.getLogger(__name__)
+
+
+def install_idempotency(app: Flask, client: JobClient) -> None:
+    """Install it after the access control: a stranger must not be told a stored answer."""
+
+    def begin() -> Response | None:
+        key = request.headers.get(KEY_HEADER)
+        if request.method != "POST" or request.routing_exception is not None or key is None:
+            return None
+        stored = client.begin_request(_checked(key), _fingerprint())
+        if stored is None:
+            g.idempotency_key = key  # of this request alone, as all of ``g``
+            return None
+        response = jsonify(stored["body"])
+        response.status_code = stored["status"]
+        response.headers[REPLAYED_HEADER] = "true"
+        return response
+
+    def end(response: Response) -> Response:
+        key = g.pop("idempotency_key", None)
+        if key is not None:
+            _remember(client, key, response)
+        return response
+
+    app.before_request(begin)
+    app.after_request(end)
+
+
+def document_header(document: dict[str, Any]) -> None:
+    """Adds the header to every POST of the API's document."""
+    for item in document["paths"].values():
+        if "post" in item:
+            item["post"].setdefault("parameters", []).append(PARAMETER)
+
+
+def _remember(client: JobClient, key: str, response: Response) -> None:
+    """The request is done: that its answer could not be kept must not hide the answer."""
+    try:
+        if 200 <= response.status_code < 300:
+            answer = {"status": response.status_code, "body": response.get_json()}
+            client.finish_request(key, answer)
+        else:
+            client.drop_request(key)
+    except TandemError as error:
+        logger.warning("the answer to the request %s was not kept: %s", key, error.message)
+
+
+def _checked(key: str) -> str:
+    if VISIBLE_ASCII.fullmatch(key) is None:
+        raise InvalidRequest(
+            f"{KEY_HEADER} is {shorten(repr(key))}, but must be 1 to 255 visible ASCII characters, "
+            "such as a UUID"
+        )
+    return key
+
+
+def _fingerprint() -> str:
+    """Of what is asked for: method, path, query and body, each with its length before it."""
+    digest = hashlib.sha256()
+    parts = (request.method.encode(), request.path.encode("utf-8", "surrogatepass"))
+    for part in (*parts, request.query_string, request.get_data(cache=True)):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

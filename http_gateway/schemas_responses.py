@@ -1,0 +1,296 @@
+"""Responses: what /openapi.json shows of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Error(BaseModel):
+    """The body of every error."""
+
+    error: str
+
+
+ERRORS: Any = {str(code): Error for code in (400, 401, 403, 404, 409, 413, 500, 503)}
+"""What any route may answer, for the document."""
+
+
+class Message(BaseModel):
+    """What was done."""
+
+    message: str
+
+
+class JobCreated(Message):
+    """The new job."""
+
+    job_id: str
+
+
+class DeviceRegistered(Message):
+    """The new device; its id counts from 1 within the job."""
+
+    device_id: int
+
+
+class TrainingStarted(Message):
+    """What the session was started with."""
+
+    epochs: int
+    learning_rate: float
+
+
+class Stopping(Message):
+    """The job's status when the stop was taken note of."""
+
+    status: str
+
+
+class Resumed(Message):
+    """The job's status once it goes on."""
+
+    status: str
+
+
+Status = Literal[
+    "created", "initialized", "training", "recovering", "completed", "stopped", "failed"
+]
+
+
+class JobSummary(BaseModel):
+    """A job as it is listed; the configurations are as they were sent."""
+
+    job_id: str
+    status: Status
+    devices: int = Field(description="number of registered devices")
+    network: dict[str, Any] = Field(alias="model_config")
+    dataset_config: dict[str, Any]
+
+
+class JobList(BaseModel):
+    """GET /api/jobs."""
+
+    jobs: list[JobSummary]
+
+
+class JobProgress(BaseModel):
+    """Where the last session is; epoch and step count from 1."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int | None
+    loss: float | None
+    samples_per_s: float
+
+
+class EpochResult(BaseModel):
+    """One finished epoch; samples/s without validation."""
+
+    epoch: int = Field(description="from 1, counted on over the job's sessions")
+    session: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    samples_per_s: float
+
+
+class RegisteredDevice(BaseModel):
+    """A device of a job."""
+
+    device_id: int
+    ip: str
+    port: int
+
+
+class DeviceVersions(BaseModel):
+    """What is installed on a device; null: not there."""
+
+    python: str | None
+    ray: str | None
+    torch: str | None
+    tandem: str | None
+
+
+class ListedDevice(BaseModel):
+    """A device: a Ray node, or what one offers. What is not known of it is null."""
+
+    ip: str
+    port: int
+    node_id: str | None
+    host_name: str | None
+    cores: int | None = Field(description="as Ray counts them on its node")
+    accelerators: list[str] | None
+    os: str | None = Field(examples=["Linux 6.1 x86_64"])
+    memory_bytes: int | None
+    available_memory_bytes: int | None = Field(description="at most 30 s old")
+    versions: DeviceVersions | None
+    jobs: list[str] = Field(description="ids of the jobs it is registered with")
+    held_by: str | None = Field(description="the job that trains on it or is about to")
+    status: Literal["free", "busy", "gone"] = Field(description="gone: its node does not live")
+    probe_error: str | None = Field(description="why details are unknown")
+    register_command: str | None = Field(
+        alias="register", description="the curl that registers it; null when it is gone"
+    )
+
+
+class DeviceList(BaseModel):
+    """GET /api/devices, by ip, then port."""
+
+    devices: list[ListedDevice]
+
+
+class Teraflops(BaseModel):
+    """FLOPs counted over seconds spent computing them, / 1e12; the total is the sum."""
+
+    forward_tflops: float
+    backward_tflops: float
+    total_tflops: float
+
+
+class DeviceStats(Teraflops):
+    """What a device did with its time in training steps, in seconds."""
+
+    computing_s: float
+    waiting_s: float
+    updating_s: float
+    max_activations_held: int
+
+
+class SessionPlan(BaseModel):
+    """What was decided for the last session; ``channels`` has one entry an edge."""
+
+    schedule: str
+    num_microbatches: int
+    threads: dict[str, int]
+    channels: list[str]
+    differences: list[str] = Field(
+        description="where the devices are too unlike for the bits of a plain loop to be promised"
+    )
+
+
+class FailurePolicyInForce(BaseModel):
+    """What the job bears before it fails; null: no limit, or the JobManager's own choice."""
+
+    max_failures: int | None
+    min_devices: int
+    wait_for_device_s: float | None
+    max_lost_steps: int | None
+
+
+class CheckpointPolicyInForce(BaseModel):
+    """When checkpoints are written and which are kept."""
+
+    interval_s: float
+    keep_last: int
+    keep_best: int
+
+
+class Recovery(BaseModel):
+    """What the last session has survived, and what it waits for."""
+
+    num_failures: int
+    lost_steps: int = Field(description="optimiser steps done again, of all failures together")
+    waiting_for: list[str] = Field(description="devices without which it can't go on")
+    last_cause: str | None
+
+
+class JobDetails(JobSummary):
+    """GET /api/jobs/<job_id>."""
+
+    registered_devices: list[RegisteredDevice]
+    layers: dict[str, list[int]] = Field(description="device id -> [start, end)")
+    history: list[EpochResult]
+    progress: JobProgress | None = None
+    plan: SessionPlan | None = None
+    device_stats: dict[str, DeviceStats] | None = None
+    error: str | None = Field(None, description="why the job failed")
+    failure_policy: FailurePolicyInForce | None = None
+    checkpoints: CheckpointPolicyInForce | None = None
+    spares: list[int] = Field(
+        [], description="ids of the registered devices without layers while it trains"
+    )
+    recovery: Recovery | None = Field(None, description="null until a session failed over")
+
+
+class Checkpoint(BaseModel):
+    """A job's state on disk, whole and checked."""
+
+    checkpoint_id: str
+    created_at: str
+    session: int
+    epoch: int | None
+    step: int = Field(description="optimiser steps since the weights were drawn")
+    val_loss: float | None
+    val_accuracy: float | None
+    finished: bool = Field(description="of a session's end")
+    num_bytes: int
+    versions: dict[str, str]
+
+
+class CheckpointList(BaseModel):
+    """GET /api/jobs/<job_id>/checkpoints, newest first."""
+
+    checkpoints: list[Checkpoint]
+
+
+class JobEvent(BaseModel):
+    """Something that happened to a job."""
+
+    index: int
+    at: str = Field(description="ISO 8601, UTC")
+    kind: str
+    text: str
+
+
+class EventList(BaseModel):
+    """GET /api/jobs/<job_id>/events, oldest first."""
+
+    events: list[JobEvent]
+
+
+class StepLoss(BaseModel):
+    """One optimiser step; epoch and step count from 1."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+class StepList(BaseModel):
+    """GET /api/jobs/<job_id>/steps, in order."""
+
+    steps: list[StepLoss]
+
+
+class Prediction(BaseModel):
+    """One entry a row."""
+
+    classes: list[int]
+    probabilities: list[list[float]]
+
+
+class Health(BaseModel):
+    """The gateway serves."""
+
+    status: Literal["ok"]
+
+
+class Readiness(BaseModel):
+    """The JobManager answers."""
+
+    ready: Literal[True]
+    nodes: int
+    ray_version: str
+    dashboard_url: str | None
+
+
+class Version(BaseModel):
+    """What runs."""
+
+    version: str
+    python: str
+    ray: str
+    torch: str
