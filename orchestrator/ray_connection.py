@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.ray_start import explain_mismatch
 
 CONNECT_TIMEOUT_S = 45.0
 NAMESPACE = "tandem"
@@ -36,11 +37,8 @@ def connect(
             "(RAY_AUTH_MODE=token and the same token in every process), or another Ray version?"
         )
     if isinstance(outcome[0], BaseException):
-        cause = " ".join(str(outcome[0]).split())[:250]
         raise ClusterUnavailable(
-            f"This host can't join Ray at {address}: {cause}. Is it a Ray node itself (ray start "
-            f"--address={address} --node-manager-port=5001)? Does the cluster use a token "
-            "(RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH, the same in every process)?"
+            f"This host can't join Ray at {address}: {_explain(outcome[0], address)}"
         ) from outcome[0]
     return f"http://{outcome[0]}" if outcome[0] else None
 
@@ -72,6 +70,15 @@ def check_reachable(address: str) -> None:
             f"start --head --port={port} --node-manager-port=5001), and see that its firewall lets "
             f"port {port} through"
         )
+
+
+def _explain(error: BaseException, address: str) -> str:
+    cause = " ".join(str(error).split())
+    return explain_mismatch(cause) or (
+        f"{cause[:250]}. Is it a Ray node itself (ray start --address={address} "
+        "--node-manager-port=5001)? Does the cluster use a token (RAY_AUTH_MODE=token and "
+        "RAY_AUTH_TOKEN_PATH, the same in every process)?"
+    )
 
 
 def _init(

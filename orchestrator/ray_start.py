@@ -88,16 +88,8 @@ def resources_flag(devices: Iterable[int]) -> str:
 def explain(output: str) -> str:
     """Why ``ray start`` failed and what mends it, in one sentence where its words are known."""
     text = " ".join(output.split())
-    versions = re.search(
-        r"started with: Ray: (\S+) Python: (\S+).*?started with: Ray: (\S+) Python: (\S+)", text
-    )
-    if "ersion mismatch" in text and versions:
-        ray, python, own_ray, own_python = versions.groups()
-        return (
-            f"the head has Ray {ray} and Python {python}, this device Ray {own_ray} and Python "
-            f"{own_python}: use the same Ray and the same minor version of Python, e.g. make the "
-            f"environment anew with Python {python} and pip install ray=={ray}"
-        )
+    if mismatch := explain_mismatch(text):
+        return mismatch
     if re.search(r"UNAUTHENTICATED|[Uu]nauthenticated|[Aa]uthentication", text):
         return (
             "the head does not accept this device's token: give the one that `tandem head` named, "
@@ -106,3 +98,22 @@ def explain(output: str) -> str:
     if "port number" in text and "used by other components" in text:
         return "two of its ports are the same: choose another --port, away from 10002–19999"
     return f"ray start said: {text[-400:]}"
+
+
+def explain_mismatch(text: str) -> str | None:
+    """What mends that Ray, or Python's minor version, is another one than the head's; None where
+    Ray's words, on one line, don't say so."""
+    found = re.search(
+        r"started with: Ray: (\S+) Python: (\S+).*?started with: Ray: (\S+) Python: (\S+)", text
+    )
+    if "ersion mismatch" not in text or not found:
+        return None
+    ray, python, own_ray, own_python = found.groups()
+    install = f"pip install 'ray[default]=={ray}'"
+    minor, own_minor = (version.rsplit(".", 1)[0] for version in (python, own_python))
+    if minor != own_minor:
+        install = f"python{minor} -m venv .venv && .venv/bin/{install}"
+    return (
+        f"the head has Ray {ray} and Python {python}, this device Ray {own_ray} and Python "
+        f"{own_python}: Ray and Python's minor version must be the same; run here `{install}`"
+    )

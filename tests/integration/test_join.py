@@ -10,9 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import ray
 
 from tests.support.hosts import Host, Network, Service, clean_environment, why_not
 from tests.support.jobs import wait_until
+from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
+from tests.support.ray_nodes import BareEnvironment
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 NODES = """
@@ -56,6 +59,13 @@ def alive(head: Host) -> list[tuple[str, int, list[str]]]:
     done = head.run([sys.executable, "-c", NODES, f"{head.ip}:6379"], env)
     assert done.returncode == 0, done.stderr
     return [tuple(node) for node in json.loads(done.stdout.splitlines()[-1])]
+
+
+@pytest.fixture(scope="module")
+def other_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("ray")
+    with installed(folder / "packages", [f"ray=={OTHER_RAY}"], "--no-deps") as packages:
+        yield packages
 
 
 @pytest.fixture
@@ -126,10 +136,61 @@ def test_a_head_that_can_not_be_reached_is_told(
     assert words in refusal(hosts[1], head)
 
 
-def refusal(host: Host, *arguments: str, **env: str) -> str:
-    """The one sentence with which `tandem join` gives up, in time."""
+def test_another_ray_is_told_with_the_command_that_mends_it(
+    hosts: tuple[Host, Host], other_ray: Path
+) -> None:
+    head, laptop = hosts
+    env = {"PYTHONPATH": str(other_ray)}
+    ours = f"the head has Ray {ray.__version__} and"
+    remedy = f"run here `pip install 'ray[default]=={ray.__version__}'`"
+    joining = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head), **env)
+    serving = refusal(head, "--ray-address", f"{head.ip}:6379", command="serve", **env)
+    for text in (joining, serving):
+        assert ours in text and f"this device Ray {OTHER_RAY} and" in text and remedy in text
+
+
+def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
+    hosts: tuple[Host, Host], other_ray: Path, tmp_path: Path
+) -> None:
+    head, laptop = hosts
+    bare = BareEnvironment.make(tmp_path / "bare").with_packages(other_ray)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
+    start = ["start", f"--address={head.ip}:6379", "--node-manager-port=5001"]
     began = time.monotonic()
-    done = host.run([*TANDEM, "join", *arguments], {**clean_environment(), **env})
+    command = [bare.python, "-m", "ray.scripts.scripts", *start]
+    done = laptop.run(command, {**clean_environment(), **bare.env, **token})
+    assert time.monotonic() - began < TOLD_WITHIN_S and done.returncode != 0
+    words = "Version mismatch: The cluster was started with"
+    assert words in done.stderr and OTHER_RAY in done.stderr
+    assert words in (ROOT / "README.md").read_text()
+
+
+def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
+    hosts: tuple[Host, Host], tmp_path: Path
+) -> None:
+    head, laptop = hosts
+    other = other_python()
+    if other is None:
+        pytest.skip("no Python of another minor version is here")
+    # What `tandem join` imports; it needs no torch.
+    packages = [f"ray=={ray.__version__}", "typer", "psutil", "pydantic-settings[yaml]", "requests"]
+    wheels = ["--python-version", other.version, "--implementation", "cp"]
+    with installed(tmp_path / "env", packages, "--only-binary=:all:", *wheels) as folder:
+        env = {"PYTHONPATH": f"{folder}:{ROOT}", "RAY_AUTH_TOKEN": token_of(head)}
+        text = refusal(laptop, head.ip, python=other.command, **env)
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"and Python {own}." in text and f"and Python {other.version}." in text
+    remedy = f".venv/bin/pip install 'ray[default]=={ray.__version__}'"
+    assert f"run here `python{own} -m venv .venv && {remedy}`" in text
+
+
+def refusal(
+    host: Host, *arguments: str, command: str = "join", python: str = sys.executable, **env: str
+) -> str:
+    """The one sentence with which a command gives up, in time."""
+    began = time.monotonic()
+    tandem = [python, "-m", "http_gateway.cli", command]
+    done = host.run([*tandem, *arguments], {**clean_environment(), **env})
     assert time.monotonic() - began < TOLD_WITHIN_S
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -55,7 +55,12 @@ def test_other_versions_are_told_with_the_remedy() -> None:
     text = explain(MISMATCH)
     assert "the head has Ray 2.60.0 and Python 3.11.7" in text
     assert "this device Ray 2.59.0 and Python 3.12.1" in text
-    assert "pip install ray==2.60.0" in text
+    assert "`python3.11 -m venv .venv && .venv/bin/pip install 'ray[default]==2.60.0'`" in text
+
+
+def test_where_only_ray_is_another_one_the_environment_stays() -> None:
+    text = explain(MISMATCH.replace("3.12.1", "3.11.9"))
+    assert "run here `pip install 'ray[default]==2.60.0'`" in text
 
 
 def test_a_refused_token_is_told_without_showing_it() -> None:
