@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sys
 import time
@@ -24,6 +25,7 @@ from tests.support.ray_nodes import BareEnvironment, RayCluster
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LIMIT_S = 30.0
+FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 REASON = why_not()
 in_namespaces = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -36,6 +38,26 @@ def examiners() -> int:
     """Processes of checkups on this machine."""
     titles = (process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"]))
     return sum("ray::Examiner" in title[0] for title in titles if title)
+
+
+def report_of(cluster: RayCluster, folder: Path) -> dict[str, Any]:
+    """By a gateway that joins the cluster for it, in time."""
+    arguments = ["--ray-address", cluster.address]
+    gateway = GatewayProcess.start(folder / "storage", arguments, cluster.env)
+    try:
+        began = time.monotonic()
+        report = TandemClient(gateway.url).doctor()
+        assert time.monotonic() - began < LIMIT_S
+        return report
+    finally:
+        gateway.stop()
+
+
+def stop_at_once(cluster: RayCluster) -> None:
+    """Politely it takes long while a JobManager runs."""
+    for node in cluster.nodes:
+        node.kill()
+    cluster.stop()
 
 
 def test_an_embedded_cluster_is_fit_to_train(gateway: GatewayProcess, client: TandemClient) -> None:
@@ -75,20 +97,31 @@ def test_a_device_without_tandem_is_examined_like_any_other(tmp_path: Path) -> N
     try:
         cluster.start_head()
         cluster.start_node(environment=environment)
-        arguments = ["--ray-address", cluster.address]
-        gateway = GatewayProcess.start(tmp_path / "storage", arguments, cluster.env)
-        try:
-            report = TandemClient(gateway.url).doctor()
-        finally:
-            gateway.stop()
+        report = report_of(cluster, tmp_path)
     finally:
-        for node in cluster.nodes:
-            node.kill()  # politely it takes long while a JobManager runs
-        cluster.stop()
+        stop_at_once(cluster)
     assert errors(report) == [] and report["checked_nodes"] == 2
     bare = next(node for node in report["nodes"] if not node["has_job_manager"])
     assert bare["versions"]["numpy"] and bare["clock_ahead_s"] is not None
     assert len(report["links"]) == 2
+
+
+@pytest.mark.skipif(not FAKETIME, reason="Debian's faketime is not installed")
+def test_a_clock_an_hour_off_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
+    clock = {"LD_PRELOAD": FAKETIME[0], "FAKETIME": "+1h"}
+    cluster = RayCluster()
+    try:
+        cluster.start_head()
+        device = cluster.start_node(environment=BareEnvironment(sys.executable, clock))
+        report = report_of(cluster, tmp_path)
+    finally:
+        stop_at_once(cluster)
+    (finding,) = [finding for finding in report["findings"] if finding["check"] == "clock"]
+    assert finding["node"].endswith(f":{device.port}")
+    assert f"The clock of {finding['node']} is 3600." in finding["text"]
+    assert "s ahead of that of the gateway's host" in finding["text"]
+    assert finding["remedy"] == "sudo timedatectl set-ntp true"
+    assert report["ok"] and report["checked_nodes"] == 2
 
 
 @dataclass
