@@ -83,18 +83,14 @@ class CheckpointStore:
 
         Until the manifest is in place it does not count; one of the same ``total_steps`` that is
         there already counts until then. ``state`` must not change meanwhile. Where the storage
-        fails, what was written of it is taken away again.
+        fails, what was written of it is taken away again, as far as it can be.
         """
         folder = f"{run_folder(about.job_id, about.run)}/{checkpoint_name(about.total_steps)}"
-        taken = set(self._storage.list(folder))
-        names = stage_file_names(len(state.stages), taken)
+        names = stage_file_names(len(state.stages), taken=set(self._storage.list(folder)))
         try:
-            manifest = self._write(folder, names, about, state)
-        except StorageUnavailable:
-            self._sweep(folder, keep=taken)
-            raise
-        self._sweep(folder, keep={MANIFEST, *names})
-        return manifest.info
+            return self._write(folder, names, about, state).info
+        finally:
+            self._sweep(folder)
 
     def load_latest(self, job_id: str, run: int) -> Loaded | None:
         """The newest whole checkpoint of a run; None when none was ever completed.
@@ -158,7 +154,7 @@ class CheckpointStore:
                 self._delete(folder.name)
         for name, manifest in whole.items():
             if manifest.info.checkpoint_id in kept:
-                self._sweep(name, {MANIFEST, *(stage.file for stage in manifest.stages)})
+                self._sweep(name)
             else:
                 self._delete(name)
 
@@ -266,10 +262,17 @@ class CheckpointStore:
         except FileNotFoundError:
             raise CheckpointDamaged(f"{self._path(name)} is missing") from None
 
-    def _sweep(self, folder: str, keep: set[str]) -> None:
-        """Deletes a folder's other files, as far as that can be done."""
+    def _sweep(self, folder: str) -> None:
+        """Deletes what the folder's manifest does not name, as far as that can be done.
+
+        The manifest in place decides: when writing one failed, it is the old or the new one.
+        """
         with contextlib.suppress(StorageUnavailable):
-            for name in set(self._storage.list(folder)) - keep:
+            names = set(self._storage.list(folder))
+            if MANIFEST in names:
+                manifest = decode_manifest(self._read(f"{folder}/{MANIFEST}"), folder)
+                names -= {MANIFEST, *(stage.file for stage in manifest.stages)}
+            for name in names:
                 self._storage.delete(f"{folder}/{name}")
 
     def _delete(self, folder: str) -> None:

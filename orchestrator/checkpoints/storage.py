@@ -151,5 +151,6 @@ def _explained(path: Path, doing: str) -> Iterator[None]:
             error.errno or 0, (error.strerror or str(error), "make it usable")
         )
         raise StorageUnavailable(
-            f"Can't {doing} {path}: {cause}; {remedy}, or set TANDEM_STORAGE_PATH to another folder"
+            f"Can't {doing} {path}: {cause}; {remedy}, or move Tandem's storage to another disk "
+            "(TANDEM_STORAGE_PATH)"
         ) from error

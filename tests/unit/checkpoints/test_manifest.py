@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.core.snapshots import Cursor
+from orchestrator.checkpoints.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    StageEntry,
+    decode_manifest,
+    encode_manifest,
+)
+from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
+from tests.support.checkpoints import about
+
+MANIFEST = Manifest(
+    about=about(120, epoch=2, val_loss=0.1 + 0.2, val_accuracy=0.5, finished=True),
+    created_at="2026-01-02T03:04:05.678+00:00",
+    versions={"tandem": "0.1.0", "torch": "2.13.0", "python": "3.11.7"},
+    stages=(
+        StageEntry("stage-0.safetensors", 1000, "0" * 64, 0, 2, Cursor(2, 3, 4)),
+        StageEntry("stage-1.safetensors", 234, "1" * 64, 2, 3, Cursor(2, 3, 4, 1 / 3)),
+    ),
+)
+DATA = encode_manifest(MANIFEST)
+
+
+def with_checksum(content: dict[str, object]) -> bytes:
+    """As the format's rules, which hold for all its versions, want it."""
+    body = json.dumps(content, indent=4).removesuffix("\n}").encode()
+    return body + b',\n  "sha256": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()
+
+
+def test_everything_comes_back() -> None:
+    assert decode_manifest(DATA, "m") == MANIFEST
+
+
+def test_it_is_json_that_ends_with_its_checksum() -> None:
+    content = json.loads(DATA)
+    first, *_, last = content
+    assert (first, last) == ("format_version", "sha256")
+    assert content["about"]["options"] == MANIFEST.about.options
+
+
+def test_what_is_shown_is_ready_for_json() -> None:
+    shown = MANIFEST.info.to_json()
+    assert json.loads(json.dumps(shown)) == shown
+    assert shown["checkpoint_id"] == "step-000000000120"
+    assert shown["num_bytes"] == 1234
+    assert shown["cursor"] == {"epoch": 2, "step": 3, "samples": 4, "loss_sum": 1 / 3}
+    assert (shown["job_id"], shown["run"], shown["val_loss"]) == ("7", 1, 0.1 + 0.2)
+
+
+@given(st.integers(0, len(DATA) - 1), st.integers(1, 255))
+def test_any_changed_byte_is_noticed(index: int, change: int) -> None:
+    damaged = bytearray(DATA)
+    damaged[index] ^= change
+    with pytest.raises(CheckpointDamaged, match="jobs/7/manifest"):
+        decode_manifest(bytes(damaged), "jobs/7/manifest.json")
+
+
+def test_any_truncation_is_noticed() -> None:
+    for length in range(len(DATA)):
+        with pytest.raises(CheckpointDamaged):
+            decode_manifest(DATA[:length], "m")
+
+
+def test_a_newer_format_is_refused_by_both_versions_and_the_remedy() -> None:
+    data = with_checksum({"format_version": FORMAT_VERSION + 1, "versions": {"tandem": "9.8.7"}})
+    with pytest.raises(CheckpointTooNew) as raised:
+        decode_manifest(data, "jobs/7/manifest.json")
+    for part in ("jobs/7/manifest.json", f"version {FORMAT_VERSION + 1}", "Tandem 9.8.7"):
+        assert part in raised.value.message
+    assert f"up to {FORMAT_VERSION}" in raised.value.message
+    assert "start that newer Tandem, or delete" in raised.value.message
+
+
+def test_a_newer_format_that_keeps_other_records_is_refused_too() -> None:
+    data = with_checksum({"versions": "9", "format_version": FORMAT_VERSION + 1, "more": [1]})
+    with pytest.raises(CheckpointTooNew, match="unknown"):
+        decode_manifest(data, "m")
