@@ -45,9 +45,8 @@ class Database:
     def claim(self) -> int:
         """Makes this the only one that may write: the new writer epoch."""
         with self.unfenced() as connection:
-            statement = update(store_state).values(writer_epoch=store_state.c.writer_epoch + 1)
-            claimed = connection.execute(statement.returning(store_state.c.writer_epoch))
-            epoch: int = claimed.scalar_one()
+            epoch: int = connection.execute(select(store_state.c.writer_epoch)).scalar_one() + 1
+            connection.execute(update(store_state).values(writer_epoch=epoch))
         self.writer_epoch = epoch
         return epoch
 
@@ -103,7 +102,7 @@ class Database:
 
 
 def make_engine(file: Path) -> Engine:
-    """Connections to ``file`` that begin transactions themselves, as a write or a read asks."""
+    """Connections to ``file``; their transactions begin at once, not as Python's at a change."""
     url = URL.create("sqlite", database=str(file))
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, max_overflow=-1)
     event.listen(engine, "connect", _prepare)
@@ -112,8 +111,6 @@ def make_engine(file: Path) -> Engine:
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    # Python's own transactions begin late and not immediate.
-    connection.isolation_level = None
     for pragma in PRAGMAS:
         connection.execute(pragma)
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock
+
 from orchestrator.store import job_rows, request_rows, result_rows
 from orchestrator.store.database import Database
 from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer
 from orchestrator.store.schema import upgrade
 from orchestrator.store.storage_errors import explained
-from orchestrator.store.storage_lock import StorageLock, lock_storage
+from orchestrator.store.storage_lock import lock_storage
 
 FILE_NAME = "tandem.db"
 
@@ -24,7 +26,7 @@ class JobStore:
     ``StorageUnavailable``; the store can be used again when its cause is gone.
     """
 
-    def __init__(self, database: Database, lock: StorageLock) -> None:
+    def __init__(self, database: Database, lock: BaseFileLock) -> None:
         self._database = database
         self._lock = lock
         self.writer_epoch = database.claim()

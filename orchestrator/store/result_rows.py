@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.errors import JobNotFound
 from orchestrator.store.records import EventRecord, StepRecord
-from orchestrator.store.tables import epochs, events, steps, teraflops
+from orchestrator.store.tables import epochs, events, steps, storable, teraflops
 
 DeviceTeraflops = dict[str, dict[str, float]]
 
@@ -54,9 +54,11 @@ def delete_history(connection: Connection, job_id: str) -> None:
 
 def insert_event(connection: Connection, job_id: str, kind: str, text: str) -> EventRecord:
     """The next one of its job, as of now. Raises ``JobNotFound``."""
-    number = select(func.count()).select_from(events).where(events.c.job_id == job_id)
+    last = select(func.max(events.c.index)).where(events.c.job_id == job_id)
+    last_index = connection.execute(last).scalar_one()
+    index = 0 if last_index is None else last_index + 1
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    event = EventRecord(job_id, connection.execute(number).scalar_one(), at, kind, text)
+    event = EventRecord(job_id, index, at, storable(kind), storable(text))
     with _of_known_job(job_id):
         connection.execute(insert(events).values(asdict(event)))
     return event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def explain(file: Path, error: DBAPIError | OSError) -> StorageUnavailable:
     """The error's sentence: path, cause, remedy."""
     if isinstance(error, OSError):
         cause = error.strerror or str(error)
-        return unavailable(file, Trouble(f"it can't be used ({cause})", MAKE_WRITABLE))
+        remedy = FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else MAKE_WRITABLE
+        return unavailable(file, Trouble(f"it can't be used ({cause})", remedy))
     words = str(error.orig)
     for known, trouble in TROUBLES.items():
         if known in words:

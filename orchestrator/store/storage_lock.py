@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -11,23 +11,12 @@ from filelock import BaseFileLock, FileLock, Timeout
 from orchestrator.errors import StorageUnavailable
 
 
-@dataclass(frozen=True)
-class StorageLock:
-    """The lock, held; the system frees it when its process ends, however that happens."""
-
-    lock: BaseFileLock
-    owner_file: Path
-
-    def release(self) -> None:
-        """Lets the next one in."""
-        self.owner_file.unlink(missing_ok=True)
-        self.lock.release()
-
-
-def lock_storage(storage_path: Path, owner: str, timeout_s: float) -> StorageLock:
+def lock_storage(storage_path: Path, owner: str, timeout_s: float) -> BaseFileLock:
     """Waits ``timeout_s`` for the lock; ``owner`` says who has it from now on.
 
-    Raises ``StorageUnavailable`` naming who has it, ``OSError`` when the folder can't be written.
+    The system frees it when its process ends, however that happens. The name stays behind; it
+    counts while the lock is held. Raises ``StorageUnavailable`` naming who has it, ``OSError``
+    when the folder can't be written.
     """
     storage_path.mkdir(parents=True, exist_ok=True)
     owner_file = storage_path / "job_manager.owner"
@@ -40,23 +29,14 @@ def lock_storage(storage_path: Path, owner: str, timeout_s: float) -> StorageLoc
             f"The storage path {storage_path} is in use by {_read(owner_file)} and did not become "
             f"free within {timeout_s:g} s: end that one, or choose another --storage-path"
         ) from error
-    held = StorageLock(lock, owner_file)
-    try:
-        _write(owner_file, f"{owner} (process {os.getpid()})")
-    except OSError:
-        held.lock.release()
-        raise
-    return held
+    # A full disk is no reason to fail: what fails then leaves the file empty.
+    with suppress(OSError):
+        owner_file.write_text(f"{owner} (process {os.getpid()})", encoding="utf-8")
+    return lock
 
 
 def _read(owner_file: Path) -> str:
     try:
-        return owner_file.read_text(encoding="utf-8").strip() or "another process"
+        return owner_file.read_text(encoding="utf-8") or "another process"
     except OSError:
         return "another process"
-
-
-def _write(owner_file: Path, text: str) -> None:
-    partial = owner_file.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(owner_file)

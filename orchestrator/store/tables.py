@@ -33,6 +33,11 @@ class Real(TypeDecorator[float]):
         return float("nan") if value is None else float(value)
 
 
+def storable(text: str) -> str:
+    """The text as ``SafeText`` keeps it."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class SafeText(TypeDecorator[str]):
     """Text; what is no Unicode in it (parts of a file name, say) is kept as an escape."""
 
@@ -40,7 +45,7 @@ class SafeText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+        return None if value is None else storable(value)
 
 
 def _of_job() -> Column[Any]:

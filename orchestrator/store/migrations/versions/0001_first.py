@@ -24,20 +24,20 @@ def upgrade() -> None:
     _make_requests()
 
 
-def _of_job() -> sa.Column[str]:
+def _of_job() -> sa.Column[Any]:
     owner = sa.ForeignKey("jobs.job_id", ondelete="CASCADE")
     return sa.Column("job_id", sa.Text(), owner, primary_key=True)
 
 
-def _key(name: str) -> sa.Column[int]:
+def _key(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Integer(), primary_key=True, autoincrement=False)
 
 
-def _integers(*names: str) -> list[sa.Column[int]]:
+def _integers(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.Integer(), nullable=False) for name in names]
 
 
-def _texts(*names: str) -> list[sa.Column[str]]:
+def _texts(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.Text(), nullable=False) for name in names]
 
 
@@ -45,7 +45,7 @@ def _jsons(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.JSON(), nullable=False) for name in names]
 
 
-def _floats(*names: str) -> list[sa.Column[float]]:
+def _floats(*names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, sa.Float()) for name in names]
 
 

@@ -1,0 +1,92 @@
+"""Records of a store, and, run as a program, a process that writes them until it is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.store.job_store import JobStore
+from orchestrator.store.records import (
+    DeviceRecord,
+    JobRecord,
+    SessionRecord,
+    StageRecord,
+    StepRecord,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+OWNER = "the JobManager of the cluster at 192.168.1.5:6379"
+
+
+def session_record(index: int = 1, **changes: Any) -> SessionRecord:
+    """A session under way on two devices."""
+    record = SessionRecord(
+        index=index,
+        options={"epochs": 3, "learning_rate": 0.1, "schedule": "1F1B"},
+        num_microbatches=4,
+        first_epoch_index=0,
+        outcome=None,
+        num_failures=0,
+        threads={"1": 2, "2": 1},
+        channels=["shared-memory objects"],
+        differences=["Device 1 has 2 threads, device 2 has 1"],
+        progress={"epoch": 1, "step": 7, "loss": 2.25},
+        device_stats={"1": {"total_tflops": 0.01}},
+    )
+    return replace(record, **changes)
+
+
+def job_record(job_id: str = "1", **changes: Any) -> JobRecord:
+    """A job that trains on two devices, in its first session."""
+    record = JobRecord(
+        job_id=job_id,
+        status="training",
+        error=None,
+        model_config={"layer_sizes": [64, 32, 16, 10]},
+        dataset_config={"name": "digits", "batch_size": 32},
+        failure_policy={"max_failures": 3},
+        checkpoint_policy={"keep_last": 2},
+        next_device_id=3,
+        run=1,
+        generation=1,
+        epochs_begun=1,
+        devices=(DeviceRecord(1, "10.0.0.2", 5001), DeviceRecord(2, "10.0.0.3", 5001)),
+        stages=(StageRecord(1, 0, 2), StageRecord(2, 2, 3)),
+        sessions=(session_record(),),
+    )
+    return replace(record, **changes)
+
+
+@contextmanager
+def writing_process(storage_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that adds job after job and prints each number once it is saved."""
+    command = [sys.executable, "-m", "tests.support.stores", str(storage_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def write_for_ever(storage_path: Path) -> None:
+    """Each job is added, saved with its results, and only then told."""
+    store = JobStore.open(storage_path, OWNER)
+    while True:
+        number = store.next_job_number()
+        record = job_record(str(number))
+        store.add_job(record)
+        store.save_job(replace(record, status="completed", epochs_begun=number))
+        store.add_steps(record.job_id, [StepRecord(1, step, 0.5) for step in range(1, 21)])
+        print(number, flush=True)
+
+
+if __name__ == "__main__":
+    write_for_ever(Path(sys.argv[1]))
