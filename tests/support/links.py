@@ -75,15 +75,7 @@ class WayOut:
         if not link.delay_ms:
             return
         tap = f"{self.outside}d"
-        command = [sys.executable, "-m", "tests.support.frame_delay", tap, str(link.delay_ms)]
-        process = undo.enter_context(
-            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        )
-        undo.callback(process.kill)
-        said = process.stdout.readline() if process.stdout else b""
-        if READY.encode() not in said:
-            why = (said + process.communicate()[0]).decode().splitlines()
-            raise LinkUnavailable(f"a TAP device that delays: {why[-1]}")
+        _start_tap(tap, link.delay_ms, undo)
         _run("ip", "link", "set", tap, "txqueuelen", "10000", "master", self.bridge)
         for what in NO_WAY_BACK:
             _run("ip", "link", "set", tap, "type", "bridge_slave", what, "off")
@@ -108,6 +100,18 @@ class WayOut:
 
     def _inside(self, *command: str) -> list[str]:
         return ["ip", "netns", "exec", self.namespace, *command]
+
+
+def _start_tap(name: str, delay_ms: int, undo: ExitStack) -> None:
+    command = [sys.executable, "-m", "tests.support.frame_delay", name, str(delay_ms)]
+    process = undo.enter_context(
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    )
+    undo.callback(process.kill)
+    said = process.stdout.readline() if process.stdout else b""
+    if READY.encode() not in said:
+        why = (said + process.communicate()[0]).decode().splitlines()
+        raise LinkUnavailable(f"a TAP device that delays: {why[-1]}")
 
 
 def _run(*command: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class RayNode:
     def kill(self) -> None:
         """The machine is switched off: everything dies at once."""
         for process in reversed(self.processes()):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it may go with another one
+                process.kill()
         self.process.wait(10)
 
     def stop(self) -> None:
@@ -50,7 +52,8 @@ class RayNode:
             self.process.send_signal(signal.SIGTERM)
         _, alive = psutil.wait_procs(left, timeout=15)
         for process in alive:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(10)
 
 
