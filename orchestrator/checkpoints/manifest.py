@@ -61,13 +61,16 @@ class CheckpointInfo:
     versions: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """One flat object, but for ``options``, ``cursor`` and ``versions``."""
+        """What the API shows; ``step`` is ``total_steps``."""
         return {
             "checkpoint_id": self.checkpoint_id,
-            **asdict(self.about),
-            "layer_sizes": list(self.about.layer_sizes),
-            "cursor": asdict(self.cursor),
             "created_at": self.created_at,
+            "session": self.about.session,
+            "epoch": self.about.epoch,
+            "step": self.about.total_steps,
+            "val_loss": self.about.val_loss,
+            "val_accuracy": self.about.val_accuracy,
+            "finished": self.about.finished,
             "num_bytes": self.num_bytes,
             "versions": dict(self.versions),
         }

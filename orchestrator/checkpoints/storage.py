@@ -55,13 +55,8 @@ class LocalStorage:
         partial = path.with_name(path.name + PARTIAL_SUFFIX)
         with _explained(path, "write"):
             _make_folder(path.parent)
-            try:
-                _write_durably(partial, parts)
-                os.replace(partial, path)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    partial.unlink()
-                raise
+            _write_durably(partial, parts)
+            os.replace(partial, path)
             _sync_folder(path.parent)
 
     def read(self, name: str) -> bytes:

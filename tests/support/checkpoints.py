@@ -46,10 +46,11 @@ def state(total_steps: int, ranges: Ranges = TWO_STAGES) -> TrainingState:
     sizes = ABOUT.layer_sizes
     weights, momentum = {}, {}
     for layer in range(len(sizes) - 1):
-        for part, shape in (("weight", (sizes[layer + 1], sizes[layer])), ("bias", sizes[layer:])):
+        num_inputs, num_outputs = sizes[layer], sizes[layer + 1]
+        for part, shape in (("weight", (num_outputs, num_inputs)), ("bias", (num_outputs,))):
             name = f"{2 * layer}.{part}"
-            weights[name] = torch.randn(shape[: 2 if part == "weight" else 1], generator=generator)
-            momentum[name] = torch.randn(weights[name].shape, generator=generator)
+            weights[name] = torch.randn(shape, generator=generator)
+            momentum[name] = torch.randn(shape, generator=generator)
     return TrainingState(
         tuple(
             StageSnapshot(
