@@ -77,6 +77,7 @@ class CheckpointStore:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._found_damaged: set[str] = set()
 
     def save(self, about: CheckpointAbout, state: TrainingState) -> CheckpointInfo:
         """Writes a file a stage, then the manifest; on return the checkpoint is durable.
@@ -88,9 +89,11 @@ class CheckpointStore:
         folder = f"{run_folder(about.job_id, about.run)}/{checkpoint_name(about.total_steps)}"
         names = stage_file_names(len(state.stages), taken=set(self._storage.list(folder)))
         try:
-            return self._write(folder, names, about, state).info
+            info = self._write(folder, names, about, state).info
         finally:
             self._sweep(folder)
+        self._found_damaged.discard(folder)
+        return info
 
     def load_latest(self, job_id: str, run: int) -> Loaded | None:
         """The newest whole checkpoint of a run; None when none was ever completed.
@@ -107,6 +110,7 @@ class CheckpointStore:
                 return Loaded(loaded.info, loaded.state, tuple(passed_over))
             except CheckpointDamaged as error:
                 any_damaged = any_damaged or folder.has_manifest
+                self._found_damaged.add(folder.name)
                 passed_over.append(f"Passed over {folder.checkpoint_id}: {error.message}")
         if any_damaged:
             raise CheckpointDamaged(
@@ -130,14 +134,14 @@ class CheckpointStore:
         )
 
     def list(self, job_id: str, run: int) -> list[CheckpointInfo]:
-        """Newest first; whole as far as manifests and files' sizes tell.
+        """Newest first; whole as far as manifests, files' sizes and earlier loads tell.
 
         Those of a later version of the format are left out.
         """
         infos = []
         for folder in self._folders(job_id, run):
             with contextlib.suppress(CheckpointDamaged, CheckpointTooNew):
-                infos.append(self._read_manifest(folder).info)
+                infos.append(self._look_at(folder).info)
         return infos
 
     def retain(self, job_id: str, run: int, keep_last: int, keep_best: int) -> None:
@@ -218,12 +222,22 @@ class CheckpointStore:
         whole, useless = {}, []
         for folder in self._folders(job_id, run):
             try:
-                whole[folder.name] = self._read_manifest(folder)
+                whole[folder.name] = self._look_at(folder)
             except CheckpointTooNew:
                 continue
             except CheckpointDamaged:
                 useless.append(folder)
         return whole, useless
+
+    def _look_at(self, folder: _Folder) -> Manifest:
+        """The manifest of one that seems whole; else ``CheckpointDamaged``.
+
+        One that ``load_latest`` passed over would otherwise look like the newest whole one, and
+        retention would keep it instead of those written since.
+        """
+        if folder.name in self._found_damaged:
+            raise CheckpointDamaged(f"{self._path(folder.name)} was found damaged")
+        return self._read_manifest(folder)
 
     def _read_manifest(self, folder: _Folder) -> Manifest:
         """Raises ``CheckpointDamaged``, also when a file is missing or has another size."""

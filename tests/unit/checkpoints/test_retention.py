@@ -93,6 +93,32 @@ def test_damaged_ones_go_but_not_as_long_as_there_is_nothing_else(tmp_path: Path
     assert not damaged.exists()
 
 
+def test_one_that_was_passed_over_does_not_outlive_those_written_since(tmp_path: Path) -> None:
+    save_all(tmp_path, [None] * 3)
+    store = store_at(tmp_path)
+    store.save(about(9), state(9))
+    path = tmp_path / "jobs/7/run-1/step-000000000009/stage-0.safetensors"
+    path.write_bytes(bytes(path.stat().st_size))
+    loaded = store.load_latest(JOB, RUN)
+    assert loaded is not None and loaded.info.about.total_steps == 3
+    assert [info.about.total_steps for info in store.list(JOB, RUN)] == [3, 2, 1]
+    store.save(about(4), state(4))
+    store.retain(JOB, RUN, keep_last=1, keep_best=0)
+    assert steps_left(tmp_path) == {4}
+
+
+def test_one_that_was_passed_over_counts_again_once_it_is_saved_again(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    for steps in (1, 2):
+        store.save(about(steps), state(steps))
+    path = tmp_path / "jobs/7/run-1/step-000000000002/stage-0.safetensors"
+    path.write_bytes(bytes(path.stat().st_size))
+    store.load_latest(JOB, RUN)
+    store.save(about(2), state(2))
+    store.retain(JOB, RUN, keep_last=1, keep_best=0)
+    assert steps_left(tmp_path) == {2}
+
+
 def test_an_interrupted_retention_leaves_the_newest_and_can_be_done_again(tmp_path: Path) -> None:
     def prepare(root: Path) -> None:
         save_all(root, [0.1, 0.2, 0.3, 0.4, 0.5])
