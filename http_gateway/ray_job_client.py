@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
+from http_gateway.repeats import RESTARTING_TEXT, UNKNOWN_TEXT, may_repeat
+from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import VersionMismatch
 from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
@@ -22,8 +25,13 @@ from orchestrator.settings import Settings
 MAX_CONCURRENCY = 64
 CALL_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 60.0
+REPEAT_S = 0.25
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
+
+
+class _Restarting(Exception):
+    """The JobManager's process ended, and Ray starts it again."""
 
 
 class RayJobClient:
@@ -37,6 +45,7 @@ class RayJobClient:
         self._dashboard_url = dashboard_url
         self._lock = threading.Lock()
         self._manager: Any = None
+        self._given_up: str | None = None
 
     @classmethod
     def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
@@ -168,7 +177,48 @@ class RayJobClient:
             "dashboard_url": self._dashboard_url,
         }
 
+    def ping(self, timeout_s: float) -> Ping:
+        """Whether the JobManager answers; asks none that is not known, and never raises."""
+        manager = self._manager  # not under the lock: another thread may be waiting with it
+        if manager is None:
+            return Ping.ENDED
+        try:
+            # Ray's own method needs nothing but the process: `describe` asks the head as well.
+            ray.get(manager.__ray_ready__.remote(), timeout=timeout_s)
+        except ray.exceptions.GetTimeoutError:
+            return Ping.SILENT
+        except ray.exceptions.RayActorError:
+            return Ping.ENDED
+        except ray.exceptions.RayError:
+            return Ping.ANSWERED
+        return Ping.ANSWERED
+
+    def kill_job_manager(self) -> None:
+        """Ends the JobManager's process, frozen or not; Ray starts it again within seconds."""
+        if (manager := self._manager) is not None:
+            ray.kill(manager, no_restart=False)
+
+    def give_up(self, reason: str) -> None:
+        """Repeats no call any more: they end as ``Unavailable`` for this reason."""
+        self._given_up = reason
+
     def _call(self, method: str, *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                left_s = max(REPEAT_S, deadline - time.monotonic())
+                return self._call_once(method, *args, timeout_s=left_s)
+            except _Restarting as error:
+                if self._given_up is not None:
+                    raise Unavailable(self._given_up) from error
+                if not may_repeat(method, str(error)):
+                    raise Unavailable(UNKNOWN_TEXT.format(method=method)) from error
+                if time.monotonic() + REPEAT_S >= deadline:
+                    raise Unavailable(RESTARTING_TEXT.format(timeout_s=timeout_s)) from error
+            time.sleep(REPEAT_S)
+
+    def _call_once(self, method: str, *args: Any, timeout_s: float) -> Any:
+        """Raises ``_Restarting`` with Ray's words while the JobManager is started again."""
         manager = self._connect()
         try:
             return ray.get(_submit(manager, method, *args), timeout=timeout_s)
@@ -181,10 +231,13 @@ class RayJobClient:
                 f"The JobManager did not answer within {timeout_s:.0f} s; it may be overloaded. "
                 "Try again, and see the Ray dashboard"
             ) from error
+        except ray.exceptions.ActorUnavailableError as error:
+            raise _Restarting(str(error)) from error
         except ray.exceptions.ActorDiedError as error:
             self._forget(manager)
             raise Unavailable(
-                "The JobManager has died, and its jobs with it; the next request starts a new one"
+                "The JobManager has been ended; the next request starts a new one, which takes "
+                "up the jobs that are in the store"
             ) from error
         except ray.exceptions.RayError as error:
             raise Unavailable(f"The JobManager can't be reached: {error}") from error
@@ -220,7 +273,7 @@ def _find_or_create(config: ManagerConfig) -> Any:
             lifetime="detached",
             get_if_exists=True,
             num_cpus=0,
-            max_restarts=0,
+            max_restarts=-1,
             max_concurrency=MAX_CONCURRENCY,
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
         )

@@ -7,143 +7,129 @@ import json
 import os
 import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import waitress
-from waitress.server import BaseWSGIServer
+from typing import Any, NoReturn
 
 from actors.core.errors import TandemError, Unavailable
-from actors.core.version import __version__
 from http_gateway.addresses import access_lines, own_url
 from http_gateway.api_token import exposed_file, serving_token, token_source
+from http_gateway.backend import Backend, start_backend
+from http_gateway.coming_back import ComingBack, WaitingJobClient, execute_again
+from http_gateway.front import Front
 from http_gateway.interrupts import interruptible
-from http_gateway.wire_errors import JsonErrorChannel
-from orchestrator.cluster_tokens import token_variables
-from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
-from orchestrator.ray_connection import connect, other_ray_addresses, own_ip
-from orchestrator.ray_start import CLUSTER_VARIABLES
+from http_gateway.watchdog import Watchdog
+from orchestrator.embedded_nodes import is_listening
+from orchestrator.ray_connection import own_ip
 from orchestrator.settings import Settings
-from orchestrator.travelling_code import runtime_env
 
-if TYPE_CHECKING:
-    from http_gateway.ray_job_client import RayJobClient
+POLL_S = 1.0
+RETRY_S = 5.0
+LAST_ANSWERS_S = 2.0  # for the requests under way when the Ray head goes
 
 
 class PortTaken(TandemError):
     """The gateway's port can't be bound."""
 
 
-@dataclass(frozen=True)
-class Backend:
-    """What the gateway talks to; ``cluster`` is None when it joined one of the user's."""
-
-    client: RayJobClient
-    address: str
-    dashboard_url: str | None
-    cluster: LocalCluster | None
-
-    def info(self, url: str) -> dict[str, Any]:
-        """What ``--port-file`` holds."""
-        state = self.cluster.state if self.cluster else None
-        host = "localhost"
-        return {
-            "url": url,
-            "ray_address": self.address,
-            "dashboard_url": self.dashboard_url,
-            "devices": [{"ip": host, "port": port} for port in state.device_ports] if state else [],
-            "pids": [record.pid for record in state.processes] if state else [],
-        }
-
-
 def serve(settings: Settings, port_file: Path | None = None) -> None:
     """Serves until SIGINT or SIGTERM; raises ``TandemError`` when it can't start."""
+    back = ComingBack.take(os.environ)
+    environ = dict(os.environ)  # without Ray's variables, which come in later
     token = serving_token(settings)
     if (file := exposed_file(settings)) is not None:
         print(f"Note: other users of this host can reach the token: chmod 600 {file}", flush=True)
-    with _listening_socket(settings.host, settings.port) as listener, interruptible():
-        backend = _start_backend(settings)
+    port = settings.port
+    opened = _listening_socket(settings.host, port) if back is None else closing(back.listener())
+    with opened as listener, interruptible():
+        gateway = _Gateway(settings, Front(settings, token, listener), listener, environ)
         try:
-            server = _create_server(settings, token, listener, backend)
-            _serve_http(settings, server, listener.getsockname()[1], backend, port_file)
+            backend = start_backend(settings) if back is None else gateway.start_again(back.reason)
+        except KeyboardInterrupt:
+            if back is None:
+                raise
+            return  # it has served, as at any other end
+        try:
+            gateway.serve(backend, port_file)
+        except KeyboardInterrupt:
+            gateway.front.close()
         finally:
             _leave(backend)
 
 
-def _serve_http(
-    settings: Settings, server: BaseWSGIServer, port: int, backend: Backend, port_file: Path | None
-) -> None:
-    thread = threading.Thread(target=server.run, name="http", daemon=True)
-    thread.start()
-    try:
-        _announce(settings, port, backend)
+@dataclass(frozen=True)
+class _Gateway:
+    """Serves as long as the Ray head is there, then begins anew; ``environ`` is for that."""
+
+    settings: Settings
+    front: Front
+    listener: socket.socket
+    environ: Mapping[str, str]
+
+    def serve(self, backend: Backend, port_file: Path | None) -> NoReturn:
+        """Until ``KeyboardInterrupt``, or until the Ray head is gone: that does not return."""
+        self.front.show(backend.client)
+        port = self.listener.getsockname()[1]
+        _announce(self.settings, port, backend)
         if port_file is not None:
-            _write_port_file(port_file, backend.info(own_url(settings.host, port)))
-        thread.join()
+            _write_port_file(port_file, backend.info(own_url(self.settings.host, port)))
+        watchdog = Watchdog(backend.client, lambda: _head_listens(backend.address), _say)
+        watchdog.start()
+        try:
+            while self.front.serves:
+                if watchdog.head_gone.wait(POLL_S):
+                    self._begin_anew(backend)
+        finally:
+            watchdog.stop()  # before Ray is left: a ping would start a Ray of its own
         raise Unavailable("The HTTP server has ended by itself; its last words are above")
-    except KeyboardInterrupt:
-        server.close()
+
+    def start_again(self, reason: str) -> Backend:
+        """As at the start, once there is a Ray head; answers 503 with the reason until then."""
+        self.front.show(WaitingJobClient(reason))
+        address = self.settings.ray_address
+        while address is not None and not _head_listens(address):
+            time.sleep(POLL_S)
+        try:
+            return start_backend(self.settings)
+        except Unavailable as error:  # its processes are not all up yet, or it is gone again
+            if error.message != reason:
+                _say(error.message)
+            self.front.show(WaitingJobClient(error.message))
+            time.sleep(RETRY_S)
+            execute_again(self.listener, error.message, self.environ)
+
+    def _begin_anew(self, backend: Backend) -> NoReturn:
+        reason = _gone_text(backend)
+        _say(reason)
+        self.front.show(WaitingJobClient(reason))
+        backend.client.give_up(reason)
+        self.front.finish_requests(LAST_ANSWERS_S)
+        execute_again(self.listener, reason, self.environ)
 
 
-def _start_backend(settings: Settings) -> Backend:
-    cluster = None
-    address = settings.ray_address
-    if address is None:
-        # Ray reads its environment when it is imported: this comes first.
-        os.environ.update(cluster_auth_of(settings))
-        os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
-        cluster = ensure_local_cluster(settings)
-        address = cluster.state.address
-        _say_other_clusters(address)
-    else:
-        os.environ.update(CLUSTER_VARIABLES)
-        os.environ.update(token_variables(settings.storage_path, address, os.environ))
-    try:
-        # Embedded nodes run in this very environment, the user's need not have Tandem at all.
-        dashboard_url = connect(address, runtime_env=None if cluster else runtime_env())
-        from http_gateway.ray_job_client import RayJobClient
-
-        client = RayJobClient.start(settings, dashboard_url)
-        _say_other_settings(client)
-        return Backend(client, address, dashboard_url, cluster)
-    except BaseException:
-        if cluster is not None and not cluster.joined:
-            cluster.stop()
-        raise
+def _head_listens(address: str) -> bool:
+    host, port = address.rsplit(":", 1)
+    return is_listening(host, int(port))
 
 
-def cluster_auth_of(settings: Settings) -> dict[str, str]:
-    """The embedded cluster's variables; makes the storage folder if need be."""
-    try:
-        settings.storage_path.mkdir(parents=True, exist_ok=True)
-        return cluster_auth(settings.storage_path)
-    except OSError as error:
-        raise Unavailable(
-            f"The storage path {settings.storage_path} can't be written ({error.strerror}): choose "
-            "another with --storage-path or TANDEM_STORAGE_PATH"
-        ) from error
-
-
-def _say_other_clusters(own: str) -> None:
-    for other in other_ray_addresses(own):
-        print(
-            f"Note: a Ray node of another cluster runs on this host. To train on that cluster "
-            f"instead, end this gateway and run: tandem serve --ray-address {other}",
-            flush=True,
+def _gone_text(backend: Backend) -> str:
+    if backend.cluster is not None:
+        return (
+            "The head of the embedded Ray cluster is gone: the gateway starts the cluster again, "
+            "which takes some seconds. Jobs that were not finished go on then"
         )
+    return (
+        f"The Ray head at {backend.address} is gone: the gateway waits until one answers there "
+        "again (on the head: tandem head, or ray start --head). Jobs that were not finished go on "
+        "once their devices have joined"
+    )
 
 
-def _say_other_settings(client: RayJobClient) -> None:
-    for name, value in client.settings_not_in_force().items():
-        print(
-            f"Note: the JobManager that runs already has {name} {value!r}, which stays in force "
-            "until `tandem stop` ends it.",
-            flush=True,
-        )
+def _say(text: str) -> None:
+    print(f"{text.rstrip('.')}.", flush=True)
 
 
 @contextmanager
@@ -167,26 +153,6 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
                 f"Port {port} on {host} can't be used ({error.strerror}): {remedy}"
             ) from error
         yield listener
-
-
-def _create_server(
-    settings: Settings, token: str | None, listener: socket.socket, backend: Backend
-) -> BaseWSGIServer:
-    from http_gateway.app import create_app
-
-    limit = settings.max_request_body_bytes
-    app = create_app(backend.client, max_request_body_bytes=limit, token=token, version=__version__)
-    server = waitress.create_server(
-        app,
-        sockets=[listener],
-        threads=settings.http_threads,
-        # The app refuses a body that is too large by its own limit; this one spares the disk.
-        max_request_body_size=2 * limit,
-        channel_request_lookahead=1,
-        ident="tandem",
-    )
-    server.channel_class = JsonErrorChannel
-    return server
 
 
 def _announce(settings: Settings, port: int, backend: Backend) -> None:

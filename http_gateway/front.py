@@ -1,0 +1,73 @@
+"""The gateway's HTTP server, behind which the application can be changed while it serves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import waitress
+from waitress.server import BaseWSGIServer
+
+from actors.core.version import __version__
+from http_gateway.coming_back import SwitchedApp
+from http_gateway.job_client import JobClient
+from http_gateway.wire_errors import JsonErrorChannel
+from orchestrator.settings import Settings
+
+POLL_S = 0.05
+
+
+class Front:
+    """Serves at a socket that listens already; ``show`` says by which JobClient."""
+
+    def __init__(self, settings: Settings, token: str | None, listener: socket.socket) -> None:
+        self._settings = settings
+        self._token = token
+        self._listener = listener
+        self._app = SwitchedApp()
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def show(self, client: JobClient) -> None:
+        """From now on requests are ``client``'s; the first time begins to serve."""
+        from http_gateway.app import create_app
+
+        limit = self._settings.max_request_body_bytes
+        self._app.app = create_app(
+            client, max_request_body_bytes=limit, token=self._token, version=__version__
+        )
+        if self._thread is None:
+            self._server = self._create_server(limit)
+            self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+            self._thread.start()
+
+    @property
+    def serves(self) -> bool:
+        """False once the server has ended."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def finish_requests(self, timeout_s: float) -> None:
+        """Waits until those under way are answered, or so long."""
+        deadline = time.monotonic() + timeout_s
+        assert self._server is not None
+        while self._server.task_dispatcher.active_count and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+    def close(self) -> None:
+        """Takes no more requests."""
+        if self._server is not None:
+            self._server.close()
+
+    def _create_server(self, limit: int) -> BaseWSGIServer:
+        server = waitress.create_server(
+            self._app,
+            sockets=[self._listener],
+            threads=self._settings.http_threads,
+            # The app refuses a body that is too large by its own limit; this one spares the disk.
+            max_request_body_size=2 * limit,
+            channel_request_lookahead=1,
+            ident="tandem",
+        )
+        server.channel_class = JsonErrorChannel
+        return server

@@ -1,0 +1,52 @@
+"""What the gateway makes of a JobManager that is silent and a Ray head that is gone. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+SILENCE_S = 10.0
+HEAD_MISSES = 3
+
+
+class Ping(Enum):
+    """What came of asking the JobManager for a sign of life."""
+
+    ANSWERED = "answered"
+    SILENT = "silent"  # its process is there and says nothing
+    ENDED = "ended"  # it has none; Ray starts it again, or the next request does
+
+
+class Verdict(Enum):
+    """What is to be done."""
+
+    NOTHING = "nothing"
+    KILL_MANAGER = "kill the JobManager"
+    HEAD_GONE = "the Ray head is gone"
+
+
+@dataclass
+class Watch:
+    """Looks in turn; ``look`` tells what the last one means after those before."""
+
+    silence_s: float = SILENCE_S
+    head_misses: int = HEAD_MISSES
+    _silent_s: float = 0.0
+    _misses: int = 0
+
+    def look(self, head_listens: bool, ping: Ping, waited_s: float) -> Verdict:
+        """``waited_s`` is how long this ping was waited for; the JobManager's silence is the sum.
+
+        Time between two looks does not count: a gateway that was itself asleep has not listened.
+        """
+        self._misses = 0 if head_listens else self._misses + 1
+        if self._misses >= self.head_misses:
+            return Verdict.HEAD_GONE
+        if self._misses or ping is not Ping.SILENT:
+            self._silent_s = 0.0
+            return Verdict.NOTHING
+        self._silent_s += waited_s
+        if self._silent_s < self.silence_s:
+            return Verdict.NOTHING
+        self._silent_s = 0.0
+        return Verdict.KILL_MANAGER

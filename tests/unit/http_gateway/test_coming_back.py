@@ -1,0 +1,119 @@
+"""A gateway that begins anew: what it leaves to itself, and what it answers meanwhile."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from http_gateway.app import create_app
+from http_gateway.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
+from http_gateway.repeats import REPEATABLE, may_repeat
+from tests.support.answers import error_of, json_of
+
+REASON = "The Ray head at 192.168.1.5:6379 is gone"
+AGAIN = """
+import os, socket, sys
+from http_gateway.coming_back import ComingBack, execute_again
+back = ComingBack.take(os.environ)
+if back is None:
+    environ = dict(os.environ)
+    os.environ["LATER"] = "1"
+    listener = socket.create_server(("127.0.0.1", 0))
+    other = os.open("/dev/null", os.O_RDONLY)
+    os.set_inheritable(other, True)
+    print(os.getpid(), listener.getsockname()[1], other, *sys.argv[1:], flush=True)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    execute_again(listener, f"gone – {other}", environ)
+with back.listener() as listener:
+    listener.settimeout(10)
+    print(os.getpid(), listener.getsockname()[1], back.reason, "LATER" in os.environ, flush=True)
+    try:
+        os.fstat(int(back.reason.split()[-1]))
+    except OSError:
+        print("nothing else is open")
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("no children")
+    connection, _ = listener.accept()
+    connection.sendall(b"here")
+    connection.close()
+"""
+
+
+def test_what_is_left_is_taken_once() -> None:
+    environ = {VARIABLE: json.dumps({"listener_fd": 7, "reason": REASON}), "HOME": "/"}
+    assert ComingBack.take(environ) == ComingBack(7, REASON)
+    assert environ == {"HOME": "/"}
+    assert ComingBack.take(environ) is None
+
+
+def test_the_same_process_goes_on_at_the_same_port() -> None:
+    command = [sys.executable, "-c", AGAIN, "an argument"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid, port, other, *arguments = process.stdout.readline().split()
+        assert (int(pid), arguments) == (process.pid, ["an", "argument"])
+        # Nobody is refused, however long it takes to begin anew.
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
+            assert connection.recv(10) == b"here"
+        assert process.stdout.readline() == f"{pid} {port} gone – {other} False\n"
+        assert process.stdout.readline() == "nothing else is open\n"
+        assert process.stdout.readline() == "no children\n"
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/jobs"),
+        ("GET", "/api/jobs/1"),
+        ("DELETE", "/api/jobs/1"),
+        ("POST", "/api/network/train/1"),
+        ("GET", "/ready"),
+        ("GET", "/api/doctor"),
+    ],
+)
+def test_a_gateway_that_waits_says_for_what(method: str, path: str) -> None:
+    http = create_app(WaitingJobClient(REASON), version="0").test_client()
+    assert error_of(http.open(path, method=method), 503) == REASON
+    key = {"Idempotency-Key": "k"}
+    assert error_of(http.open(path, method=method, headers=key), 503) == REASON
+
+
+def test_a_gateway_that_waits_serves_what_needs_no_job_manager() -> None:
+    http = create_app(WaitingJobClient(REASON), version="0").test_client()
+    assert json_of(http.get("/health")) == {"status": "ok"}
+    assert error_of(http.get("/api/nothing"), 404)
+
+
+def test_an_application_takes_the_place_of_another() -> None:
+    switched = SwitchedApp()
+    for answer in (b"first", b"second"):
+        switched.app = lambda environ, start_response, answer=answer: [answer]
+        assert switched({}, None) == [answer]
+
+
+RESTARTING = "The actor ab is unavailable: The actor is temporarily unavailable: IOError: "
+RESTARTING += "The actor is restarting.. The task may or may not have been executed on the actor."
+CUT = RESTARTING.replace("IOError: The actor is restarting.", "RpcError: RPC error: recvmsg")
+RESTARTED = RESTARTING.replace("is restarting", "was restarted")
+
+
+@pytest.mark.parametrize("method", ["create_job", "train", "begin_request", "unregister_device"])
+def test_a_write_is_repeated_only_if_it_was_not_even_sent(method: str) -> None:
+    assert may_repeat(method, RESTARTING)
+    assert not may_repeat(method, CUT)
+    assert not may_repeat(method, RESTARTED)
+
+
+@pytest.mark.parametrize("method", sorted(REPEATABLE))
+def test_what_can_be_done_twice_is_repeated(method: str) -> None:
+    assert may_repeat(method, CUT) and may_repeat(method, RESTARTED)
