@@ -7,7 +7,7 @@ polls and stops, one more for each direction of mail.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -19,14 +19,19 @@ from actors.channels.actor_calls import ActorCallSender
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import Position
 from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Stage, Weights
+from actors.core.stage import Stage
 from actors.host_kind import HostKind, this_host
-from actors.reports import StageReport
+from actors.link_watch import LinkWatch
+from actors.reports import Seen, StageReport
+from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
+from actors.snapshot_transport import ActorCopier, PackedSnapshot, pack, unpack
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 
-CONCURRENCY_GROUPS = {"control": 2, "forward_mail": 1, "backward_mail": 1}
+CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
 DIRECTIONS = ("forward", "backward")
 
 # The arrays are shared with other processes; they are only ever read.
@@ -54,25 +59,42 @@ class EdgeSpec:
 
 
 class LayerActor:
-    """Hosts a stage for one session: build, connect, run, and give the weights back."""
+    """Hosts a stage for one generation: build, connect, run, and give the state back.
 
-    def __init__(self) -> None:
+    ``group`` names the generation; copies of snapshots are taken from no other one.
+    """
+
+    def __init__(self, group: str) -> None:
+        self._group = group
         self._stage: Stage | None = None
         self._loop: StageLoop | None = None
+        self._keeper = SnapshotKeeper()
+        self._watch = LinkWatch()
         self._mailboxes: dict[str, Mailbox] = {}
         self._senders: dict[str, Sender] = {}
         self._receivers: dict[str, Receiver] = {}
-        self._stop_requested = False
+        self._stop_at: Boundary | None = None
 
-    def build(self, spec: StageSpec, weights: Weights | None) -> HostKind:
-        """Builds the stage; returns by what it was built."""
-        self._stage = Stage(spec, weights)
+    def build(self, spec: StageSpec, state: PackedSnapshot | None) -> HostKind:
+        """Builds the stage, from ``state`` or from the seed; returns by what it was built."""
+        if state is None:
+            self._stage = Stage(spec)
+        else:
+            given = unpack(state)
+            self._stage = Stage(spec, given.weights, given.optimizer)
         return this_host()
 
-    def connect_out(self, edge: EdgeSpec, reader: Any, reader_node_id: str) -> Any:
+    def copy_to(self, keeper: Any) -> None:
+        """``keeper`` is the actor that keeps a copy of this stage's snapshots."""
+        self._keeper.copier = ActorCopier(keeper, self._group)
+
+    def connect_out(
+        self, edge: EdgeSpec, reader: Any, reader_stage: int, reader_node_id: str
+    ) -> Any:
         """Opens the sending end; returns what the reader's ``connect_in`` wants."""
         transport: Transport
         opened = None
+        self._watch.add(reader_stage, reader)
         if edge.kind is ChannelKind.SHARED_MEMORY:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
@@ -103,27 +125,59 @@ class LayerActor:
         assert self._stage is not None, "build comes first"
         arrays = (train_images, train_labels, val_images, val_labels)
         data = StageData(*(None if a is None else torch.from_numpy(a) for a in arrays))
-        self._loop = StageLoop(self._stage, session, data, self._links())
-        if self._stop_requested:
-            self._loop.stop.set()
-        return self._loop.run()
+        self._loop = StageLoop(self._stage, session, data, self._links(), self._keeper)
+        self._loop.stop_at = self._stop_at
+        with self._watch.running():
+            return self._loop.run()
 
-    def weights(self) -> Weights:
-        """The stage's parameters; between sessions only."""
-        assert self._stage is not None, "build comes first"
-        return self._stage.weights()
-
-    @ray.method(concurrency_group="control")
-    def poll(self) -> StageReport | None:
-        """The session so far; None before it runs. Also the heartbeat."""
-        return None if self._loop is None else self._loop.board.snapshot()
+    def state(self) -> PackedSnapshot:
+        """Where the run has ended."""
+        assert self._loop is not None, "run comes first"
+        return pack(self._loop.state())
 
     @ray.method(concurrency_group="control")
-    def stop(self) -> None:
-        """Ends the session at the next step; stage 0 passes it on to the others."""
-        self._stop_requested = True
+    def poll(self, seen: Seen) -> StageReport | None:
+        """What is new of the run since ``seen``; None before it runs. Also the heartbeat."""
+        self._watch.polled()
+        if self._loop is None:
+            return None
+        report = self._loop.board.report(seen)
+        checkpoint = self._keeper.checkpoint_position()
+        return replace(report, checkpoint=checkpoint, silent_s=self._watch.silent_s())
+
+    @ray.method(concurrency_group="control")
+    def pong(self) -> None:
+        """A neighbour's heartbeat over the link that the messages take, too."""
+
+    @ray.method(concurrency_group="control")
+    def stop(self, boundary: Boundary) -> None:
+        """Ends the run there; stage 0 passes it on to the others."""
+        self._stop_at = boundary
         if self._loop is not None:
-            self._loop.stop.set()
+            self._loop.stop_at = boundary
+
+    @ray.method(concurrency_group="control")
+    def take_checkpoint(self, boundary: Boundary) -> None:
+        """Has all stages take a snapshot there that waits to be fetched; asked of stage 0."""
+        if self._loop is not None:
+            self._loop.checkpoint_at = boundary
+
+    @ray.method(concurrency_group="control")
+    def held(self) -> tuple[HeldSnapshot, ...]:
+        """The snapshots in this process."""
+        return self._keeper.held()
+
+    @ray.method(concurrency_group="control")
+    def snapshot(self, start: int, position: Position) -> PackedSnapshot | None:
+        """One of them; None when it is no longer kept."""
+        found = self._keeper.get(start, position)
+        return None if found is None else pack(found)
+
+    @ray.method(concurrency_group="copies")
+    def keep_copy(self, group: str, snapshot: PackedSnapshot) -> None:
+        """Keeps a neighbour's snapshot."""
+        if group == self._group:
+            self._keeper.keep_copy(unpack(snapshot))
 
     @ray.method(concurrency_group="control")
     def abort(self) -> None:

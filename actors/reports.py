@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Generic, TypeVar
+
+from actors.core.records import EpochRecord, StepRecord, Untold
+from actors.core.snapshots import Position
+
+
+class Phase(str, Enum):
+    """What a stage is doing; waiting at a channel counts to what it waits for."""
+
+    IDLE = "idle"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    OPTIMIZER = "optimizer"
+    SNAPSHOT = "snapshot"
+    VALIDATION = "validation"
 
 
 @dataclass
 class StageSeconds:
     """Seconds a stage has spent so far in training steps, by what for; validation is left out.
 
-    ``load_s`` is gathering and normalising the inputs, ``wait_s`` all waiting at channels.
+    ``load_s`` is gathering and normalising the inputs, ``wait_s`` all waiting at channels,
+    ``snapshot_s`` what snapshots kept it from training.
     """
 
     load_s: float = 0.0
@@ -17,6 +35,7 @@ class StageSeconds:
     backward_s: float = 0.0
     update_s: float = 0.0
     wait_s: float = 0.0
+    snapshot_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -30,48 +49,87 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class EpochRecord:
-    """One finished epoch, as the last stage saw it; ``epoch`` counts from 1 within the session.
+class Seen:
+    """How many epochs and steps of a generation an earlier report has told."""
 
-    ``train_loss`` and ``val_loss`` are means over samples; ``samples_per_s`` leaves out validation.
-    """
-
-    epoch: int
-    train_loss: float
-    val_loss: float
-    val_accuracy: float
-    samples_per_s: float
+    epochs: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True)
 class StageReport:
-    """A stage's answer to a poll. Flops are totals of the training steps done so far."""
+    """A stage's answer to a poll: ``epochs`` and ``steps`` are the last stage's new ones.
+
+    Flops are totals of the training steps done in this generation. ``checkpoint`` is where the
+    snapshot is of that waits to be fetched; ``silent_s`` tells, by stage, since when a neighbour
+    has not answered.
+    """
 
     progress: Progress
     epochs: tuple[EpochRecord, ...]
+    steps: tuple[StepRecord, ...]
     seconds: StageSeconds
     forward_flops: int
     backward_flops: int
     max_held: int
+    phase: Phase = Phase.IDLE
+    checkpoint: Position | None = None
+    silent_s: dict[int, float] = field(default_factory=dict)
+
+
+Record = TypeVar("Record")
+
+
+class Unseen(Generic[Record]):
+    """Records in order, forgotten once they were seen."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._num_dropped = 0
+        self._lock = threading.Lock()
+
+    def append(self, record: Record) -> None:
+        with self._lock:
+            self._records.append(record)
+
+    def after(self, num_seen: int) -> tuple[Record, ...]:
+        """Those behind the first ``num_seen``."""
+        with self._lock:
+            del self._records[: max(0, num_seen - self._num_dropped)]
+            self._num_dropped = max(self._num_dropped, num_seen)
+            return tuple(self._records)
+
+    def all(self) -> tuple[Record, ...]:
+        """Those that are not forgotten."""
+        return self.after(0)
 
 
 @dataclass
 class ReportBoard:
-    """What the stage loop writes and a poll reads; single writes only, so no lock is needed."""
+    """What the stage loop writes and a poll reads."""
 
     progress: Progress = field(default_factory=Progress)
-    epochs: list[EpochRecord] = field(default_factory=list)
     seconds: StageSeconds = field(default_factory=StageSeconds)
     forward_flops: int = 0
     backward_flops: int = 0
     max_held: int = 0
+    phase: Phase = Phase.IDLE
+    epochs: Unseen[EpochRecord] = field(default_factory=Unseen)
+    steps: Unseen[StepRecord] = field(default_factory=Unseen)
 
-    def snapshot(self) -> StageReport:
+    def untold(self) -> Untold:
+        """The records that no answered poll has told."""
+        return Untold(self.epochs.all(), self.steps.all())
+
+    def report(self, seen: Seen) -> StageReport:
+        """What is new since ``seen``, and everything else."""
         return StageReport(
             self.progress,
-            tuple(self.epochs),
+            self.epochs.after(seen.epochs),
+            self.steps.after(seen.steps),
             StageSeconds(**vars(self.seconds)),
             self.forward_flops,
             self.backward_flops,
             self.max_held,
+            self.phase,
         )

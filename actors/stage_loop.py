@@ -6,8 +6,8 @@ No Ray in here: the same loop runs in threads over in-process channels and in ac
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-import threading
 import time
 
 import torch
@@ -16,10 +16,14 @@ from actors.channels.channel import Receiver, Sender
 from actors.core.batches import Microbatch, epoch_batches, normalize
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
+from actors.core.records import StepRecord
 from actors.core.schedules import Action, Kind, build_schedule
+from actors.core.snapshot_cadence import Boundary, SnapshotCadence
+from actors.core.snapshots import Cursor, Mark, StageSnapshot
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
-from actors.reports import Progress, ReportBoard
+from actors.reports import Phase, Progress, ReportBoard
+from actors.snapshot_keeper import SnapshotKeeper
 from actors.stage_io import StageData, StageLinks
 from actors.validation import Validation
 
@@ -29,17 +33,31 @@ class SessionStopped(Exception):
 
 
 class StageLoop:
-    """Trains one stage for one session. ``board`` is its report; ``stop`` matters in stage 0."""
+    """Trains one stage for one session. ``board`` is its report.
+
+    ``stop_at`` and ``checkpoint_at`` are set from other threads and matter in stage 0 alone: where
+    the session ends early, and where a snapshot is taken that waits to be fetched.
+    """
 
     def __init__(
-        self, stage: Stage, session: SessionSpec, data: StageData, links: StageLinks
+        self,
+        stage: Stage,
+        session: SessionSpec,
+        data: StageData,
+        links: StageLinks,
+        keeper: SnapshotKeeper | None = None,
     ) -> None:
         self.board = ReportBoard()
-        self.stop = threading.Event()
+        self.stop_at: Boundary | None = None
+        self.checkpoint_at: Boundary | None = None
         self._stage = stage
         self._session = session
         self._data = data
         self._links = links
+        self._keeper = keeper or SnapshotKeeper()
+        self._cadence = SnapshotCadence(session.max_lost_steps)
+        self._cursor = session.start
+        self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
         self._actions = functools.cache(self._build_actions)
@@ -51,34 +69,52 @@ class StageLoop:
         Must be called in the thread that computes: torch's thread count is set here.
         """
         torch.set_num_threads(self._session.threads)
-        self._stage.start_session(self._session.learning_rate)
+        self._stage.start_session(self._session.learning_rate, self._session.momentum)
+        self._take_snapshot(Mark.SNAPSHOT)
         try:
-            for epoch in range(self._session.epochs):
-                self._run_epoch(epoch)
+            while self._cursor.epoch < self._session.epochs:
+                self._run_epoch()
         except SessionStopped:
             return False
+        finally:
+            self.board.phase = Phase.IDLE
         return True
 
-    def _run_epoch(self, epoch: int) -> None:
+    def state(self) -> StageSnapshot:
+        """Where the loop has ended."""
+        return self._stage.snapshot(self._cursor, self.board.untold())
+
+    def _run_epoch(self) -> None:
         begin = time.perf_counter()
-        samples = 0
-        loss_sum = 0.0
-        for step, microbatches in enumerate(epoch_batches(self._session, epoch)):
-            self._train_step(microbatches, epoch, step)
-            rows = sum(len(m.samples) for m in microbatches)
-            samples += rows
-            loss_sum += self._loss * rows
-            rate = samples / (time.perf_counter() - begin)
-            self.board.progress = Progress(epoch + 1, step + 1, self._loss, rate)
+        first = self._cursor
+        batches = itertools.islice(epoch_batches(self._session, first.epoch), first.step, None)
+        for microbatches in batches:
+            self._train_step(microbatches)
+            rate = (self._cursor.samples - first.samples) / (time.perf_counter() - begin)
+            self._tell_step(rate)
+            if self._mark is not Mark.NONE:
+                self._take_snapshot(self._mark)
+        self._validate()
+        self._cursor = Cursor(first.epoch + 1)
+
+    def _tell_step(self, samples_per_s: float) -> None:
+        epoch, step = self._cursor.epoch + 1, self._cursor.step
+        self.board.progress = Progress(epoch, step, self._loss, samples_per_s)
+        if self._stage.spec.is_last:
+            self.board.steps.append(StepRecord(epoch, step, self._loss))
+
+    def _validate(self) -> None:
+        self.board.phase = Phase.VALIDATION
+        cursor = self._cursor
         validation = Validation(self._stage, self._session, self._data, self._links, self._turn)
-        record = validation.run(epoch + 1, loss_sum / samples, self.board.progress.samples_per_s)
+        train_loss = cursor.loss_sum / cursor.samples
+        record = validation.run(cursor.epoch + 1, train_loss, self.board.progress.samples_per_s)
         self._turn += 1
         if record is not None:
             self.board.epochs.append(record)
 
-    def _train_step(self, microbatches: list[Microbatch], epoch: int, step: int) -> None:
-        if self._stage.spec.is_first and self.stop.is_set():
-            self._end_session()
+    def _train_step(self, microbatches: list[Microbatch]) -> None:
+        self._begin_step()
         self._loss = 0.0
         for action in self._actions(len(microbatches)):
             microbatch = microbatches[action.microbatch]
@@ -86,14 +122,48 @@ class StageLoop:
                 self._forward(microbatch)
             else:
                 self._backward(microbatch)
-        self._check_loss(epoch, step)
+        self._check_loss()
+        self.board.phase = Phase.OPTIMIZER
         begin = time.perf_counter()
         self._stage.update()
         self.board.seconds.update_s += time.perf_counter() - begin
         self.board.max_held = self._stage.max_held
         self._turn += 1
+        self._cursor = self._cursor.after_step(
+            sum(len(m.samples) for m in microbatches), self._loss
+        )
+
+    def _begin_step(self) -> None:
+        """Stage 0 decides what the step ends with; the others learn it by its first message."""
+        self._mark = Mark.NONE
+        if not self._stage.spec.is_first:
+            return
+        stop_at = self.stop_at
+        if stop_at is Boundary.STEP or (stop_at is Boundary.EPOCH and self._cursor.step == 0):
+            self._end_session()
+        ends_epoch = self._cursor.step + 1 == self._session.num_steps
+        self._set_mark(self._cadence.next_step(self.checkpoint_at, ends_epoch))
+        if self._mark is Mark.CHECKPOINT:
+            self.checkpoint_at = None
+
+    def _set_mark(self, mark: Mark) -> None:
+        """A step that ends with a snapshot waits for the copy of the one before."""
+        if mark is not Mark.NONE and self._mark is Mark.NONE:
+            begin = time.perf_counter()
+            self._keeper.wait_until_copied(self._session.channel_timeout_s)
+            self.board.seconds.snapshot_s += time.perf_counter() - begin
+        self._mark = mark
+
+    def _take_snapshot(self, mark: Mark) -> None:
+        self.board.phase = Phase.SNAPSHOT
+        begin = time.perf_counter()
+        self._keeper.take(self.state(), mark)
+        cost_s = time.perf_counter() - begin
+        self.board.seconds.snapshot_s += cost_s
+        self._cadence.taken(cost_s)
 
     def _forward(self, microbatch: Microbatch) -> None:
+        self.board.phase = Phase.FORWARD
         inputs = self._inputs(microbatch)
         begin = time.perf_counter()
         outputs = self._compute_forward(microbatch, inputs)
@@ -111,6 +181,7 @@ class StageLoop:
         return None
 
     def _backward(self, microbatch: Microbatch) -> None:
+        self.board.phase = Phase.BACKWARD
         grad = None
         if not self._stage.spec.is_last:
             grad = self._recv(self._links.backward_in, microbatch.index)
@@ -135,17 +206,19 @@ class StageLoop:
     def _recv(self, receiver: Receiver | None, microbatch: int) -> torch.Tensor:
         assert receiver is not None
         begin = time.perf_counter()
-        tensor = receiver.recv(self._turn, microbatch)
+        message = receiver.recv(self._turn, microbatch)
         self.board.seconds.wait_s += time.perf_counter() - begin
-        if tensor is None:
+        if message.tensor is None:
             self._end_session()
-        assert tensor is not None
-        return tensor
+        assert message.tensor is not None
+        if receiver is self._links.forward_in:
+            self._set_mark(message.header.mark)
+        return message.tensor
 
     def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: int) -> None:
         assert sender is not None
         begin = time.perf_counter()
-        sender.send(tensor, self._turn, microbatch)
+        sender.send(tensor, self._turn, microbatch, self._mark)
         self.board.seconds.wait_s += time.perf_counter() - begin
 
     def _end_session(self) -> None:
@@ -154,9 +227,10 @@ class StageLoop:
             self._links.forward_out.send(None, self._turn, 0)
         raise SessionStopped
 
-    def _check_loss(self, epoch: int, step: int) -> None:
+    def _check_loss(self) -> None:
         if math.isfinite(self._loss):
             return
+        epoch, step = self._cursor.position
         raise NonFiniteLoss(
             f"the loss became {self._loss} in epoch {epoch + 1}, step {step + 1} of "
             f"{self._session.num_steps} (learning_rate {self._session.learning_rate}): initialize "

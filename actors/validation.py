@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from actors.core.batches import normalize, validation_chunks
 from actors.core.errors import NonFiniteLoss
+from actors.core.records import EpochRecord
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
-from actors.reports import EpochRecord
 from actors.stage_io import StageData, StageLinks
 
 
@@ -63,7 +63,7 @@ class Validation:
             assert self._data.val_images is not None
             return normalize(self._data.val_images[chunk], self._session.normalization)
         assert self._links.forward_in is not None
-        inputs = self._links.forward_in.recv(self._turn, index)
+        inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
         return inputs
 

@@ -55,6 +55,7 @@ class RayJobClient:
         """
         config = ManagerConfig(
             data_dir=str(settings.data_dir),
+            storage_path=str(settings.storage_path),
             channel=settings.channel,
             actor_start_timeout_s=settings.actor_start_timeout_s,
             channel_timeout_s=settings.channel_timeout_s,

@@ -192,6 +192,9 @@ class Train(OptionalBody):
     threads: int | None = Field(
         None, ge=1, le=256, description="per stage; default: the node's cores over its devices"
     )
+    momentum: float | None = Field(
+        None, ge=0, lt=1, allow_inf_nan=False, description="of SGD; default 0"
+    )
 
 
 class Predict(Body):

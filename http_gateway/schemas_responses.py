@@ -156,6 +156,7 @@ class DeviceStats(Teraflops):
     computing_s: float
     waiting_s: float
     updating_s: float
+    snapshots_s: float = 0.0
     max_activations_held: int
 
 

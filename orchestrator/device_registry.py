@@ -1,4 +1,5 @@
-"""Adds devices to jobs and takes them away; every change takes the job back to ``created``."""
+"""Adds devices to jobs and takes them away; every change takes a job that does not
+train back to ``created``; while one trains, new devices are spares."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
         raise DeviceAlreadyRegistered("Device already registered to this job")
     cluster.resolve(ip, port)
     num_layers = job.spec.network.num_layers
-    if len(job.devices) >= num_layers:
+    if len(job.devices) >= num_layers and not job.is_active:
         raise InvalidRequest(
             f"Job {job.job_id} has {num_layers} layers and {len(job.devices)} devices already, and "
             "each device needs at least one layer: use fewer devices, or create a job with more "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from actors.core.stage import Weights
+from actors.core.snapshots import TrainingState
+from orchestrator.cost_model import PlannedStage
+from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
-from orchestrator.partition import PartitionPlan
 
 MAX_RECENT_EVENTS = 20
 
@@ -29,13 +32,21 @@ class Device:
 
 @dataclass
 class Session:
-    """One train call: what it was asked, what was decided, how far it got."""
+    """One train call: what it was asked, what was decided, how far it got.
+
+    ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
+    ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on.
+    """
 
     index: int
     options: TrainOptions
     num_microbatches: int
     first_epoch_index: int
-    stop_requested: bool = False
+    outcome: str | None = None
+    num_failures: int = 0
+    lost_steps: int = 0
+    waiting_for: list[str] = field(default_factory=list)
+    last_cause: str | None = None
     threads: dict[int, int] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -44,9 +55,22 @@ class Session:
     device_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class UnsavedState:
+    """What a session has ended with and no disk has taken yet; ``total_steps`` counts the
+    optimiser's steps since the weights were drawn."""
+
+    state: TrainingState
+    session: int
+    total_steps: int
+
+
 @dataclass(eq=False)
 class Job:
-    """A job. ``busy`` names an operation under way that others must not cross."""
+    """A job. ``busy`` names an operation under way that others must not cross.
+
+    ``run`` counts the draws of its weights, ``stages`` is the plan in force.
+    """
 
     job_id: str
     model_config: Mapping[str, Any]
@@ -59,10 +83,13 @@ class Job:
     next_device_id: int = 1
     generation: int = 0
     epochs_begun: int = 0
-    plan: PartitionPlan | None = None
+    failure_policy: FailurePolicy = field(default_factory=FailurePolicy)
+    checkpoint_policy: CheckpointPolicy = field(default_factory=CheckpointPolicy)
+    run: int = 0
+    stages: tuple[PlannedStage, ...] = ()
     sessions: list[Session] = field(default_factory=list)
     num_sessions: int = 0
-    weights: Weights | None = None
+    unsaved: UnsavedState | None = None
     recent_events: list[str] = field(default_factory=list)
 
     def check(self, event: Event) -> None:
@@ -75,14 +102,40 @@ class Job:
         self.recent_events = [*self.recent_events, event.value][-MAX_RECENT_EVENTS:]
         if event is not Event.FAIL:
             self.error = None
-        if event is Event.CHANGE_DEVICES:
-            self.plan = None
+        if event is Event.CHANGE_DEVICES and self.status is Status.CREATED:
+            self.stages = ()
+
+    @property
+    def is_active(self) -> bool:
+        """A session is under way."""
+        return self.status in (Status.TRAINING, Status.RECOVERING)
+
+    @property
+    def unfinished(self) -> Session | None:
+        """The session that can be gone on with: the last one, if it is not completed."""
+        last = self.sessions[-1] if self.sessions else None
+        return last if last is not None and last.outcome != "completed" else None
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Takes every change back if the block raises."""
+        before = {n: copy(v) if isinstance(v, list) else v for n, v in vars(self).items()}
+        sessions = [(session, dict(vars(session))) for session in self.sessions]
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            for session, fields in sessions:
+                vars(session).update(fields)
+            raise
 
     def reset_training(self) -> None:
         """Forgets what was trained: the weights are drawn anew."""
-        self.sessions.clear()
-        self.weights = None
+        self.sessions = []
+        self.num_sessions = 0
+        self.unsaved = None
         self.epochs_begun = 0
+        self.run += 1
 
     def summary(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs`` lists it."""
@@ -99,7 +152,10 @@ class Job:
         shown = {
             **self.summary(),
             "registered_devices": [vars(device) for device in self.devices],
-            "layers": self._layers(),
+            "layers": {str(s.device_id): [s.start, s.end] for s in self.stages},
+            "spares": self._spares(),
+            "failure_policy": asdict(self.failure_policy),
+            "checkpoints": asdict(self.checkpoint_policy),
             "history": [record for session in self.sessions for record in session.history],
         }
         if self.sessions:
@@ -107,15 +163,15 @@ class Job:
             shown["progress"] = session.progress
             shown["plan"] = _plan_of(session)
             shown["device_stats"] = session.device_stats
+            shown["recovery"] = _recovery_of(session)
         if self.error is not None:
             shown["error"] = self.error
         return shown
 
-    def _layers(self) -> dict[str, list[int]]:
-        if self.plan is None:
-            return {}
-        ranges = zip(self.devices, self.plan.ranges, strict=True)
-        return {str(device.device_id): [r.start, r.end] for device, r in ranges}
+    def _spares(self) -> list[int]:
+        used = {stage.device_id for stage in self.stages}
+        ids = [device.device_id for device in self.devices]
+        return [device_id for device_id in ids if self.is_active and device_id not in used]
 
 
 def _plan_of(session: Session) -> dict[str, Any]:
@@ -125,4 +181,15 @@ def _plan_of(session: Session) -> dict[str, Any]:
         "threads": {str(device_id): n for device_id, n in session.threads.items()},
         "channels": session.channels,
         "differences": session.differences,
+    }
+
+
+def _recovery_of(session: Session) -> dict[str, Any] | None:
+    if not session.num_failures and not session.waiting_for:
+        return None
+    return {
+        "num_failures": session.num_failures,
+        "lost_steps": session.lost_steps,
+        "waiting_for": session.waiting_for,
+        "last_cause": session.last_cause,
     }

@@ -14,6 +14,7 @@ class Status(str, Enum):
     CREATED = "created"
     INITIALIZED = "initialized"
     TRAINING = "training"
+    RECOVERING = "recovering"
     COMPLETED = "completed"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -25,12 +26,17 @@ class Event(str, Enum):
     CHANGE_DEVICES = "change its devices"
     INITIALIZE = "initialize"
     TRAIN = "train"
+    RESUME = "resume"
+    LOSE = "lose a device"
+    RECOVER = "go on"
     COMPLETE = "complete"
     STOP = "stop"
     FAIL = "fail"
     DELETE = "delete"
+    FORCE_DELETE = "be deleted by force"
 
 
+_ACTIVE = (Status.TRAINING, Status.RECOVERING)
 _SETTLED = (Status.CREATED, Status.INITIALIZED, Status.COMPLETED, Status.STOPPED, Status.FAILED)
 
 TRANSITIONS: dict[tuple[Status, Event], Status] = {
@@ -40,13 +46,22 @@ TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.INITIALIZED, Event.TRAIN): Status.TRAINING,
     (Status.COMPLETED, Event.TRAIN): Status.TRAINING,
     (Status.STOPPED, Event.TRAIN): Status.TRAINING,
+    (Status.CREATED, Event.RESUME): Status.RECOVERING,
+    (Status.STOPPED, Event.RESUME): Status.RECOVERING,
+    (Status.FAILED, Event.RESUME): Status.RECOVERING,
+    (Status.TRAINING, Event.LOSE): Status.RECOVERING,
+    (Status.RECOVERING, Event.LOSE): Status.RECOVERING,
+    (Status.RECOVERING, Event.RECOVER): Status.TRAINING,
     (Status.TRAINING, Event.COMPLETE): Status.COMPLETED,
-    (Status.TRAINING, Event.STOP): Status.STOPPED,
-    (Status.TRAINING, Event.FAIL): Status.FAILED,
+    **{(status, Event.STOP): Status.STOPPED for status in _ACTIVE},
+    **{(status, Event.FAIL): Status.FAILED for status in _ACTIVE},
+    **{(status, Event.CHANGE_DEVICES): status for status in _ACTIVE},
+    **{(status, Event.FORCE_DELETE): status for status in Status},
 }
 
 _REMEDIES = {
     Status.TRAINING: "stop it first: POST /api/jobs/{job_id}/stop",
+    Status.RECOVERING: "stop it first: POST /api/jobs/{job_id}/stop",
     Status.FAILED: "initialize it again: POST /api/network/initialize/{job_id}",
 }
 

@@ -21,6 +21,10 @@ class JobManagerActor:
 
         self._manager = JobManager(config)
 
+    def keep_copy(self, group: str, snapshot: Any) -> None:
+        """Keeps a snapshot of a stage that trains alone."""
+        self._manager.keep_copy(group, snapshot)
+
     def call(self, method: str, *arguments: Any) -> Any:
         """One public method of the JobManager."""
         assert not method.startswith("_")

@@ -45,6 +45,7 @@ class TrainOptions:
     num_microbatches: int | None = None
     schedule: str = DEFAULT_SCHEDULE
     threads: int | None = None
+    momentum: float = 0.0
 
 
 def parse_job_spec(

@@ -10,7 +10,8 @@ class ManagerConfig:
     """Settings that matter below the gateway; paths are the gateway's host's, times seconds."""
 
     data_dir: str
+    storage_path: str
     channel: str = "auto"
     actor_start_timeout_s: float = 60.0
     channel_timeout_s: float = 60.0
-    heartbeat_timeout_s: float = 10.0
+    heartbeat_timeout_s: float = 4.0

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.core.flops import tflops
-from actors.reports import StageReport
+from actors.core.records import EpochRecord
+from actors.reports import Progress, StageReport, StageSeconds
 
 
 def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) -> dict[str, Any]:
@@ -22,10 +23,10 @@ def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) ->
     }
 
 
-def session_history(
-    report: StageReport, first_epoch_index: int, session_index: int
+def new_history(
+    epochs: Sequence[EpochRecord], first_epoch_index: int, session_index: int
 ) -> list[dict[str, Any]]:
-    """The last stage's epochs, counted on from the job's earlier sessions."""
+    """The epochs that the last stage reports, counted on from the job's earlier sessions."""
     return [
         {
             "epoch": first_epoch_index + record.epoch,
@@ -35,7 +36,7 @@ def session_history(
             "val_accuracy": record.val_accuracy,
             "samples_per_s": record.samples_per_s,
         }
-        for record in report.epochs
+        for record in epochs
     ]
 
 
@@ -47,6 +48,7 @@ def device_stats(report: StageReport) -> dict[str, Any]:
         "computing_s": seconds.load_s + seconds.forward_s + seconds.backward_s,
         "waiting_s": seconds.wait_s,
         "updating_s": seconds.update_s,
+        "snapshots_s": seconds.snapshot_s,
         "max_activations_held": report.max_held,
     }
 
@@ -60,3 +62,16 @@ def device_tflops(report: StageReport) -> dict[str, float]:
         "backward_tflops": backward,
         "total_tflops": forward + backward,
     }
+
+
+def sum_reports(reports: Sequence[StageReport]) -> StageReport:
+    """What a device did in several generations: all that was measured, steps done again too."""
+    seconds = StageSeconds(
+        **{name: sum(getattr(r.seconds, name) for r in reports) for name in vars(StageSeconds())}
+    )
+    forward, backward = (
+        sum(r.forward_flops for r in reports),
+        sum(r.backward_flops for r in reports),
+    )
+    held = max((r.max_held for r in reports), default=0)
+    return StageReport(Progress(), (), (), seconds, forward, backward, held)

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
     actor_start_timeout_s: float = Field(60.0, gt=0, le=3600, description="for a LayerActor")
     channel_timeout_s: float = Field(60.0, gt=0, le=3600, description="for one message")
-    heartbeat_timeout_s: float = Field(10.0, ge=1, le=3600, description="a silent device is gone")
+    heartbeat_timeout_s: float = Field(4.0, ge=1, le=3600, description="a silent device is gone")
     max_request_body_bytes: int = Field(64 * 2**20, ge=1024, le=2**31, description="HTTP body")
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
     dashboard: bool = Field(True, description="start the embedded cluster's Ray dashboard")

@@ -9,6 +9,7 @@ import torch
 
 from actors.channels.messages import Message, decode, encode
 from actors.core.errors import StageFailure
+from actors.core.snapshots import Mark
 
 
 class Transport(Protocol):
@@ -39,9 +40,12 @@ class Sender:
         self._generation = generation
         self._timeout_s = timeout_s
 
-    def send(self, tensor: torch.Tensor | None, step: int, microbatch: int) -> None:
-        """Sends float32 ``[rows, features]``; None tells the other end that the session ends."""
-        data = encode(self._generation, step, microbatch, tensor)
+    def send(
+        self, tensor: torch.Tensor | None, step: int, microbatch: int, mark: Mark = Mark.NONE
+    ) -> None:
+        """Sends float32 ``[rows, features]``; None tells the other end that the session ends,
+        ``mark`` what the step ends with."""
+        data = encode(self._generation, step, microbatch, tensor, mark)
         self._transport.put(data, self._timeout_s)
 
     def close(self) -> None:
@@ -56,8 +60,8 @@ class Receiver:
         self._generation = generation
         self._timeout_s = timeout_s
 
-    def recv(self, step: int, microbatch: int) -> torch.Tensor | None:
-        """The tensor of (step, microbatch); None when the sender ended the session.
+    def recv(self, step: int, microbatch: int) -> Message:
+        """The message of (step, microbatch); its tensor is None when the sender ended the session.
 
         Drops what an earlier generation left; raises ``StageFailure`` on any other message than
         the expected one.
@@ -69,7 +73,7 @@ class Receiver:
             if message.header.generation >= self._generation:
                 break
         self._check(message, step, microbatch)
-        return message.tensor
+        return message
 
     def close(self) -> None:
         self._transport.close()

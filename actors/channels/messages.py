@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-_HEADER = struct.Struct("<qqqq")
+from actors.core.snapshots import Mark
+
+_HEADER = struct.Struct("<qqqqq")
 HEADER_BYTES = _HEADER.size
 FLOAT32_BYTES = 4
 _END_OF_SESSION = -1
@@ -19,12 +21,14 @@ _END_OF_SESSION = -1
 
 @dataclass(frozen=True)
 class Header:
-    """Which message this is. ``rows`` is -1 for the one that ends a session."""
+    """Which message this is. ``rows`` is -1 for the one that ends a session; ``mark`` says what
+    the step ends with."""
 
     generation: int
     step: int
     microbatch: int
     rows: int
+    mark: Mark = Mark.NONE
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,17 @@ def message_bytes(rows: int, features: int) -> int:
     return HEADER_BYTES + rows * features * FLOAT32_BYTES
 
 
-def encode(generation: int, step: int, microbatch: int, tensor: torch.Tensor | None) -> bytes:
+def encode(
+    generation: int,
+    step: int,
+    microbatch: int,
+    tensor: torch.Tensor | None,
+    mark: Mark = Mark.NONE,
+) -> bytes:
     """The wire form; ``tensor`` is float32 ``[rows, features]`` on the CPU."""
     if tensor is None:
-        return _HEADER.pack(generation, step, microbatch, _END_OF_SESSION)
-    header = _HEADER.pack(generation, step, microbatch, tensor.shape[0])
+        return _HEADER.pack(generation, step, microbatch, _END_OF_SESSION, mark)
+    header = _HEADER.pack(generation, step, microbatch, tensor.shape[0], mark)
     return b"".join((header, tensor.contiguous().numpy().data.cast("B")))
 
 
@@ -54,7 +64,8 @@ def decode(data: bytes) -> Message:
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
     """
-    header = Header(*_HEADER.unpack_from(data))
+    generation, step, microbatch, rows, mark = _HEADER.unpack_from(data)
+    header = Header(generation, step, microbatch, rows, Mark(mark))
     if header.rows == _END_OF_SESSION:
         return Message(header, None)
     features = (len(data) - HEADER_BYTES) // (FLOAT32_BYTES * header.rows)

@@ -7,18 +7,37 @@ without it, and a test holds the two against each other bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import torch
 from torch.optim.sgd import sgd
 
+from actors.core.snapshots import Tensors
+
+MOMENTUM = "momentum"
+
 
 class Sgd:
-    """Plain stochastic gradient descent: ``p -= learning_rate * p.grad``."""
+    """Stochastic gradient descent as ``torch.optim.SGD`` does it.
 
-    def __init__(self, parameters: Iterable[torch.Tensor], learning_rate: float) -> None:
-        self._parameters = list(parameters)
+    Plain, ``p -= learning_rate * p.grad``; with ``momentum`` m, ``b = m * b + p.grad`` (the first
+    time ``b = p.grad``) and ``p -= learning_rate * b``.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, torch.Tensor],
+        learning_rate: float,
+        momentum: float = 0.0,
+        state: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        """``parameters`` by name; ``state`` is what an earlier optimiser's ``state`` gave."""
+        self._names = list(parameters)
+        self._parameters = list(parameters.values())
         self._learning_rate = learning_rate
+        self._momentum = momentum
+        kept = {name: tensor.clone() for name, tensor in (state or {}).items()}
+        self._buffers = [kept.get(f"{MOMENTUM}.{name}") for name in self._names]
 
     @torch.no_grad()
     def step(self) -> None:
@@ -28,10 +47,10 @@ class Sgd:
         sgd(
             self._parameters,
             gradients,
-            [None] * len(gradients),
+            self._buffers,
             foreach=False,
             weight_decay=0.0,
-            momentum=0.0,
+            momentum=self._momentum,
             lr=self._learning_rate,
             dampening=0.0,
             nesterov=False,
@@ -42,3 +61,8 @@ class Sgd:
         """Forgets the gradients."""
         for parameter in self._parameters:
             parameter.grad = None
+
+    def state(self) -> Tensors:
+        """A copy of what is kept of each parameter, as ``momentum.<name>``; empty for plain SGD."""
+        kept = zip(self._names, self._buffers, strict=True)
+        return {f"{MOMENTUM}.{name}": b.clone() for name, b in kept if b is not None}

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import torch
 
+from actors.core.records import Untold
+
 Tensors = dict[str, torch.Tensor]
 """float32 on the CPU, by the parameters' names in the whole network."""
+
+
+Position = tuple[int, int]
+"""Whole epochs of a session, and steps of the epoch under way."""
+
+
+class Mark(IntEnum):
+    """What a step ends with: stage 0 decides, the other stages are told in its forward messages.
+
+    A ``CHECKPOINT`` is a snapshot that is kept until the next one of its kind.
+    """
+
+    NONE = 0
+    SNAPSHOT = 1
+    CHECKPOINT = 2
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,17 @@ class Cursor:
     samples: int = 0
     loss_sum: float = 0.0
 
+    @property
+    def position(self) -> Position:
+        """The same in all stages of one state."""
+        return self.epoch, self.step
+
+    def after_step(self, samples: int, loss: float) -> Cursor:
+        """One step of ``samples`` samples with this mean loss later."""
+        return Cursor(
+            self.epoch, self.step + 1, self.samples + samples, self.loss_sum + loss * samples
+        )
+
 
 @dataclass(frozen=True)
 class StageSnapshot:
@@ -38,6 +67,7 @@ class StageSnapshot:
     cursor: Cursor
     weights: Tensors
     optimizer: Tensors = field(default_factory=dict)
+    untold: Untold = field(default_factory=Untold)
 
 
 @dataclass(frozen=True)
@@ -52,6 +82,11 @@ class TrainingState:
         return self.stages[-1].cursor
 
     @property
+    def untold(self) -> Untold:
+        """The last stage's records that nobody has seen yet."""
+        return self.stages[-1].untold
+
+    @property
     def weights(self) -> Tensors:
         """Every parameter of the network."""
         return {name: t for stage in self.stages for name, t in stage.weights.items()}
@@ -60,3 +95,15 @@ class TrainingState:
     def optimizer(self) -> Tensors:
         """Everything that the optimiser keeps."""
         return {name: t for stage in self.stages for name, t in stage.optimizer.items()}
+
+    def part(self, start: int, end: int) -> StageSnapshot:
+        """Layers ``[start, end)``, however they were cut before."""
+        own = {str(2 * layer) for layer in range(start, end)}
+        weights = {name: t for name, t in self.weights.items() if name.split(".")[0] in own}
+        kept = {name: t for name, t in self.optimizer.items() if name.split(".")[1] in own}
+        return StageSnapshot(start, end, self.cursor, weights, kept)
+
+    def as_start(self) -> TrainingState:
+        """The same weights at the beginning of another session, whose optimiser starts anew."""
+        stages = (StageSnapshot(s.start, s.end, Cursor(), s.weights) for s in self.stages)
+        return TrainingState(tuple(stages))

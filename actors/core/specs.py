@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from actors.core.snapshots import Cursor
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,12 @@ class Normalization:
 class SessionSpec:
     """One training session, the same for every stage of the group.
 
+    ``start`` is where this generation begins; 0 but for a session that goes on.
     ``first_epoch_index`` counts the epochs begun since the weights were drawn, so that a second
-    session shuffles on where the first one ended. ``batch_size`` may exceed ``num_train``; the
-    last batch of an epoch may be smaller. ``threads`` is the stage's own (intra-op) count.
+    session shuffles on where the first one ended. ``max_lost_steps`` bounds the steps that the
+    loss of one stage costs; None stands for about a second's worth. ``batch_size`` may exceed
+    ``num_train``; the last batch of an epoch may be smaller. ``threads`` is the stage's own
+    (intra-op) count.
     """
 
     generation: int
@@ -88,6 +93,9 @@ class SessionSpec:
     seed: int = 0
     first_epoch_index: int = 0
     channel_timeout_s: float = 60.0
+    momentum: float = 0.0
+    start: Cursor = field(default_factory=Cursor)
+    max_lost_steps: int | None = None
 
     @property
     def num_steps(self) -> int:

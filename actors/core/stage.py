@@ -9,9 +9,11 @@ from torch.nn import functional
 
 from actors.core.layers import build_layers
 from actors.core.optimizers import Sgd
+from actors.core.records import Untold
+from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 from actors.core.specs import StageSpec
 
-Weights = dict[str, torch.Tensor]
+Weights = Tensors
 """Parameters by their names in the whole network."""
 
 
@@ -24,10 +26,13 @@ class _Held:
 
 
 class Stage:
-    """Layers ``[start, end)``, trained by plain SGD on gradients summed over microbatches."""
+    """Layers ``[start, end)``, trained by SGD on gradients summed over microbatches."""
 
-    def __init__(self, spec: StageSpec, weights: Weights | None = None) -> None:
-        """Draws the weights from the network's seed, or takes them from ``weights``."""
+    def __init__(
+        self, spec: StageSpec, weights: Weights | None = None, optimizer: Tensors | None = None
+    ) -> None:
+        """Draws the weights from the network's seed, or takes them from ``weights``; ``optimizer``
+        is the state from which the optimiser goes on, if it does."""
         self.spec = spec
         self.layers = build_layers(spec.network, spec.start, spec.end)
         if weights is not None:
@@ -35,12 +40,14 @@ class Stage:
         self.max_held = 0
         self._held: dict[int, _Held] = {}
         self._optimizer: Sgd | None = None
+        self._optimizer_state = optimizer
 
-    def start_session(self, learning_rate: float) -> None:
+    def start_session(self, learning_rate: float, momentum: float = 0.0) -> None:
         """Forget what an earlier session left, but for the weights."""
         self._held.clear()
         self.max_held = 0
-        self._optimizer = Sgd(self.layers.parameters(), learning_rate)
+        parameters = dict(self.layers.named_parameters())
+        self._optimizer = Sgd(parameters, learning_rate, momentum, self._optimizer_state)
         self._optimizer.zero_grad()
 
     def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:
@@ -86,6 +93,12 @@ class Stage:
         with torch.no_grad():
             outputs: torch.Tensor = self.layers(inputs)
         return outputs
+
+    def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
+        """A copy of the parameters and of the optimiser's state, taken between steps."""
+        optimizer = {} if self._optimizer is None else self._optimizer.state()
+        spec, weights = self.spec, self.weights()
+        return StageSnapshot(spec.start, spec.end, cursor, weights, optimizer, untold)
 
     def weights(self) -> Weights:
         """A copy of the parameters."""

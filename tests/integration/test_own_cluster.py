@@ -49,7 +49,7 @@ from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice, parse_nodes
-from orchestrator.stage_group import StageGroup, StagePlacement
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 class WithoutSharedMemory(LayerActor):
     def connect_out(self, edge, reader, reader_node_id):

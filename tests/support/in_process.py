@@ -11,6 +11,7 @@ import torch
 from actors.channels.channel import Receiver, Sender
 from actors.channels.mailbox import Mailbox
 from actors.core.datasets import Dataset
+from actors.core.snapshots import TrainingState
 from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
@@ -55,17 +56,30 @@ class Pipeline:
 
 
 def build_pipeline(
-    network: NetworkSpec, session: SessionSpec, dataset: Dataset, cuts: list[int], slots: int = 2
+    network: NetworkSpec,
+    session: SessionSpec,
+    dataset: Dataset,
+    cuts: list[int],
+    slots: int = 2,
+    state: TrainingState | None = None,
 ) -> Pipeline:
-    """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages."""
+    """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages; they go on
+    from ``state``, if one is given."""
     num_stages = len(cuts) - 1
     links = _build_links(num_stages, session, slots)
     arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
     data = StageData(*(torch.from_numpy(a) for a in arrays))
     specs = [StageSpec(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
-    stages = [Stage(spec) for spec in specs]
+    stages = [_stage(spec, state) for spec in specs]
     loops = [StageLoop(stage, session, data, links[i]) for i, stage in enumerate(stages)]
     return Pipeline(stages, loops, links)
+
+
+def _stage(spec: StageSpec, state: TrainingState | None) -> Stage:
+    if state is None:
+        return Stage(spec)
+    part = state.part(spec.start, spec.end)
+    return Stage(spec, part.weights, part.optimizer)
 
 
 def _build_links(num_stages: int, session: SessionSpec, slots: int) -> list[StageLinks]:

@@ -19,11 +19,14 @@ def create_job(
     client: TandemClient,
     devices: Sequence[dict[str, Any]],
     dataset: dict[str, Any] | None = None,
+    failure_policy: dict[str, Any] | None = None,
+    checkpoints: dict[str, Any] | None = None,
     **model: Any,
 ) -> str:
     """A job with these devices registered; digits on the document's layers by default."""
     config = {"layer_sizes": LAYER_SIZES, **model}
-    job_id = client.create_job(config, DIGITS if dataset is None else dataset)
+    data = DIGITS if dataset is None else dataset
+    job_id = client.create_job(config, data, failure_policy, checkpoints)
     for device in devices:
         client.register_device(ip=device["ip"], port=device["port"], job_id=job_id)
     return job_id

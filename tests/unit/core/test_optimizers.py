@@ -14,7 +14,7 @@ NETWORK = NetworkSpec((20, 30, 10), seed=1)
 
 def test_sgd_is_torchs_bit_for_bit() -> None:
     own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
-    optimizer = Sgd(own.parameters(), 0.01)
+    optimizer = Sgd(dict(own.named_parameters()), 0.01)
     torchs = torch.optim.SGD(reference.parameters(), lr=0.01)
     generator = torch.Generator().manual_seed(0)
     for _ in range(5):

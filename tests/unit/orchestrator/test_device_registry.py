@@ -3,17 +3,16 @@ from __future__ import annotations
 import pytest
 
 from orchestrator import device_registry
+from orchestrator.cost_model import PlannedStage
 from orchestrator.errors import (
     AmbiguousDevice,
     DeviceAlreadyRegistered,
     DeviceNotFound,
-    IllegalTransition,
     InvalidRequest,
     NodeNotFound,
 )
 from orchestrator.job import Device, Job
 from orchestrator.job_lifecycle import Status
-from orchestrator.partition import split_evenly
 from orchestrator.placement import ClusterView, Node
 from tests.support.job_records import make_job
 
@@ -24,6 +23,8 @@ NODES = (
     Node("c", "fe80::1", 5001, 8.0, frozenset()),
 )
 CLUSTER = ClusterView(NODES, GATEWAY, f"{GATEWAY}:6379")
+ACTIVE = {Status.TRAINING, Status.RECOVERING}
+PLAN = (PlannedStage(1, 0, 1),)
 LOCAL, FAR = Device(1, GATEWAY, 5001), Device(2, "10.0.0.2", 5001)
 
 
@@ -98,25 +99,26 @@ def test_one_device_more_than_layers_is_refused_by_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("change", ["add", "remove"])
-@pytest.mark.parametrize("status", sorted(set(Status) - {Status.TRAINING}))
+@pytest.mark.parametrize("status", sorted(set(Status) - ACTIVE))
 def test_a_change_of_devices_takes_the_job_back_to_created(status: Status, change: str) -> None:
     job = make_job("1", LOCAL)
-    job.status, job.plan = status, split_evenly(3, 1)
+    job.status, job.stages = status, PLAN
     if change == "add":
         register(job, "localhost", 5002)
     else:
         device_registry.remove(job, LOCAL)
-    assert (job.status, job.plan) == (Status.CREATED, None)
+    assert (job.status, job.stages) == (Status.CREATED, ())
 
 
-def test_a_training_jobs_devices_do_not_change() -> None:
-    job = make_job("1", LOCAL)
-    job.status = Status.TRAINING
-    with pytest.raises(IllegalTransition, match="Job 1 is training and can't change its devices"):
-        device_registry.remove(job, LOCAL)
-    with pytest.raises(IllegalTransition):
-        register(job, "localhost", 5002)
-    assert job.devices == [LOCAL]
+@pytest.mark.parametrize("status", sorted(ACTIVE))
+def test_a_device_that_comes_while_a_job_trains_is_a_spare_beyond_the_layers(
+    status: Status,
+) -> None:
+    job = make_job("1", LOCAL, num_layers=1)
+    job.status, job.stages = status, PLAN
+    spare = register(job, "localhost", 5002)
+    assert (job.status, job.stages) == (status, PLAN)
+    assert job.details()["spares"] == [spare.device_id]
 
 
 def test_a_port_finds_its_device_in_every_job_that_has_it() -> None:

@@ -11,9 +11,22 @@ def test_every_status_can_be_reached_and_left() -> None:
     assert {status for status, _ in TRANSITIONS} == set(Status)
 
 
-def test_nothing_but_its_own_end_moves_a_training_job() -> None:
-    allowed = {event for status, event in TRANSITIONS if status is Status.TRAINING}
-    assert allowed == {Event.COMPLETE, Event.STOP, Event.FAIL}
+def test_nothing_but_its_own_end_or_a_loss_moves_a_training_job() -> None:
+    moves = {event: s for (status, event), s in TRANSITIONS.items() if status is Status.TRAINING}
+    assert moves.pop(Event.CHANGE_DEVICES) is Status.TRAINING
+    assert set(moves) == {
+        Event.COMPLETE,
+        Event.STOP,
+        Event.FAIL,
+        Event.LOSE,
+        Event.FORCE_DELETE,
+    }
+
+
+def test_a_recovering_job_can_go_on_and_end_as_a_training_one() -> None:
+    training = {event for status, event in TRANSITIONS if status is Status.TRAINING}
+    recovering = {event for status, event in TRANSITIONS if status is Status.RECOVERING}
+    assert recovering == training - {Event.COMPLETE} | {Event.RECOVER}
 
 
 def test_an_illegal_move_names_job_state_event_remedy_and_history() -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from actors.core.flops import tflops
-from actors.reports import EpochRecord, Progress, StageReport, StageSeconds
-from orchestrator.metrics import device_stats, device_tflops, session_history, session_progress
+from actors.core.records import EpochRecord
+from actors.reports import Progress, StageReport, StageSeconds
+from orchestrator.metrics import device_stats, device_tflops, new_history, session_progress
 
 PROGRESS = Progress(epoch=2, step=7, loss=0.5, samples_per_s=123.0)
 EPOCHS = (EpochRecord(1, 2.0, 1.9, 0.5, 100.0), EpochRecord(2, 1.0, 1.1, 0.75, 110.0))
@@ -12,7 +13,7 @@ def report(forward_s: float = 0.5, backward_s: float = 4.0) -> StageReport:
     seconds = StageSeconds(
         load_s=1.0, forward_s=forward_s, backward_s=backward_s, update_s=8.0, wait_s=16.0
     )
-    return StageReport(PROGRESS, EPOCHS, seconds, 10**12, 3 * 10**12, max_held=3)
+    return StageReport(PROGRESS, EPOCHS, (), seconds, 10**12, 3 * 10**12, max_held=3)
 
 
 def test_tflops_are_flops_over_their_own_seconds() -> None:
@@ -38,7 +39,7 @@ def test_seconds_are_told_apart_by_what_they_were_for() -> None:
 
 
 def test_progress_is_the_last_stages() -> None:
-    first = StageReport(Progress(epoch=2, step=9), (), StageSeconds(), 0, 0, 0)
+    first = StageReport(Progress(epoch=2, step=9), (), (), StageSeconds(), 0, 0, 0)
     assert session_progress([first, report()], epochs=5, steps=23) == {
         "epoch": 2,
         "epochs": 5,
@@ -50,7 +51,7 @@ def test_progress_is_the_last_stages() -> None:
 
 
 def test_epochs_count_on_over_a_jobs_sessions() -> None:
-    history = session_history(report(), first_epoch_index=4, session_index=2)
+    history = new_history(report().epochs, first_epoch_index=4, session_index=2)
     assert [(record["epoch"], record["session"]) for record in history] == [(5, 2), (6, 2)]
     assert history[1] == {
         "epoch": 6,

@@ -1,7 +1,8 @@
-"""The LayerActors of one session: started, connected and ended together."""
+"""The LayerActors of one generation: started, connected and ended together."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +12,26 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.messages import message_bytes
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import Position, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Weights
 from actors.core.version import __version__
 from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
+from actors.snapshot_keeper import HeldSnapshot
+from actors.snapshot_transport import PackedSnapshot, pack, unpack
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
+from orchestrator.sessions.rollback import plan_rollback
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
 
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
 
+HELD_TIMEOUT_S = 2.0
+FETCH_TIMEOUT_S = 60.0
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
@@ -45,7 +53,15 @@ class StagePlacement:
 class StageGroup:
     """One LayerActor a stage; nothing outlives ``kill``."""
 
-    def __init__(self, placements: Sequence[StagePlacement], actors: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        placements: Sequence[StagePlacement],
+        actors: Sequence[Any],
+        copies: SnapshotCopies,
+    ) -> None:
+        self.name = name
+        self._copies = copies
         self.placements = list(placements)
         self.actors = list(actors)
         self.hosts: dict[int, HostKind] = {}
@@ -55,17 +71,20 @@ class StageGroup:
         cls,
         name: str,
         placements: Sequence[StagePlacement],
-        weights: Weights | None,
+        state: TrainingState | None,
         timeout_s: float,
+        copies: SnapshotCopies,
     ) -> StageGroup:
-        """Starts and builds every stage, or none.
+        """Starts and builds every stage, or none; without a ``state``, from the seed.
 
-        Raises ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``.
+        ``copies`` keeps the snapshots of a stage that has no neighbour. Raises
+        ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``.
         """
-        actors = [_create_actor(f"{name}-stage-{p.spec.index}", p) for p in placements]
-        group = cls(placements, actors)
+        actors = [_create_actor(name, p) for p in placements]
+        group = cls(name, placements, actors, copies)
         try:
-            group._build(weights, timeout_s)
+            group._build(state, timeout_s)
+            group._back_up(timeout_s)
         except BaseException:
             group.kill()
             raise
@@ -90,26 +109,91 @@ class StageGroup:
             refs.append(actor.run.remote(own, images[0], labels[0], images[1], labels[1]))
         return refs
 
-    def request_stop(self) -> None:
-        """Ends the session at stage 0's next step; it tells the others through the channels."""
-        self.actors[0].stop.remote()
+    def request_stop(self, boundary: Boundary = Boundary.STEP) -> None:
+        """Ends the run there; stage 0 tells the others through the channels."""
+        self.actors[0].stop.remote(boundary)
 
-    def collect_weights(self, timeout_s: float) -> Weights:
-        """All stages' parameters together."""
-        parts = ray.get([actor.weights.remote() for actor in self.actors], timeout=timeout_s)
-        return {name: tensor for part in parts for name, tensor in part.items()}
+    def request_checkpoint(self, boundary: Boundary) -> None:
+        """Has the stages take a snapshot there that waits for ``fetch``."""
+        self.actors[0].take_checkpoint.remote(boundary)
+
+    def collect_state(self, timeout_s: float) -> TrainingState:
+        """All stages, where their runs have ended."""
+        return _state(ray.get([actor.state.remote() for actor in self.actors], timeout=timeout_s))
+
+    def fetch(self, position: Position) -> TrainingState | None:
+        """The stages' own snapshots of this position; None when one is no longer kept."""
+        starts = [p.spec.start for p in self.placements]
+        refs = [
+            actor.snapshot.remote(start, position)
+            for actor, start in zip(self.actors, starts, strict=True)
+        ]
+        parts = ray.get(refs, timeout=FETCH_TIMEOUT_S)
+        return None if None in parts else _state(parts)
+
+    def rescue(self) -> TrainingState | None:
+        """The newest state of which the actors that still answer have every stage; None when they
+        have none together."""
+        lost: set[int] = set()
+        while True:
+            held = {i: h for i, h in self._held().items() if i not in lost}
+            plan = plan_rollback([(p.spec.start, p.spec.end) for p in self.placements], held)
+            if plan is None:
+                return None
+            parts = []
+            for placement, holder in zip(self.placements, plan.holders, strict=True):
+                part = self._snapshot_of(holder, placement.spec.start, plan.position)
+                if part is None:
+                    lost.add(holder)
+                    break
+                parts.append(part)
+            else:
+                return _state(parts)
+
+    def _held(self) -> dict[int, tuple[HeldSnapshot, ...]]:
+        """By stage, what its actor has; by -1 what the JobManager keeps for a lone stage."""
+        refs = {actor.held.remote(): i for i, actor in enumerate(self.actors)}
+        done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=HELD_TIMEOUT_S)
+        held = {-1: self._copies.held(self.name)}
+        for ref in done:
+            with contextlib.suppress(ray.exceptions.RayError):
+                held[refs[ref]] = ray.get(ref)
+        return held
+
+    def _snapshot_of(self, holder: int, start: int, position: Position) -> PackedSnapshot | None:
+        if holder < 0:
+            kept = self._copies.get(self.name, start, position)
+            return None if kept is None else pack(kept)
+        try:
+            packed: PackedSnapshot | None = ray.get(
+                self.actors[holder].snapshot.remote(start, position), timeout=FETCH_TIMEOUT_S
+            )
+            return packed
+        except ray.exceptions.RayError:
+            return None
+
+    def _back_up(self, timeout_s: float) -> None:
+        """Each stage's snapshots are copied to the next one, the last one's to the first."""
+        if len(self.actors) > 1:
+            keepers = [*self.actors[1:], self.actors[0]]
+        else:
+            keepers = [ray.get_runtime_context().current_actor]
+            self._copies.open(self.name)
+        pairs = zip(self.actors, keepers, strict=True)
+        ray.get([actor.copy_to.remote(keeper) for actor, keeper in pairs], timeout=timeout_s)
 
     def kill(self) -> None:
         """Closes the channels where an actor still answers, then ends every actor."""
+        self._copies.close(self.name)
         aborts = [actor.abort.remote() for actor in self.actors]
         ray.wait(aborts, num_returns=len(aborts), timeout=1.0)
         for actor in self.actors:
             ray.kill(actor, no_restart=True)
 
-    def _build(self, weights: Weights | None, timeout_s: float) -> None:
+    def _build(self, state: TrainingState | None, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         refs = [
-            actor.build.remote(p.spec, _own_weights(p.spec, weights))
+            actor.build.remote(p.spec, _own_part(p.spec, state))
             for actor, p in zip(self.actors, self.placements, strict=True)
         ]
         for ref, placement in zip(refs, self.placements, strict=True):
@@ -166,7 +250,7 @@ class StageGroup:
             timeout_s=session.channel_timeout_s,
         )
         node_id = self.placements[reader].resolved.node.node_id
-        opened = self.actors[writer].connect_out.remote(edge, self.actors[reader], node_id)
+        opened = self.actors[writer].connect_out.remote(edge, self.actors[reader], reader, node_id)
         ray.get(self.actors[reader].connect_in.remote(edge, opened), timeout=timeout_s)
 
 
@@ -183,28 +267,29 @@ def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
     return [ChannelKind.ACTOR_CALLS]
 
 
-def _create_actor(name: str, placement: StagePlacement) -> Any:
+def _create_actor(group: str, placement: StagePlacement) -> Any:
     resource = placement.resolved.resource
     strategy = NodeAffinitySchedulingStrategy(placement.resolved.node.node_id, soft=False)
     return (
         _remote(concurrency_groups=CONCURRENCY_GROUPS)(LayerActor)
         .options(
-            name=name,
+            name=f"{group}-stage-{placement.spec.index}",
             num_cpus=0,
             resources={resource: 1} if resource else {},
             scheduling_strategy=strategy,
             max_restarts=0,
             max_task_retries=0,
         )
-        .remote()
+        .remote(group)
     )
 
 
-def _own_weights(spec: StageSpec, weights: Weights | None) -> Weights | None:
-    if weights is None:
-        return None
-    own = {str(2 * layer) for layer in range(spec.start, spec.end)}
-    return {name: tensor for name, tensor in weights.items() if name.split(".")[0] in own}
+def _own_part(spec: StageSpec, state: TrainingState | None) -> PackedSnapshot | None:
+    return None if state is None else pack(state.part(spec.start, spec.end))
+
+
+def _state(parts: Sequence[PackedSnapshot]) -> TrainingState:
+    return TrainingState(tuple(unpack(part) for part in parts))
 
 
 def _with_threads(session: SessionSpec, threads: int) -> SessionSpec:

@@ -1,0 +1,38 @@
+"""What the last stage notes of finished steps and epochs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One finished step; epoch and step count from 1 within the session."""
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One finished epoch, as the last stage saw it; ``epoch`` counts from 1 within the session.
+
+    ``train_loss`` and ``val_loss`` are means over samples; ``samples_per_s`` leaves out validation,
+    and what an earlier generation trained of the epoch.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    samples_per_s: float
+
+
+@dataclass(frozen=True)
+class Untold:
+    """Records that no answered poll has told yet: they go with the snapshots, so that none is lost
+    with the last stage."""
+
+    epochs: tuple[EpochRecord, ...] = ()
+    steps: tuple[StepRecord, ...] = ()

@@ -1,0 +1,93 @@
+"""What can be read of jobs, whether they train or not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from actors.core.stage import Weights
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
+from orchestrator.job_book import JobBook
+from orchestrator.job_spec import JobSpec
+from orchestrator.model_io import model_file, predict
+
+
+class JobReader:
+    """The reading half of the JobManager; also keeps the answers of requests that may be sent
+    twice."""
+
+    def __init__(self, book: JobBook, checkpoints: CheckpointStore) -> None:
+        self._book = book
+        self._lock = book.lock
+        self._checkpoints = checkpoints
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        """The jobs not deleted, oldest first."""
+        with self._lock:
+            return [job.summary() for job in self._book.all()]
+
+    def get_job(self, job_id: str) -> dict[str, Any]:
+        """Raises ``JobNotFound``."""
+        with self._lock:
+            return self._book.get(job_id).details()
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        job = self._book.get(job_id)
+        return [info.to_json() for info in self._checkpoints.list(job_id, job.run)]
+
+    def list_events(self, job_id: str) -> list[dict[str, Any]]:
+        """What happened to the job, oldest first."""
+        names = ("index", "at", "kind", "text")
+        return [{n: getattr(event, n) for n in names} for event in self._book.events(job_id)]
+
+    def list_steps(
+        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """Steps behind that one, in order."""
+        self._book.get(job_id)
+        return [
+            asdict(step)
+            for step in self._book.store.load_steps(job_id, (after_epoch, after_step), limit)
+        ]
+
+    def get_model(self, job_id: str) -> bytes:
+        """A safetensors file; raises ``NoTrainedWeights``."""
+        return model_file(*self._trained(job_id))
+
+    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
+        """Raises ``NoTrainedWeights``, ``InvalidRequest`` for a wrong shape."""
+        return predict(*self._trained(job_id), inputs)
+
+    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
+        """Raises ``NoTrainingSessions`` before the first has ended."""
+        entries = self._book.store.load_teraflops()
+        if not entries:
+            raise NoTrainingSessions("No previous training sessions found")
+        return entries
+
+    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
+        """The answer of this very request, if it was finished before."""
+        answer = self._book.store.begin_request(key, fingerprint)
+        return None if answer is None else answer.value
+
+    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
+        """Keeps the answer."""
+        self._book.store.finish_request(key, answer)
+
+    def drop_request(self, key: str) -> None:
+        """It was refused: it may be sent again."""
+        self._book.store.drop_request(key)
+
+    def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
+        job = self._book.get(job_id)
+        if job.unsaved is not None:
+            return job.spec, job.unsaved.state.weights
+        loaded = self._checkpoints.load_latest(job_id, job.run)
+        if loaded is None:
+            raise NoTrainedWeights(
+                f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
+                f"first with POST /api/network/train/{job_id}"
+            )
+        return job.spec, loaded.state.weights

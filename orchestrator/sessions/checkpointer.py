@@ -1,0 +1,165 @@
+"""Writes a session's checkpoints while it trains on, and finds the state that it starts from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict
+from typing import Any
+
+import ray
+
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import Cursor, Position, TrainingState
+from actors.reports import StageReport
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.checkpoints.manifest import CheckpointAbout
+from orchestrator.errors import StorageUnavailable
+from orchestrator.failure_policy import checkpoint_due
+from orchestrator.job import Job, Session, UnsavedState
+from orchestrator.job_book import JobBook
+from orchestrator.sessions.stage_group import StageGroup
+
+WRITE_TIMEOUT_S = 120.0
+
+
+class Checkpointer:
+    """Of one session. ``poll`` never waits: a thread of its own fetches and writes."""
+
+    def __init__(
+        self, store: CheckpointStore, book: JobBook, job: Job, session: Session, num_steps: int
+    ) -> None:
+        """``num_steps`` are the steps of one epoch."""
+        self._store = store
+        self._book = book
+        self._job = job
+        self._session = session
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"checkpoint-job-{job.job_id}")
+        self._writing: Future[None] | None = None
+        self._asked: Boundary | None = None
+        self._saved: Position | None = None
+        self._begun_s = time.monotonic()
+        self._first_step = 0
+        self._num_steps = num_steps
+
+    def load_start(self) -> TrainingState | None:
+        """The newest state of this session, or what it began with; None for weights drawn from the
+        seed. Raises ``StorageUnavailable``."""
+        job = self._job
+        if job.unsaved is not None:
+            return self._start(job.unsaved)
+        loaded = self._store.load_latest(job.job_id, job.run)
+        if loaded is None:
+            return None
+        for sentence in loaded.passed_over:
+            self._book.note(job, "checkpoint_damaged", sentence)
+        about = loaded.info.about
+        return self._start(UnsavedState(loaded.state, about.session, about.total_steps))
+
+    def _start(self, found: UnsavedState) -> TrainingState:
+        if found.session != self._session.index:
+            self._first_step = found.total_steps
+            return found.state.as_start()
+        epoch, step = found.state.cursor.position
+        self._first_step = found.total_steps - epoch * self._num_steps - step
+        return found.state
+
+    def begin_generation(self) -> None:
+        """Its stages have been asked for nothing yet."""
+        self._asked, self._saved = None, None
+
+    def poll(
+        self,
+        group: StageGroup,
+        reports: Sequence[StageReport],
+        before_save: Callable[[], None],
+    ) -> None:
+        """Asks the stages for a snapshot when one is due, and writes it when they have it:
+        ``before_save`` writes what happened until then."""
+        if self._writing is not None and not self._writing.done():
+            return
+        position = self._common_position(reports)
+        if position is not None and position != self._saved:
+            self._saved = position
+            before_save()
+            self._writing = self._pool.submit(self._fetch_and_save, group, position)
+            self._begun_s, self._asked = time.monotonic(), None
+            return
+        due = checkpoint_due(
+            self._job.checkpoint_policy, time.monotonic() - self._begun_s, self._asked
+        )
+        if due is not None:
+            self._asked = due
+            group.request_checkpoint(due)
+
+    def save_last(self, state: TrainingState, finished: bool) -> None:
+        """At the session's end; a state that can't be written stays in memory."""
+        self._pool.shutdown(wait=True)
+        saved = self._save(state, finished)
+        total_steps = self._total_steps(state.cursor)
+        unsaved = UnsavedState(state, self._session.index, total_steps)
+        self._job.unsaved = None if saved else unsaved
+
+    def _total_steps(self, cursor: Cursor) -> int:
+        return self._first_step + cursor.epoch * self._num_steps + cursor.step
+
+    def wait(self) -> None:
+        """Until a write under way is done: its checkpoint counts."""
+        if self._writing is not None:
+            wait([self._writing], timeout=WRITE_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Waits for a write under way."""
+        self._pool.shutdown(wait=True)
+
+    def _common_position(self, reports: Sequence[StageReport]) -> Position | None:
+        """Where all stages have their snapshot; at an epoch's end once its loss is known."""
+        positions = {report.checkpoint for report in reports}
+        position = positions.pop() if len(positions) == 1 else None
+        if position is None or position[1] < self._num_steps:
+            return position
+        return position if self._record_of(position[0]) is not None else None
+
+    def _record_of(self, epoch: int) -> dict[str, Any] | None:
+        number = self._session.first_epoch_index + epoch + 1
+        found = (record for record in self._session.history if record["epoch"] == number)
+        return next(found, None)
+
+    def _fetch_and_save(self, group: StageGroup, position: Position) -> None:
+        try:
+            state = group.fetch(position)
+        except ray.exceptions.RayError:
+            return  # a stage is gone: that is the session's own business
+        if state is not None:
+            self._save(state, finished=False)
+
+    def _save(self, state: TrainingState, finished: bool) -> bool:
+        policy, job = self._job.checkpoint_policy, self._job
+        try:
+            self._store.save(self._about(state.cursor, finished), state)
+            self._store.retain(job.job_id, job.run, policy.keep_last, policy.keep_best)
+        except StorageUnavailable as error:
+            self._book.note(job, "checkpoint_failed", error.message)
+            return False
+        return True
+
+    def _about(self, cursor: Cursor, finished: bool) -> CheckpointAbout:
+        job, session = self._job, self._session
+        epoch, step = cursor.position
+        ends_epoch = step == self._num_steps or (step == 0 and epoch > 0)
+        record = self._record_of(epoch if step else epoch - 1) if ends_epoch else None
+        return CheckpointAbout(
+            job_id=job.job_id,
+            run=job.run,
+            session=session.index,
+            seed=job.spec.network.seed,
+            layer_sizes=job.spec.network.layer_sizes,
+            first_epoch_index=session.first_epoch_index,
+            total_steps=self._total_steps(cursor),
+            options=asdict(session.options),
+            epoch=None if record is None else record["epoch"],
+            val_loss=None if record is None else record["val_loss"],
+            val_accuracy=None if record is None else record["val_accuracy"],
+            finished=finished,
+        )

@@ -1,0 +1,131 @@
+"""The sessions under way, one a job: started, stopped, taken up again, ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from actors.core.datasets import count_train_samples
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.datasets import DatasetKey, DatasetStore
+from orchestrator.device_table import DeviceTable
+from orchestrator.errors import StorageUnavailable, Unavailable
+from orchestrator.job import Device, Job, Session
+from orchestrator.job_book import JobBook
+from orchestrator.job_lifecycle import Event
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.placement import ClusterView
+from orchestrator.sessions.checkpointer import Checkpointer
+from orchestrator.sessions.device_choice import DeviceChoice
+from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup
+
+logger = logging.getLogger(__name__)
+
+ABANDON_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class DeskServices:
+    """What the sessions share with the JobManager."""
+
+    config: ManagerConfig
+    book: JobBook
+    table: DeviceTable
+    checkpoints: CheckpointStore
+    datasets: DatasetStore
+    copies: SnapshotCopies
+    cluster: Callable[[], ClusterView]
+
+
+class SessionDesk:
+    """Each session runs in a thread of its own; the book's lock guards the desk, too."""
+
+    def __init__(self, services: DeskServices) -> None:
+        self._services = services
+        self._book = services.book
+        self._running: dict[str, tuple[SessionRunner, threading.Thread]] = {}
+
+    def start(self, job: Job, session: Session, prepared: StageGroup | None) -> None:
+        """``prepared`` has drawn the weights already; without it, the newest state is loaded."""
+        runner = self._runner(job, session)
+        thread = threading.Thread(
+            target=self._run,
+            args=(job, session, runner, prepared),
+            name=f"train-job-{job.job_id}",
+            daemon=True,
+        )
+        with self._book.lock:
+            self._running[job.job_id] = (runner, thread)
+        thread.start()
+
+    def stop(self, job_id: str) -> None:
+        """Ends the job's session at its next step."""
+        runner, _ = self._running[job_id]
+        runner.stop()
+
+    def move_off(self, job: Job, device: Device) -> None:
+        """The device's layers and optimiser state go elsewhere; raises ``Unavailable``."""
+        running = self._running.get(job.job_id)
+        if running is not None and not running[0].drain(device.device_id):
+            raise Unavailable(
+                f"Device {device.address} still has layers of job {job.job_id}: they could not be "
+                f"moved in time. See GET /api/jobs/{job.job_id}/events, and try again"
+            )
+
+    def abandon(self, job_id: str) -> None:
+        """Ends the job's session, if one is under way, and keeps nothing of it."""
+        running = self._running.get(job_id)
+        if running is not None:
+            runner, thread = running
+            runner.abandon()
+            thread.join(ABANDON_TIMEOUT_S)
+
+    def _runner(self, job: Job, session: Session) -> SessionRunner:
+        s = self._services
+        num_train = count_train_samples(job.spec.dataset, Path(s.config.data_dir))
+        num_steps = -(-num_train // job.spec.batch_size)
+        checkpointer = Checkpointer(s.checkpoints, s.book, job, session, num_steps)
+        choice = DeviceChoice(s.cluster, s.table, s.book)
+        key = DatasetKey(job.spec.dataset, job.spec.resize)
+        s.datasets.start_loading(key)
+        services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get(key))
+        return SessionRunner(services, job, session, choice, checkpointer)
+
+    def _run(
+        self, job: Job, session: Session, runner: SessionRunner, prepared: StageGroup | None
+    ) -> None:
+        try:
+            ending = runner.run(prepared)
+        except Exception as error:
+            logger.exception("job %s failed", job.job_id)
+            ending = Ending(Event.FAIL, None, f"{type(error).__name__}: {error}")
+        if ending.event is not Event.FAIL:
+            self._keep_teraflops(job, session, runner)
+        with self._book.lock:
+            self._services.table.release(job.job_id)
+            self._running.pop(job.job_id, None)
+            _end(job, session, ending)
+        self._book.note(job, job.status.value, ending.error or f"Session {session.index} has ended")
+        self._book.try_save(job)
+
+    def _keep_teraflops(self, job: Job, session: Session, runner: SessionRunner) -> None:
+        teraflops = runner.log.teraflops()
+        with suppress(StorageUnavailable):
+            if teraflops:
+                self._book.store.add_teraflops(job.job_id, job.run, session.index, teraflops)
+
+
+def _end(job: Job, session: Session, ending: Ending) -> None:
+    job.apply(ending.event)
+    job.error = ending.error
+    session.outcome = job.status.value
+    session.waiting_for = []
+    if ending.state is not None:
+        epoch, step = ending.state.cursor.position
+        job.epochs_begun = session.first_epoch_index + epoch + (1 if step else 0)

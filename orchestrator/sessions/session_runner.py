@@ -1,0 +1,285 @@
+"""Takes a session to its end, through as many generations of LayerActors as that needs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import ray
+
+from actors.core.errors import TandemError
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import Cursor, TrainingState
+from actors.core.specs import SessionSpec
+from actors.reports import StageReport
+from orchestrator.bit_equality import differences
+from orchestrator.cost_model import is_worth_a_change, step_bound_s
+from orchestrator.datasets import StoredDataset
+from orchestrator.errors import DeviceStartFailed, StageFailure
+from orchestrator.failure_policy import why_give_up
+from orchestrator.job import Job, Session
+from orchestrator.job_book import JobBook
+from orchestrator.job_lifecycle import Event, Status
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.sessions.checkpointer import Checkpointer
+from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
+from orchestrator.sessions.session_log import SessionLog
+from orchestrator.sessions.session_spec import resolve_threads, session_spec
+from orchestrator.sessions.session_watch import GenerationOutcome, GroupFailure, SessionWatch
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup
+
+REPLAN_INTERVAL_S = 2.0
+DRAIN_TIMEOUT_S = 170.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a session ended, and with what; ``state`` is None where nothing was trained."""
+
+    event: Event
+    state: TrainingState | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class RunnerServices:
+    """What a runner needs of the JobManager."""
+
+    config: ManagerConfig
+    book: JobBook
+    copies: SnapshotCopies
+    load_data: Callable[[], StoredDataset]
+
+
+class SessionRunner:
+    """Runs in a thread of its own; ``stop`` and ``drain`` are called from others."""
+
+    def __init__(
+        self,
+        services: RunnerServices,
+        job: Job,
+        session: Session,
+        choice: DeviceChoice,
+        checkpointer: Checkpointer,
+    ) -> None:
+        self._services = services
+        self._book = services.book
+        self._job = job
+        self._session = session
+        self._choice = choice
+        self._checkpointer = checkpointer
+        self.log = SessionLog(services.book, job, session)
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._group: StageGroup | None = None
+        self._running: frozenset[int] = frozenset()
+        self._ended = False
+        self._abandoned = False
+        self._looked_s = time.monotonic()
+        self._replanning = False
+
+    def stop(self) -> None:
+        """Ends the session at its next step, with its state."""
+        self._stop.set()
+        if (group := self._group) is not None:
+            group.request_stop(Boundary.STEP)
+        self._choice.wake()
+
+    def drain(self, device_id: int) -> bool:
+        """Moves the device's layers and optimiser state away; False when it took too long."""
+        self._choice.exclude(device_id)
+        if (group := self._group) is not None and device_id in self._running:
+            group.request_stop(Boundary.STEP)
+        self._choice.wake()
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._ended or device_id not in self._running, DRAIN_TIMEOUT_S
+            )
+
+    def abandon(self) -> None:
+        """The job is being deleted: nothing is kept."""
+        self._abandoned = True
+        self._stop.set()
+        self._choice.wake()
+        if (group := self._group) is not None:
+            group.kill()
+
+    def run(self, prepared: StageGroup | None) -> Ending:
+        """``prepared`` has drawn the weights already; it is used if it still lives."""
+        try:
+            return self._run(prepared)
+        except TandemError as error:
+            return Ending(Event.FAIL, None, error.message)
+        finally:
+            self._checkpointer.close()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    def _run(self, prepared: StageGroup | None) -> Ending:
+        state = None if prepared else self._checkpointer.load_start()
+        data = self._services.load_data()
+        while True:
+            group = None
+            try:
+                group = prepared or self._start_group(state)
+                if group is None:
+                    return self._stopped_waiting(state)
+                outcome = self._train(group, state, data)
+            except GroupFailure as failure:
+                if self._abandoned:
+                    return Ending(Event.STOP, None)
+                state = self._recover(group, failure)
+                continue
+            finally:
+                prepared = None
+                self._end_generation(group)
+            state = outcome.state
+            if outcome.completed or self._stop.is_set():
+                return self._end(outcome)
+
+    def _stopped_waiting(self, state: TrainingState | None) -> Ending:
+        if state is not None and not self._abandoned:
+            self._checkpointer.save_last(state, finished=False)
+        return Ending(Event.STOP, state)
+
+    def _end(self, outcome: GenerationOutcome) -> Ending:
+        self._checkpointer.save_last(outcome.state, finished=outcome.completed)
+        return Ending(Event.COMPLETE if outcome.completed else Event.STOP, outcome.state)
+
+    def _start_group(self, state: TrainingState | None) -> StageGroup | None:
+        """Waits for devices; None when the session was stopped meanwhile."""
+        placements = self._choice.wait(self._job, self._session, self._stop)
+        if placements is None:
+            return None
+        job = self._job
+        with self._book.lock:
+            job.generation += 1
+            job.stages = plan_stages(placements)
+            self._session.waiting_for = []
+        self._book.try_save(job)
+        name = f"job-{job.job_id}-generation-{job.generation}"
+        timeout_s = self._services.config.actor_start_timeout_s
+        try:
+            return StageGroup.start(name, placements, state, timeout_s, self._services.copies)
+        except DeviceStartFailed as error:
+            raise GroupFailure(error.message, can_recover=True) from error
+
+    def _train(
+        self, group: StageGroup, state: TrainingState | None, data: StoredDataset
+    ) -> GenerationOutcome:
+        cursor = Cursor() if state is None else state.cursor
+        config = self._services.config
+        spec = session_spec(self._job, self._session, data, config, cursor)
+        self._checkpointer.begin_generation()
+        try:
+            channels = group.connect(spec, config.channel, config.actor_start_timeout_s)
+        except (StageFailure, ray.exceptions.RayError) as error:
+            raise GroupFailure(str(error), can_recover=True) from error
+        self._going_on(group, channels)
+        threads = [self._session.threads[p.device.device_id] for p in group.placements]
+        refs = group.run(spec, threads, data)
+        watch = SessionWatch(
+            group, refs, config.heartbeat_timeout_s, lambda r: self._publish(group, spec, r)
+        )
+        return watch.wait()
+
+    def _going_on(self, group: StageGroup, channels: list[str]) -> None:
+        job, session = self._job, self._session
+        with self._book.lock:
+            session.threads = resolve_threads(group, session.options.threads)
+            session.differences = differences(group.hosts, session.threads)
+            session.channels = channels
+            if job.status is Status.RECOVERING:
+                job.apply(Event.RECOVER)
+                devices = ", ".join(p.label for p in group.placements)
+                self._book.note(job, "going_on", f"Training on {devices}")
+        self._book.try_save(job)
+        with self._changed:
+            self._group = group
+            self._running = frozenset(p.device.device_id for p in group.placements)
+            self._changed.notify_all()
+        if self._stop.is_set() or self._choice.excluded & self._running:
+            group.request_stop(Boundary.STEP)
+
+    def _publish(
+        self, group: StageGroup, spec: SessionSpec, reports: Sequence[StageReport]
+    ) -> None:
+        self.log.take(group, reports, spec.num_steps)
+        self._checkpointer.poll(group, reports, before_save=self.log.flush)
+        if time.monotonic() - self._looked_s >= REPLAN_INTERVAL_S:
+            self._looked_s = time.monotonic()
+            self._look_for_better(group, spec)
+
+    def _look_for_better(self, group: StageGroup, spec: SessionSpec) -> None:
+        """A device that came back, or is new, is taken in at the epoch's end where that pays."""
+        speeds = self.log.flops_per_s()
+        if self._replanning or not speeds:
+            return
+        placements = self._choice.best(self._job)
+        if placements is None or len(placements) <= len(group.placements):
+            return
+        network, num = self._job.spec.network, spec.num_microbatches
+        current, other = (
+            step_bound_s(network, plan_stages(p), speeds, spec.batch_size, num)
+            for p in (group.placements, placements)
+        )
+        if is_worth_a_change(current, other):
+            self._replanning = True
+            group.request_stop(Boundary.EPOCH)
+            text = f"{len(placements)} devices should be {current / other:.1f} times as fast"
+            self._book.note(self._job, "replanning", f"{text}: from the next epoch on")
+
+    def _recover(self, group: StageGroup | None, failure: GroupFailure) -> TrainingState | None:
+        """The state to go on from; raises ``StageFailure`` where that can't be."""
+        job, session = self._job, self._session
+        num_failures = session.num_failures + 1
+        error = why_give_up(job.failure_policy, num_failures, failure.message)
+        if not failure.can_recover:
+            raise StageFailure(failure.message)
+        if error is not None:
+            state, _ = self._rescue(group)
+            if state is not None:
+                self._checkpointer.save_last(state, finished=False)
+            raise StageFailure(error)
+        with self._book.lock:
+            session.num_failures, session.last_cause = num_failures, failure.message
+            job.apply(Event.LOSE)
+        self._choice.suspect(failure.suspects)
+        state, source = self._rescue(group)
+        if state is not None:
+            self.log.add(state.untold)
+        lost = self._lost_steps(state)
+        with self._book.lock:
+            session.lost_steps += lost
+        self._book.note(job, "lost", failure.message)
+        self._book.note(job, "rolled_back", f"Going back {lost} steps, to {source}")
+        self._book.try_save(job)
+        return state
+
+    def _rescue(self, group: StageGroup | None) -> tuple[TrainingState | None, str]:
+        state = None if group is None else group.rescue()
+        if state is not None:
+            return state, "the devices' own snapshots"
+        self._checkpointer.wait()
+        state = self._checkpointer.load_start()
+        return state, "the last checkpoint" if state is not None else "the session's beginning"
+
+    def _lost_steps(self, state: TrainingState | None) -> int:
+        steps = self._session.progress.get("steps") or 0
+        epoch, step = (0, 0) if state is None else state.cursor.position
+        far_epoch, far_step = self.log.furthest
+        return max(0, (far_epoch - epoch) * steps + far_step - step)
+
+    def _end_generation(self, group: StageGroup | None) -> None:
+        self.log.end_generation()
+        if group is None:
+            return
+        with self._changed:
+            self._group, self._running = None, frozenset()
+            self._changed.notify_all()
+        self._replanning = False
+        group.kill()

@@ -1,0 +1,55 @@
+"""What the stages of a session are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.core.snapshots import Cursor
+from actors.core.specs import SessionSpec
+from orchestrator.datasets import StoredDataset
+from orchestrator.job import Job, Session
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.sessions.stage_group import StageGroup
+
+
+def session_spec(
+    job: Job, session: Session, data: StoredDataset, config: ManagerConfig, start: Cursor
+) -> SessionSpec:
+    """The same for every stage of the present generation, which goes on from ``start``."""
+    spec, options = job.spec, session.options
+    return SessionSpec(
+        generation=job.generation,
+        epochs=options.epochs,
+        learning_rate=options.learning_rate,
+        batch_size=spec.batch_size,
+        val_batch_size=spec.val_batch_size,
+        num_train=data.num_train,
+        num_val=data.num_val,
+        normalization=spec.normalization,
+        num_microbatches=session.num_microbatches,
+        schedule=options.schedule,
+        shuffle=spec.shuffle,
+        seed=spec.network.seed,
+        first_epoch_index=session.first_epoch_index,
+        channel_timeout_s=config.channel_timeout_s,
+        momentum=options.momentum,
+        start=start,
+        max_lost_steps=job.failure_policy.max_lost_steps,
+    )
+
+
+def resolve_threads(group: StageGroup, asked: int | None) -> dict[int, int]:
+    """Threads a device: what was asked, else its node's cores over the devices it offers."""
+    return {p.device.device_id: asked or p.resolved.node.default_threads for p in group.placements}
+
+
+def empty_progress(epochs: int) -> dict[str, Any]:
+    """Progress before the first report."""
+    return {
+        "epoch": 0,
+        "epochs": epochs,
+        "step": 0,
+        "steps": None,
+        "loss": None,
+        "samples_per_s": 0.0,
+    }

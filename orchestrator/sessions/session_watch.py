@@ -1,0 +1,209 @@
+"""Watches one generation of a session to its end, and publishes what the stages report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ray
+
+from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError
+from actors.core.snapshots import TrainingState
+from actors.reports import Seen, StageReport
+from orchestrator.sessions.stage_group import StageGroup
+
+POLL_INTERVAL_S = 0.2
+ROOT_CAUSE_WAIT_S = 2.0
+COLLECT_TIMEOUT_S = 60.0
+LINK_GRACE_S = 0.5
+"""A device that is silent is found before its links are."""
+
+
+class GroupFailure(Exception):
+    """A generation can't go on. ``can_recover``: another one may, without the ``suspects``
+    (device ids) for a while."""
+
+    def __init__(
+        self, message: str, can_recover: bool, suspects: frozenset[int] = frozenset()
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.can_recover = can_recover
+        self.suspects = suspects
+
+
+@dataclass(frozen=True)
+class GenerationOutcome:
+    """How a generation ended: all epochs done, or stopped before."""
+
+    completed: bool
+    state: TrainingState
+
+
+@dataclass
+class _Heartbeat:
+    """The poll under way at one stage, since when, and the last answer."""
+
+    ref: Any
+    since: float
+    report: StageReport | None = None
+    seen: Seen = field(default_factory=Seen)
+
+    def take(self, report: StageReport | None) -> None:
+        """The answer has come."""
+        self.report = report
+        if report is not None:
+            epochs, steps = len(report.epochs), len(report.steps)
+            self.seen = Seen(self.seen.epochs + epochs, self.seen.steps + steps)
+
+
+@dataclass
+class SessionWatch:
+    """Watches the stages of one running generation until all have ended or one has failed.
+
+    ``publish`` is called with every stage's latest report, about five times a second; epochs and
+    steps come in one report each.
+    """
+
+    group: StageGroup
+    run_refs: Sequence[Any]
+    heartbeat_timeout_s: float
+    publish: Callable[[Sequence[StageReport]], None]
+    _results: dict[int, bool] = field(default_factory=dict)
+    _beats: list[_Heartbeat] = field(default_factory=list)
+
+    def wait(self) -> GenerationOutcome:
+        """Raises ``GroupFailure`` with the root cause when a stage fails, dies or freezes, or a
+        link between two is dead."""
+        now = time.monotonic()
+        self._beats = [_Heartbeat(actor.poll.remote(Seen()), now) for actor in self.group.actors]
+        while len(self._results) < len(self.run_refs):
+            self._collect_ended()
+            self._collect_polls()
+            self._check_links()
+        try:
+            self._publish_last()
+            state = self.group.collect_state(COLLECT_TIMEOUT_S)
+        except ray.exceptions.RayError as error:
+            text = f"a device was lost when the session had ended ({_line(error)})"
+            raise GroupFailure(text, can_recover=True) from error
+        return GenerationOutcome(all(self._results.values()), state)
+
+    def _collect_ended(self) -> None:
+        running = [ref for i, ref in enumerate(self.run_refs) if i not in self._results]
+        done, _ = ray.wait(running, num_returns=1, timeout=POLL_INTERVAL_S)
+        for ref in done:
+            index = list(self.run_refs).index(ref)
+            try:
+                self._results[index] = ray.get(ref)
+            except ray.exceptions.RayError as error:
+                raise self._root_cause(index, error) from error
+
+    def _collect_polls(self) -> None:
+        now = time.monotonic()
+        fresh = False
+        for index, beat in enumerate(self._beats):
+            if index in self._results:
+                continue
+            done, _ = ray.wait([beat.ref], timeout=0)
+            if done:
+                beat.take(self._answer(index, beat))
+                beat.ref, beat.since = self.group.actors[index].poll.remote(beat.seen), now
+                fresh = True
+            elif now - beat.since > self.heartbeat_timeout_s:
+                placement = self.group.placements[index]
+                raise GroupFailure(
+                    f"{placement.label} has not answered for {self.heartbeat_timeout_s:.0f} s: is "
+                    "it switched off, asleep or unplugged?",
+                    can_recover=True,
+                )
+        if fresh:
+            self._publish()
+
+    def _publish(self) -> None:
+        reports = [beat.report for beat in self._beats if beat.report is not None]
+        if len(reports) == len(self._beats):
+            self.publish(reports)
+        for beat in self._beats:  # told once
+            if beat.report is not None:
+                beat.report = replace(beat.report, epochs=(), steps=())
+
+    def _check_links(self) -> None:
+        """Both ends answer the JobManager, but not each other."""
+        for index, beat in enumerate(self._beats):
+            if beat.report is None or index in self._results:
+                continue
+            for other, silent_s in beat.report.silent_s.items():
+                waits = time.monotonic() - self._beats[other].since
+                if other in self._results or silent_s < self.heartbeat_timeout_s + LINK_GRACE_S:
+                    continue
+                if waits < self.heartbeat_timeout_s / 2:
+                    self._link_failed(index, other, silent_s)
+
+    def _link_failed(self, index: int, other: int, silent_s: float) -> None:
+        ends = self.group.placements[index], self.group.placements[other]
+        suspect = self.group.placements[max(index, other)].device.device_id
+        raise GroupFailure(
+            f"{ends[0].label} and {ends[1].label} have not reached each other for {silent_s:.0f} s,"
+            " though both are well: see the cable, the Wi-Fi or a firewall between them",
+            can_recover=True,
+            suspects=frozenset({suspect}),
+        )
+
+    def _answer(self, index: int, beat: _Heartbeat) -> StageReport | None:
+        try:
+            report: StageReport | None = ray.get(beat.ref)
+            return report
+        except ray.exceptions.RayError as error:
+            raise self._root_cause(index, error) from error
+
+    def _publish_last(self) -> None:
+        polls = zip(self.group.actors, self._beats, strict=True)
+        refs = [actor.poll.remote(beat.seen) for actor, beat in polls]
+        for beat, report in zip(self._beats, ray.get(refs, timeout=COLLECT_TIMEOUT_S), strict=True):
+            beat.take(report)
+        self._publish()
+
+    def _root_cause(self, index: int, error: Exception) -> GroupFailure:
+        """The failure that came first: a stage whose neighbour died only sees its channel close."""
+        failures = {index: error}
+        waiting = {
+            ref: i for i, ref in enumerate(self.run_refs) if i not in self._results and i != index
+        }
+        deadline = time.monotonic() + ROOT_CAUSE_WAIT_S
+        while _is_consequence(failures) and waiting and time.monotonic() < deadline:
+            done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_INTERVAL_S)
+            for ref in done:
+                other = waiting.pop(ref)
+                try:
+                    ray.get(ref)
+                except ray.exceptions.RayError as other_error:
+                    failures[other] = other_error
+        culprit = min(failures, key=lambda i: (_is_channel_error(failures[i]), i != index))
+        return self._describe(culprit, failures[culprit])
+
+    def _describe(self, index: int, error: Exception) -> GroupFailure:
+        label = self.group.placements[index].label
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, TandemError):
+            return GroupFailure(f"{label}: {cause.message}", _is_channel_error(error))
+        if cause is not None:
+            return GroupFailure(f"{label} raised {type(cause).__name__}: {cause}", False)
+        if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):
+            gone = f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})"
+            return GroupFailure(gone, can_recover=True)
+        return GroupFailure(f"{label} failed: {_line(error)}", can_recover=True)
+
+
+def _is_channel_error(error: Exception) -> bool:
+    return isinstance(getattr(error, "cause", None), ChannelClosed | ChannelTimeout)
+
+
+def _is_consequence(failures: dict[int, Exception]) -> bool:
+    return all(_is_channel_error(error) for error in failures.values())
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,160 @@
+"""A job that loses devices ends with the very bits of an undisturbed one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from http_gateway.client import TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import (
+    actor_processes,
+    create_job,
+    layer_actors,
+    wait_for_step,
+    wait_until,
+)
+from tests.support.ray_state import process_of_stage
+
+EPOCHS = 60
+OPTIONS = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
+NUM_STEPS = 23 * EPOCHS
+ENDED = {"completed", "failed", "stopped"}
+
+
+def start(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) -> str:
+    job_id = create_job(client, devices, **policy)
+    client.initialize(job_id)
+    client.train(job_id, **OPTIONS)
+    return job_id
+
+
+def result(client: TandemClient, job_id: str) -> tuple[bytes, list[tuple[float, ...]]]:
+    """The weights' file and every epoch's losses and accuracy."""
+    job = client.wait_for(job_id, ENDED, timeout_s=100, patience_s=60)
+    assert job["status"] == "completed", job
+    assert [record["epoch"] for record in job["history"]] == list(range(1, EPOCHS + 1))
+    names = ("train_loss", "val_loss", "val_accuracy")
+    steps = client.list_steps(job_id)
+    assert [(s["epoch"], s["step"]) for s in steps] == [
+        (e, s) for e in range(1, EPOCHS + 1) for s in range(1, 24)
+    ]
+    return client.get_model(job_id), [tuple(r[n] for n in names) for r in job["history"]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(gateway: GatewayProcess) -> Iterator[Any]:
+    client = TandemClient(gateway.url, timeout_s=60.0)
+    job_id = start(client, gateway.info["devices"][:2])
+    yield result(client, job_id)
+    client.delete_job(job_id)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=lambda s: s.name)
+@pytest.mark.parametrize("stage", [0, 1])
+def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
+    gateway: GatewayProcess,
+    client: TandemClient,
+    undisturbed: Any,
+    stage: int,
+    how: signal.Signals,
+) -> None:
+    policy = {"max_lost_steps": 10}
+    job_id = start(client, gateway.info["devices"][:2], failure_policy=policy)
+    wait_for_step(client, job_id, 100)
+    process_of_stage(gateway, stage).send_signal(how)
+    wait_until(lambda: client.get_job(job_id)["recovery"], 10, "the loss was not noticed")
+    assert result(client, job_id) == undisturbed
+    recovery = client.get_job(job_id)["recovery"]
+    assert recovery["num_failures"] == 1 and recovery["lost_steps"] <= 10
+    assert "device " in recovery["last_cause"]
+    kinds = [event["kind"] for event in client.list_events(job_id)]
+    assert kinds == ["lost", "rolled_back", "going_on", "completed"]
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+@pytest.mark.timeout(200)
+def test_a_lone_device_is_brought_back_from_the_job_managers_copy(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    policy = {"max_lost_steps": 10}
+    job_id = start(client, gateway.info["devices"][:1], failure_policy=policy)
+    wait_for_step(client, job_id, 100)
+    process_of_stage(gateway, 0).kill()
+    assert result(client, job_id) == undisturbed
+    assert client.get_job(job_id)["recovery"]["lost_steps"] <= 10
+
+
+@pytest.mark.timeout(200)
+def test_a_killed_job_manager_takes_its_jobs_up_from_the_last_checkpoint(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    job_id = start(client, gateway.info["devices"][:2], checkpoints={"interval_s": 0.2})
+    wait_for_step(client, job_id, 100)
+    wait_until(lambda: client.list_checkpoints(job_id), 20, "there is no checkpoint")
+    _job_manager(gateway).kill()
+    assert result(client, job_id) == undisturbed
+    kinds = [event["kind"] for event in client.list_events(job_id)]
+    assert "taken_up" in kinds
+
+
+@pytest.mark.timeout(200)
+def test_a_stopped_job_is_resumed_on_other_devices_with_the_same_bits(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    devices = gateway.info["devices"]
+    job_id = start(client, devices[:2])
+    wait_for_step(client, job_id, 100)
+    client.stop_job(job_id)
+    assert client.wait_for(job_id, ENDED, 30)["status"] == "stopped"
+    assert client.stop_job(job_id)["status"] == "stopped"
+    client.unregister_device(devices[0]["port"])
+    client.register_device(devices[2]["ip"], devices[2]["port"], job_id)
+    client.resume_job(job_id)
+    assert client.resume_job(job_id)["status"] in ("recovering", "training")
+    assert result(client, job_id) == undisturbed
+
+
+@pytest.mark.timeout(200)
+def test_a_device_is_drained_while_the_job_trains(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    devices = gateway.info["devices"]
+    job_id = start(client, devices[:2])
+    wait_for_step(client, job_id, 100)
+    client.unregister_device(devices[0]["port"])
+    job = client.get_job(job_id)
+    assert list(job["layers"]) == ["2"] and job["status"] in ("training", "completed")
+    assert result(client, job_id) == undisturbed
+    assert client.get_job(job_id)["recovery"] is None
+
+
+@pytest.mark.timeout(200)
+def test_a_new_device_is_a_spare_until_it_pays(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    devices = gateway.info["devices"]
+    job_id = start(client, devices[:2])
+    wait_for_step(client, job_id, 100)
+    assert client.register_device(devices[2]["ip"], devices[2]["port"], job_id) == 3
+    job = client.get_job(job_id)
+    assert job["spares"] == [3] and list(job["layers"]) == ["1", "2"]
+    assert result(client, job_id) == undisturbed
+
+
+def test_a_training_job_is_deleted_by_force(gateway: GatewayProcess, client: TandemClient) -> None:
+    job_id = start(client, gateway.info["devices"][:2])
+    wait_for_step(client, job_id, 10)
+    client.delete_job(job_id, force=True)
+    assert job_id not in [job["job_id"] for job in client.list_jobs()]
+    wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+def _job_manager(gateway: GatewayProcess) -> psutil.Process:
+    (process,) = actor_processes(gateway.info["pids"], "JobManager")
+    return process

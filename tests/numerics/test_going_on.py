@@ -1,0 +1,91 @@
+"""A session that goes on from a snapshot has the bits of one that was never interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from actors.core.datasets import Dataset, load_dataset
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import TrainingState
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.in_process import Pipeline, build_pipeline
+
+NETWORK = NetworkSpec((64, 32, 16, 10), seed=5)
+CUTS = [0, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", Path("unused"))
+
+
+def make_session(**changes: object) -> SessionSpec:
+    values: dict[str, object] = {
+        "generation": 1,
+        "epochs": 3,
+        "learning_rate": 0.05,
+        "batch_size": 100,
+        "val_batch_size": 150,
+        "num_train": 1438,
+        "num_val": 359,
+        "normalization": Normalization(0.3059, 0.3763),
+        "num_microbatches": 3,
+        "momentum": 0.9,
+        "channel_timeout_s": 20.0,
+    }
+    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def run(pipeline: Pipeline) -> Pipeline:
+    pipeline.run()
+    assert not pipeline.errors
+    return pipeline
+
+
+def records(pipeline: Pipeline) -> list[tuple[float, float]]:
+    return [(r.train_loss, r.val_loss) for r in pipeline.loops[-1].board.epochs.all()]
+
+
+@pytest.mark.parametrize("num_steps", [1, 7, 15, 20])
+@pytest.mark.parametrize("cuts", [[0, 3], [0, 1, 3], [0, 1, 2, 3]])
+def test_a_session_goes_on_with_the_same_bits_on_other_stages(
+    digits: Dataset, num_steps: int, cuts: list[int]
+) -> None:
+    whole = run(build_pipeline(NETWORK, make_session(), digits, CUTS))
+    first = build_pipeline(NETWORK, make_session(max_lost_steps=1), digits, CUTS)
+    taken = TrainingState(tuple(_stop_after(first, num_steps)))
+    rest = make_session(start=taken.cursor)
+    second = run(build_pipeline(NETWORK, rest, digits, cuts, state=taken))
+    told = {(r.epoch, r.train_loss, r.val_loss) for r in taken.untold.epochs}
+    told |= {(r.epoch, r.train_loss, r.val_loss) for r in second.loops[-1].board.epochs.all()}
+    assert [t[1:] for t in sorted(told)] == records(whole)
+    weights, expected = second.weights(), whole.weights()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def _stop_after(pipeline: Pipeline, num_steps: int) -> list[object]:
+    """Each stage's state when stage 0 has stopped before step ``num_steps`` + 1."""
+    loop = pipeline.loops[0]
+    begin_step = loop._begin_step
+
+    def stop_in_time() -> None:
+        if len(pipeline.loops[-1].board.steps.all()) >= num_steps:
+            loop.stop_at = Boundary.STEP
+        begin_step()
+
+    loop._begin_step = stop_in_time  # type: ignore[method-assign]
+    run(pipeline)
+    assert set(pipeline.completed.values()) == {False}
+    states = [each.state() for each in pipeline.loops]
+    assert len({state.cursor.position for state in states}) == 1
+    return list(states)
+
+
+def test_a_session_stopped_at_an_epochs_end_has_whole_epochs(digits: Dataset) -> None:
+    pipeline = build_pipeline(NETWORK, make_session(), digits, CUTS)
+    pipeline.loops[0].stop_at = Boundary.EPOCH
+    run(pipeline)
+    assert [loop.state().cursor.position for loop in pipeline.loops] == [(0, 0), (0, 0)]
