@@ -96,8 +96,11 @@ class SessionRunner:
         self._choice.wake()
         with self._changed:
             return self._changed.wait_for(
-                lambda: self._ended or device_id not in self._running, DRAIN_TIMEOUT_S
+                lambda: self._ended or self._trains_without(device_id), DRAIN_TIMEOUT_S
             )
+
+    def _trains_without(self, device_id: int) -> bool:
+        return self._group is not None and device_id not in self._running
 
     def abandon(self) -> None:
         """The job is being deleted: nothing is kept."""

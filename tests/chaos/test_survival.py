@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -47,11 +46,9 @@ def result(client: TandemClient, job_id: str) -> tuple[bytes, list[tuple[float, 
 
 
 @pytest.fixture(scope="module")
-def undisturbed(gateway: GatewayProcess) -> Iterator[Any]:
+def undisturbed(gateway: GatewayProcess) -> Any:
     client = TandemClient(gateway.url, timeout_s=60.0)
-    job_id = start(client, gateway.info["devices"][:2])
-    yield result(client, job_id)
-    client.delete_job(job_id)
+    return result(client, start(client, gateway.info["devices"][:2]))
 
 
 @pytest.mark.timeout(200)
