@@ -68,6 +68,9 @@ class DatasetStore:
         try:
             num_train, num_val = ray.get(loading.counts, timeout=LOAD_TIMEOUT_S)
         except ray.exceptions.RayError as error:
+            if isinstance(error, ray.exceptions.GetTimeoutError):
+                # Only then: Ray 2.60 ends this process when it cancels a task that has just failed.
+                ray.cancel(loading.counts, force=True)
             self._forget(key, loading)
             raise _unavailable(key, error) from error
         images, labels, val_images, val_labels = loading.arrays
@@ -88,7 +91,6 @@ class DatasetStore:
 
     def _forget(self, key: DatasetKey, loading: _Loading) -> None:
         """So that the next job tries again."""
-        ray.cancel(loading.counts, force=True)
         with self._lock:
             if self._loading.get(key) is loading:
                 del self._loading[key]

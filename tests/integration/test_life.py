@@ -230,7 +230,8 @@ def test_missing_data_names_the_folder_and_the_offline_choice(
         client = TandemClient(own.url, timeout_s=90.0)
         job_id = create_job(client, own.info["devices"], {"name": "MNIST"})
         status, text = refused(client.initialize, job_id)
-        assert status == 409 and str(tmp_path / "nothing") in text and '"digits"' in text
+        assert status == 409, text
+        assert str(tmp_path / "nothing") in text and '"digits"' in text
         assert client.get_job(job_id)["status"] == "created"
         wait_until(lambda: not layer_actors(own.info["pids"]), 10, "no actor is left")
     finally:
