@@ -41,3 +41,29 @@ stage.update()
 assert "torch._dynamo" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_momentum_is_torchs_bit_for_bit_and_goes_on_from_its_state() -> None:
+    own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
+    optimizer = Sgd(dict(own.named_parameters()), 0.01, momentum=0.9)
+    torchs = torch.optim.SGD(reference.parameters(), lr=0.01, momentum=0.9, foreach=False)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(6):
+        if step == 3:
+            parameters = dict(own.named_parameters())
+            optimizer = Sgd(parameters, 0.01, momentum=0.9, state=optimizer.state())
+        inputs = torch.randn(8, 20, generator=generator)
+        for model, steps in ((own, optimizer), (reference, torchs)):
+            steps.zero_grad()
+            model(inputs).square().mean().backward()
+            steps.step()
+    pairs = zip(own.parameters(), reference.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_plain_sgd_keeps_nothing() -> None:
+    layers = build_layers(NETWORK, 0, 2)
+    optimizer = Sgd(dict(layers.named_parameters()), 0.01)
+    layers(torch.ones(2, 20)).mean().backward()
+    optimizer.step()
+    assert optimizer.state() == {}

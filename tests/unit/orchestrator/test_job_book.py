@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import JobNotFound, StorageUnavailable
+from orchestrator.job import Session
+from orchestrator.job_book import JobBook
+from orchestrator.job_lifecycle import Event, Status
+from orchestrator.job_spec import TrainOptions
+from orchestrator.store.records import StepRecord
+from tests.support.job_records import make_job
+
+EPOCH = {
+    "epoch": 1,
+    "session": 1,
+    "train_loss": 0.5,
+    "val_loss": 0.25,
+    "val_accuracy": 0.75,
+    "samples_per_s": 10.0,
+}
+
+
+def refuse(*_: object) -> None:
+    raise StorageUnavailable("the disk is full")
+
+
+def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
+    book = JobBook(tmp_path, "one")
+    job = make_job(book.next_id())
+    book.add(job)
+    with book.changing(job):
+        job.apply(Event.INITIALIZE)
+        job.sessions = [Session(1, TrainOptions(epochs=3, momentum=0.5), 2, 0, outcome="stopped")]
+        job.epochs_begun = 1
+    assert book.try_add(job, [EPOCH], [StepRecord(1, 1, 0.5)])
+    book.note(job, "stopped", "as asked")
+    book.store.close()
+    again = JobBook(tmp_path, "two").get(job.job_id)
+    assert (again.status, again.epochs_begun) == (Status.INITIALIZED, 1)
+    assert again.sessions[0].options == TrainOptions(epochs=3, momentum=0.5)
+    assert again.details()["history"] == [EPOCH]
+    assert again.unfinished is again.sessions[0]
+
+
+def test_a_change_that_can_not_be_saved_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = JobBook(tmp_path, "one")
+    job = make_job(book.next_id())
+    book.add(job)
+    monkeypatch.setattr(book.store, "save_job", refuse)
+    with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job):
+        job.apply(Event.INITIALIZE)
+        job.sessions.append(Session(1, TrainOptions(), 1, 0))
+    assert job.status is Status.CREATED and job.sessions == []
+
+
+def test_a_job_that_can_not_be_saved_is_not_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = JobBook(tmp_path, "one")
+    monkeypatch.setattr(book.store, "add_job", refuse)
+    with pytest.raises(StorageUnavailable):
+        book.add(make_job("1"))
+    with pytest.raises(JobNotFound):
+        book.get("1")
+
+
+def test_results_that_can_not_be_saved_are_to_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = JobBook(tmp_path, "one")
+    job = make_job(book.next_id())
+    book.add(job)
+    with monkeypatch.context() as full:
+        full.setattr(book.store, "add_epochs", refuse)
+        full.setattr(book.store, "add_event", refuse)
+        assert not book.try_add(job, [EPOCH], [])
+        book.note(job, "lost", "and not written")
+    assert book.try_add(job, [EPOCH], [])
+    assert book.store.load_epochs(job.job_id) == [EPOCH]
+
+
+def test_an_id_is_never_used_again(tmp_path: Path) -> None:
+    book = JobBook(tmp_path, "one")
+    book.add(make_job(book.next_id()))
+    book.delete("1")
+    assert book.next_id() == "2"
