@@ -88,6 +88,14 @@ class DeviceChoice:
         available = self._resolvable(job)
         return _places(job, available) if available else None
 
+    def are_well(self, placements: Sequence[StagePlacement]) -> bool:
+        """Whether all these places answer; those that don't are left out for a while."""
+        nodes = {p.resolved.node.node_id: p.resolved.node for p in placements}
+        answering = answering_nodes(list(nodes.values()))
+        silent = [p for p in placements if p.resolved.node.node_id not in answering]
+        self.suspect([p.device.device_id for p in silent])
+        return not silent
+
     def _tell(self, job: Job, session: Session, missing: list[str]) -> None:
         with self._book.lock:
             session.waiting_for = missing

@@ -178,6 +178,9 @@ class SessionRunner:
         config = self._services.config
         spec = session_spec(self._job, self._session, data, config, cursor)
         self._checkpointer.begin_generation()
+        silent = group.silent(config.heartbeat_timeout_s)
+        if silent:
+            raise GroupFailure(f"{silent[0].label} does not answer any more", can_recover=True)
         try:
             channels = group.connect(spec, config.channel, config.actor_start_timeout_s)
         except (StageFailure, ray.exceptions.RayError) as error:
@@ -230,7 +233,7 @@ class SessionRunner:
             step_bound_s(network, plan_stages(p), speeds, spec.batch_size, num)
             for p in (group.placements, placements)
         )
-        if is_worth_a_change(current, other):
+        if is_worth_a_change(current, other) and self._choice.are_well(placements):
             self._replanning = True
             group.request_stop(Boundary.EPOCH)
             text = f"{len(placements)} devices should be {current / other:.1f} times as fast"

@@ -90,6 +90,21 @@ class StageGroup:
             raise
         return group
 
+    def silent(self, timeout_s: float) -> list[StagePlacement]:
+        """The stages whose actors don't answer within that time: they may have been idle long."""
+        refs = [actor.pong.remote() for actor in self.actors]
+        done, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s)
+        silent = []
+        for ref, placement in zip(refs, self.placements, strict=True):
+            try:
+                if ref not in done:
+                    silent.append(placement)
+                else:
+                    ray.get(ref)
+            except ray.exceptions.RayError:
+                silent.append(placement)
+        return silent
+
     def connect(self, session: SessionSpec, setting: str, timeout_s: float) -> list[str]:
         """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 

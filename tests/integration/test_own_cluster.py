@@ -49,13 +49,14 @@ from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice, parse_nodes
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 class WithoutSharedMemory(LayerActor):
-    def connect_out(self, edge, reader, reader_node_id):
+    def connect_out(self, edge, reader, reader_stage, reader_node_id):
         if edge.kind is ChannelKind.SHARED_MEMORY:
             raise OSError("no such memory here")
-        return super().connect_out(edge, reader, reader_node_id)
+        return super().connect_out(edge, reader, reader_stage, reader_node_id)
 
 session = SessionSpec(
     generation=1, epochs=1, learning_rate=0.1, batch_size=4, val_batch_size=4, num_train=8,
@@ -72,7 +73,8 @@ placements = [
     for i in range(2)
 ]
 kind = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(WithoutSharedMemory)
-group = StageGroup(placements, [kind.options(num_cpus=0).remote() for _ in placements])
+actors = [kind.options(num_cpus=0).remote("group") for _ in placements]
+group = StageGroup("group", placements, actors, SnapshotCopies())
 kinds = group.connect(session, "auto", 30.0)
 try:
     group.connect(session, "shared_memory", 30.0)
