@@ -7,6 +7,7 @@ the exit code is 0 when every job ended with the bits of the undisturbed one.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import signal
@@ -14,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -176,10 +178,16 @@ def _bring_back(arena: Arena, case: Case, frozen: list[int]) -> None:
         arena.gateway.process.wait(10)
         arena.gateway = arena.start_gateway()
     if frozen and case.target != "job_manager":
-        time.sleep(FROZEN_FOR_S)  # the scenario itself: so long the lid is closed
-        for pid in frozen:
-            if psutil.pid_exists(pid):
-                psutil.Process(pid).resume()
+        timer = threading.Timer(FROZEN_FOR_S, _wake, [frozen])
+        timer.daemon = True
+        timer.start()
+
+
+def _wake(frozen: list[int]) -> None:
+    """Those that were not killed meanwhile."""
+    for pid in frozen:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).resume()
 
 
 def _patiently(call: Any, timeout_s: float = 90.0) -> Any:
