@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import torch
+from torch import nn
 
 from actors.core.layers import build_layers
 from actors.core.optimizers import Sgd
@@ -16,15 +17,8 @@ def test_sgd_is_torchs_bit_for_bit() -> None:
     own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
     optimizer = Sgd(dict(own.named_parameters()), 0.01)
     torchs = torch.optim.SGD(reference.parameters(), lr=0.01)
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(5):
-        inputs = torch.randn(8, 20, generator=generator)
-        for model, steps in ((own, optimizer), (reference, torchs)):
-            steps.zero_grad()
-            model(inputs).square().mean().backward()
-            steps.step()
-    pairs = zip(own.parameters(), reference.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    _step_both(own, optimizer, reference, torchs, num_steps=5)
+    _assert_same_bits(own, reference)
 
 
 def test_a_training_stage_does_not_import_the_compiler() -> None:
@@ -47,16 +41,30 @@ def test_momentum_is_torchs_bit_for_bit_and_goes_on_from_its_state() -> None:
     own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
     optimizer = Sgd(dict(own.named_parameters()), 0.01, momentum=0.9)
     torchs = torch.optim.SGD(reference.parameters(), lr=0.01, momentum=0.9, foreach=False)
+    _step_both(own, optimizer, reference, torchs, num_steps=3)
+    parameters = dict(own.named_parameters())
+    resumed = Sgd(parameters, 0.01, momentum=0.9, state=optimizer.state())
+    _step_both(own, resumed, reference, torchs, num_steps=3)
+    _assert_same_bits(own, reference)
+
+
+def _step_both(
+    own: nn.Module,
+    optimizer: Sgd,
+    reference: nn.Module,
+    torchs: torch.optim.SGD,
+    num_steps: int,
+) -> None:
     generator = torch.Generator().manual_seed(0)
-    for step in range(6):
-        if step == 3:
-            parameters = dict(own.named_parameters())
-            optimizer = Sgd(parameters, 0.01, momentum=0.9, state=optimizer.state())
+    for _ in range(num_steps):
         inputs = torch.randn(8, 20, generator=generator)
         for model, steps in ((own, optimizer), (reference, torchs)):
             steps.zero_grad()
             model(inputs).square().mean().backward()
             steps.step()
+
+
+def _assert_same_bits(own: nn.Module, reference: nn.Module) -> None:
     pairs = zip(own.parameters(), reference.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
