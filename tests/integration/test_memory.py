@@ -10,6 +10,7 @@ from tests.support.ray_state import store_bytes
 WARM_UP_STEPS = 200
 STEPS = 500
 MAX_GROWTH_BYTES = 8 * 2**20
+SPREAD_BYTES = 1024
 
 
 def test_500_steps_grow_neither_memory_nor_object_store(
@@ -26,7 +27,10 @@ def test_500_steps_grow_neither_memory_nor_object_store(
     wait_for_step(client, job_id, WARM_UP_STEPS + STEPS)
     growth = [a.memory_info().rss - r for a, r in zip(actors, resident, strict=True)]
     assert max(growth) < MAX_GROWTH_BYTES, growth
-    assert store_bytes(gateway) == stored
+    # Copies of snapshots come and go, each some bytes shorter or longer by the digits of its step.
+    wait_until(
+        lambda: store_bytes(gateway) <= stored + SPREAD_BYTES, 20, "the store is as full as before"
+    )
 
 
 def test_a_session_gives_its_buffers_back(gateway: GatewayProcess, client: TandemClient) -> None:
