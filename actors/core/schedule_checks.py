@@ -1,99 +1,230 @@
-"""Checks and draws a schedule by simulating it: each action takes one unit of time."""
+"""Simulates a schedule before it runs, by units of time or by measured seconds.
+
+Room in a channel is bounded: a sender that is ahead waits, which may deadlock, too.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.core.schedules import Action, Kind, Schedule
+from actors.core.schedule_rules import ScheduleError, check_lists, max_held
+from actors.core.schedules import Action, Kind, Schedule, build_schedule
+
+TIGHTEST_SLOTS = 1
 
 
-class ScheduleError(AssertionError):
-    """A schedule is wrong: our own mistake, never a caller's."""
+@dataclass(frozen=True)
+class StageCosts:
+    """How long a stage's actions take for one microbatch, and its update once a step.
+
+    Seconds, or any other unit. The defaults are those of the drawings: a forward pass takes one
+    unit, and so does either half of the backward pass.
+    """
+
+    forward_s: float = 1.0
+    backward_s: float = 2.0
+    input_grad_s: float = 1.0
+    weight_grad_s: float = 1.0
+    update_s: float = 0.0
+
+    def of(self, kind: Kind) -> float:
+        """How long an action of this kind takes."""
+        if kind is Kind.FORWARD:
+            return self.forward_s
+        if kind is Kind.BACKWARD:
+            return self.backward_s
+        return self.input_grad_s if kind is Kind.INPUT_GRAD else self.weight_grad_s
+
+
+@dataclass(frozen=True)
+class EdgeCosts:
+    """How long a microbatch is on its way between two stages: activations, and gradients back.
+
+    It keeps neither stage busy. In each direction an edge carries one message at a time.
+    """
+
+    forward_s: float = 0.0
+    backward_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """When each action starts (in units of one action) and what that amounts to."""
+    """One step, played through from time 0, in the unit of the costs."""
 
-    starts: dict[Action, int]
-    makespan: int
+    starts: dict[Action, float]
+    """When each action starts."""
+    ends: tuple[float, ...]
+    """Per stage, when it has done its last action and its update."""
+    makespan: float
+    """When the last stage has done so."""
+    busy: tuple[float, ...]
+    """Per stage, the time in which it computes, its update included."""
+    wait: tuple[float, ...]
+    """Per stage, the rest of the makespan."""
     bubble: float
     """Share of the stages' time in which they have nothing to do."""
-    max_held: list[int]
+    max_held: tuple[int, ...]
     """Per stage, the most activations held at once."""
 
 
-def simulate(schedule: Schedule) -> Simulation:
-    """Runs the schedule as early as its dependencies allow.
+def simulate(
+    schedule: Schedule,
+    stages: Sequence[StageCosts] | None = None,
+    edges: Sequence[EdgeCosts] | None = None,
+    slots: int | None = None,
+) -> Simulation:
+    """Runs the schedule as early as its dependencies allow; O(actions).
 
-    Raises ``ScheduleError`` naming the stuck actions where it deadlocks, and where an action is
-    missing or listed twice.
+    ``stages`` has an entry for each stage, ``edges`` one for each pair of neighbours; None stands
+    for units of time, and for edges that take none. ``slots`` bounds the messages of one direction
+    of an edge that are sent and not yet taken; None is no bound.
+
+    Raises ``ScheduleError`` where an action is missing, foreign, listed twice or out of order, and,
+    naming the stuck actions, where it deadlocks.
     """
-    _check_complete(schedule)
-    starts: dict[Action, int] = {}
-    positions = [0] * len(schedule)
-    ready_at = [0] * len(schedule)
-    remaining = sum(len(actions) for actions in schedule)
-    while remaining:
-        before = remaining
-        for stage, actions in enumerate(schedule):
-            while positions[stage] < len(actions):
-                action = actions[positions[stage]]
-                needs = _needs(action, len(schedule))
-                if any(need not in starts for need in needs):
-                    break
-                begin = max([ready_at[stage]] + [starts[need] + 1 for need in needs])
-                starts[action] = begin
-                ready_at[stage] = begin + 1
-                positions[stage] += 1
-                remaining -= 1
-        if remaining == before:
-            stuck = [str(a[p]) for a, p in zip(schedule, positions, strict=True) if p < len(a)]
+    check_lists(schedule)
+    num_stages = len(schedule)
+    stages = [StageCosts()] * num_stages if stages is None else stages
+    edges = [EdgeCosts()] * (num_stages - 1) if edges is None else edges
+    if len(stages) != num_stages or len(edges) != num_stages - 1:
+        raise ScheduleError(
+            f"the costs are of {len(stages)} stages and {len(edges)} edges, but the schedule has "
+            f"{num_stages} stages: give {num_stages} and {num_stages - 1}"
+        )
+    return _Run(schedule, stages, edges, slots).simulation()
+
+
+def checked_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
+    """The named schedule, checked for whatever channels it may run over.
+
+    Raises ``InvalidRequest`` as ``build_schedule`` does, ``ScheduleError`` as ``simulate``.
+    """
+    schedule = build_schedule(name, num_stages, num_microbatches)
+    simulate(schedule, slots=TIGHTEST_SLOTS)
+    return schedule
+
+
+class _Link:
+    """One direction of an edge: messages are numbered as they are sent, and taken in that order."""
+
+    def __init__(self, receiver: int, transit: float, slots: int | None) -> None:
+        self.receiver = receiver
+        self.arrivals: list[float] = []
+        self.taken: list[float] = []
+        self._transit = transit
+        self._slots = slots
+        self._free_at = 0.0
+
+    def room_since(self) -> float | None:
+        """Since when the next message has room; None when it has none yet."""
+        if self._slots is None or len(self.arrivals) < self._slots:
+            return 0.0
+        must_be_taken = len(self.arrivals) - self._slots
+        return self.taken[must_be_taken] if must_be_taken < len(self.taken) else None
+
+    def send(self, at: float) -> None:
+        self._free_at = max(at, self._free_at) + self._transit
+        self.arrivals.append(self._free_at)
+
+
+class _Run:
+    """Plays a schedule through. A stage runs until it lacks a message or room for one; what brings
+    either puts it back in line, so that no stage is looked at in vain."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        stages: Sequence[StageCosts],
+        edges: Sequence[EdgeCosts],
+        slots: int | None,
+    ) -> None:
+        self._schedule = schedule
+        self._costs = stages
+        self._forward = [_Link(i + 1, edge.forward_s, slots) for i, edge in enumerate(edges)]
+        self._backward = [_Link(i, edge.backward_s, slots) for i, edge in enumerate(edges)]
+        self._positions = [0] * len(schedule)
+        self._clocks = [0.0] * len(schedule)
+        self._busy = [0.0] * len(schedule)
+        self._unsent: list[_Link | None] = [None] * len(schedule)
+        self._starts: dict[Action, float] = {}
+        self._line = deque(range(len(schedule)))
+
+    def simulation(self) -> Simulation:
+        while self._line:
+            self._advance(self._line.popleft())
+        self._check_done()
+        ends = tuple(t + c.update_s for t, c in zip(self._clocks, self._costs, strict=True))
+        busy = tuple(t + c.update_s for t, c in zip(self._busy, self._costs, strict=True))
+        makespan = max(ends)
+        bubble = 1 - sum(busy) / (makespan * len(busy)) if makespan > 0 else 0.0
+        wait = tuple(makespan - t for t in busy)
+        held = tuple(max_held(actions) for actions in self._schedule)
+        return Simulation(self._starts, ends, makespan, busy, wait, bubble, held)
+
+    def _advance(self, stage: int) -> None:
+        actions, costs = self._schedule[stage], self._costs[stage]
+        while self._sent(stage) and self._positions[stage] < len(actions):
+            action = actions[self._positions[stage]]
+            begin = self._take(stage, action)
+            if begin is None:
+                return
+            cost = costs.of(action.kind)
+            self._starts[action] = begin
+            self._clocks[stage] = begin + cost
+            self._busy[stage] += cost
+            self._positions[stage] += 1
+            self._unsent[stage] = self._out(stage, action.kind)
+
+    def _take(self, stage: int, action: Action) -> float | None:
+        """When the action can start, its message taken; None while that was not sent."""
+        link = self._in(stage, action.kind)
+        if link is None:
+            return self._clocks[stage]
+        if len(link.arrivals) <= action.microbatch:
+            return None
+        begin = max(self._clocks[stage], link.arrivals[action.microbatch])
+        link.taken.append(begin)
+        sender = stage - 1 if action.kind is Kind.FORWARD else stage + 1
+        if self._unsent[sender] is link:
+            self._line.append(sender)
+        return begin
+
+    def _sent(self, stage: int) -> bool:
+        """Sends what the last action made; False while there is no room for it."""
+        link = self._unsent[stage]
+        if link is None:
+            return True
+        room_since = link.room_since()
+        if room_since is None:
+            return False
+        self._clocks[stage] = max(self._clocks[stage], room_since)
+        link.send(self._clocks[stage])
+        self._unsent[stage] = None
+        self._line.append(link.receiver)
+        return True
+
+    def _in(self, stage: int, kind: Kind) -> _Link | None:
+        if kind is Kind.FORWARD:
+            return self._forward[stage - 1] if stage > 0 else None
+        if kind is Kind.WEIGHT_GRAD or stage == len(self._schedule) - 1:
+            return None
+        return self._backward[stage]
+
+    def _out(self, stage: int, kind: Kind) -> _Link | None:
+        if kind is Kind.FORWARD:
+            return self._forward[stage] if stage < len(self._schedule) - 1 else None
+        return self._backward[stage - 1] if kind is not Kind.WEIGHT_GRAD and stage > 0 else None
+
+    def _check_done(self) -> None:
+        stuck = []
+        for stage, (actions, position) in enumerate(
+            zip(self._schedule, self._positions, strict=True)
+        ):
+            if self._unsent[stage] is not None:
+                stuck.append(f"{actions[position - 1]} (no room to send)")
+            elif position < len(actions):
+                stuck.append(str(actions[position]))
+        if stuck:
             raise ScheduleError(f"the schedule deadlocks at {', '.join(stuck)}")
-    makespan = max(ready_at)
-    busy = sum(len(actions) for actions in schedule)
-    bubble = 1 - busy / (makespan * len(schedule))
-    return Simulation(starts, makespan, bubble, [max_held(actions) for actions in schedule])
-
-
-def max_held(actions: list[Action]) -> int:
-    """The most activations a stage holds at once: forwards run, backwards still to come."""
-    held = most = 0
-    for action in actions:
-        held += 1 if action.kind is Kind.FORWARD else -1
-        most = max(most, held)
-    return most
-
-
-def draw(schedule: Schedule) -> str:
-    """The schedule as text: a line a stage, a column a unit of time, ``.`` where it idles."""
-    simulation = simulate(schedule)
-    width = max(len(str(action)) for actions in schedule for action in actions) + 1
-    lines = []
-    for actions in schedule:
-        cells = ["."] * simulation.makespan
-        for action in actions:
-            cells[simulation.starts[action]] = str(action)
-        lines.append("".join(cell.ljust(width) for cell in cells).rstrip())
-    return "\n".join(lines)
-
-
-def _check_complete(schedule: Schedule) -> None:
-    microbatches = {action.microbatch for action in schedule[0]}
-    for stage, actions in enumerate(schedule):
-        expected = {Action(stage, kind, m) for kind in Kind for m in microbatches}
-        if set(actions) != expected or len(actions) != len(expected):
-            odd = set(actions) ^ expected or {a for a in actions if actions.count(a) > 1}
-            names = ", ".join(sorted(map(str, odd)))
-            raise ScheduleError(f"stage {stage} has missing, foreign or doubled actions: {names}")
-
-
-def _needs(action: Action, num_stages: int) -> list[Action]:
-    if action.kind is Kind.FORWARD:
-        if action.stage == 0:
-            return []
-        return [Action(action.stage - 1, Kind.FORWARD, action.microbatch)]
-    own = Action(action.stage, Kind.FORWARD, action.microbatch)
-    if action.stage == num_stages - 1:
-        return [own]
-    return [own, Action(action.stage + 1, Kind.BACKWARD, action.microbatch)]

@@ -1,8 +1,8 @@
 """Pipeline schedules as data: for each stage, the list of actions of one step.
 
 A schedule is made for (stages, microbatches) and knows nothing of tensors, time or devices. All
-of them run the backward passes of a stage in the order of the microbatches, so that gradients
-are summed in the same order whatever the schedule: the bits stay the same.
+of them add up a stage's gradients in the order of the microbatches, whatever else they do in
+between: the bits stay the same.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from actors.core.errors import InvalidRequest
 
 
 class Kind(Enum):
-    """What an action does with its microbatch."""
+    """What an action does with its microbatch; ``B`` is ``I`` and ``W`` in one."""
 
     FORWARD = "F"
     BACKWARD = "B"
+    INPUT_GRAD = "I"
+    WEIGHT_GRAD = "W"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,17 @@ def one_f_one_b(num_stages: int, num_microbatches: int) -> Schedule:
     return [_one_f_one_b_stage(stage, num_stages, num_microbatches) for stage in range(num_stages)]
 
 
+def zb_h1(num_stages: int, num_microbatches: int) -> Schedule:
+    """1F1B with the backward pass split (Qi et al. 2023, "Zero Bubble Pipeline Parallelism").
+
+    The gradient of the inputs (I) is what the stage before waits for, so it comes first; stage i
+    leaves that of the weights (W) i microbatches behind, to fill the wait at the step's end. Any
+    stage holds at most min(M, p) activations. Stage 0 sends no gradient: there I and W would
+    follow each other, so its backward pass stays whole.
+    """
+    return [_zb_h1_stage(stage, num_stages, num_microbatches) for stage in range(num_stages)]
+
+
 def _one_f_one_b_stage(stage: int, num_stages: int, num_microbatches: int) -> list[Action]:
     warm_up = min(num_microbatches, num_stages - stage - 1)
     steady = num_microbatches - warm_up
@@ -65,7 +78,27 @@ def _one_f_one_b_stage(stage: int, num_stages: int, num_microbatches: int) -> li
     return actions
 
 
-SCHEDULES: dict[str, Callable[[int, int], Schedule]] = {"gpipe": gpipe, "1f1b": one_f_one_b}
+def _zb_h1_stage(stage: int, num_stages: int, num_microbatches: int) -> list[Action]:
+    whole = _one_f_one_b_stage(stage, num_stages, num_microbatches)
+    if stage == 0:
+        return whole
+    actions: list[Action] = []
+    for action in whole:
+        if action.kind is Kind.FORWARD:
+            actions.append(action)
+            continue
+        actions.append(Action(stage, Kind.INPUT_GRAD, action.microbatch))
+        if action.microbatch >= stage:
+            actions.append(Action(stage, Kind.WEIGHT_GRAD, action.microbatch - stage))
+    left = range(max(0, num_microbatches - stage), num_microbatches)
+    return actions + [Action(stage, Kind.WEIGHT_GRAD, m) for m in left]
+
+
+SCHEDULES: dict[str, Callable[[int, int], Schedule]] = {
+    "gpipe": gpipe,
+    "1f1b": one_f_one_b,
+    "zb-h1": zb_h1,
+}
 
 
 def build_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
