@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test check lint chaos bench-seed bench-start bench-network clean
+.PHONY: help venv install demo serve test check lint chaos bench-seed bench-start bench-network bench-recovery clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-start: $(VENV)/.installed ## measure the time to the first optimiser step
 
 bench-network: $(VENV)/.installed-test ## measure training over links of several kinds (root)
 	$(BIN)/python -m benchmarks.network
+
+bench-recovery: $(VENV)/.installed-test ## measure recovery, and what it costs to be ready for it
+	$(BIN)/python -m benchmarks.recovery
 
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10)

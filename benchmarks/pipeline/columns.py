@@ -1,0 +1,117 @@
+"""Every way to train a cell, and what became of each."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from benchmarks.pipeline.cells import Cell, Samples, Timing
+from benchmarks.pipeline.plain import train_plain
+from benchmarks.pipeline.tandem import Pair, Run, bound_s, step_s
+from benchmarks.pipeline.torch_pipelining import TorchPipeline
+from benchmarks.pipeline.worker import Worker
+from orchestrator.placement import Node
+
+PLAIN = ("plain, 1 thread", "plain, 2 threads")
+TORCH = {"torch 1f1b": "1f1b", "torch zero bubble": "zb"}
+ONE_NODE = (("shared_memory", "1f1b"), ("shared_memory", "gpipe"), ("actor_calls", "1f1b"))
+TWO_NODES = (("actor_calls", "1f1b"), ("shared_memory", "1f1b"))
+
+
+@dataclass
+class Column:
+    """``steps_s`` has a median a round, ``bounds_s`` the least possible of ours."""
+
+    name: str
+    train: Callable[[int], Timing | Run]
+    steps_s: list[float] = field(default_factory=list)
+    bounds_s: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    peak_bytes: list[int] = field(default_factory=list)
+
+    @property
+    def median_s(self) -> float:
+        return statistics.median(self.steps_s)
+
+    @property
+    def efficiency(self) -> float | None:
+        """Bound over measured, round by round, then their median."""
+        pairs = list(zip(self.bounds_s, self.steps_s, strict=False))
+        return statistics.median(bound / own for bound, own in pairs) if pairs else None
+
+    def measure(self, cell: Cell, epochs: int) -> None:
+        """One round."""
+        done = self.train(epochs)
+        timing = done.timing if isinstance(done, Run) else done
+        self.steps_s.append(step_s(timing))
+        self.losses = timing.losses
+        if isinstance(done, Run):
+            self.bounds_s.append(bound_s(cell, done))
+            known = self.peak_bytes or done.peak_bytes
+            self.peak_bytes = [max(p) for p in zip(known, done.peak_bytes, strict=True)]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all cells share."""
+
+    samples: Samples
+    nodes: list[Node]
+    plain: Worker
+    torch: TorchPipeline
+
+    @contextmanager
+    def columns(self, cell: Cell) -> Iterator[list[Column]]:
+        """The cell's columns, ready to be measured in turn; LayerActors end with the block."""
+        with ExitStack() as stack:
+            yield [
+                *(self._plain(cell, name, i + 1) for i, name in enumerate(PLAIN)),
+                *(self._torch(cell, name, kind) for name, kind in TORCH.items()),
+                *self._tandem(cell, "one node", [self.nodes[0]] * 2, ONE_NODE, stack),
+                *self._tandem(cell, "two nodes", self.nodes, TWO_NODES, stack),
+            ]
+
+    def _plain(self, cell: Cell, name: str, threads: int) -> Column:
+        return Column(
+            name,
+            lambda epochs: self.plain.call(train_plain, cell, self.samples, epochs, threads),
+        )
+
+    def _torch(self, cell: Cell, name: str, kind: str) -> Column:
+        return Column(name, lambda epochs: self.torch.train(cell, self.samples, epochs, kind))
+
+    def _tandem(
+        self,
+        cell: Cell,
+        where: str,
+        nodes: list[Node],
+        ways: tuple[tuple[str, str], ...],
+        stack: ExitStack,
+    ) -> Iterator[Column]:
+        pairs: dict[str, Pair] = {}
+
+        def pair(kind: str) -> Pair:
+            """Shared memory across nodes keeps threads busy, so it lives for one session."""
+            if where == "two nodes" and kind == "shared_memory":
+                return Pair(cell, nodes, kind, self.samples)
+            if kind not in pairs:
+                pairs[kind] = Pair(cell, nodes, kind, self.samples)
+                stack.callback(pairs[kind].stop)
+            return pairs[kind]
+
+        def way(kind: str, schedule: str) -> Callable[[int], Run]:
+            def train(epochs: int) -> Run:
+                own = pair(kind)
+                try:
+                    return own.train(epochs, schedule)
+                finally:
+                    if own not in pairs.values():
+                        own.stop()
+
+            return train
+
+        for kind, schedule in ways:
+            name = f"{where}, {kind.replace('_', ' ')}, {schedule}"
+            yield Column(name, way(kind, schedule))

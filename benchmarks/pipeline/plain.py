@@ -1,0 +1,39 @@
+"""Plain PyTorch in one process: the same microbatches, the same optimiser, no pipeline."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch.nn import functional
+
+from actors.core.batches import Microbatch, epoch_batches, normalize
+from actors.core.layers import build_layers
+from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
+
+
+def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timing:
+    """Trains from the seed's weights."""
+    torch.set_num_threads(threads)
+    images, labels = samples.tensors()
+    model = build_layers(cell.network, 0, cell.network.num_layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    timing = Timing([], [])
+
+    def train_step(microbatches: list[Microbatch]) -> float:
+        total = 0.0
+        for m in microbatches:
+            outputs = model(normalize(images[m.samples], NORMALIZATION))
+            loss = functional.cross_entropy(outputs, labels[m.samples]) * m.weight
+            loss.backward()
+            total += loss.item()
+        optimizer.step()
+        optimizer.zero_grad()
+        return total
+
+    session = cell.session(epochs, "1f1b")
+    for epoch in range(epochs):
+        begin = time.perf_counter()
+        timing.losses.extend(train_step(batch) for batch in epoch_batches(session, epoch))
+        timing.seconds.append((time.perf_counter() - begin) / cell.num_steps)
+    return timing

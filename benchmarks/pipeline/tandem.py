@@ -1,0 +1,136 @@
+"""Tandem's own stages: real LayerActors over real channels, driven as the JobManager does."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+
+from actors.core.specs import StageSpec
+from actors.reports import Seen, StageReport
+from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
+from http_gateway.gateway_process import GatewayProcess
+from orchestrator.datasets import StoredDataset
+from orchestrator.job import Device
+from orchestrator.local_cluster import cluster_auth
+from orchestrator.placement import Node, ResolvedDevice, parse_nodes
+from orchestrator.ray_connection import connect
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+START_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A session's timing, and what each stage tells of it."""
+
+    timing: Timing
+    reports: list[StageReport]
+    peak_bytes: list[int]
+
+
+def join_cluster(gateway: GatewayProcess, storage: Path) -> list[Node]:
+    """Makes this process a driver of the gateway's embedded cluster; its nodes, by port."""
+    os.environ.update(cluster_auth(storage))
+    connect(gateway.info["ray_address"])
+    return sorted(parse_nodes(ray.nodes()), key=lambda node: node.port)
+
+
+class Pair:
+    """Two LayerActors on these nodes, joined by channels of one kind, for one cell."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, cell: Cell, nodes: list[Node], kind: str, samples: Samples) -> None:
+        self._cell = cell
+        self._kind = kind
+        name = f"bench-{os.getpid()}-{next(self._numbers)}"
+        places = _placements(cell, nodes)
+        self._places, self._name = places, name
+        self._group = StageGroup.start(name, places, None, START_TIMEOUT_S, SnapshotCopies())
+        self._data = _stored(cell, samples)
+        self._generation = 0
+
+    def train(self, epochs: int, schedule: str) -> Run:
+        """One session from the seed's weights, over channels of its own."""
+        self._generation += 1
+        session = self._cell.session(epochs, schedule, self._generation)
+        actors = self._group.actors
+        if self._generation > 1:
+            specs = [place.spec for place in self._places]
+            pairs = zip(actors, specs, strict=True)
+            ray.get([a.build.remote(spec, None) for a, spec in pairs], timeout=START_TIMEOUT_S)
+        self._group.connect(session, self._kind, START_TIMEOUT_S)
+        ray.get(self._group.run(session, [1, 1], self._data), timeout=RUN_TIMEOUT_S)
+        reports = ray.get([actor.poll.remote(Seen()) for actor in actors], timeout=START_TIMEOUT_S)
+        batch = self._cell.batch_size
+        seconds = [batch / record.samples_per_s for record in reports[-1].epochs]
+        losses = [record.loss for record in reports[-1].steps]
+        return Run(Timing(seconds, losses), reports, self._peaks())
+
+    def stop(self) -> None:
+        self._group.kill()
+
+    def _peaks(self) -> list[int]:
+        """The most resident memory that each stage's process has had, bytes."""
+        from ray._private.state import actors
+
+        pids = {a["Name"]: a["Pid"] for a in actors().values() if a["State"] == "ALIVE"}
+        return [_peak_bytes(pids[f"{self._name}-stage-{i}"]) for i in range(len(self._places))]
+
+
+def bound_s(cell: Cell, run: Run) -> float:
+    """The least time of a step by the stages' own measured times, transport left out
+    (``shared/facts.md``: the pipeline's critical path through each stage)."""
+    steps = cell.num_steps * len(run.timing.seconds)
+    calls = steps * cell.num_microbatches
+    own = [(r.seconds.load_s + r.seconds.forward_s + r.seconds.backward_s) for r in run.reports]
+    one = [seconds / calls for seconds in own]
+    updates = [r.seconds.update_s / steps for r in run.reports]
+    through = [
+        cell.num_microbatches * seconds + sum(one[:i]) + update
+        for i, (seconds, update) in enumerate(zip(one, updates, strict=True))
+    ]
+    return max(*through, sum(one))
+
+
+def step_s(timing: Timing) -> float:
+    """Median over the epochs but the first."""
+    return statistics.median(timing.seconds[1:])
+
+
+def _placements(cell: Cell, nodes: list[Node]) -> list[StagePlacement]:
+    ranges = [(0, cell.cut), (cell.cut, cell.network.num_layers)]
+    places = []
+    for index, ((start, end), node) in enumerate(zip(ranges, nodes, strict=True)):
+        device = Device(index + 1, node.ip, node.port)
+        # Port 0 is no device's resource: both stages may be on one node.
+        resolved = ResolvedDevice(node.ip, 0, node)
+        places.append(
+            StagePlacement(StageSpec(cell.network, index, 2, start, end), device, resolved)
+        )
+    return places
+
+
+def _stored(cell: Cell, samples: Samples) -> StoredDataset:
+    refs: list[Any] = [
+        ray.put(samples.images[: cell.num_train]),
+        ray.put(samples.labels[: cell.num_train]),
+        ray.put(samples.images[:NUM_VAL]),
+        ray.put(samples.labels[:NUM_VAL]),
+    ]
+    return StoredDataset(*refs, num_train=cell.num_train, num_val=NUM_VAL)
+
+
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{psutil.Process(pid).pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024

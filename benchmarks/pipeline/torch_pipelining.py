@@ -1,0 +1,91 @@
+"""torch.distributed.pipelining over gloo: two processes, one stage each, one thread each."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleInterleavedZeroBubble
+from torch.nn import functional
+
+from actors.core.batches import epoch_batches, normalize
+from actors.core.layers import build_layers
+from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
+from benchmarks.pipeline.worker import Worker
+
+NUM_STAGES = 2
+GLOO_TIMEOUT = timedelta(seconds=120)
+
+
+class TorchPipeline:
+    """Both processes, joined by gloo; they stay for every cell and schedule."""
+
+    def __init__(self, port: int) -> None:
+        self._workers = [Worker() for _ in range(NUM_STAGES)]
+        self._each(_join, *((rank, port) for rank in range(NUM_STAGES)))
+
+    def train(self, cell: Cell, samples: Samples, epochs: int, schedule: str) -> Timing:
+        """``schedule`` is 1f1b or zb; the times are the last stage's, which has the losses."""
+        arguments = (cell, samples, epochs, schedule)
+        timing: Timing = self._each(_train, *(arguments for _ in self._workers))[-1]
+        return timing
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def _each(self, function: Any, *arguments: tuple[Any, ...]) -> list[Any]:
+        for worker, own in zip(self._workers, arguments, strict=True):
+            worker.start(function, *own)
+        return [worker.result() for worker in self._workers]
+
+
+def _join(rank: int, port: int) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo",
+        init_method=f"tcp://127.0.0.1:{port}",
+        rank=rank,
+        world_size=NUM_STAGES,
+        timeout=GLOO_TIMEOUT,
+    )
+
+
+def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
+    rank = dist.get_rank()
+    images, labels = samples.tensors()
+    start, end = ((0, cell.cut), (cell.cut, cell.network.num_layers))[rank]
+    model = build_layers(cell.network, start, end)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    stage = PipelineStage(model, rank, NUM_STAGES, torch.device("cpu"))
+    schedule = _schedule(name, stage, cell.num_microbatches)
+    session, timing = cell.session(epochs, "1f1b"), Timing([], [])
+
+    def train_step(batch: torch.Tensor) -> None:
+        losses: list[torch.Tensor] = []
+        if rank == 0:
+            schedule.step(normalize(images[batch], NORMALIZATION))
+        else:
+            schedule.step(target=labels[batch], losses=losses)
+        optimizer.step()
+        optimizer.zero_grad()
+        if losses:
+            timing.losses.append(sum(loss.item() for loss in losses) / len(losses))
+
+    for epoch in range(epochs):
+        dist.barrier()
+        begin = time.perf_counter()
+        for microbatches in epoch_batches(session, epoch):
+            train_step(torch.cat([m.samples for m in microbatches]))
+        timing.seconds.append((time.perf_counter() - begin) / cell.num_steps)
+    return timing
+
+
+def _schedule(name: str, stage: PipelineStage, num_microbatches: int) -> Any:
+    loss = functional.cross_entropy
+    if name == "1f1b":
+        return Schedule1F1B(stage, num_microbatches, loss_fn=loss)
+    return ScheduleInterleavedZeroBubble([stage], num_microbatches, loss_fn=loss)
