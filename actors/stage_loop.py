@@ -17,7 +17,8 @@ from actors.core.batches import Microbatch, epoch_batches, normalize
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
 from actors.core.records import StepRecord
-from actors.core.schedules import Action, Kind, build_schedule
+from actors.core.schedule_checks import checked_schedule
+from actors.core.schedules import Action, Kind
 from actors.core.snapshot_cadence import Boundary, SnapshotCadence
 from actors.core.snapshots import Cursor, Mark, StageSnapshot
 from actors.core.specs import SessionSpec
@@ -69,7 +70,9 @@ class StageLoop:
         Must be called in the thread that computes: torch's thread count is set here.
         """
         torch.set_num_threads(self._session.threads)
-        self._stage.start_session(self._session.learning_rate, self._session.momentum)
+        session = self._session
+        splits = any(a.kind is Kind.INPUT_GRAD for a in self._actions(session.num_microbatches))
+        self._stage.start_session(session.learning_rate, session.momentum, splits)
         self._take_snapshot(Mark.SNAPSHOT)
         try:
             while self._cursor.epoch < self._session.epochs:
@@ -120,8 +123,10 @@ class StageLoop:
             microbatch = microbatches[action.microbatch]
             if action.kind is Kind.FORWARD:
                 self._forward(microbatch)
+            elif action.kind is Kind.WEIGHT_GRAD:
+                self._weight_grad(microbatch)
             else:
-                self._backward(microbatch)
+                self._backward(microbatch, action.kind)
         self._check_loss()
         self.board.phase = Phase.OPTIMIZER
         begin = time.perf_counter()
@@ -180,18 +185,27 @@ class StageLoop:
         self._loss += self._stage.forward_loss(microbatch.index, inputs, labels, microbatch.weight)
         return None
 
-    def _backward(self, microbatch: Microbatch) -> None:
+    def _backward(self, microbatch: Microbatch, kind: Kind) -> None:
+        """The whole pass, or its first half."""
         self.board.phase = Phase.BACKWARD
         grad = None
         if not self._stage.spec.is_last:
             grad = self._recv(self._links.backward_in, microbatch.index)
         begin = time.perf_counter()
-        input_grad = self._stage.backward(microbatch.index, grad)
+        compute = self._stage.input_grad if kind is Kind.INPUT_GRAD else self._stage.backward
+        input_grad = compute(microbatch.index, grad)
         self.board.seconds.backward_s += time.perf_counter() - begin
-        self.board.backward_flops += self._flops(len(microbatch.samples)).backward
+        self.board.backward_flops += self._flops(len(microbatch.samples)).of(kind)
         if not self._stage.spec.is_first:
             assert input_grad is not None
             self._send(self._links.backward_out, input_grad, microbatch.index)
+
+    def _weight_grad(self, microbatch: Microbatch) -> None:
+        self.board.phase = Phase.BACKWARD
+        begin = time.perf_counter()
+        self._stage.weight_grad(microbatch.index)
+        self.board.seconds.backward_s += time.perf_counter() - begin
+        self.board.backward_flops += self._flops(len(microbatch.samples)).of(Kind.WEIGHT_GRAD)
 
     def _inputs(self, microbatch: Microbatch) -> torch.Tensor:
         if not self._stage.spec.is_first:
@@ -239,7 +253,7 @@ class StageLoop:
 
     def _build_actions(self, num_microbatches: int) -> list[Action]:
         spec = self._stage.spec
-        schedule = build_schedule(self._session.schedule, spec.num_stages, num_microbatches)
+        schedule = checked_schedule(self._session.schedule, spec.num_stages, num_microbatches)
         return schedule[spec.index]
 
     def _count_flops(self, rows: int) -> StageFlops:

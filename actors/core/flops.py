@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.core.schedules import Kind
 from actors.core.specs import StageSpec
 
 FLOPS_PER_TFLOP = 1e12
@@ -15,10 +16,24 @@ FLOPS_PER_TFLOP = 1e12
 
 @dataclass(frozen=True)
 class StageFlops:
-    """Operations of one microbatch's forward and backward pass."""
+    """Operations of one microbatch's forward pass and of either half of its backward pass."""
 
     forward: int
-    backward: int
+    input_grad: int
+    weight_grad: int
+
+    @property
+    def backward(self) -> int:
+        """Operations of both halves."""
+        return self.input_grad + self.weight_grad
+
+    def of(self, kind: Kind) -> int:
+        """Operations of an action of this kind."""
+        if kind is Kind.FORWARD:
+            return self.forward
+        if kind is Kind.BACKWARD:
+            return self.backward
+        return self.input_grad if kind is Kind.INPUT_GRAD else self.weight_grad
 
 
 def count_stage_flops(spec: StageSpec, rows: int) -> StageFlops:
@@ -32,7 +47,7 @@ def count_stage_flops(spec: StageSpec, rows: int) -> StageFlops:
     layers = [2 * rows * sizes[i] * sizes[i + 1] for i in range(spec.start, spec.end)]
     forward = sum(layers)
     images_gradient = layers[0] if spec.is_first else 0
-    return StageFlops(forward, 2 * forward - images_gradient)
+    return StageFlops(forward, forward - images_gradient, forward)
 
 
 def tflops(flops: int, seconds: float) -> float:

@@ -12,6 +12,12 @@ from actors.core.optimizers import Sgd
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 from actors.core.specs import StageSpec
+from actors.core.split_backward import (
+    LinearCall,
+    WeightGrad,
+    forward_noting_layers,
+    input_grad,
+)
 
 Weights = Tensors
 """Parameters by their names in the whole network."""
@@ -23,6 +29,8 @@ class _Held:
 
     inputs: torch.Tensor
     outputs: torch.Tensor
+    calls: tuple[LinearCall, ...]
+    """What the linear layers were given; empty when the backward pass is not split."""
 
 
 class Stage:
@@ -39,12 +47,21 @@ class Stage:
             self.layers.load_state_dict(weights)
         self.max_held = 0
         self._held: dict[int, _Held] = {}
+        self._left: dict[int, tuple[WeightGrad, ...]] = {}
+        self._splits_backward = False
         self._optimizer: Sgd | None = None
         self._optimizer_state = optimizer
 
-    def start_session(self, learning_rate: float, momentum: float = 0.0) -> None:
-        """Forget what an earlier session left, but for the weights."""
+    def start_session(
+        self, learning_rate: float, momentum: float = 0.0, splits_backward: bool = False
+    ) -> None:
+        """Forget what an earlier session left, but for the weights.
+
+        Only with ``splits_backward`` may backward passes be done in halves.
+        """
         self._held.clear()
+        self._left.clear()
+        self._splits_backward = splits_backward
         self.max_held = 0
         parameters = dict(self.layers.named_parameters())
         self._optimizer = Sgd(parameters, learning_rate, momentum, self._optimizer_state)
@@ -53,8 +70,8 @@ class Stage:
     def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:
         """float32 ``[n, num_inputs]`` -> ``[n, num_outputs]``; keeps what backward will need."""
         inputs.requires_grad_(not self.spec.is_first)
-        outputs: torch.Tensor = self.layers(inputs)
-        self._hold(microbatch, inputs, outputs)
+        outputs, calls = self._run_layers(inputs)
+        self._hold(microbatch, _Held(inputs, outputs, calls))
         return outputs.detach()
 
     def forward_loss(
@@ -66,10 +83,11 @@ class Stage:
         microbatches sum to the mean over the batch.
         """
         inputs.requires_grad_(not self.spec.is_first)
-        loss = functional.cross_entropy(self.layers(inputs), labels)
+        outputs, calls = self._run_layers(inputs)
+        loss = functional.cross_entropy(outputs, labels)
         if weight != 1.0:
             loss = loss * weight
-        self._hold(microbatch, inputs, loss)
+        self._hold(microbatch, _Held(inputs, loss, calls))
         return loss.item()
 
     def backward(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
@@ -81,6 +99,20 @@ class Stage:
         held = self._held.pop(microbatch)
         held.outputs.backward(grad)  # type: ignore[no-untyped-call]
         return held.inputs.grad
+
+    def input_grad(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
+        """The first half of ``backward``: takes and returns the same, but leaves the parameters'
+        gradients to ``weight_grad``. Until then the microbatch counts as held."""
+        held = self._held.pop(microbatch)
+        assert held.calls, "start_session says that backward passes are split"
+        half = input_grad(held.inputs, held.outputs, held.calls, grad)
+        self._left[microbatch] = half.left
+        return half.by_inputs
+
+    def weight_grad(self, microbatch: int) -> None:
+        """The second half: adds the microbatch's gradients to those of the parameters."""
+        for left in self._left.pop(microbatch):
+            left.add()
 
     def update(self) -> None:
         """One optimiser step; clears the gradients."""
@@ -104,6 +136,11 @@ class Stage:
         """A copy of the parameters."""
         return {name: tensor.detach().clone() for name, tensor in self.layers.state_dict().items()}
 
-    def _hold(self, microbatch: int, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
-        self._held[microbatch] = _Held(inputs, outputs)
-        self.max_held = max(self.max_held, len(self._held))
+    def _run_layers(self, inputs: torch.Tensor) -> tuple[torch.Tensor, tuple[LinearCall, ...]]:
+        if self._splits_backward:
+            return forward_noting_layers(self.layers, inputs)
+        return self.layers(inputs), ()
+
+    def _hold(self, microbatch: int, held: _Held) -> None:
+        self._held[microbatch] = held
+        self.max_held = max(self.max_held, len(self._held) + len(self._left))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from actors.core.datasets import Dataset, Split, load_dataset
+from actors.core.schedules import SCHEDULES
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly
@@ -35,7 +36,7 @@ def make_session(**changes: object) -> SessionSpec:
     return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("schedule", ["gpipe", "1f1b"])
+@pytest.mark.parametrize("schedule", sorted(SCHEDULES))
 @pytest.mark.parametrize("num_microbatches", [1, 2, 3, 8])
 @pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
 def test_losses_and_weights_equal_a_plain_loop(
@@ -55,9 +56,12 @@ def test_losses_and_weights_equal_a_plain_loop(
     assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
 
 
-def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(digits: Dataset) -> None:
+@pytest.mark.parametrize("schedule", ["1f1b", "zb-h1"])
+def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(
+    digits: Dataset, schedule: str
+) -> None:
     few = Dataset(Split(digits.train.images[:103], digits.train.labels[:103]), digits.val)
-    session = make_session(num_train=103, batch_size=50, num_microbatches=5)
+    session = make_session(num_train=103, batch_size=50, num_microbatches=5, schedule=schedule)
     plain = train_plainly(NETWORK, session, few)
     pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3])
     pipeline.run()
