@@ -1,29 +1,92 @@
-"""Draws a schedule as a grid of stages and time, as text."""
+"""Draws a schedule as a grid of stages and time, as text.
+
+The unit of time is a forward pass; a backward pass takes two, either half of it one.
+"""
 
 from __future__ import annotations
 
-from actors.core.schedule_checks import Simulation, StageCosts, simulate
-from actors.core.schedules import Schedule
+from dataclasses import dataclass
 
+from actors.core.schedule_checks import Simulation, StageCosts, simulate
+from actors.core.schedules import Action, Kind, Schedule, build_schedule
+
+MEANINGS = {
+    Kind.FORWARD: "forward",
+    Kind.BACKWARD: "backward",
+    Kind.INPUT_GRAD: "gradient by the inputs",
+    Kind.WEIGHT_GRAD: "gradient by the weights",
+}
 IDLE = "."
 
 
-def text_grid(schedule: Schedule) -> str:
-    """A line a stage, a column a forward pass; ``B0---`` takes two, ``.`` is a wait."""
-    simulation = simulate(schedule)
-    width = max(len(str(action)) for actions in schedule for action in actions)
-    return "\n".join(
-        f"stage {stage:<{len(str(len(schedule) - 1))}}  {_row(schedule, stage, simulation, width)}"
-        for stage in range(len(schedule))
-    )
+@dataclass(frozen=True)
+class Drawing:
+    """A schedule and what is told of it, as text and for ``schedule_svg``."""
+
+    name: str
+    num_microbatches: int
+    schedule: Schedule
+    simulation: Simulation
+
+    @property
+    def title(self) -> str:
+        """Which schedule it is, of how much."""
+        num_stages = len(self.schedule)
+        return (
+            f"{self.name}: {_count(num_stages, 'stage')}, "
+            f"{_count(self.num_microbatches, 'microbatch', 'es')}"
+        )
+
+    @property
+    def summary(self) -> str:
+        """How long it takes, how much of that is waiting, and what the stages hold."""
+        simulation = self.simulation
+        held = simulation.max_held
+        told = f"{held[0]} each" if len(set(held)) == 1 else " ".join(map(str, held))
+        return (
+            f"{simulation.makespan:g} forward passes long, bubble {simulation.bubble:.1%}; "
+            f"activations held, by stage: {told}"
+        )
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Those that occur."""
+        found = {action.kind for actions in self.schedule for action in actions}
+        return [kind for kind in Kind if kind in found]
+
+    def begin(self, action: Action) -> int:
+        """The column in which an action starts."""
+        return round(self.simulation.starts[action])
+
+    def length(self, action: Action) -> int:
+        """How many columns it takes."""
+        return round(StageCosts().of(action.kind))
+
+    def text(self) -> str:
+        """A line a stage, a column a forward pass; ``B0---`` takes two, ``.`` is a wait."""
+        stages = range(len(self.schedule))
+        digits = len(str(stages[-1]))
+        rows = [f"stage {stage:<{digits}}  {self._row(stage)}" for stage in stages]
+        meanings = ", ".join(f"{kind.value} {MEANINGS[kind]}" for kind in self.kinds)
+        return "\n".join([self.title, "", *rows, "", f"{meanings}; {IDLE} waits", self.summary])
+
+    def _row(self, stage: int) -> str:
+        width = len(f"F{self.num_microbatches - 1} ")
+        cells = [IDLE.ljust(width)] * round(self.simulation.makespan)
+        for action in self.schedule[stage]:
+            begin, length = self.begin(action), self.length(action)
+            label = f"{action.kind.value}{action.microbatch}"
+            fill = "-" if length > 1 else " "
+            cells[begin] = label.ljust(length * width - 1, fill) + " "
+            cells[begin + 1 : begin + length] = [""] * (length - 1)
+        return "".join(cells).rstrip()
 
 
-def _row(schedule: Schedule, stage: int, simulation: Simulation, width: int) -> str:
-    units = StageCosts()
-    cells = [IDLE.ljust(width)] * round(simulation.makespan)
-    for action in schedule[stage]:
-        begin, length = round(simulation.starts[action]), round(units.of(action.kind))
-        label = f"{action.kind.value}{action.microbatch}"
-        cells[begin] = label.ljust(length * width - 1, "-" if length > 1 else " ") + " "
-        cells[begin + 1 : begin + length] = [""] * (length - 1)
-    return "".join(cells).rstrip()
+def draw(name: str, num_stages: int, num_microbatches: int) -> Drawing:
+    """The named schedule with equal stages; raises ``InvalidRequest`` as ``build_schedule``."""
+    schedule = build_schedule(name, num_stages, num_microbatches)
+    return Drawing(name, num_microbatches, schedule, simulate(schedule))
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"

@@ -46,11 +46,44 @@ def check_lists(schedule: Schedule) -> None:
     """
     num_microbatches = sum(action.kind is Kind.FORWARD for action in schedule[0])
     for stage, actions in enumerate(schedule):
-        _check_complete(stage, actions, num_microbatches)
-        _check_order(stage, actions)
+        odd = _first_out_of_order(stage, actions)
+        if odd is None and _is_complete(actions, num_microbatches):
+            continue
+        _tell_incomplete(stage, actions, num_microbatches)
+        raise ScheduleError(
+            f"stage {stage} has {odd} out of order: F before B, or before I before W, and each of "
+            "them by microbatch"
+        )
 
 
-def _check_complete(stage: int, actions: list[Action], num_microbatches: int) -> None:
+def _first_out_of_order(stage: int, actions: list[Action]) -> Action | None:
+    forwards = inputs = weights = 0
+    for action in actions:
+        kind, m = action.kind, action.microbatch
+        if kind is Kind.FORWARD:
+            fits, forwards = m == forwards, forwards + 1
+        elif kind is Kind.BACKWARD:
+            fits, inputs, weights = m == inputs == weights < forwards, inputs + 1, weights + 1
+        elif kind is Kind.INPUT_GRAD:
+            fits, inputs = m == inputs < forwards, inputs + 1
+        else:
+            fits, weights = m == weights < inputs, weights + 1
+        if not fits or action.stage != stage:
+            return action
+    return None
+
+
+def _is_complete(actions: list[Action], num_microbatches: int) -> bool:
+    """Of actions in order: they can't be foreign or doubled, but the last ones may be missing."""
+    counts = Counter(action.kind for action in actions)
+    halves = counts[Kind.INPUT_GRAD], counts[Kind.WEIGHT_GRAD]
+    backward = counts[Kind.BACKWARD]
+    return counts[Kind.FORWARD] == num_microbatches and (
+        (backward, *halves) in ((num_microbatches, 0, 0), (0, num_microbatches, num_microbatches))
+    )
+
+
+def _tell_incomplete(stage: int, actions: list[Action], num_microbatches: int) -> None:
     split = any(a.kind in (Kind.INPUT_GRAD, Kind.WEIGHT_GRAD) for a in actions)
     back = (Kind.INPUT_GRAD, Kind.WEIGHT_GRAD) if split else (Kind.BACKWARD,)
     kinds = (Kind.FORWARD, *back)
@@ -64,22 +97,3 @@ def _check_complete(stage: int, actions: list[Action], num_microbatches: int) ->
     told = [f"{what}: {', '.join(sorted(map(str, odd)))}" for what, odd in problems.items() if odd]
     if told:
         raise ScheduleError(f"stage {stage} has actions that are {'; '.join(told)}")
-
-
-def _check_order(stage: int, actions: list[Action]) -> None:
-    forwards = inputs = weights = 0
-    for action in actions:
-        kind, m = action.kind, action.microbatch
-        if kind is Kind.FORWARD:
-            fits, forwards = m == forwards, forwards + 1
-        elif kind is Kind.BACKWARD:
-            fits, inputs, weights = m == inputs < forwards, inputs + 1, weights + 1
-        elif kind is Kind.INPUT_GRAD:
-            fits, inputs = m == inputs < forwards, inputs + 1
-        else:
-            fits, weights = m == weights < inputs, weights + 1
-        if not fits:
-            raise ScheduleError(
-                f"stage {stage} has {action} out of order: F before B, or before I before W, and "
-                "each of them by microbatch"
-            )

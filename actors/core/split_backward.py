@@ -76,18 +76,18 @@ def input_grad(
 
     ``outputs`` may be the loss computed from them, with ``grad`` None.
     """
+    needs_grad = inputs.requires_grad
     edges = [call.edge for call in calls]
-    wanted = [inputs, *edges] if inputs.requires_grad else edges
+    wanted = [get_gradient_edge(inputs), *edges] if needs_grad else edges
     grads = torch.autograd.grad(outputs, wanted, grad)
-    by_inputs = grads[0] if inputs.requires_grad else None
     by_outputs = grads[-len(edges) :]
-    left = (
+    left = [
         WeightGrad(call.layer, call.inputs, g) for call, g in zip(calls, by_outputs, strict=True)
-    )
-    return InputGrad(by_inputs, tuple(left))
+    ]
+    return InputGrad(grads[0] if needs_grad else None, tuple(left))
 
 
-def _add(parameter: nn.Parameter, grad: torch.Tensor) -> None:
+def _add(parameter: torch.Tensor, grad: torch.Tensor) -> None:
     if parameter.grad is None:
         parameter.grad = grad
     else:

@@ -15,6 +15,7 @@ from actors.core.version import __version__
 from http_gateway.cli.doctor import doctor
 from http_gateway.cli.job_commands import pause, resume, train, watch
 from http_gateway.cli.node_commands import head, join
+from http_gateway.cli.schedule_commands import schedule
 from http_gateway.client import ApiError
 from http_gateway.gateway_process import GatewayStartError
 from orchestrator.settings import load_settings
@@ -127,3 +128,4 @@ for _command in (head, join, pause, resume):
 app.command()(train)
 app.command()(watch)
 app.command()(doctor)
+app.add_typer(schedule, name="schedule")

@@ -156,6 +156,11 @@ def test_half_a_split_backward_is_named() -> None:
         simulate(schedule)
 
 
+def test_a_stage_that_splits_some_backward_passes_only_is_named() -> None:
+    with pytest.raises(ScheduleError, match=r"missing: 0I0, 0W0; foreign: 0B0"):
+        simulate(parsed("F0 B0 F1 I1 W1"))
+
+
 @pytest.mark.parametrize(
     ("order", "named"),
     [
