@@ -73,6 +73,7 @@ setup(
         "orchestrator",
         "orchestrator.checkpoints",
         "orchestrator.doctor",
+        "orchestrator.planning",
         "orchestrator.sessions",
         "orchestrator.store",
         "orchestrator.store.migrations",

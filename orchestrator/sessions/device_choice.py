@@ -14,7 +14,7 @@ from orchestrator.errors import AmbiguousDevice, DeviceBusy, NodeNotFound, Stage
 from orchestrator.failure_policy import missing_devices, why_not_wait
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
-from orchestrator.partition import split_evenly
+from orchestrator.planning.partition import split_evenly
 from orchestrator.placement import ClusterView, ResolvedDevice
 from orchestrator.sessions.liveness import answering_nodes
 from orchestrator.sessions.stage_group import StagePlacement
@@ -147,7 +147,7 @@ def _places(job: Job, available: Sequence[_Available]) -> list[StagePlacement]:
     """Every available device gets layers, as far as they go."""
     network = job.spec.network
     chosen = available[: network.num_layers]
-    ranges = split_evenly(network.num_layers, len(chosen)).ranges
+    ranges = split_evenly(network.num_layers, len(chosen))
     return [
         StagePlacement(
             StageSpec(network, i, len(chosen), r.start, r.end), place.device, place.resolved

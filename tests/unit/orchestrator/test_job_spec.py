@@ -12,7 +12,6 @@ from orchestrator.job_spec import (
     default_num_microbatches,
     parse_job_spec,
 )
-from orchestrator.partition import LayerRange, split_evenly
 
 SIZES = [784, 128, 64, 10]
 
@@ -73,18 +72,3 @@ def test_the_default_number_of_microbatches_grows_with_stages_and_batch() -> Non
     assert default_num_microbatches(256, 1) == 1
     assert default_num_microbatches(100, 2) == 1
     assert default_num_microbatches(4096, 2) == 4
-
-
-@pytest.mark.parametrize(
-    ("layers", "stages", "ranges"),
-    [(3, 1, [(0, 3)]), (3, 2, [(0, 2), (2, 3)]), (7, 3, [(0, 3), (3, 5), (5, 7)])],
-)
-def test_an_even_split_gives_every_stage_a_layer(
-    layers: int, stages: int, ranges: list[tuple[int, int]]
-) -> None:
-    assert list(split_evenly(layers, stages).ranges) == [LayerRange(*r) for r in ranges]
-
-
-def test_more_stages_than_layers_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="2 layers can't be split over 3"):
-        split_evenly(2, 3)

@@ -1,0 +1,81 @@
+"""How many bytes a stage takes on its device, by what Tandem really keeps there.
+
+Counted are the tensors of the job; the process with Python and PyTorch, some 300 MB, is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.channels.messages import FLOAT32_BYTES, message_bytes
+from actors.core.specs import NetworkSpec
+from actors.snapshot_keeper import NUM_KEPT
+
+OWN_SNAPSHOTS = NUM_KEPT + 2
+"""Those of the last positions, one that waits to be written as a checkpoint, one on its way."""
+SLOTS = 2
+"""Messages on the way in one direction of an edge: one read while the next is written."""
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes of one stage. ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int
+    messages: int
+    snapshots: int
+    copies: int
+
+    @property
+    def total(self) -> int:
+        return sum(vars(self).values())
+
+
+@dataclass(frozen=True)
+class MemoryModel:
+    """What decides a job's memory. ``rows`` are those of a microbatch, ``max_rows`` those of its
+    largest message, ``momentum`` says whether the optimiser keeps a value for each parameter."""
+
+    network: NetworkSpec
+    rows: int
+    max_rows: int
+    momentum: bool = False
+
+    def of_stage(
+        self, start: int, end: int, held: int, copied: tuple[int, int] | None
+    ) -> MemoryNeed:
+        """Layers ``[start, end)`` that hold activations of ``held`` microbatches, with copies of
+        the snapshots of the layers ``copied``."""
+        parameters = FLOAT32_BYTES * self.num_parameters(start, end)
+        state = parameters if self.momentum else 0
+        copies = 0 if copied is None else FLOAT32_BYTES * self.num_parameters(*copied)
+        return MemoryNeed(
+            parameters,
+            parameters,
+            state,
+            held * self.rows * FLOAT32_BYTES * sum(self.network.layer_sizes[start : end + 1]),
+            self.messages_at(start) + self.messages_at(end),
+            OWN_SNAPSHOTS * (parameters + state),
+            NUM_KEPT * copies * (2 if self.momentum else 1),
+        )
+
+    def num_parameters(self, start: int, end: int) -> int:
+        """Weights and biases of layers ``[start, end)``."""
+        return NetworkSpec(self.network.layer_sizes[start : end + 1]).num_parameters
+
+    def messages_at(self, cut: int) -> int:
+        """Buffers of one direction of the edge before layer ``cut``; 0 at the network's ends."""
+        if cut in (0, self.network.num_layers):
+            return 0
+        return SLOTS * message_bytes(self.max_rows, self.network.layer_sizes[cut])
+
+
+def size_text(num_bytes: float) -> str:
+    """For people, such as "1.2 GB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes:.0f} bytes"

@@ -1,0 +1,94 @@
+"""What a plan is made of: what is trained, on which devices, and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.core.profiles import DeviceProfile, LinkProfile
+from actors.core.specs import NetworkSpec
+from orchestrator.planning.memory_model import MemoryModel, MemoryNeed
+from orchestrator.planning.split_search import Cuts
+
+
+@dataclass(frozen=True)
+class PlanDevice:
+    """A device as a plan sees it. ``room_bytes`` is what the job's tensors may take there; None
+    is no limit."""
+
+    device_id: int
+    label: str
+    profile: DeviceProfile
+    room_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class PlanJob:
+    """What is trained, and on what, in the order of the stages. ``links`` are those between
+    neighbours in that order."""
+
+    network: NetworkSpec
+    batch_size: int
+    val_batch_size: int
+    devices: tuple[PlanDevice, ...]
+    links: tuple[LinkProfile, ...] = ()
+    momentum: bool = False
+
+    def rows(self, num_microbatches: int) -> int:
+        """Samples of the largest microbatch."""
+        return -(-self.batch_size // num_microbatches)
+
+    def memory(self, num_microbatches: int) -> MemoryModel:
+        """What the stages take, but for how many activations each holds."""
+        rows = self.rows(num_microbatches)
+        return MemoryModel(self.network, rows, max(rows, self.val_batch_size), self.momentum)
+
+
+@dataclass(frozen=True)
+class Pipelining:
+    """How a step is cut up in time."""
+
+    schedule: str
+    num_microbatches: int
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage of a plan; seconds are those of a step. ``waiting_s`` is what computing and
+    updating leave of it, ``sending_s`` the part of that in which it hands over messages, and
+    ``wire_s`` how long all its messages are on their way."""
+
+    device_id: int
+    label: str
+    start: int
+    end: int
+    threads: int
+    computing_s: float
+    updating_s: float
+    waiting_s: float
+    sending_s: float
+    wire_s: float
+    held: int
+    memory: MemoryNeed
+    room_bytes: int | None
+
+    @property
+    def is_too_small(self) -> bool:
+        """The device has not the memory for it."""
+        return self.room_bytes is not None and self.memory.total > self.room_bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A split with its schedule, and what a step by it should take."""
+
+    pipelining: Pipelining
+    cuts: Cuts
+    step_s: float
+    bubble: float
+    stages: tuple[StagePlan, ...]
+    links: tuple[LinkProfile, ...] = ()
+
+    @property
+    def too_small(self) -> StagePlan | None:
+        """The first stage whose device has not the memory for it."""
+        return next((stage for stage in self.stages if stage.is_too_small), None)

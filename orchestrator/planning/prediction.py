@@ -1,0 +1,214 @@
+"""How long a step takes by a plan: played through, and as the tables of the bound."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from actors.channels.messages import FLOAT32_BYTES, message_bytes
+from actors.core.profiles import LinkProfile
+from actors.core.schedule_checks import EdgeCosts, Simulation, StageCosts, simulate
+from actors.core.schedule_rules import max_held
+from actors.core.schedules import Schedule, build_schedule
+from orchestrator.planning.layer_costs import Floats, LayerCosts, layer_costs, stage_seconds
+from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS
+from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
+from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
+
+_costs = functools.lru_cache(maxsize=512)(layer_costs)
+_schedule = functools.lru_cache(maxsize=64)(build_schedule)
+
+
+@dataclass(frozen=True)
+class _Messages:
+    """What one microbatch's messages of a stage take: handing them over, and under way."""
+
+    forward_send_s: float = 0.0
+    backward_send_s: float = 0.0
+    wire_s: float = 0.0
+
+
+def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
+    """What a step by this split should take."""
+    count = pipelining.num_microbatches
+    schedule = _schedule(pipelining.schedule, len(job.devices), count)
+    messages = [_messages(job, cuts, i, count) for i in range(len(job.devices))]
+    costs = [_stage_costs(job, cuts, i, count, messages[i]) for i in range(len(job.devices))]
+    edges = [_edge_costs(job, cuts, i, count) for i in range(len(job.links))]
+    simulation = simulate(schedule, costs, edges, slots=SLOTS)
+    step_s = _period(simulation, len(costs))
+    stages = tuple(
+        _stage_plan(job, cuts, i, pipelining, (simulation.busy[i], step_s), messages[i])
+        for i in range(len(costs))
+    )
+    busy_s = sum(stage.computing_s + stage.updating_s for stage in stages)
+    bubble = max(0.0, 1 - busy_s / (step_s * len(stages)))
+    return Plan(pipelining, cuts, step_s, bubble, stages, job.links)
+
+
+def alone(job: PlanJob, index: int, num_microbatches: int, all_cores: bool = False) -> Plan | None:
+    """The same on one device; None where its speed with all cores was not measured."""
+    device = job.devices[index]
+    if all_cores:
+        if device.profile.all_cores is None:
+            return None
+        device = replace(device, profile=replace(device.profile, own=device.profile.all_cores))
+    single = replace(job, devices=(device,), links=())
+    return predict(single, (0, job.network.num_layers), Pipelining("1f1b", num_microbatches))
+
+
+def split_problem(job: PlanJob, pipelining: Pipelining) -> SplitProblem:
+    """The tables for the search; copies of other stages' snapshots are left out of the memory."""
+    schedule = _schedule(pipelining.schedule, len(job.devices), pipelining.num_microbatches)
+    stages = tuple(
+        _tables(job, i, pipelining.num_microbatches, schedule) for i in range(len(job.devices))
+    )
+    return SplitProblem(stages, job.network.num_layers, pipelining.num_microbatches)
+
+
+def _period(simulation: Simulation, num_stages: int) -> float:
+    """From one step to the next. A stage begins it as soon as it is done with this one and has a
+    message, so it is the longest time from a stage's first action to its end."""
+    begins = [simulation.makespan] * num_stages
+    for action, start in simulation.starts.items():
+        begins[action.stage] = min(begins[action.stage], start)
+    return max(end - begin for end, begin in zip(simulation.ends, begins, strict=True))
+
+
+def _layer_costs(job: PlanJob, stage: int, num_microbatches: int) -> LayerCosts:
+    own = job.devices[stage].profile.own
+    return _costs(own, job.network, job.rows(num_microbatches))
+
+
+def _stage_costs(
+    job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int, messages: _Messages
+) -> StageCosts:
+    """A stage hands its messages over itself: that counts to what made them."""
+    costs = _layer_costs(job, stage, num_microbatches)
+    seconds = stage_seconds(costs, cuts[stage], cuts[stage + 1])
+    return StageCosts(
+        seconds.forward_s + messages.forward_send_s,
+        seconds.backward_s + messages.backward_send_s,
+        seconds.input_grad_s + messages.backward_send_s,
+        seconds.weight_grad_s,
+        seconds.update_s,
+    )
+
+
+def _message_bytes(job: PlanJob, cut: int, num_microbatches: int) -> int:
+    return message_bytes(job.rows(num_microbatches), job.network.layer_sizes[cut])
+
+
+def _messages(job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int) -> _Messages:
+    before, after = _links_of(job, stage)
+    forward_s = backward_s = wire_s = 0.0
+    if after is not None:
+        num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
+        forward_s = after.sending_s(num_bytes)
+        wire_s += after.delivery_s(num_bytes)
+    if before is not None:
+        num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
+        backward_s = before.sending_s(num_bytes)
+        wire_s += before.delivery_s(num_bytes)
+    return _Messages(forward_s, backward_s, wire_s)
+
+
+def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile | None]:
+    """The links before and behind a stage."""
+    before = job.links[stage - 1] if stage > 0 else None
+    return before, job.links[stage] if stage < len(job.links) else None
+
+
+def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> EdgeCosts:
+    link = job.links[edge]
+    num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
+    on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes)
+    return EdgeCosts(on_its_way_s, on_its_way_s)
+
+
+def _stage_plan(
+    job: PlanJob,
+    cuts: Cuts,
+    stage: int,
+    pipelining: Pipelining,
+    busy_and_step_s: tuple[float, float],
+    messages: _Messages,
+) -> StagePlan:
+    device, count = job.devices[stage], pipelining.num_microbatches
+    busy_s, step_s = busy_and_step_s
+    sending_s = count * (messages.forward_send_s + messages.backward_send_s)
+    costs = _layer_costs(job, stage, count)
+    updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s
+    held = max_held(_schedule(pipelining.schedule, len(job.devices), count)[stage])
+    copied = (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])
+    need = job.memory(count).of_stage(
+        cuts[stage], cuts[stage + 1], held, copied if len(job.devices) > 1 else None
+    )
+    return StagePlan(
+        device.device_id,
+        device.label,
+        cuts[stage],
+        cuts[stage + 1],
+        device.profile.own.threads,
+        busy_s - updating_s - sending_s,
+        updating_s,
+        max(0.0, step_s - busy_s + sending_s),
+        sending_s,
+        count * messages.wire_s,
+        held,
+        need,
+        device.room_bytes,
+    )
+
+
+def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule) -> StageTables:
+    costs = _layer_costs(job, stage, num_microbatches)
+    num_layers, over = job.network.num_layers, costs.overhead
+    before, after = _links_of(job, stage)
+    sizes = np.array(job.network.layer_sizes, dtype=np.float64)
+    num_bytes = _message_bytes(job, 0, num_microbatches) + FLOAT32_BYTES * job.rows(
+        num_microbatches
+    ) * (sizes - sizes[0])
+    compute = _cumulated(costs.forward_s + costs.backward_s)
+    load = np.where(np.arange(num_layers + 1) == 0, costs.load_s, 0.0)
+    update = _cumulated(costs.update_s)
+    sent, returned, wire = (_sends(after, num_bytes), _sends(before, num_bytes), 0.0 * num_bytes)
+    if after is not None:
+        wire = 2 * (after.latency_s + num_bytes / after.bytes_per_s - sent)
+    memory_end, memory_start = _memory_tables(job, num_microbatches, max_held(schedule[stage]))
+    room = job.devices[stage].room_bytes
+    return StageTables(
+        compute,
+        compute + sent + over.forward_s + over.backward_s,
+        compute - returned - load,
+        update + over.update_s,
+        update,
+        wire,
+        memory_end,
+        memory_start,
+        float("inf") if room is None else room,
+    )
+
+
+def _sends(link: LinkProfile | None, num_bytes: Floats) -> Floats:
+    if link is None:
+        return 0.0 * num_bytes
+    return np.array([link.sending_s(size) for size in num_bytes])
+
+
+def _cumulated(values: Floats) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(values)])
+
+
+def _memory_tables(job: PlanJob, num_microbatches: int, held: int) -> tuple[Floats, Floats]:
+    """As ``MemoryModel.of_stage`` has it, but for the copies."""
+    model, network = job.memory(num_microbatches), job.network
+    copies = (1 + OWN_SNAPSHOTS) * (2 if job.momentum else 1) + 1
+    sizes = np.array(network.layer_sizes, dtype=np.float64)
+    parameters = (sizes[:-1] + 1) * sizes[1:]
+    activations = FLOAT32_BYTES * held * model.rows * sizes
+    messages = np.array([model.messages_at(cut) for cut in range(network.num_layers + 1)])
+    layers = _cumulated(FLOAT32_BYTES * copies * parameters + activations[:-1])
+    return layers + activations + messages, layers - messages

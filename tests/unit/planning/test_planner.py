@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.core.profiles import LinkProfile
+from actors.core.specs import NetworkSpec
+from orchestrator.errors import InvalidRequest
+from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
+from orchestrator.planning.plan_types import Pipelining, PlanJob
+from orchestrator.planning.planner import Wanted, plan_job, plan_steps
+from orchestrator.planning.prediction import alone, predict, split_problem
+from tests.support.profiles import device, job
+
+AUTO = PlanRequest()
+EIGHT = Pipelining("1f1b", 8)
+SLOW = LinkProfile("actor_calls", 5e-3, 1e8, 1e-3, 1e-9)
+
+
+def test_equal_devices_share_equal_layers_alike() -> None:
+    # The first layer has no gradient of its inputs, so it is two thirds of another one's work.
+    plan = plan_job(job([device(1), device(2)]), AUTO, Wanted(EIGHT))
+    assert plan.cuts == (0, 2, 4)
+    assert plan.stages[0].computing_s == pytest.approx(5 / 6 * plan.stages[1].computing_s)
+
+
+def test_a_slow_device_gets_fewer_layers_and_that_is_quicker_than_an_even_split() -> None:
+    devices = [device(1), device(2, weights_per_s=3e8)]
+    auto = plan_job(job(devices), AUTO, Wanted(EIGHT))
+    even = plan_job(job(devices), PlanRequest("even"), Wanted(EIGHT))
+    assert auto.cuts == (0, 3, 4) and even.cuts == (0, 2, 4)
+    assert auto.step_s < 0.7 * even.step_s
+
+
+def test_a_map_is_taken_as_it_is() -> None:
+    request = PlanRequest("manual", {1: LayerRange(0, 1), 2: LayerRange(1, 4)})
+    assert plan_job(job([device(1), device(2)]), request, Wanted(EIGHT)).cuts == (0, 1, 4)
+
+
+def test_a_device_with_little_memory_gets_what_fits() -> None:
+    free = plan_job(job([device(1), device(2)]), AUTO, Wanted(EIGHT))
+    room = free.stages[1].memory.total - 1
+    plan = plan_job(job([device(1), device(2, room_bytes=room)]), AUTO, Wanted(EIGHT))
+    assert plan.cuts == (0, 3, 4) and plan.too_small is None
+
+
+def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one() -> None:
+    network = NetworkSpec((1000,) * 9)
+    room = 160_000_000
+    two = plan_job(
+        job([device(1, room_bytes=room), device(2, room_bytes=room)], network), AUTO, Wanted(EIGHT)
+    )
+    assert two.too_small is None
+    with pytest.raises(InvalidRequest) as refused:
+        plan_job(job([device(1, room_bytes=room)], network), AUTO, Wanted(EIGHT))
+    text = refused.value.message
+    need = two.stages[0].memory.parameters + two.stages[1].memory.parameters
+    assert "does not fit" in text and "offers 160,000,000 (160.0 MB)" in text
+    assert int(text.split("It needs ")[1].split(" bytes")[0].replace(",", "")) > need
+
+
+def test_a_map_that_exceeds_a_device_is_refused_with_what_it_needs_and_offers() -> None:
+    request = PlanRequest(
+        "manual", {1: LayerRange(0, 1), 2: LayerRange(1, 4)}, {2: DeviceLimits(1000)}
+    )
+    devices = [device(1), device(2, room_bytes=1000)]
+    with pytest.raises(InvalidRequest, match=r"device 2 .* would need .* offers 1,000"):
+        plan_job(job(devices), request, Wanted(EIGHT))
+
+
+def test_auto_chooses_more_microbatches_where_messages_cost_nothing() -> None:
+    wanted = Wanted(Pipelining("1f1b", 2), auto_microbatches=True)
+    plan = plan_job(job([device(1), device(2)], batch_size=64), AUTO, wanted)
+    assert plan.pipelining.num_microbatches > 4
+
+
+def test_auto_chooses_few_microbatches_where_every_message_costs() -> None:
+    wanted = Wanted(Pipelining("1f1b", 2), auto_microbatches=True)
+    plan = plan_job(job([device(1), device(2)], link=SLOW), AUTO, wanted)
+    assert plan.pipelining.num_microbatches <= 2
+
+
+def test_auto_never_takes_more_microbatches_than_samples() -> None:
+    wanted = Wanted(Pipelining("1f1b", 2), auto_microbatches=True)
+    plan = plan_job(job([device(1), device(2)], batch_size=5), AUTO, wanted)
+    assert plan.pipelining.num_microbatches <= 5
+
+
+def test_auto_takes_the_schedule_whose_step_is_shortest() -> None:
+    planned = job([device(i) for i in range(1, 5)], NetworkSpec((100,) * 9))
+    wanted = Wanted(EIGHT, auto_schedule=True)
+    plan = plan_job(planned, AUTO, wanted)
+    others = [plan_job(planned, AUTO, Wanted(Pipelining(n, 8))) for n in ("gpipe", "1f1b", "zb-h1")]
+    assert plan.step_s == pytest.approx(min(p.step_s for p in others))
+    assert plan.pipelining.schedule == "zb-h1"
+
+
+def test_schedule_and_microbatches_are_chosen_for_a_split_that_stays() -> None:
+    planned = job([device(1), device(2)])
+    plan = plan_steps(planned, (0, 1, 4), Wanted(EIGHT, True, True))
+    assert plan.cuts == (0, 1, 4)
+    assert plan.step_s <= predict(planned, (0, 1, 4), EIGHT).step_s
+
+
+def test_one_device_alone_needs_no_messages() -> None:
+    planned = job([device(1), device(2, all_cores=4e9)])
+    one = alone(planned, 0, 1)
+    assert one is not None and one.step_s == pytest.approx(64 * (11 * 1e4) / 1e9)
+    assert one.bubble == 0 and one.stages[0].wire_s == 0
+    assert alone(planned, 0, 1, all_cores=True) is None
+    quick = alone(planned, 1, 1, all_cores=True)
+    assert quick is not None and quick.step_s == pytest.approx(one.step_s / 4)
+
+
+@given(
+    st.lists(st.sampled_from([3e8, 1e9, 2e9]), min_size=1, max_size=4),
+    st.integers(1, 8),
+    st.sampled_from([0.0, 1e-4, 1e-3]),
+)
+@settings(max_examples=60)
+def test_the_tables_of_the_search_state_what_a_prediction_adds_up(
+    speeds: list[float], num_microbatches: int, latency_s: float
+) -> None:
+    """What ``predict`` has for a split is never below its bound, memory without copies is alike."""
+    link = LinkProfile("actor_calls", latency_s, 1e8, latency_s / 4, 1e-9)
+    devices = [device(i + 1, speed) for i, speed in enumerate(speeds)]
+    planned = job(devices, NetworkSpec((50, 100, 20, 30, 40, 10)), link)
+    pipelining = Pipelining("1f1b", num_microbatches)
+    problem = split_problem(planned, pipelining)
+    for cuts in itertools.islice(problem.all_cuts(), 20):
+        plan = predict(planned, cuts, pipelining)
+        assert plan.step_s >= problem.step_s(cuts) * (1 - 1e-9)
+        for stage, tables in zip(plan.stages, problem.stages, strict=True):
+            own = stage.memory.total - stage.memory.copies
+            assert tables.memory(stage.start, stage.end) == pytest.approx(own)
+
+
+def test_64_devices_and_1000_layers_are_planned_in_less_than_a_second() -> None:
+    network = NetworkSpec(tuple(100 + i % 7 for i in range(1001)))
+    devices = [device(i + 1, 1e9 * (1 + i % 3), 10**9) for i in range(64)]
+    planned: PlanJob = job(devices, network, batch_size=256)
+    begin = time.process_time()
+    plan = plan_job(planned, AUTO, Wanted(Pipelining("1f1b", 128)))
+    took_s = time.process_time() - begin
+    assert len(plan.stages) == 64 and took_s < 1.0
