@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from actors.core.datasets import Dataset, Split, load_dataset
-from actors.core.schedules import SCHEDULES
+from actors.core.flops import count_stage_flops
+from actors.core.schedule_checks import simulate
+from actors.core.schedules import SCHEDULES, build_schedule
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly
@@ -54,6 +56,12 @@ def test_losses_and_weights_equal_a_plain_loop(
     weights = pipeline.weights()
     assert weights.keys() == plain.weights.keys()
     assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
+    held = simulate(build_schedule(schedule, len(cuts) - 1, num_microbatches)).max_held
+    assert tuple(loop.board.max_held for loop in pipeline.loops) == held
+    for loop, stage in zip(pipeline.loops, pipeline.stages, strict=True):
+        flops = count_stage_flops(stage.spec, session.epochs * session.num_train)
+        assert loop.board.forward_flops == flops.forward
+        assert loop.board.backward_flops == flops.backward
 
 
 @pytest.mark.parametrize("schedule", ["1f1b", "zb-h1"])

@@ -18,6 +18,8 @@ from tests.support.mnist_oracle import DATASET, NUM_MICROBATCHES, assert_same_bi
 from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 5
+SCHEDULES = {1: "1f1b", 2: "1f1b", 3: "zb-h1"}
+"""By number of devices; the bits do not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ def test_losses_and_weights_are_those_of_a_plain_loop(
 ) -> None:
     gateway, setup = cluster
     client = TandemClient(gateway.url, timeout_s=60.0)
-    for num_devices in (1, 2, 3):
+    options = {"epochs": EPOCHS, "num_microbatches": NUM_MICROBATCHES}
+    for num_devices, schedule in SCHEDULES.items():
         job_id = create_job(client, gateway.info["devices"][:num_devices], DATASET)
         client.initialize(job_id)
-        job = train(client, job_id, epochs=EPOCHS, num_microbatches=NUM_MICROBATCHES)
+        job = train(client, job_id, schedule=schedule, **options)
         assert job["status"] == "completed", job.get("error")
+        assert job["plan"]["schedule"] == schedule
         assert job["plan"]["channels"] == [setup.channel] * (num_devices - 1)
         weights = safetensors.torch.load(client.get_model(job_id))
         assert_same_bits(job["history"], weights, EPOCHS)

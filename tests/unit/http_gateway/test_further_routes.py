@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from actors.core.schedules import SCHEDULES
 from tests.support.answers import json_of
 from tests.support.fake_job_client import (
     CHECKPOINTS,
@@ -120,7 +121,7 @@ def test_predict_hands_over_the_rows_and_answers_one_entry_a_row(
     [
         {"epochs": 1, "learning_rate": 1},
         {"epochs": 100_000, "learning_rate": 1000.0, "num_microbatches": 4096, "threads": 256},
-        {"epochs": 2, "learning_rate": 1e-9, "schedule": "gpipe"},
+        *[{"epochs": 2, "learning_rate": 1e-9, "schedule": name} for name in SCHEDULES],
     ],
 )
 def test_every_train_option_is_passed_on_and_no_other_is_added(
