@@ -66,6 +66,9 @@ def _session_record(session: Session) -> SessionRecord:
         differences=list(session.differences),
         progress=dict(session.progress),
         device_stats=dict(session.device_stats),
+        lost_steps=session.lost_steps,
+        waiting_for=list(session.waiting_for),
+        last_cause=session.last_cause,
     )
 
 
@@ -83,4 +86,7 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         progress=record.progress,
         history=[epoch for epoch in history if epoch["session"] == record.index],
         device_stats=record.device_stats,
+        lost_steps=record.lost_steps,
+        waiting_for=record.waiting_for,
+        last_cause=record.last_cause,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -39,6 +39,9 @@ class SessionRecord:
     differences: list[str]
     progress: dict[str, Any]
     device_stats: dict[str, Any]
+    lost_steps: int = 0
+    waiting_for: list[str] = field(default_factory=list)
+    last_cause: str | None = None
 
 
 @dataclass(frozen=True)

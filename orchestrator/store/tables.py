@@ -122,6 +122,9 @@ sessions = Table(
     _needed("differences", JSON),
     _needed("progress", JSON),
     _needed("device_stats", JSON),
+    Column("lost_steps", Integer, nullable=False, server_default="0"),
+    Column("waiting_for", JSON, nullable=False, server_default="[]"),
+    Column("last_cause", SafeText),
 )
 
 epochs = Table(
