@@ -19,17 +19,20 @@ from actors.channels.actor_calls import ActorCallSender
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+from actors.core.profiles import ComputeProfile
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Position
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.host_kind import HostKind, this_host
+from actors.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.link_watch import LinkWatch
 from actors.reports import Seen, StageReport
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.snapshot_transport import ActorCopier, PackedSnapshot, pack, unpack
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
+from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
 
 CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
 DIRECTIONS = ("forward", "backward")
@@ -74,6 +77,31 @@ class LayerActor:
         self._senders: dict[str, Sender] = {}
         self._receivers: dict[str, Receiver] = {}
         self._stop_at: Boundary | None = None
+
+    def host(self) -> HostKind:
+        """Answers once this process has started."""
+        return this_host()
+
+    def facts(self) -> HostFacts:
+        """What the device has."""
+        return host_facts()
+
+    def probe(self, request: ProbeRequest) -> ComputeProfile:
+        """How fast it computes; before ``build``."""
+        return probe(request)
+
+    def throw(self, spec: TrialSpec) -> tuple[TrialTimes, TrialTimes]:
+        """Tries the channels to the next stage, which has to ``throw_back``."""
+        return throw(self._senders["forward"], self._receivers["backward"], spec)
+
+    def throw_back(self, spec: TrialSpec) -> tuple[float, float]:
+        """The other end of a trial."""
+        return throw_back(self._receivers["forward"], self._senders["backward"], spec)
+
+    def end_trial(self) -> None:
+        """Closes the channels."""
+        self._links().close()
+        self._senders, self._receivers, self._mailboxes = {}, {}, {}
 
     def build(self, spec: StageSpec, state: PackedSnapshot | None) -> HostKind:
         """Builds the stage, from ``state`` or from the seed; returns by what it was built."""

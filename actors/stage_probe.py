@@ -1,0 +1,308 @@
+"""Measures how fast this process computes the layers of a network, within a given time.
+
+What is timed is ``Stage`` itself, so that whatever it costs is in the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+
+from actors.core.batches import normalize
+from actors.core.profiles import (
+    ComputeProfile,
+    LayerKey,
+    LayerPoint,
+    LayerProfile,
+    LayerTimes,
+    StageOverhead,
+    layer_keys,
+)
+from actors.core.specs import NetworkSpec, Normalization, StageSpec
+from actors.core.stage import Stage
+
+MAX_SHAPES = 8
+MAX_WEIGHTS = 2**22
+"""A larger layer is measured smaller, and its time taken for proportional."""
+MAX_ROUNDS = 9
+SPLIT_ROUNDS = 3
+FIRST_SHARE = 0.5
+"""Of the time for all rows, that for the first and most important ones."""
+WARM_UP_AND_ROUND = 1.5
+MATMUL_SIZE = 640
+MATMUL_ROUNDS = 5
+TINY, TINY_ROUNDS = 8, 40
+SMALLEST_SHARE = 0.05
+"""Of a layer's measured time at least so much is its own, however large the overhead seems."""
+
+Timings = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    """What is measured: a network by microbatches of so many ``rows``, the most important first,
+    with so many threads. ``budget_s`` is about what it may take; what comes first is measured
+    anyway."""
+
+    network: NetworkSpec
+    batch_size: int
+    rows: tuple[int, ...]
+    threads: int
+    budget_s: float
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """Memory of this host, and its accelerator, if PyTorch can use one."""
+
+    memory_bytes: int | None
+    accelerator: str | None
+
+
+def host_facts() -> HostFacts:
+    """Of the process that calls."""
+    return HostFacts(_memory_bytes(), _accelerator())
+
+
+def probe(request: ProbeRequest) -> ComputeProfile:
+    """Must be called in the thread that computes: torch's thread count is set here, and stays."""
+    torch.set_num_threads(request.threads)
+    deadline = time.perf_counter() + request.budget_s
+    matmul = _matmul_flops_per_s()
+    overhead = _stage_overhead()
+    probes = [_LayerProbe(key) for key in _shapes(request.network)]
+    load_per_row_s = _load_per_row(request.network.layer_sizes[0], request.rows[0])
+    points = _measure(probes, request, deadline)
+    layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
+    return ComputeProfile(request.threads, matmul, overhead, layers, load_per_row_s)
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # no such call, or no such name, on this system
+        return None
+
+
+def _accelerator() -> str | None:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    return "MPS" if torch.backends.mps.is_available() else None
+
+
+def _shapes(network: NetworkSpec) -> list[LayerKey]:
+    """Each kind of layer once; of very many kinds some, spread over their sizes."""
+    keys = sorted({_shrunk(key) for key in layer_keys(network)}, key=lambda key: key.num_weights)
+    ends = [key for key in keys if key.is_first or key.is_last]
+    inner = [key for key in keys if key not in ends]
+    room = MAX_SHAPES - len(ends)
+    if len(inner) > room:
+        inner = [inner[round(i * (len(inner) - 1) / (room - 1))] for i in range(room)]
+    return ends + inner
+
+
+def _shrunk(key: LayerKey) -> LayerKey:
+    factor = min(1.0, (MAX_WEIGHTS / key.num_weights) ** 0.5)
+    num_inputs, num_outputs = (
+        max(1, int(size * factor)) for size in (key.num_inputs, key.num_outputs)
+    )
+    return LayerKey(num_inputs, num_outputs, key.is_first, key.is_last)
+
+
+@dataclass
+class _LayerProbe:
+    """One layer as a stage of its own."""
+
+    key: LayerKey
+    stage: Stage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stage = Stage(_spec(self.key))
+
+    def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
+        """One forward and one backward pass, whose seconds go under ``name``."""
+        grad = self._forward(rows, times)
+        _timed(times, name, partial(self.stage.backward, 0, grad))
+
+    def split_microbatch(self, rows: int, times: Timings) -> None:
+        """The same in halves."""
+        grad = self._forward(rows, {})
+        _timed(times, "input_grad", partial(self.stage.input_grad, 0, grad))
+        _timed(times, "weight_grad", partial(self.stage.weight_grad, 0))
+
+    def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
+        """Returns a gradient for the way back."""
+        inputs = torch.rand(rows, self.key.num_inputs)
+        if not self.key.is_last:
+            _timed(times, "forward", partial(self.stage.forward, 0, inputs))
+            return torch.rand(rows, self.key.num_outputs)
+        labels = torch.zeros(rows, dtype=torch.int64)
+        _timed(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
+        return None
+
+
+def _spec(key: LayerKey) -> StageSpec:
+    """A stage of that one layer, at its place in a network."""
+    sizes = [key.num_inputs, key.num_outputs]
+    start = 0 if key.is_first else 1
+    sizes = ([] if key.is_first else [1]) + sizes + ([] if key.is_last else [1])
+    return StageSpec(NetworkSpec(tuple(sizes)), start, len(sizes) - 1, start, start + 1)
+
+
+def _measure(
+    probes: Sequence[_LayerProbe], request: ProbeRequest, deadline: float
+) -> dict[LayerKey, dict[int, Timings]]:
+    """By layer and rows. The layers take turns, so that each finds the caches as in training."""
+    found: dict[LayerKey, dict[int, Timings]] = {p.key: {} for p in probes}
+    round_per_row_s = 0.0
+    for rows in dict.fromkeys(request.rows):
+        left_s = deadline - time.perf_counter()
+        if not round_per_row_s:
+            first_end = time.perf_counter() + FIRST_SHARE * left_s
+            round_per_row_s = _rounds(probes, rows, first_end, found) / rows
+            _split_rounds(probes, rows, first_end, found)
+        elif WARM_UP_AND_ROUND * round_per_row_s * rows < left_s:
+            _rounds(probes, rows, deadline, found)
+    return found
+
+
+def _rounds(
+    probes: Sequence[_LayerProbe],
+    rows: int,
+    deadline: float,
+    found: dict[LayerKey, dict[int, Timings]],
+) -> float:
+    """As many rounds as there is time for, after one to warm up; returns the seconds of one.
+
+    Each has two microbatches, for the first one of a step makes new gradients and the others add
+    to them, and an update.
+    """
+    for probe_ in probes:
+        probe_.stage.start_session(0.0)
+        probe_.microbatch(rows, {})
+    took_s: list[float] = []
+    while len(took_s) < MAX_ROUNDS:
+        begin = time.perf_counter()
+        for probe_ in probes:
+            times = found[probe_.key].setdefault(rows, {})
+            _timed(times, "update", probe_.stage.update)
+            probe_.microbatch(rows, times, "first_backward")
+            probe_.microbatch(rows, times)
+        took_s.append(time.perf_counter() - begin)
+        if time.perf_counter() + min(took_s) > deadline:
+            break
+    return min(took_s)
+
+
+def _split_rounds(
+    probes: Sequence[_LayerProbe],
+    rows: int,
+    deadline: float,
+    found: dict[LayerKey, dict[int, Timings]],
+) -> None:
+    """The halves of a split backward pass; the first round warms up."""
+    for probe_ in probes:
+        probe_.stage.start_session(0.0, splits_backward=True)
+        probe_.split_microbatch(rows, {})
+    for _ in range(SPLIT_ROUNDS):
+        for probe_ in probes:
+            probe_.split_microbatch(rows, found[probe_.key][rows])
+        if time.perf_counter() > deadline:
+            break
+
+
+def _profile(
+    probe_: _LayerProbe,
+    points: dict[int, Timings],
+    request: ProbeRequest,
+    overhead: StageOverhead,
+) -> LayerProfile:
+    split = next(times for times in points.values() if "input_grad" in times)
+    input_share, weight_share = (
+        _usual(split[half]) / _usual(split["backward"]) for half in ("input_grad", "weight_grad")
+    )
+    found = []
+    for rows in sorted(points):
+        times = points[rows]
+        others = max(0, request.batch_size // rows - 1)
+        first_s = _usual(times["first_backward"])
+        backward_s = (first_s + others * _usual(times["backward"])) / (1 + others)
+        found.append(
+            LayerPoint(
+                rows,
+                LayerTimes(
+                    _own(_usual(times["forward"]), overhead.forward_s),
+                    _own(backward_s, overhead.backward_s),
+                    _own(backward_s * input_share, overhead.backward_s),
+                    _own(backward_s * weight_share, overhead.backward_s / 2),
+                ),
+            )
+        )
+    updates = [s for times in points.values() for s in times["update"]]
+    return LayerProfile(probe_.key, tuple(found), _own(_usual(updates), overhead.update_s))
+
+
+def _usual(seconds: Sequence[float]) -> float:
+    """What else the machine does makes some of them longer, and none shorter."""
+    return statistics.median_low(seconds)
+
+
+def _own(seconds: float, overhead_s: float) -> float:
+    return max(seconds - overhead_s, SMALLEST_SHARE * seconds)
+
+
+def _stage_overhead() -> StageOverhead:
+    """What a stage of one tiny layer takes beyond what each further one adds."""
+    one, three = (_tiny(num_layers) for num_layers in (1, 3))
+    return StageOverhead(
+        *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
+    )
+
+
+def _tiny(num_layers: int) -> tuple[float, ...]:
+    """Seconds of a forward pass, a backward pass and an update."""
+    network = NetworkSpec((TINY,) * (num_layers + 3))
+    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers))
+    stage.start_session(0.0)
+    times: Timings = {}
+    for _ in range(TINY_ROUNDS):
+        inputs, grad = torch.rand(2, TINY, TINY)
+        _timed(times, "forward", partial(stage.forward, 0, inputs))
+        _timed(times, "backward", partial(stage.backward, 0, grad))
+        _timed(times, "update", stage.update)
+    return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
+
+
+def _load_per_row(features: int, rows: int) -> float:
+    images = torch.zeros(2 * rows, features, dtype=torch.uint8)
+    scaling = Normalization(0.1, 0.3)
+    times: Timings = {}
+    for _ in range(MATMUL_ROUNDS):
+        samples = torch.randperm(2 * rows)[:rows]
+        _timed(times, "load", partial(_load, images, samples, scaling))
+    return _usual(times["load"]) / rows
+
+
+def _load(images: torch.Tensor, samples: torch.Tensor, scaling: Normalization) -> torch.Tensor:
+    return normalize(images[samples], scaling)
+
+
+def _matmul_flops_per_s() -> float:
+    """The best of some products of square matrices."""
+    left, right = torch.rand(2, MATMUL_SIZE, MATMUL_SIZE)
+    times: Timings = {}
+    for _ in range(MATMUL_ROUNDS):
+        _timed(times, "matmul", partial(torch.mm, left, right))
+    return 2 * MATMUL_SIZE**3 / min(times["matmul"])
+
+
+def _timed(times: Timings, name: str, run: Callable[[], object]) -> None:
+    begin = time.perf_counter()
+    run()
+    times.setdefault(name, []).append(time.perf_counter() - begin)
