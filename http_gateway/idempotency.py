@@ -1,6 +1,8 @@
 """``Idempotency-Key``: a POST sent twice is done once, and answered twice alike.
 
-The JobManager keeps keys and answers, so that they outlive the gateway.
+The JobManager keeps keys and answers, so that they outlive the gateway. It saves what a request
+has come to together with what that changes, so that a retry after a 503, or after the end of the
+JobManager, finds it.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ import logging
 import re
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, jsonify, request
 
 from actors.core.errors import InvalidRequest, TandemError
 from http_gateway.job_client import JobClient
+from http_gateway.request_key import current_key
 from http_gateway.validation_text import shorten
 
 KEY_HEADER = "Idempotency-Key"
@@ -41,7 +44,7 @@ def install_idempotency(app: Flask, client: JobClient) -> None:
             return None
         stored = client.begin_request(_checked(key), _fingerprint())
         if stored is None:
-            g.idempotency_key = key  # of this request alone, as all of ``g``
+            current_key.set(key)
             return None
         response = jsonify(stored["body"])
         response.status_code = stored["status"]
@@ -49,13 +52,18 @@ def install_idempotency(app: Flask, client: JobClient) -> None:
         return response
 
     def end(response: Response) -> Response:
-        key = g.pop("idempotency_key", None)
+        key = current_key.get()
         if key is not None:
+            current_key.set(None)
             _remember(client, key, response)
         return response
 
+    def forget(_error: BaseException | None) -> None:
+        current_key.set(None)  # the thread's next request has another one, or none
+
     app.before_request(begin)
     app.after_request(end)
+    app.teardown_request(forget)
 
 
 def document_header(document: dict[str, Any]) -> None:

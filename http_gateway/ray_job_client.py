@@ -13,10 +13,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
-from http_gateway.repeats import RESTARTING_TEXT, UNKNOWN_TEXT, may_repeat
+from http_gateway.repeats import REPEATABLE, RESTARTING_TEXT, UNKNOWN_TEXT, may_repeat
+from http_gateway.request_key import current_key
 from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import VersionMismatch
+from orchestrator.errors import StorageUnavailable, VersionMismatch
 from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.ray_connection import NAMESPACE
@@ -51,7 +52,8 @@ class RayJobClient:
     def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
         """Finds or creates the JobManager; Ray must be connected.
 
-        Raises ``VersionMismatch`` when another version runs, ``Unavailable`` when none answers.
+        Raises ``VersionMismatch`` when another version runs, ``StorageUnavailable`` when it can't
+        use the storage path, ``Unavailable`` when none answers.
         """
         config = ManagerConfig(
             data_dir=str(settings.data_dir),
@@ -62,7 +64,11 @@ class RayJobClient:
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
         )
         client = cls(config, settings.storage_path, dashboard_url)
-        client._connect()
+        try:
+            client._connect()
+        except StorageUnavailable:
+            client.shutdown_job_manager()  # or it would take the storage when it can, unasked
+            raise
         return client
 
     def settings_not_in_force(self) -> dict[str, Any]:
@@ -205,24 +211,25 @@ class RayJobClient:
 
     def _call(self, method: str, *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         deadline = time.monotonic() + timeout_s
+        key = None if method in REPEATABLE else current_key.get()
         while True:
             try:
                 left_s = max(REPEAT_S, deadline - time.monotonic())
-                return self._call_once(method, *args, timeout_s=left_s)
+                return self._call_once(method, *args, key=key, timeout_s=left_s)
             except _Restarting as error:
                 if self._given_up is not None:
                     raise Unavailable(self._given_up) from error
-                if not may_repeat(method, str(error)):
+                if not may_repeat(method, str(error), key is not None):
                     raise Unavailable(UNKNOWN_TEXT.format(method=method)) from error
                 if time.monotonic() + REPEAT_S >= deadline:
                     raise Unavailable(RESTARTING_TEXT.format(timeout_s=timeout_s)) from error
             time.sleep(REPEAT_S)
 
-    def _call_once(self, method: str, *args: Any, timeout_s: float) -> Any:
+    def _call_once(self, method: str, *args: Any, key: str | None, timeout_s: float) -> Any:
         """Raises ``_Restarting`` with Ray's words while the JobManager is started again."""
         manager = self._connect()
         try:
-            return ray.get(_submit(manager, method, *args), timeout=timeout_s)
+            return ray.get(_submit(manager, method, *args, key=key), timeout=timeout_s)
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, TandemError):
                 raise error.cause from error
@@ -250,7 +257,13 @@ class RayJobClient:
     def _connect(self) -> Any:
         with self._lock:
             if self._manager is None:
-                self._manager = _find_or_create(self._config)
+                manager = _find_or_create(self._config)
+                try:
+                    _check_version(manager)
+                except StorageUnavailable:
+                    self._manager = manager  # it waits for its storage, and says so
+                    raise
+                self._manager = manager
             return self._manager
 
     def _forget(self, manager: Any) -> None:
@@ -259,8 +272,8 @@ class RayJobClient:
                 self._manager = None
 
 
-def _submit(manager: Any, method: str, *arguments: Any) -> Any:
-    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments)
+def _submit(manager: Any, method: str, *arguments: Any, key: str | None = None) -> Any:
+    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, key=key)
 
 
 def _find_or_create(config: ManagerConfig) -> Any:
@@ -280,6 +293,11 @@ def _find_or_create(config: ManagerConfig) -> Any:
         )
         .remote(config)
     )
+    return manager
+
+
+def _check_version(manager: Any) -> None:
+    """Once it answers; raises ``StorageUnavailable`` while it waits for its storage."""
     try:
         version = ray.get(_submit(manager, "describe"), timeout=START_TIMEOUT_S)["version"]
     except ray.exceptions.GetTimeoutError as error:
@@ -287,6 +305,8 @@ def _find_or_create(config: ManagerConfig) -> Any:
             f"The JobManager did not start within {START_TIMEOUT_S:.0f} s; see the Ray dashboard"
         ) from error
     except ray.exceptions.RayError as error:
+        if isinstance(cause := getattr(error, "cause", None), StorageUnavailable):
+            raise cause from error
         raise Unavailable(f"The JobManager could not start: {error}") from error
     if version != __version__:
         raise VersionMismatch(
@@ -294,4 +314,3 @@ def _find_or_create(config: ManagerConfig) -> Any:
             f"{__version__}: start the gateway of version {version}, or end that JobManager with "
             "`tandem stop`, which ends its jobs"
         )
-    return manager

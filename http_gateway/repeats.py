@@ -31,10 +31,14 @@ RESTARTING_TEXT = (
 )
 UNKNOWN_TEXT = (
     "The JobManager's process ended while it was asked to {method}, and is being started again: "
-    "whether it was done is not known. Look at GET /api/jobs before you send it again"
+    "whether it was done is not known. Look at GET /api/jobs before you send it again; with an "
+    "Idempotency-Key it could be sent again at once"
 )
 
 
-def may_repeat(method: str, ray_text: str) -> bool:
-    """Whether a call that Ray reports as unavailable can be made again without being done twice."""
-    return method in REPEATABLE or NOT_SENT in ray_text
+def may_repeat(method: str, ray_text: str, has_key: bool = False) -> bool:
+    """Whether a call that Ray reports as unavailable can be made again without being done twice.
+
+    For one with an Idempotency-Key the JobManager itself sees to that.
+    """
+    return has_key or method in REPEATABLE or NOT_SENT in ray_text

@@ -214,6 +214,9 @@ class JobDetails(JobSummary):
         [], description="ids of the registered devices without layers while it trains"
     )
     recovery: Recovery | None = Field(None, description="null until a session failed over")
+    storage_error: str | None = Field(
+        None, description="why the latest is not on the disk, and what helps; it is kept in memory"
+    )
 
 
 class Checkpoint(BaseModel):

@@ -6,10 +6,9 @@ import errno
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,9 +24,11 @@ from http_gateway.watchdog import Watchdog
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.ray_connection import own_ip
 from orchestrator.settings import Settings
+from orchestrator.store.storage_lock import lock_storage
 
 POLL_S = 1.0
 RETRY_S = 5.0
+LOCK_S = 1.0
 LAST_ANSWERS_S = 2.0  # for the requests under way when the Ray head goes
 
 
@@ -44,7 +45,7 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         print(f"Note: other users of this host can reach the token: chmod 600 {file}", flush=True)
     port = settings.port
     opened = _listening_socket(settings.host, port) if back is None else closing(back.listener())
-    with opened as listener, interruptible():
+    with opened as listener, _only_gateway(settings, listener), interruptible():
         gateway = _Gateway(settings, Front(settings, token, listener), listener, environ)
         try:
             backend = start_backend(settings) if back is None else gateway.start_again(back.reason)
@@ -110,6 +111,27 @@ class _Gateway:
         execute_again(self.listener, reason, self.environ)
 
 
+@contextmanager
+def _only_gateway(settings: Settings, listener: socket.socket) -> Iterator[None]:
+    """One gateway a storage path whose embedded cluster ends with it; a cluster of the user's may
+    have several."""
+    if settings.ray_address is not None:
+        yield
+        return
+    url = own_url(settings.host, listener.getsockname()[1])
+    try:
+        lock = lock_storage(settings.storage_path, f"the gateway at {url}", LOCK_S, "gateway")
+    except OSError as error:
+        raise Unavailable(
+            f"The storage path {settings.storage_path} can't be written ({error.strerror}): choose "
+            "another with --storage-path or TANDEM_STORAGE_PATH"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _head_listens(address: str) -> bool:
     host, port = address.rsplit(":", 1)
     return is_listening(host, int(port))
@@ -129,7 +151,12 @@ def _gone_text(backend: Backend) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"{text.rstrip('.')}.", flush=True)
+    _print(f"{text.rstrip('.')}.")
+
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # where the words go may be the very disk that is full
+        print(text, flush=True)
 
 
 @contextmanager
@@ -181,16 +208,14 @@ def _leave(backend: Backend) -> None:
     import ray
 
     if backend.cluster is not None:
-        print("Stopping the JobManager and the embedded Ray cluster …", flush=True)
+        _print("Stopping the JobManager and the embedded Ray cluster …")
         backend.client.shutdown_job_manager()
         ray.shutdown()
         backend.cluster.stop()
         return
     ray.shutdown()
-    print(
+    _print(
         "The gateway has ended; training goes on in the cluster.\n"
         f"  come back:       tandem serve --ray-address {backend.address}\n"
-        f"  stop everything: tandem stop --ray-address {backend.address}",
-        file=sys.stdout,
-        flush=True,
+        f"  stop everything: tandem stop --ray-address {backend.address}"
     )

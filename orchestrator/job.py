@@ -69,7 +69,8 @@ class UnsavedState:
 class Job:
     """A job. ``busy`` names an operation under way that others must not cross.
 
-    ``run`` counts the draws of its weights, ``stages`` is the plan in force.
+    ``run`` counts the draws of its weights, ``stages`` is the plan in force; ``checkpoint_error``
+    says why the last checkpoint could not be written.
     """
 
     job_id: str
@@ -90,6 +91,7 @@ class Job:
     sessions: list[Session] = field(default_factory=list)
     num_sessions: int = 0
     unsaved: UnsavedState | None = None
+    checkpoint_error: str | None = None
     recent_events: list[str] = field(default_factory=list)
 
     def check(self, event: Event) -> None:
@@ -133,7 +135,7 @@ class Job:
         """Forgets what was trained: the weights are drawn anew."""
         self.sessions = []
         self.num_sessions = 0
-        self.unsaved = None
+        self.unsaved = self.checkpoint_error = None
         self.epochs_begun = 0
         self.run += 1
 

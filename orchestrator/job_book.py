@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
 from orchestrator.job import Job
 from orchestrator.job_records import from_record, to_record
 from orchestrator.store.job_store import JobStore
-from orchestrator.store.records import EventRecord, StepRecord
-
-logger = logging.getLogger(__name__)
+from orchestrator.store.outbox import Entry, Outbox
+from orchestrator.store.records import EventRecord, StepRecord, StoredAnswer
 
 
 class JobBook:
@@ -25,6 +24,7 @@ class JobBook:
         """Raises ``StorageUnavailable``."""
         self.lock = threading.RLock()
         self.store = JobStore.open(storage_path, owner)
+        self._outbox = Outbox(self.store)
         records = self.store.load_jobs()
         jobs = [from_record(r, self.store.load_epochs(r.job_id)) for r in records]
         self._jobs = {job.job_id: job for job in jobs}
@@ -48,7 +48,7 @@ class JobBook:
     def add(self, job: Job) -> None:
         """Raises ``StorageUnavailable``, and then there is no such job."""
         with self.lock:
-            self.store.add_job(to_record(job))
+            self.store.add_job(to_record(job), StoredAnswer(job.job_id))
             self._jobs[job.job_id] = job
 
     def delete(self, job_id: str) -> None:
@@ -56,56 +56,80 @@ class JobBook:
         with self.lock:
             self.store.delete_job(job_id)
             del self._jobs[job_id]
+        self._outbox.discard(job_id)
 
     @contextmanager
-    def changing(self, job: Job) -> Iterator[None]:
-        """Saves what the block changed; raises ``StorageUnavailable`` with nothing changed."""
-        with self.lock, job.undone_on_error():
-            yield
-            self._save(job)
+    def changing(
+        self, job: Job, result: Any = None, forget_history: bool = False
+    ) -> Iterator[None]:
+        """Saves what the block changed, which comes after all that happened before; raises
+        ``StorageUnavailable`` with nothing changed.
 
-    def forget_history(self, job: Job) -> None:
-        """The weights were drawn anew."""
-        self.store.clear_history(job.job_id)
+        ``result`` is what the JobManager's method returns: a request sent twice gets it again.
+        ``forget_history``: the weights are drawn anew.
+        """
+        self._outbox.flush(job.job_id)  # here nobody waits for the lock meanwhile
+        with self.lock, job.undone_on_error():
+            self._outbox.flush(job.job_id)
+            yield
+            if job.job_id in self._jobs:  # not deleted meanwhile
+                self.store.save_job(to_record(job), forget_history, StoredAnswer(result))
 
     def note(self, job: Job, kind: str, text: str) -> None:
         """An event; a full disk does not stop what it tells of."""
-        with _tolerated(f"job {job.job_id}: {kind}: {text}"):
-            self.store.add_event(job.job_id, kind, text)
+        self._outbox.note(job.job_id, kind, text)
+        self._try_flush(job)
 
-    def try_save(self, job: Job) -> bool:
-        """For what has happened already: the change stays, and is saved with the next one."""
-        with self.lock, _tolerated(f"job {job.job_id} was not saved"):
-            self._save(job)
-            return True
-        return False
+    def try_save(self, job: Job) -> None:
+        """For what has happened already: the change stays, and is saved as soon as that can be."""
+        with self.lock:
+            if job.job_id not in self._jobs:
+                return
+            record = to_record(job)
+            self._outbox.put(job.job_id, Entry(lambda: self.store.save_job(record), "job"))
+        self._try_flush(job)
 
-    def try_add(
+    def add_results(
         self, job: Job, epochs: Sequence[dict[str, Any]], steps: Sequence[StepRecord]
-    ) -> bool:
-        """Results of a session; False when they have to be tried again."""
-        with _tolerated(f"results of job {job.job_id} were not saved"):
-            if epochs:
-                self.store.add_epochs(job.job_id, epochs)
-            if steps:
-                self.store.add_steps(job.job_id, steps)
-            return True
-        return False
+    ) -> None:
+        """Of a session; saved as soon as that can be."""
+
+        def write() -> None:
+            self.store.add_results(job.job_id, epochs, steps)
+
+        self.write(job, write)
+
+    def write(self, job: Job, write: Callable[[], object]) -> None:
+        """Does that once all that happened to the job before is saved: now or, where the storage
+        refuses, as soon as it does not. ``write`` must not take the book's lock."""
+        self._outbox.put(job.job_id, Entry(write))
+        self._try_flush(job)
+
+    def unsaved_because(self, job: Job) -> str | None:
+        """Why the latest of the job is not on the disk; None where it is."""
+        return self._outbox.trouble(job.job_id)
 
     def events(self, job_id: str) -> list[EventRecord]:
-        """Oldest first."""
-        return self.store.load_events(self.get(job_id).job_id)
+        """Oldest first, those that no disk has taken yet included."""
+        job = self.get(job_id)
+        waiting = self._outbox.events(job.job_id)
+        events = self.store.load_events(job.job_id)
+        known = {(e.at, e.kind, e.text) for e in events}
+        new = [e for e in waiting if (e.at, e.kind, e.text) not in known]
+        return [*events, *(replace(e, index=len(events) + i) for i, e in enumerate(new))]
 
-    def _save(self, job: Job) -> None:
-        if job.job_id in self._jobs:  # not deleted meanwhile
-            self.store.save_job(to_record(job))
+    def _try_flush(self, job: Job) -> None:
+        """What is known to be in trouble is tried again elsewhere: nobody waits for it here."""
+        if self.unsaved_because(job) is None:
+            with _tolerated():
+                self._outbox.flush(job.job_id)
 
 
 @contextmanager
-def _tolerated(what: str) -> Iterator[None]:
+def _tolerated() -> Iterator[None]:
     try:
         yield
     except StoreFenced:
         raise  # another JobManager has taken over: this one is to change nothing any more
-    except (StorageUnavailable, JobNotFound) as error:
-        logger.warning("%s: %s", what, error.message)
+    except StorageUnavailable:
+        return  # the outbox tells, and tries again

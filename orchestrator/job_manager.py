@@ -150,7 +150,7 @@ class JobManager(JobReader):
             device = device_registry.new_device(job, cluster, ip, port)
             if not job.is_active:
                 self._release(job_id)
-            with self._book.changing(job):
+            with self._book.changing(job, device.device_id):
                 device_registry.add(job, device)
             return device.device_id
 
@@ -211,11 +211,12 @@ class JobManager(JobReader):
             job.check(Event.TRAIN)
             check_num_microbatches(asked, job.spec)
             self._table.hold(job_id, job.devices)
-            with self._book.changing(job):
+            started = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
+            with self._book.changing(job, started):
                 session = _new_session(job, asked)
                 job.apply(Event.TRAIN)
             self._desk.start(job, session, self._groups.pop(job_id, None))
-        return {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
+        return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
         """Asks a training job to stop at its next step; one that has stopped, stays so."""
@@ -267,11 +268,10 @@ class JobManager(JobReader):
         group = StageGroup.start(name, placements, None, timeout_s, self._copies)
         try:
             check_batch_size(job.spec, self._datasets.get(_dataset_key(job)).num_train)
-            with self._book.changing(job):
+            with self._book.changing(job, forget_history=True):
                 job.reset_training()
                 job.stages = plan_stages(placements)
                 job.apply(Event.INITIALIZE)
-                self._book.forget_history(job)
         except TandemError:
             group.kill()
             raise
@@ -297,7 +297,7 @@ class JobManager(JobReader):
             )
         if not job.devices:
             raise InvalidRequest("No devices registered")
-        with self._book.changing(job):
+        with self._book.changing(job, {"status": Status.RECOVERING.value}):
             session.outcome, session.num_failures = None, 0
             job.apply(Event.RESUME)
         self._book.note(job, "resumed", f"Session {session.index} goes on")

@@ -6,26 +6,62 @@ actor's own process only.
 
 from __future__ import annotations
 
+import logging
+import threading
 from typing import Any
 
+from orchestrator.errors import StorageUnavailable
 from orchestrator.manager_config import ManagerConfig
 
 ACTOR_NAME = "job_manager"
+OPEN_AGAIN_S = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 class JobManagerActor:
-    """Hosts the one JobManager of a cluster."""
+    """Hosts the one JobManager of a cluster.
+
+    A storage that can't be used is waited for: there is nobody else to take the jobs up when it
+    can. Until then every call raises why.
+    """
 
     def __init__(self, config: ManagerConfig) -> None:
-        from orchestrator.job_manager import JobManager
-
-        self._manager = JobManager(config)
+        self._config = config
+        self._manager: Any = None
+        self._error: StorageUnavailable | None = None
+        if not self._open():
+            threading.Thread(target=self._keep_opening, name="open-storage", daemon=True).start()
 
     def keep_copy(self, group: str, snapshot: Any) -> None:
         """Keeps a snapshot of a stage that trains alone."""
-        self._manager.keep_copy(group, snapshot)
+        self.call("keep_copy", group, snapshot)
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """One public method of the JobManager."""
+    def call(self, method: str, *arguments: Any, key: str | None = None) -> Any:
+        """One public method of the JobManager; raises ``StorageUnavailable`` without one.
+
+        ``key`` is that of a request begun: the method is done once for it.
+        """
         assert not method.startswith("_")
+        if self._manager is None:
+            assert self._error is not None
+            raise self._error
+        if key is not None:
+            return self._manager.do_request(key, method, *arguments)
         return getattr(self._manager, method)(*arguments)
+
+    def _open(self) -> bool:
+        from orchestrator.job_manager import JobManager
+
+        try:
+            self._manager = JobManager(self._config)
+        except StorageUnavailable as error:
+            if self._error is None or self._error.message != error.message:
+                logger.warning("%s", error.message)
+            self._error = error
+        return self._manager is not None
+
+    def _keep_opening(self) -> None:
+        wait = threading.Event().wait
+        while not self._open():
+            wait(OPEN_AGAIN_S)

@@ -30,7 +30,10 @@ class JobReader:
     def get_job(self, job_id: str) -> dict[str, Any]:
         """Raises ``JobNotFound``."""
         with self._lock:
-            return self._book.get(job_id).details()
+            job = self._book.get(job_id)
+            details = job.details()
+        trouble = self._book.unsaved_because(job) or job.checkpoint_error
+        return details if trouble is None else {**details, "storage_error": trouble}
 
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Newest first."""
@@ -71,6 +74,12 @@ class JobReader:
         """The answer of this very request, if it was finished before."""
         answer = self._book.store.begin_request(key, fingerprint)
         return None if answer is None else answer.value
+
+    def do_request(self, key: str, method: str, *arguments: Any) -> Any:
+        """What the method returns for the request begun under ``key``. It is done once: what it
+        came to is saved together with what it changes, and returned again for a retry."""
+        with self._book.store.doing(key) as before:
+            return getattr(self, method)(*arguments) if before is None else before.value
 
     def finish_request(self, key: str, answer: dict[str, Any]) -> None:
         """Keeps the answer."""

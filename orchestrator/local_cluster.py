@@ -6,13 +6,14 @@ Ray looks by itself, so other Ray clusters of this user are not affected.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -187,7 +188,8 @@ def _is_alive(state: ClusterState) -> bool:
 def _remove(storage: Path, state: ClusterState) -> None:
     end_nodes(state.processes)
     shutil.rmtree(state.temp_dir, ignore_errors=True)
-    _state_file(storage).unlink(missing_ok=True)
+    with suppress(OSError):  # read-only: what stays there names processes that have ended
+        _state_file(storage).unlink(missing_ok=True)
 
 
 def _device_ports(settings: Settings) -> tuple[int, ...]:
@@ -197,15 +199,25 @@ def _device_ports(settings: Settings) -> tuple[int, ...]:
 
 @contextmanager
 def _lock(storage: Path) -> Iterator[None]:
-    """One gateway at a time starts or ends the cluster; a killed one's lock is free again."""
+    """One gateway at a time starts or ends the cluster; a killed one's lock is free again.
+
+    On a disk that has become read-only nobody starts one, and it can be ended without the lock.
+    """
+    lock = FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S)
     try:
-        with FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise ClusterUnavailable(
             f"Another gateway has been starting or ending the embedded cluster of {storage} for "
             f"{LOCK_TIMEOUT_S:.0f} s: end that one, or choose another --storage-path"
         ) from error
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _state_file(storage: Path) -> Path:

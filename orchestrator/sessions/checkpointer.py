@@ -73,18 +73,19 @@ class Checkpointer:
         self,
         group: StageGroup,
         reports: Sequence[StageReport],
-        before_save: Callable[[], None],
+        before_save: Callable[[], bool],
     ) -> None:
-        """Asks the stages for a snapshot when one is due, and writes it when they have it:
-        ``before_save`` writes what happened until then."""
+        """Asks the stages for a snapshot when one is due, and writes it when they have it, unless
+        ``before_save`` could not write what happened until then: it would be lost with a
+        JobManager that goes on from the checkpoint."""
         if self._writing is not None and not self._writing.done():
             return
         position = self._common_position(reports)
         if position is not None and position != self._saved:
             self._saved = position
-            before_save()
-            self._writing = self._pool.submit(self._fetch_and_save, group, position)
             self._begun_s, self._asked = time.monotonic(), None
+            if before_save():
+                self._writing = self._pool.submit(self._fetch_and_save, group, position)
             return
         due = checkpoint_due(
             self._job.checkpoint_policy, time.monotonic() - self._begun_s, self._asked
@@ -94,12 +95,17 @@ class Checkpointer:
             group.request_checkpoint(due)
 
     def save_last(self, state: TrainingState, finished: bool) -> None:
-        """At the session's end; a state that can't be written stays in memory."""
+        """At the session's end; what can't be written stays in memory and is tried again, and no
+        disk is told of the end before."""
         self._pool.shutdown(wait=True)
-        saved = self._save(state, finished)
-        total_steps = self._total_steps(state.cursor)
-        unsaved = UnsavedState(state, self._session.index, total_steps)
-        self._job.unsaved = None if saved else unsaved
+        job, total_steps = self._job, self._total_steps(state.cursor)
+        unsaved = job.unsaved = UnsavedState(state, self._session.index, total_steps)
+
+        def save() -> None:
+            if job.unsaved is unsaved:  # and no later session has saved a later one
+                self._save(state, finished)
+
+        self._book.write(job, save)
 
     def _total_steps(self, cursor: Cursor) -> int:
         return self._first_step + cursor.epoch * self._num_steps + cursor.step
@@ -132,17 +138,27 @@ class Checkpointer:
         except ray.exceptions.RayError:
             return  # a stage is gone: that is the session's own business
         if state is not None:
-            self._save(state, finished=False)
+            self._try_save(state)
 
-    def _save(self, state: TrainingState, finished: bool) -> bool:
-        policy, job = self._job.checkpoint_policy, self._job
+    def _try_save(self, state: TrainingState) -> None:
+        job = self._job
+        failed_before = job.checkpoint_error is not None
         try:
-            self._store.save(self._about(state.cursor, finished), state)
-            self._store.retain(job.job_id, job.run, policy.keep_last, policy.keep_best)
+            self._save(state, finished=False)
         except StorageUnavailable as error:
-            self._book.note(job, "checkpoint_failed", error.message)
-            return False
-        return True
+            job.checkpoint_error = error.message
+            if not failed_before:  # once, and not again every interval
+                text = f"{error.message}. Training goes on, and the next one is tried"
+                self._book.note(job, "checkpoint_failed", text)
+            return
+        if failed_before:
+            self._book.note(job, "checkpoint_saved", "Checkpoints can be written again")
+
+    def _save(self, state: TrainingState, finished: bool) -> None:
+        policy, job = self._job.checkpoint_policy, self._job
+        self._store.save(self._about(state.cursor, finished), state)
+        job.unsaved = job.checkpoint_error = None
+        self._store.retain(job.job_id, job.run, policy.keep_last, policy.keep_best)
 
     def _about(self, cursor: Cursor, finished: bool) -> CheckpointAbout:
         job, session = self._job, self._session

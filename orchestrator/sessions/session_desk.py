@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from actors.core.datasets import count_train_samples
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.datasets import DatasetKey, DatasetStore
 from orchestrator.device_table import DeviceTable
-from orchestrator.errors import StorageUnavailable, Unavailable
+from orchestrator.errors import Unavailable
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event
@@ -115,10 +114,12 @@ class SessionDesk:
         self._book.try_save(job)
 
     def _keep_teraflops(self, job: Job, session: Session, runner: SessionRunner) -> None:
-        teraflops = runner.log.teraflops()
-        with suppress(StorageUnavailable):
-            if teraflops:
-                self._book.store.add_teraflops(job.job_id, job.run, session.index, teraflops)
+        run, teraflops = job.run, runner.log.teraflops()
+        store = self._book.store
+        if teraflops:
+            self._book.write(
+                job, lambda: store.add_teraflops(job.job_id, run, session.index, teraflops)
+            )
 
 
 def _end(job: Job, session: Session, ending: Ending) -> None:

@@ -73,12 +73,20 @@ class SessionLog:
         for device_id, report in self._current.items():
             self._ended.setdefault(device_id, []).append(report)
         self._current = {}
-        self.flush()
+        self._hand_over()  # there may be no next time
 
-    def flush(self) -> None:
-        """Saves what is new; what can't be saved now is kept for the next time."""
+    def flush(self) -> bool:
+        """Saves what is new, and tells whether all of it is saved; what the storage refuses is
+        kept for the next time."""
         self._flushed_s = time.monotonic()
-        if self._book.try_add(self._job, self._epochs, self._steps):
+        if self._book.unsaved_because(self._job) is not None:
+            return False
+        self._hand_over()
+        return self._book.unsaved_because(self._job) is None
+
+    def _hand_over(self) -> None:
+        if self._epochs or self._steps:
+            self._book.add_results(self._job, self._epochs, self._steps)
             self._epochs, self._steps = [], []
         self._book.try_save(self._job)
 

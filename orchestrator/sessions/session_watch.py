@@ -52,11 +52,15 @@ class _Heartbeat:
     seen: Seen = field(default_factory=Seen)
 
     def take(self, report: StageReport | None) -> None:
-        """The answer has come."""
-        self.report = report
+        """The answer has come; what the one before told and was not published is told with it."""
+        untold = self.report
         if report is not None:
-            epochs, steps = len(report.epochs), len(report.steps)
-            self.seen = Seen(self.seen.epochs + epochs, self.seen.steps + steps)
+            new_epochs, new_steps = len(report.epochs), len(report.steps)
+            self.seen = Seen(self.seen.epochs + new_epochs, self.seen.steps + new_steps)
+        if report is not None and untold is not None:
+            epochs, steps = untold.epochs + report.epochs, untold.steps + report.steps
+            report = replace(report, epochs=epochs, steps=steps)
+        self.report = report
 
 
 @dataclass
@@ -124,8 +128,9 @@ class SessionWatch:
 
     def _publish(self) -> None:
         reports = [beat.report for beat in self._beats if beat.report is not None]
-        if len(reports) == len(self._beats):
-            self.publish(reports)
+        if len(reports) < len(self._beats):
+            return  # a stage has not begun: what the others tell is published with its first
+        self.publish(reports)
         for beat in self._beats:  # told once
             if beat.report is not None:
                 beat.report = replace(beat.report, epochs=(), steps=())

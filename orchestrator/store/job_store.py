@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock
+from sqlalchemy import Connection
 
 from orchestrator.store import job_rows, request_rows, result_rows
 from orchestrator.store.database import Database
 from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer
+from orchestrator.store.requests_under_way import RequestsUnderWay, current_key
 from orchestrator.store.schema import upgrade
 from orchestrator.store.storage_errors import explained
 from orchestrator.store.storage_lock import lock_storage
@@ -29,6 +32,7 @@ class JobStore:
     def __init__(self, database: Database, lock: BaseFileLock) -> None:
         self._database = database
         self._lock = lock
+        self._under_way = RequestsUnderWay()
         self.writer_epoch = database.claim()
 
     @classmethod
@@ -71,15 +75,27 @@ class JobStore:
         with self._database.read() as connection:
             return job_rows.read_next_number(connection)
 
-    def add_job(self, record: JobRecord) -> None:
-        """Also takes its number. Raises ``Conflict`` when there is such a job."""
+    def add_job(self, record: JobRecord, result: StoredAnswer | None = None) -> None:
+        """Also takes its number. Raises ``Conflict`` when there is such a job. ``result``: what
+        the request that is ``doing`` this comes to, saved with it."""
         with self._database.write() as connection:
             job_rows.insert_job(connection, record)
+            _note_effect(connection, result)
 
-    def save_job(self, record: JobRecord) -> None:
-        """Replaces the job, its devices, stages and sessions. Raises ``JobNotFound``."""
+    def save_job(
+        self,
+        record: JobRecord,
+        forget_history: bool = False,
+        result: StoredAnswer | None = None,
+    ) -> None:
+        """Replaces the job, its devices, stages and sessions; ``forget_history`` deletes its
+        epochs and steps with that, for the weights were drawn anew. Raises ``JobNotFound``.
+        ``result`` as in ``add_job``."""
         with self._database.write() as connection:
             job_rows.replace_job(connection, record)
+            if forget_history:
+                result_rows.delete_history(connection, record.job_id)
+            _note_effect(connection, result)
 
     def delete_job(self, job_id: str) -> None:
         """With all that belongs to it, but for its TFLOPs. Raises ``JobNotFound``."""
@@ -88,29 +104,22 @@ class JobStore:
 
     # Results
 
-    def clear_history(self, job_id: str) -> None:
-        """Forgets epochs and steps: the weights were drawn anew."""
-        with self._database.write() as connection:
-            result_rows.delete_history(connection, job_id)
+    def add_results(
+        self, job_id: str, epochs: Sequence[dict[str, Any]], steps: Sequence[StepRecord]
+    ) -> None:
+        """Adds epochs and steps or replaces them, by their numbers. Raises ``JobNotFound``.
 
-    def add_epochs(self, job_id: str, records: Sequence[dict[str, Any]]) -> None:
-        """Adds epochs or replaces them, by ``epoch``. Raises ``JobNotFound``.
-
-        Each has ``epoch``, ``session`` (int), ``train_loss``, ``val_loss``, ``val_accuracy``,
-        ``samples_per_s`` (float).
+        Each epoch has ``epoch``, ``session`` (int), ``train_loss``, ``val_loss``,
+        ``val_accuracy``, ``samples_per_s`` (float).
         """
         with self._database.write() as connection:
-            result_rows.upsert_epochs(connection, job_id, records)
+            result_rows.upsert_epochs(connection, job_id, epochs)
+            result_rows.upsert_steps(connection, job_id, steps)
 
     def load_epochs(self, job_id: str) -> list[dict[str, Any]]:
         """As they were added, in their order; none of an unknown job."""
         with self._database.read() as connection:
             return result_rows.read_epochs(connection, job_id)
-
-    def add_steps(self, job_id: str, rows: Sequence[StepRecord]) -> None:
-        """Adds steps or replaces them, by epoch and step. Raises ``JobNotFound``."""
-        with self._database.write() as connection:
-            result_rows.upsert_steps(connection, job_id, rows)
 
     def load_steps(
         self, job_id: str, after: tuple[int, int] = (0, 0), limit: int = 10_000
@@ -119,10 +128,10 @@ class JobStore:
         with self._database.read() as connection:
             return result_rows.read_steps(connection, job_id, after, limit)
 
-    def add_event(self, job_id: str, kind: str, text: str) -> EventRecord:
-        """Notes what happened, as of now. Raises ``JobNotFound``."""
+    def add_event(self, job_id: str, kind: str, text: str, at: str | None = None) -> EventRecord:
+        """Notes what happened, ``at`` (ISO 8601) or now. Raises ``JobNotFound``."""
         with self._database.write() as connection:
-            return result_rows.insert_event(connection, job_id, kind, text)
+            return result_rows.insert_event(connection, job_id, kind, text, at)
 
     def load_events(self, job_id: str) -> list[EventRecord]:
         """In their order; none of an unknown job."""
@@ -144,20 +153,44 @@ class JobStore:
     # Requests with an Idempotency-Key
 
     def begin_request(self, key: str, fingerprint: str) -> StoredAnswer | None:
-        """None for a new request, which is now under way; else what it was answered.
+        """None for a request that is to be done now; else what it was answered.
 
         Raises ``InvalidRequest`` when the key was used with another fingerprint, ``Conflict`` when
-        it is under way, or was when an earlier JobManager ended. Keys are kept for a day.
+        it is under way. Keys are kept for a day.
         """
         with self._database.write() as connection:
-            return request_rows.begin(connection, key, fingerprint, self.writer_epoch)
+            answer = request_rows.begin(connection, key, fingerprint, self.writer_epoch)
+            if answer is None:
+                self._under_way.begin(key)
+        return answer
+
+    @contextmanager
+    def doing(self, key: str) -> Iterator[StoredAnswer | None]:
+        """This thread does the request, unless it took effect before: what it came to then.
+
+        Raises ``Conflict`` when another thread does it, or it was given up meanwhile.
+        """
+        with self._under_way.doing(key):
+            with self._database.read() as connection:
+                before = request_rows.read_effect(connection, key)
+            yield before
 
     def finish_request(self, key: str, value: Any) -> None:
         """It was answered with ``value`` (fit for JSON): a retry gets the same."""
         with self._database.write() as connection:
             request_rows.finish(connection, key, value)
+        self._under_way.end(key)
 
     def drop_request(self, key: str) -> None:
-        """It was refused: a retry may try again."""
+        """It was refused, and a retry may try again; no effect while it is still being done."""
         with self._database.write() as connection:
+            if self._under_way.is_done_now(key):
+                return
             request_rows.drop(connection, key)
+        self._under_way.end(key)
+
+
+def _note_effect(connection: Connection, result: StoredAnswer | None) -> None:
+    key = current_key.get()
+    if key is not None and result is not None:
+        request_rows.take_effect(connection, key, result.value)

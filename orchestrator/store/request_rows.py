@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from orchestrator.errors import Conflict, InvalidRequest
 from orchestrator.store.records import StoredAnswer
 from orchestrator.store.tables import requests
 
 KEPT_S = 24 * 3600.0
+RESULT = "result"  # in the place of the answer of a request that is not answered yet
 
 
 def begin(
     connection: Connection, key: str, fingerprint: str, writer_epoch: int
 ) -> StoredAnswer | None:
-    """None for a new request, now under way; the answer of one that was finished before.
+    """None for a request that is new or was never answered; the answer of one that was.
 
-    Raises ``InvalidRequest`` when the key was used for something else, ``Conflict`` while it is
-    under way or when its outcome is unknown.
+    Raises ``InvalidRequest`` when the key was used for something else.
     """
-    known = connection.execute(select(requests).where(requests.c.key == key)).mappings().first()
+    known = _read(connection, key)
     if known is None:
         began = {"key": key, "fingerprint": fingerprint, "writer_epoch": writer_epoch}
         now = {"began_at": time.time(), "finished": False, "answer": None}
@@ -33,9 +33,26 @@ def begin(
             f"The Idempotency-Key {key!r} was used for another request: one key belongs to one "
             "request; send this one with a new key"
         )
-    if known["finished"]:
-        return StoredAnswer(known["answer"])
-    raise _unfinished(key, is_own=known["writer_epoch"] == writer_epoch)
+    return StoredAnswer(known["answer"]) if known["finished"] else None
+
+
+def take_effect(connection: Connection, key: str, result: Any) -> None:
+    """What the request does is saved by this very transaction, and comes to ``result``."""
+    unfinished = update(requests).where(requests.c.key == key, ~requests.c.finished)
+    connection.execute(unfinished.values(answer={RESULT: result}))
+
+
+def read_effect(connection: Connection, key: str) -> StoredAnswer | None:
+    """What a request that is not answered yet has come to; None when it has changed nothing.
+
+    Raises ``Conflict`` when no such request was begun.
+    """
+    known = _read(connection, key)
+    if known is None or known["finished"]:
+        raise Conflict(
+            f"The request with the Idempotency-Key {key!r} was given up meanwhile: send it again"
+        )
+    return None if known["answer"] is None else StoredAnswer(known["answer"][RESULT])
 
 
 def finish(connection: Connection, key: str, answer: Any) -> None:
@@ -45,8 +62,10 @@ def finish(connection: Connection, key: str, answer: Any) -> None:
 
 
 def drop(connection: Connection, key: str) -> None:
-    """A retry is a new request."""
-    connection.execute(delete(requests).where(requests.c.key == key))
+    """A retry is a new request, unless this one has changed something."""
+    known = _read(connection, key)
+    if known is not None and known["answer"] is None:
+        connection.execute(delete(requests).where(requests.c.key == key))
 
 
 def purge(connection: Connection) -> None:
@@ -54,12 +73,5 @@ def purge(connection: Connection) -> None:
     connection.execute(delete(requests).where(requests.c.began_at < time.time() - KEPT_S))
 
 
-def _unfinished(key: str, is_own: bool) -> Conflict:
-    if is_own:
-        return Conflict(
-            f"The request with the Idempotency-Key {key!r} is still under way: send it again later"
-        )
-    return Conflict(
-        f"The request with the Idempotency-Key {key!r} was under way when the JobManager ended, so "
-        "that its outcome is unknown: look whether it took effect; if not, send it with a new key"
-    )
+def _read(connection: Connection, key: str) -> RowMapping | None:
+    return connection.execute(select(requests).where(requests.c.key == key)).mappings().first()

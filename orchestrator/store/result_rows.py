@@ -52,13 +52,15 @@ def delete_history(connection: Connection, job_id: str) -> None:
         connection.execute(delete(table).where(table.c.job_id == job_id))
 
 
-def insert_event(connection: Connection, job_id: str, kind: str, text: str) -> EventRecord:
-    """The next one of its job, as of now. Raises ``JobNotFound``."""
+def insert_event(
+    connection: Connection, job_id: str, kind: str, text: str, at: str | None
+) -> EventRecord:
+    """The next one of its job, ``at`` (ISO 8601) or now. Raises ``JobNotFound``."""
     last = select(func.max(events.c.index)).where(events.c.job_id == job_id)
     last_index = connection.execute(last).scalar_one()
     index = 0 if last_index is None else last_index + 1
-    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    event = EventRecord(job_id, index, at, storable(kind), storable(text))
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    event = EventRecord(job_id, index, at or now, storable(kind), storable(text))
     with _of_known_job(job_id):
         connection.execute(insert(events).values(asdict(event)))
     return event

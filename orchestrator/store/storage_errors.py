@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,10 +67,21 @@ def explain(file: Path, error: DBAPIError | OSError) -> StorageUnavailable:
         remedy = FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else MAKE_WRITABLE
         return unavailable(file, Trouble(f"it can't be used ({cause})", remedy))
     words = str(error.orig)
+    if "disk I/O error" in words and (refusal := _refusal(file.parent)) is not None:
+        return explain(file, refusal)
     for known, trouble in TROUBLES.items():
         if known in words:
             return unavailable(file, Trouble(f"{trouble.cause} ({words})", trouble.remedy))
     return unavailable(file, Trouble(f"SQLite says: {words}", RESTORE))
+
+
+def _refusal(folder: Path) -> OSError | None:
+    """What the file system says to a new file, where that tells more than SQLite's words do."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error if error.errno in (errno.EROFS, errno.ENOSPC, errno.EDQUOT) else None
 
 
 def unavailable(file: Path, trouble: Trouble) -> StorageUnavailable:

@@ -11,17 +11,19 @@ from filelock import BaseFileLock, FileLock, Timeout
 from orchestrator.errors import StorageUnavailable
 
 
-def lock_storage(storage_path: Path, owner: str, timeout_s: float) -> BaseFileLock:
-    """Waits ``timeout_s`` for the lock; ``owner`` says who has it from now on.
+def lock_storage(
+    storage_path: Path, owner: str, timeout_s: float, role: str = "job_manager"
+) -> BaseFileLock:
+    """Waits ``timeout_s`` for the lock of ``role``; ``owner`` says who has it from now on.
 
     The system frees it when its process ends, however that happens. The name stays behind; it
     counts while the lock is held. Raises ``StorageUnavailable`` naming who has it, ``OSError``
     when the folder can't be written.
     """
     storage_path.mkdir(parents=True, exist_ok=True)
-    owner_file = storage_path / "job_manager.owner"
+    owner_file = storage_path / f"{role}.owner"
     # Opened and closed by different threads of the JobManager.
-    lock = FileLock(storage_path / "job_manager.lock", thread_local=False)
+    lock = FileLock(storage_path / f"{role}.lock", thread_local=False)
     try:
         lock.acquire(timeout=timeout_s)
     except Timeout as error:

@@ -1,20 +1,18 @@
-"""Training states, a storage that is killed at its n-th operation, and a disk of a few pages."""
+"""Training states, a storage that is killed at its n-th operation."""
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from actors.core.snapshots import Cursor, StageSnapshot, TrainingState
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.checkpoints.manifest import CheckpointAbout
+from orchestrator.checkpoints.manifest import FORMAT_VERSION, CheckpointAbout
 from orchestrator.checkpoints.storage import PARTIAL_SUFFIX, LocalStorage, Storage
 
 JOB, RUN = "7", 1
@@ -158,18 +156,9 @@ def kill_at_every_operation(
     raise AssertionError("it does not end")
 
 
-@contextlib.contextmanager
-def tiny_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system in memory; skips the test where none may be mounted."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True, timeout=30, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if done.returncode != 0:
-        pytest.skip(f"only root mounts a file system: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], timeout=30, check=True)
+def of_newer_format(path: Path) -> bytes:
+    """The manifest as a later version of the format would have it."""
+    version = b'"format_version": %d'
+    body = path.read_bytes().rpartition(b',\n  "sha256"')[0]
+    body = body.replace(version % FORMAT_VERSION, version % (FORMAT_VERSION + 1))
+    return body + b',\n  "sha256": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()

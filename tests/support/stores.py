@@ -84,7 +84,7 @@ def write_for_ever(storage_path: Path) -> None:
         record = job_record(str(number))
         store.add_job(record)
         store.save_job(replace(record, status="completed", epochs_begun=number))
-        store.add_steps(record.job_id, [StepRecord(1, step, 0.5) for step in range(1, 21)])
+        store.add_results(record.job_id, [], [StepRecord(1, step, 0.5) for step in range(1, 21)])
         print(number, flush=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 
@@ -10,9 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.checkpoints.manifest import FORMAT_VERSION
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
-from tests.support.checkpoints import JOB, RUN, about, assert_same, state, store_at
+from tests.support.checkpoints import (
+    JOB,
+    RUN,
+    about,
+    assert_same,
+    of_newer_format,
+    state,
+    store_at,
+)
 
 NEWEST = "jobs/7/run-1/step-000000000002"
 FILES = ["manifest.json", "stage-0.safetensors", "stage-1.safetensors"]
@@ -120,13 +126,6 @@ def test_a_damaged_one_is_mended_by_saving_it_again(root: Path, file: str) -> No
     assert loaded is not None and loaded.passed_over == ()
     assert_same(loaded.state, state(2))
     assert len(list((root / NEWEST).iterdir())) == len(FILES)
-
-
-def of_newer_format(path: Path) -> bytes:
-    version = b'"format_version": %d'
-    body = path.read_bytes().rpartition(b',\n  "sha256"')[0]
-    body = body.replace(version % FORMAT_VERSION, version % (FORMAT_VERSION + 1))
-    return body + b',\n  "sha256": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()
 
 
 def test_one_of_a_newer_format_is_not_gone_back_behind(root: Path) -> None:

@@ -19,8 +19,8 @@ from tests.support.checkpoints import (
     assert_same,
     state,
     store_at,
-    tiny_disk,
 )
+from tests.support.disks import small_disk
 
 
 def part(data: bytes) -> list[memoryview]:
@@ -58,7 +58,7 @@ def test_a_file_and_its_folders_are_durable_before_write_returns(
 
 
 def test_a_full_disk_is_named_and_the_earlier_checkpoint_stays(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk", size="64k") as root:
+    with small_disk(tmp_path / "disk", size="64k") as root:
         store = store_at(root)
         store.save(about(1), state(1))
         filler = root / "filler"
@@ -79,7 +79,7 @@ def test_a_full_disk_is_named_and_the_earlier_checkpoint_stays(tmp_path: Path) -
 
 
 def test_a_full_disk_keeps_the_checkpoint_of_the_same_step(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk", size="64k") as root:
+    with small_disk(tmp_path / "disk", size="64k") as root:
         store_at(root).save(about(1), state(1))
         before = sorted(root.rglob("*"))
         filler = root / "filler"
@@ -102,7 +102,7 @@ def test_a_full_disk_keeps_the_checkpoint_of_the_same_step(tmp_path: Path) -> No
 
 
 def test_a_read_only_disk_is_named_and_can_still_be_loaded_from(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk", size="1m") as root:
+    with small_disk(tmp_path / "disk", size="1m") as root:
         store_at(root).save(about(1), state(1))
         subprocess.run(["mount", "-o", "remount,ro", str(root)], timeout=30, check=True)
         with pytest.raises(StorageUnavailable, match="read-only; mount it writable"):

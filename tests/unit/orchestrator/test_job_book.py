@@ -9,8 +9,10 @@ from orchestrator.job import Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_spec import TrainOptions
+from orchestrator.store import job_rows
 from orchestrator.store.records import StepRecord
 from tests.support.job_records import make_job
+from tests.support.jobs import wait_until
 
 EPOCH = {
     "epoch": 1,
@@ -34,7 +36,7 @@ def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
         job.apply(Event.INITIALIZE)
         job.sessions = [Session(1, TrainOptions(epochs=3, momentum=0.5), 2, 0, outcome="stopped")]
         job.epochs_begun = 1
-    assert book.try_add(job, [EPOCH], [StepRecord(1, 1, 0.5)])
+    book.add_results(job, [EPOCH], [StepRecord(1, 1, 0.5)])
     book.note(job, "stopped", "as asked")
     book.store.close()
     again = JobBook(tmp_path, "two").get(job.job_id)
@@ -68,19 +70,49 @@ def test_a_job_that_can_not_be_saved_is_not_created(
         book.get("1")
 
 
-def test_results_that_can_not_be_saved_are_to_be_tried_again(
+def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = JobBook(tmp_path, "one")
     job = make_job(book.next_id())
     book.add(job)
+    weights: list[str] = []
     with monkeypatch.context() as full:
-        full.setattr(book.store, "add_epochs", refuse)
-        full.setattr(book.store, "add_event", refuse)
-        assert not book.try_add(job, [EPOCH], [])
+        full.setattr(book.store, "add_results", refuse)
+        book.add_results(job, [EPOCH], [])
+        assert book.unsaved_because(job) == "the disk is full"
         book.note(job, "lost", "and not written")
-    assert book.try_add(job, [EPOCH], [])
+        book.write(job, lambda: weights.append("on disk"))
+        job.apply(Event.INITIALIZE)
+        book.try_save(job)
+        kinds = [event.kind for event in book.events(job.job_id)]
+        assert kinds == ["storage_trouble", "lost"] and book.events(job.job_id)[1].index == 1
+        assert weights == [] and book.store.load_jobs()[0].status == "created"
+        with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job):
+            raise AssertionError("nothing may be changed before the rest is saved")
+    wait_until(lambda: book.unsaved_because(job) is None, 10, "it was not tried again")
+    assert book.store.load_epochs(job.job_id) == [EPOCH] and weights == ["on disk"]
+    assert book.store.load_jobs()[0].status == "initialized"
+    events = book.events(job.job_id)
+    assert [event.kind for event in events] == ["storage_trouble", "lost", "storage_back"]
+    assert "the disk is full" in events[0].text and events == book.store.load_events(job.job_id)
+
+
+def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = JobBook(tmp_path, "one")
+    job = make_job(book.next_id())
+    book.add(job)
+    book.add_results(job, [EPOCH], [])
+    with monkeypatch.context() as full:
+        full.setattr(job_rows, "_insert_parts", refuse)
+        with pytest.raises(StorageUnavailable), book.changing(job, forget_history=True):
+            job.reset_training()
     assert book.store.load_epochs(job.job_id) == [EPOCH]
+    with book.changing(job, forget_history=True):
+        job.reset_training()
+    assert book.store.load_epochs(job.job_id) == []
 
 
 def test_an_id_is_never_used_again(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store.job_store import JobStore
+from tests.support import disks
 from tests.support.stores import OWNER
-
-DISK_BYTES = 2 << 20
 
 
 @pytest.fixture
@@ -23,16 +22,8 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of two megabytes of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with disks.small_disk(tmp_path / "disk", "2m") as folder:
+        yield folder
 
 
 @pytest.fixture

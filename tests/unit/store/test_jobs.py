@@ -109,8 +109,8 @@ def test_a_saved_job_replaces_all_of_the_earlier_one(store: JobStore) -> None:
 
 def test_saving_a_job_keeps_its_results(store: JobStore) -> None:
     store.add_job(job_record())
-    store.add_epochs("1", [EPOCH])
-    store.add_steps("1", [StepRecord(1, 1, 2.0)])
+    store.add_results("1", [EPOCH], [])
+    store.add_results("1", [], [StepRecord(1, 1, 2.0)])
     event = store.add_event("1", "trained", "Epoch 1 is done")
     store.save_job(job_record(sessions=(session_record(1), session_record(2))))
     assert store.load_epochs("1") == [EPOCH]
@@ -120,8 +120,8 @@ def test_saving_a_job_keeps_its_results(store: JobStore) -> None:
 
 def test_a_deleted_job_takes_all_but_its_teraflops_along(store: JobStore) -> None:
     store.add_job(job_record())
-    store.add_epochs("1", [EPOCH])
-    store.add_steps("1", [StepRecord(1, 1, 2.0)])
+    store.add_results("1", [EPOCH], [])
+    store.add_results("1", [], [StepRecord(1, 1, 2.0)])
     store.add_event("1", "trained", "Epoch 1 is done")
     store.add_teraflops("1", 1, 1, {"1": {"total_tflops": 0.5}})
     store.delete_job("1")
@@ -156,8 +156,8 @@ def test_what_comes_late_for_a_deleted_job_is_refused(store: JobStore) -> None:
     for write in (
         lambda: store.save_job(job_record()),
         lambda: store.delete_job("1"),
-        lambda: store.add_epochs("1", [EPOCH]),
-        lambda: store.add_steps("1", [StepRecord(1, 1, 2.0)]),
+        lambda: store.add_results("1", [EPOCH], []),
+        lambda: store.add_results("1", [], [StepRecord(1, 1, 2.0)]),
         lambda: store.add_event("1", "trained", "Epoch 1 is done"),
     ):
         with pytest.raises(JobNotFound, match="no job 1"):

@@ -82,9 +82,8 @@ def test_an_old_store_is_fenced_once_a_newer_one_is_open(tmp_path: Path) -> None
         lambda: old.add_job(job_record("2")),
         lambda: old.save_job(job_record(status="failed")),
         lambda: old.delete_job("1"),
-        lambda: old.clear_history("1"),
-        lambda: old.add_epochs("1", []),
-        lambda: old.add_steps("1", [StepRecord(1, 1, 2.0)]),
+        lambda: old.add_results("1", [], []),
+        lambda: old.add_results("1", [], [StepRecord(1, 1, 2.0)]),
         lambda: old.add_event("1", "seen", "x"),
         lambda: old.add_teraflops("1", 1, 1, {}),
         lambda: old.begin_request("k1", "a"),
@@ -142,7 +141,7 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 def test_damage_among_results_that_nobody_reads_yet_is_found(tmp_path: Path) -> None:
     store = JobStore.open(tmp_path, OWNER)
     store.add_job(job_record())
-    store.add_steps("1", [StepRecord(1, step, 0.5) for step in range(1, 10_001)])
+    store.add_results("1", [], [StepRecord(1, step, 0.5) for step in range(1, 10_001)])
     store.close()
     file = tmp_path / FILE_NAME
     content = bytearray(file.read_bytes())

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import Conflict, InvalidRequest
+from orchestrator.errors import Conflict, InvalidRequest, JobNotFound
 from orchestrator.store.job_store import FILE_NAME, JobStore
 from orchestrator.store.records import StoredAnswer
-from tests.support.stores import OWNER
+from orchestrator.store.requests_under_way import BETWEEN_S, RequestsUnderWay
+from tests.support.stores import OWNER, job_record
 
 
 @pytest.mark.parametrize("answer", [{"job_id": "1"}, [1, 2.5], "done", 0, None])
@@ -55,16 +56,88 @@ def test_of_many_at_once_one_begins(store: JobStore) -> None:
         assert sum(pool.map(begins, range(8))) == 1
 
 
-def test_a_request_cut_off_by_the_end_of_the_jobmanager_has_no_known_outcome(
-    tmp_path: Path,
-) -> None:
+def cut_off(tmp_path: Path, saves: bool) -> JobStore:
+    """A store opened after the JobManager ended amid a request, before or after it saved."""
     store = JobStore.open(tmp_path, OWNER)
     store.begin_request("k1", "a")
+    with store.doing("k1") as before:
+        assert before is None
+        if saves:
+            store.add_job(job_record("1"), StoredAnswer("1"))
     store.close()
-    store = JobStore.open(tmp_path, OWNER)
-    with pytest.raises(Conflict, match="outcome is unknown: look whether it took effect"):
-        store.begin_request("k1", "a")
+    return JobStore.open(tmp_path, OWNER)
+
+
+@pytest.mark.parametrize("saves", [False, True])
+def test_a_request_cut_off_by_the_end_of_the_jobmanager_is_done_once_in_all(
+    tmp_path: Path, saves: bool
+) -> None:
+    store = cut_off(tmp_path, saves)
+    store.drop_request("k1")  # the gateway has told a 503
+    assert store.begin_request("k1", "a") is None
+    with store.doing("k1") as before:
+        assert before == (StoredAnswer("1") if saves else None)
+    store.finish_request("k1", {"status": 201})
+    assert store.begin_request("k1", "a") == StoredAnswer({"status": 201})
     store.close()
+
+
+def test_what_came_to_nothing_is_no_effect(store: JobStore) -> None:
+    """None is a result like any other, and what is rolled back has none."""
+    store.add_job(job_record("1"))
+    store.begin_request("k1", "a")
+    with pytest.raises(JobNotFound), store.doing("k1"):
+        store.save_job(job_record("7"), result=StoredAnswer(None))
+    with store.doing("k1") as before:
+        assert before is None
+        store.save_job(job_record("1"), result=StoredAnswer(None))
+    with store.doing("k1") as before:
+        assert before == StoredAnswer(None)
+
+
+def test_a_request_that_is_being_done_is_neither_dropped_nor_done_beside_itself(
+    store: JobStore,
+) -> None:
+    store.begin_request("k1", "a")
+    with store.doing("k1"), ThreadPoolExecutor(1) as other:
+        store.drop_request("k1")  # its gateway has waited too long
+        with pytest.raises(Conflict, match="'k1' is still under way"):
+            store.begin_request("k1", "a")
+        with pytest.raises(Conflict, match="'k1' is still under way"):
+            other.submit(store.doing("k1").__enter__).result()
+        store.add_job(job_record("1"), StoredAnswer("1"))
+    store.drop_request("k1")
+    assert store.begin_request("k1", "a") is None
+    with store.doing("k1") as before:
+        assert before == StoredAnswer("1")
+
+
+def test_a_request_that_was_given_up_is_not_done_any_more(store: JobStore) -> None:
+    store.begin_request("k1", "a")
+    store.drop_request("k1")
+    with pytest.raises(Conflict, match="'k1' was given up"), store.doing("k1"):
+        raise AssertionError("it would be done without being known")
+
+
+def test_what_a_request_does_not_do_is_none_of_its_effects(store: JobStore) -> None:
+    store.begin_request("k1", "a")
+    store.add_job(job_record("1"), StoredAnswer("1"))
+    with store.doing("k1") as before:
+        store.add_event("1", "lost", "meanwhile")
+        assert before is None
+    with store.doing("k1") as before:
+        assert before is None
+
+
+def test_a_request_that_its_gateway_left_may_be_begun_again() -> None:
+    now = [0.0]
+    under_way = RequestsUnderWay(lambda: now[0])
+    under_way.begin("k1")
+    now[0] = BETWEEN_S - 1
+    with pytest.raises(Conflict):
+        under_way.begin("k1")
+    now[0] = BETWEEN_S
+    under_way.begin("k1")
 
 
 def test_a_refused_request_may_be_tried_again(store: JobStore) -> None:

@@ -29,23 +29,23 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
 
 
 def test_epochs_are_added_in_any_order_and_replaced_by_their_number(store: JobStore) -> None:
-    store.add_epochs("1", [epoch_record(2), epoch_record(1)])
-    store.add_epochs("1", [epoch_record(2, train_loss=0.25, session=2), epoch_record(3)])
-    store.add_epochs("2", [epoch_record(7)])
+    store.add_results("1", [epoch_record(2), epoch_record(1)], [])
+    store.add_results("1", [epoch_record(2, train_loss=0.25, session=2), epoch_record(3)], [])
+    store.add_results("2", [epoch_record(7)], [])
     second = epoch_record(2, train_loss=0.25, session=2)
     assert store.load_epochs("1") == [epoch_record(1), second, epoch_record(3)]
     assert store.load_epochs("2") == [epoch_record(7)]
 
 
 def test_losses_without_a_number_come_back_as_they_were(store: JobStore) -> None:
-    store.add_epochs("1", [epoch_record(1, train_loss=math.inf, val_loss=math.nan)])
+    store.add_results("1", [epoch_record(1, train_loss=math.inf, val_loss=math.nan)], [])
     (record,) = store.load_epochs("1")
     assert record["train_loss"] == math.inf and math.isnan(record["val_loss"])
 
 
 def test_steps_are_replaced_by_epoch_and_step(store: JobStore) -> None:
-    store.add_steps("1", [StepRecord(1, step, 0.1 * step) for step in range(1, 6)])
-    store.add_steps("1", [StepRecord(1, 5, 9.0), StepRecord(2, 1, 0.25)])
+    store.add_results("1", [], [StepRecord(1, step, 0.1 * step) for step in range(1, 6)])
+    store.add_results("1", [], [StepRecord(1, 5, 9.0), StepRecord(2, 1, 0.25)])
     expected = [StepRecord(1, step, 0.1 * step) for step in range(1, 5)]
     assert store.load_steps("1") == [*expected, StepRecord(1, 5, 9.0), StepRecord(2, 1, 0.25)]
     assert store.load_steps("2") == []
@@ -53,7 +53,7 @@ def test_steps_are_replaced_by_epoch_and_step(store: JobStore) -> None:
 
 def test_steps_are_read_page_by_page(store: JobStore) -> None:
     steps = [StepRecord(epoch, step, 0.5) for epoch in range(1, 4) for step in range(1, 6)]
-    store.add_steps("1", list(reversed(steps)))
+    store.add_results("1", [], list(reversed(steps)))
     after, pages = (0, 0), []
     while page := store.load_steps("1", after, limit=4):
         pages.append(page)
@@ -63,17 +63,17 @@ def test_steps_are_read_page_by_page(store: JobStore) -> None:
 
 
 def test_nothing_to_add_is_no_mistake(store: JobStore) -> None:
-    store.add_epochs("1", [])
-    store.add_steps("1", [])
+    store.add_results("1", [], [])
+    store.add_results("1", [], [])
     assert store.load_epochs("1") == store.load_steps("1") == []
 
 
 def test_a_cleared_history_is_gone_for_that_job_alone(store: JobStore) -> None:
     for job_id in ("1", "2"):
-        store.add_epochs(job_id, [epoch_record(1)])
-        store.add_steps(job_id, [StepRecord(1, 1, 2.0)])
+        store.add_results(job_id, [epoch_record(1)], [])
+        store.add_results(job_id, [], [StepRecord(1, 1, 2.0)])
         store.add_event(job_id, "initialized", "Weights drawn from seed 0")
-    store.clear_history("1")
+    store.save_job(job_record("1"), forget_history=True)
     assert store.load_epochs("1") == store.load_steps("1") == []
     assert len(store.load_events("1")) == 1
     assert store.load_epochs("2") == [epoch_record(1)] and len(store.load_steps("2")) == 1

@@ -189,7 +189,7 @@ def test_steps_can_be_written_from_many_threads_while_others_read(store: JobStor
     store.add_job(job_record())
 
     def use(number: int) -> int:
-        store.add_steps("1", [StepRecord(number, step, 0.5) for step in range(1, 11)])
+        store.add_results("1", [], [StepRecord(number, step, 0.5) for step in range(1, 11)])
         return len(store.load_steps("1"))
 
     with ThreadPoolExecutor(20) as pool:

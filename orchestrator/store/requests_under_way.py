@@ -1,0 +1,68 @@
+"""Which requests with an Idempotency-Key are under way in this process: each is done once."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from orchestrator.errors import Conflict
+
+BETWEEN_S = 10.0
+
+# The key of the request that this thread is doing.
+current_key: ContextVar[str | None] = ContextVar("current_key", default=None)
+
+
+class RequestsUnderWay:
+    """From ``begin`` to ``end`` a request is under way.
+
+    One that is begun and neither done nor ended within ``BETWEEN_S`` was left by a gateway that
+    is gone: it may be begun again.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._until_s: dict[str, float] = {}
+
+    def begin(self, key: str) -> None:
+        """Raises ``Conflict`` when it is under way."""
+        with self._lock:
+            if self._until_s.get(key, -math.inf) > self._clock():
+                raise _under_way(key)
+            self._until_s[key] = self._clock() + BETWEEN_S
+
+    def end(self, key: str) -> None:
+        """It was answered."""
+        with self._lock:
+            self._until_s.pop(key, None)
+
+    def is_done_now(self, key: str) -> bool:
+        """Whether a thread is doing it."""
+        with self._lock:
+            return self._until_s.get(key) == math.inf
+
+    @contextmanager
+    def doing(self, key: str) -> Iterator[None]:
+        """This thread does it; raises ``Conflict`` when another one does."""
+        with self._lock:
+            if self._until_s.get(key) == math.inf:
+                raise _under_way(key)
+            self._until_s[key] = math.inf
+        token = current_key.set(key)
+        try:
+            yield
+        finally:
+            current_key.reset(token)
+            with self._lock:
+                self._until_s[key] = self._clock() + BETWEEN_S
+
+
+def _under_way(key: str) -> Conflict:
+    return Conflict(
+        f"The request with the Idempotency-Key {key!r} is still under way: send it again later"
+    )
