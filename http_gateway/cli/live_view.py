@@ -23,6 +23,7 @@ class View(ABC):
     def __init__(self) -> None:
         self._epochs_shown = 0
         self._recovery: dict[str, Any] | None = None
+        self._storage_error: str | None = None
 
     def __enter__(self) -> View:
         return self
@@ -63,6 +64,11 @@ class View(ABC):
         before, self._recovery = self._recovery, recovery(job)
         return self._recovery if self._recovery != before else None
 
+    def _has_storage_news(self, job: dict[str, Any]) -> bool:
+        """Whether what the job is not saved for is another thing than was told last."""
+        before, self._storage_error = self._storage_error, job.get("storage_error")
+        return self._storage_error != before
+
 
 class PlainView(View):
     """A line a step and an epoch, and the tables at the end."""
@@ -79,6 +85,8 @@ class PlainView(View):
             self.step("epoch", epoch_text(record))
         if (news := self._new_recovery(job)) is not None:
             self.step("recovering", recovery_text(news))
+        if self._has_storage_news(job):
+            self.step("storage", storage_text(self._storage_error))
 
     def end(self, job: dict[str, Any]) -> None:
         self.step("ended", f"Job {job['job_id']} is {job['status']}.")
@@ -114,6 +122,8 @@ class TerminalView(PlainView):
             parts.append(Text(epoch_text(job["history"][-1])))
         if (found := recovery(job)) is not None:
             parts.append(Text(recovery_text(found)))
+        if job.get("storage_error"):
+            parts.append(Text(storage_text(job["storage_error"])))
         if device_rows(job):
             parts.append(device_table(job))
         self._live.update(Group(*parts))
@@ -161,6 +171,8 @@ class JsonView(View):
             self.step("epoch", "", **record)
         if (news := self._new_recovery(job)) is not None:
             self.step("recovering", "", **news)
+        if self._has_storage_news(job):
+            self.step("storage", "", error=self._storage_error)
         progress = job.get("progress")
         if progress and progress != self._progress:
             self._progress = progress
@@ -221,3 +233,8 @@ def recovery_text(found: dict[str, Any]) -> str:
     return (
         "recovering" + (f": waits for {devices}" if devices else "") + (f" ({why})" if why else "")
     )
+
+
+def storage_text(error: str | None) -> str:
+    """Why the latest is not on the disk, or that it is again, in a line."""
+    return "saved again" if error is None else f"not saved yet: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import select
 import signal
@@ -13,7 +14,13 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from http_gateway.cli.live_view import PlainView, TerminalView, console_view, new_console
+from http_gateway.cli.live_view import (
+    JsonView,
+    PlainView,
+    TerminalView,
+    console_view,
+    new_console,
+)
 from http_gateway.cli.tables import device_rows
 from tests.support.fake_job_client import DETAILS
 from tests.support.scripted_job_client import ScriptedJobClient, job_at
@@ -48,6 +55,26 @@ def test_a_terminal_shows_what_a_job_that_recovers_waits_for() -> None:
     shown = text_of(console)
     assert "recovering, epoch 2/3" in shown
     assert "recovering: waits for 10.0.0.2:5001 (Device 2 is gone)" in shown
+
+
+def test_a_storage_in_trouble_is_shown_while_it_lasts_and_told_once() -> None:
+    trouble = "the disk is full; free some space there"
+    console = terminal()
+    with TerminalView(console) as view:
+        view.show(job_at(1, 2, storage_error=trouble))
+    assert f"not saved yet: {trouble}" in text_of(console)
+    console = Console(file=io.StringIO(), width=100)
+    with PlainView(console) as plain:
+        for storage in ({"storage_error": trouble}, {"storage_error": trouble}, {}, {}):
+            plain.show(job_at(0, 2, **storage))
+    assert text_of(console).splitlines() == [f"not saved yet: {trouble}", "saved again"]
+    stream = io.StringIO()
+    with JsonView(stream) as lines:
+        for storage in ({"storage_error": trouble}, {}):
+            lines.show(job_at(0, 2, **storage))
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    storage_lines = [line for line in told if line["event"] == "storage"]
+    assert [line["error"] for line in storage_lines] == [trouble, None]
 
 
 def test_the_picture_gives_way_to_the_tables() -> None:

@@ -1,0 +1,143 @@
+"""Writes that the storage refuses: kept in their order, tried again, forgotten with their job."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
+from orchestrator.store.job_store import JobStore
+from orchestrator.store.outbox import Entry, Outbox
+from tests.support.jobs import wait_until
+from tests.support.stores import job_record
+
+
+class Disk:
+    """Takes down what is written, unless it is full."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self.written: list[str] = []
+
+    def write(self, what: str) -> Callable[[], None]:
+        def now() -> None:
+            if self.is_full:
+                raise StorageUnavailable("the disk is full")
+            self.written.append(what)
+
+        return now
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def outbox(store: JobStore) -> Outbox:
+    for number in ("1", "2"):
+        store.add_job(job_record(number))
+    return Outbox(store, retry_s=0.05)
+
+
+def put(outbox: Outbox, disk: Disk, what: str, job_id: str = "1", replaces: str = "") -> None:
+    outbox.put(job_id, Entry(disk.write(what), replaces or None))
+
+
+def test_what_was_refused_is_written_first_and_all_in_order(outbox: Outbox, disk: Disk) -> None:
+    disk.is_full = True
+    put(outbox, disk, "first")
+    with pytest.raises(StorageUnavailable, match="the disk is full"):
+        outbox.flush("1")
+    put(outbox, disk, "second")
+    assert outbox.trouble("1") == "the disk is full" and disk.written == []
+    disk.is_full = False
+    wait_until(lambda: outbox.trouble("1") is None, 10, "it was not tried again")
+    assert disk.written == ["first", "second"]
+
+
+def test_another_job_is_not_held_up(outbox: Outbox, disk: Disk) -> None:
+    disk.is_full = True
+    put(outbox, disk, "big")
+    with pytest.raises(StorageUnavailable):
+        outbox.flush("1")
+    put(outbox, Disk(), "small", "2")
+    outbox.flush("2")
+    assert outbox.trouble("2") is None
+
+
+def test_of_the_states_of_a_job_only_the_last_is_kept(outbox: Outbox, disk: Disk) -> None:
+    disk.is_full = True
+    for number in range(3):
+        put(outbox, disk, f"state {number}", replaces="job")
+        put(outbox, disk, f"result {number}")
+    with pytest.raises(StorageUnavailable):
+        outbox.flush("1")
+    disk.is_full = False
+    wait_until(lambda: outbox.trouble("1") is None, 10, "it was not tried again")
+    assert disk.written == ["result 0", "result 1", "state 2", "result 2"]
+
+
+def test_what_comes_of_a_deleted_job_is_dropped(outbox: Outbox, disk: Disk) -> None:
+    def late() -> None:
+        raise JobNotFound("it was deleted")
+
+    outbox.put("1", Entry(late))
+    put(outbox, disk, "its teraflops")
+    outbox.flush("1")
+    assert disk.written == ["its teraflops"]
+
+
+def test_a_deleted_job_is_forgotten_with_its_trouble(outbox: Outbox, disk: Disk) -> None:
+    disk.is_full = True
+    put(outbox, disk, "weights")
+    with pytest.raises(StorageUnavailable):
+        outbox.flush("1")
+    outbox.discard("1")
+    disk.is_full = False
+    assert outbox.trouble("1") is None and outbox.events("1") == []
+    outbox.flush("1")
+    assert disk.written == []
+
+
+def test_one_that_is_fenced_says_so_and_tries_no_more(outbox: Outbox, store: JobStore) -> None:
+    calls = []
+
+    def fenced() -> None:
+        calls.append(1)
+        raise StoreFenced("a newer one has the store")
+
+    outbox.put("1", Entry(fenced))
+    with pytest.raises(StoreFenced):
+        outbox.flush("1")
+    assert outbox.trouble("1") is None and len(calls) == 1
+
+
+def test_a_mistake_in_one_write_does_not_hold_up_the_next(outbox: Outbox, disk: Disk) -> None:
+    def wrong() -> None:
+        raise AssertionError("a mistake of ours")
+
+    outbox.put("1", Entry(wrong))
+    put(outbox, disk, "next")
+    with pytest.raises(AssertionError):
+        outbox.flush("1")
+    outbox.flush("1")
+    assert disk.written == ["next"]
+
+
+def test_many_threads_write_in_the_order_in_which_they_put(outbox: Outbox, disk: Disk) -> None:
+    order: list[str] = []
+    putting = threading.Lock()
+
+    def tell(number: int) -> None:
+        with putting:
+            order.append(str(number))
+            put(outbox, disk, str(number))
+        outbox.flush("1")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(tell, range(200)))
+    assert disk.written == order
