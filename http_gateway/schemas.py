@@ -188,7 +188,9 @@ class Train(OptionalBody):
     epochs: int = Field(10, ge=1, le=100_000)
     learning_rate: float = Field(0.1, gt=0, le=1000, allow_inf_nan=False)
     num_microbatches: int | None = Field(None, ge=1, le=4096, description="default: by the plan")
-    schedule: Literal["1f1b", "gpipe", "zb-h1"] | None = Field(None, description="default 1f1b")
+    schedule: Literal["1f1b", "gpipe", "zb-h1", "zb-h2"] | None = Field(
+        None, description="default 1f1b"
+    )
     threads: int | None = Field(
         None, ge=1, le=256, description="per stage; default: the node's cores over its devices"
     )

@@ -44,8 +44,8 @@ class Drawing:
         held = simulation.max_held
         told = f"{held[0]} each" if len(set(held)) == 1 else " ".join(map(str, held))
         return (
-            f"{simulation.makespan:g} forward passes long, bubble {simulation.bubble:.1%}; "
-            f"activations held, by stage: {told}"
+            f"{simulation.makespan:g} forward passes long{self._overlap()}, bubble "
+            f"{simulation.bubble:.1%}; activations held, by stage: {told}"
         )
 
     @property
@@ -69,6 +69,14 @@ class Drawing:
         rows = [f"stage {stage:<{digits}}  {self._row(stage)}" for stage in stages]
         meanings = ", ".join(f"{kind.value} {MEANINGS[kind]}" for kind in self.kinds)
         return "\n".join([self.title, "", *rows, "", f"{meanings}; {IDLE} waits", self.summary])
+
+    def _overlap(self) -> str:
+        """When the next step can begin, where that is before the last stage is through."""
+        begins = [self.begin(actions[0]) for actions in self.schedule]
+        spans = [end - begin for begin, end in zip(begins, self.simulation.ends, strict=True)]
+        if max(spans) == self.simulation.makespan:
+            return ""
+        return f", the next step begins after {max(spans):g}"
 
     def _row(self, stage: int) -> str:
         width = len(f"F{self.num_microbatches - 1} ")

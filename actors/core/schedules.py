@@ -53,7 +53,8 @@ def one_f_one_b(num_stages: int, num_microbatches: int) -> Schedule:
 
     Stage i of p holds at most min(M, p - i) activations.
     """
-    return [_one_f_one_b_stage(stage, num_stages, num_microbatches) for stage in range(num_stages)]
+    stages = range(num_stages)
+    return [_alternate(i, num_microbatches, num_stages - i - 1) for i in stages]
 
 
 def zb_h1(num_stages: int, num_microbatches: int) -> Schedule:
@@ -64,11 +65,25 @@ def zb_h1(num_stages: int, num_microbatches: int) -> Schedule:
     stage holds at most min(M, p) activations. Stage 0 sends no gradient: there I and W would
     follow each other, so its backward pass stays whole.
     """
-    return [_zb_h1_stage(stage, num_stages, num_microbatches) for stage in range(num_stages)]
+    whole = one_f_one_b(num_stages, num_microbatches)
+    return [_split(actions, behind=stage) for stage, actions in enumerate(whole)]
 
 
-def _one_f_one_b_stage(stage: int, num_stages: int, num_microbatches: int) -> list[Action]:
-    warm_up = min(num_microbatches, num_stages - stage - 1)
+def zb_h2(num_stages: int, num_microbatches: int) -> Schedule:
+    """ZB-H1 with twice the warm-up and W twice as far behind (the same paper).
+
+    Each stage computes without a pause from its first action on and ends as much later than the
+    stage before as it began: steps that follow each other leave no bubble. The price is memory:
+    any stage holds at most min(M, 2p - 1) activations.
+    """
+    stages = range(num_stages)
+    whole = [_alternate(i, num_microbatches, 2 * (num_stages - i - 1)) for i in stages]
+    return [_split(actions, behind=2 * stage) for stage, actions in enumerate(whole)]
+
+
+def _alternate(stage: int, num_microbatches: int, warm_up: int) -> list[Action]:
+    """``warm_up`` forwards, then one forward and one backward in turn, then backwards."""
+    warm_up = min(num_microbatches, warm_up)
     steady = num_microbatches - warm_up
     actions = [Action(stage, Kind.FORWARD, m) for m in range(warm_up)]
     for m in range(steady):
@@ -78,26 +93,29 @@ def _one_f_one_b_stage(stage: int, num_stages: int, num_microbatches: int) -> li
     return actions
 
 
-def _zb_h1_stage(stage: int, num_stages: int, num_microbatches: int) -> list[Action]:
-    whole = _one_f_one_b_stage(stage, num_stages, num_microbatches)
-    if stage == 0:
+def _split(whole: list[Action], behind: int) -> list[Action]:
+    """Each backward pass becomes its I, and the W of so many microbatches before."""
+    if behind == 0:
         return whole
     actions: list[Action] = []
     for action in whole:
         if action.kind is Kind.FORWARD:
             actions.append(action)
             continue
-        actions.append(Action(stage, Kind.INPUT_GRAD, action.microbatch))
-        if action.microbatch >= stage:
-            actions.append(Action(stage, Kind.WEIGHT_GRAD, action.microbatch - stage))
-    left = range(max(0, num_microbatches - stage), num_microbatches)
-    return actions + [Action(stage, Kind.WEIGHT_GRAD, m) for m in left]
+        stage, m = action.stage, action.microbatch
+        actions.append(Action(stage, Kind.INPUT_GRAD, m))
+        if m >= behind:
+            actions.append(Action(stage, Kind.WEIGHT_GRAD, m - behind))
+    num_microbatches = sum(action.kind is Kind.FORWARD for action in whole)
+    left = range(max(0, num_microbatches - behind), num_microbatches)
+    return actions + [Action(whole[0].stage, Kind.WEIGHT_GRAD, m) for m in left]
 
 
 SCHEDULES: dict[str, Callable[[int, int], Schedule]] = {
     "gpipe": gpipe,
     "1f1b": one_f_one_b,
     "zb-h1": zb_h1,
+    "zb-h2": zb_h2,
 }
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from actors.core.errors import InvalidRequest
 from actors.core.schedule_rules import check_lists
-from actors.core.schedules import SCHEDULES, Kind, build_schedule, gpipe, one_f_one_b, zb_h1
+from actors.core.schedules import SCHEDULES, Kind, build_schedule, gpipe, one_f_one_b, zb_h1, zb_h2
 
 stages = st.integers(1, 8)
 microbatches = st.integers(1, 32)
@@ -44,13 +44,20 @@ def test_zb_h1_leaves_weight_gradients_the_further_behind_the_later_the_stage() 
     ]
 
 
+def test_zb_h2_runs_twice_as_far_ahead() -> None:
+    assert written(zb_h2(2, 4)) == [
+        "F0 F1 F2 B0 F3 B1 B2 B3",
+        "F0 I0 F1 I1 F2 I2 W0 F3 I3 W1 W2 W3",
+    ]
+
+
 @given(microbatches)
-def test_zb_h1_of_one_stage_is_1f1b(m: int) -> None:
-    assert zb_h1(1, m) == one_f_one_b(1, m)
+def test_zero_bubble_of_one_stage_is_1f1b(m: int) -> None:
+    assert zb_h1(1, m) == zb_h2(1, m) == one_f_one_b(1, m)
 
 
 def test_an_unknown_schedule_names_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match=r"'zigzag'.*gpipe, 1f1b, zb-h1"):
+    with pytest.raises(InvalidRequest, match=r"'zigzag'.*gpipe, 1f1b, zb-h1, zb-h2"):
         build_schedule("zigzag", 2, 2)
 
 

@@ -189,8 +189,8 @@ def test_a_configuration_is_an_object(
         ("num_microbatches", 0, "an integer from 1 to 4096"),
         ("num_microbatches", 4097, "an integer from 1 to 4096"),
         ("threads", 257, "an integer from 1 to 256"),
-        ("schedule", "2f2b", "one of '1f1b', 'gpipe', 'zb-h1'"),
-        ("schedule", 1, "one of '1f1b', 'gpipe', 'zb-h1'"),
+        ("schedule", "2f2b", "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2'"),
+        ("schedule", 1, "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2'"),
     ],
 )
 def test_train_options(
