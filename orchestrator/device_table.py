@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from orchestrator.errors import DeviceBusy
-from orchestrator.job import Device
+from orchestrator.job import Device, Job
+from orchestrator.job_lifecycle import Status
 
 
 class DeviceTable:
@@ -27,6 +29,16 @@ class DeviceTable:
                 )
         for device in wanted:
             self._holders[device.ip, device.port] = job_id
+
+    def hold_again(self, jobs: Iterable[Job]) -> None:
+        """What they held when an earlier JobManager ended, before any of them looks for spares:
+        the devices with its layers, and all those of a job that is initialized."""
+        for job in jobs:
+            with_layers = {stage.device_id for stage in job.stages if job.is_active}
+            waits = job.status is Status.INITIALIZED
+            held = [d for d in job.devices if waits or d.device_id in with_layers]
+            with suppress(DeviceBusy):
+                self.hold(job.job_id, held)
 
     def holders(self) -> dict[tuple[str, int], str]:
         """(ip, port) of each held device -> the job that holds it."""

@@ -83,6 +83,7 @@ class JobManager(JobReader):
                 self._cluster,
             )
         )
+        self._table.hold_again(self._book.all())
         for job in self._book.all():
             self._take_up(job)
 
@@ -278,14 +279,16 @@ class JobManager(JobReader):
         return group
 
     def _take_up(self, job: Job) -> None:
-        """After a restart: what trained goes on, what was initialized holds its devices again."""
-        with suppress(TandemError):
-            if job.status is Status.INITIALIZED:
-                self._table.hold(job.job_id, job.devices)
+        """After a restart: what trained goes on."""
         if not job.is_active:
             return
         job.apply(Event.LOSE)
-        self._book.note(job, "taken_up", "The JobManager was started again, and takes the job up")
+        start = "the session's beginning"
+        with suppress(StorageUnavailable):
+            for checkpoint in self._checkpoints.list(job.job_id, job.run)[:1]:
+                start = f"checkpoint {checkpoint.checkpoint_id}"
+        text = f"The JobManager was started again, and takes the job up from {start}"
+        self._book.note(job, "taken_up", text)
         self._desk.start(job, job.sessions[-1], None)
 
     def _resume(self, job: Job) -> None:

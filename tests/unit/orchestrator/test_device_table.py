@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.cost_model import PlannedStage
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import DeviceBusy
 from orchestrator.job import Device
+from orchestrator.job_lifecycle import Status
+from tests.support.job_records import make_job
 
 ONE, TWO = Device(1, "10.0.0.2", 5001), Device(2, "10.0.0.3", 5001)
+THREE = Device(3, "10.0.0.4", 5001)
 
 
 @pytest.fixture
@@ -70,3 +74,11 @@ def test_a_job_that_holds_nothing_may_be_released(table: DeviceTable) -> None:
     table.release("2")
     with pytest.raises(DeviceBusy):
         table.hold("2", [ONE])
+
+
+def test_jobs_of_an_earlier_job_manager_hold_what_has_their_layers(table: DeviceTable) -> None:
+    trains, waits, ended = make_job("1", ONE, TWO), make_job("2", TWO), make_job("3", THREE)
+    trains.stages = (PlannedStage(ONE.device_id, 0, 3),)
+    trains.status, waits.status, ended.status = Status.TRAINING, Status.INITIALIZED, Status.STOPPED
+    table.hold_again([trains, waits, ended])
+    assert table.holders() == {("10.0.0.2", 5001): "1", ("10.0.0.3", 5001): "2"}

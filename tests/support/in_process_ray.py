@@ -1,0 +1,257 @@
+"""As much of Ray as the JobManager, its sessions and its LayerActors use, in this process.
+
+Everything above it is real. A node has actors; one that is lost takes them along, and their pending
+calls fail as they do in Ray. Nothing is copied on its way, and nothing runs out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import ray
+
+from actors.core.snapshot_cadence import Boundary
+from orchestrator.sessions import liveness, stage_group
+
+GATEWAY_IP = "10.0.0.1"
+FIRST_PORT = 5001
+_remote: Any = ray.remote
+GROUP = "__ray_concurrency_group__"
+
+
+class Reference(Future[Any]):
+    """What ``remote`` returns; the first outcome counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outcome_lock = threading.Lock()
+
+    def settle(self, value: Any = None, error: BaseException | None = None) -> None:
+        with self._outcome_lock:
+            if self.done():
+                return
+            if error is None:
+                self.set_result(value)
+            else:
+                self.set_exception(error)
+
+
+@dataclass(eq=False)
+class Actor:
+    """An actor and its handle; ``groups`` are the threads of each concurrency group."""
+
+    actor_class: Any
+    arguments: Sequence[Any]
+    node_id: str
+    name: str
+    groups: Mapping[str, int]
+    is_alive: bool = True
+    _instance: Any = None
+    _pending: set[Reference] = field(default_factory=set)
+    _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __getattr__(self, method: str) -> Any:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return SimpleNamespace(remote=lambda *arguments: self._call(method, arguments))
+
+    def end(self) -> None:
+        """Nobody hears of it any more; its loop, should it run one, comes to an end."""
+        with self._lock:
+            self.is_alive = False
+            pending = list(self._pending)
+        for reference in pending:
+            reference.settle(error=ray.exceptions.ActorDiedError())
+        if self._instance is not None and hasattr(self._instance, "abort"):
+            self._instance.stop(Boundary.STEP)
+            self._instance.abort()
+
+    def join(self) -> None:
+        """Waits until none of its threads is left."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
+
+    def _call(self, method: str, arguments: Sequence[Any]) -> Reference:
+        reference = Reference()
+        group = getattr(getattr(self.actor_class, method, None), GROUP, "")
+        with self._lock:
+            if not self.is_alive:
+                reference.settle(error=ray.exceptions.ActorDiedError())
+                return reference
+            if self._instance is None:
+                self._instance = self.actor_class(*self.arguments)
+            if group not in self._pools:
+                threads = self.groups.get(group, 1)
+                self._pools[group] = ThreadPoolExecutor(threads, f"{self.name}-{group}")
+            self._pending.add(reference)
+            self._pools[group].submit(self._run, reference, method, arguments)
+        return reference
+
+    def _run(self, reference: Reference, method: str, arguments: Sequence[Any]) -> None:
+        try:
+            if self.is_alive:
+                given = [a.result() if isinstance(a, Reference) else a for a in arguments]
+                reference.settle(getattr(self._instance, method)(*given))
+        except BaseException as error:
+            reference.settle(error=_task_error(method, error))
+        finally:
+            with self._lock:
+                self._pending.discard(reference)
+
+
+@dataclass
+class InProcessRay:
+    """Nodes by their place, each a device; ``current`` is the actor that asks for itself."""
+
+    num_nodes: int
+    lost: set[int] = field(default_factory=set)
+    actors: list[Actor] = field(default_factory=list)
+    current: Any = None
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """In the place of Ray, in this process; afterwards none of its threads is left."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("get", "wait", "kill", "nodes", "remote", "get_runtime_context"):
+                patch.setattr(ray, name, getattr(self, name))
+            patch.setattr(stage_group, "_remote", self.remote)
+            patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
+            patch.setattr(liveness, "start_probe", self._probe)
+            try:
+                yield
+            finally:
+                for actor in self.actors:
+                    actor.end()
+                for actor in self.actors:
+                    actor.join()
+
+    def lose(self, node: int) -> None:
+        """With all actors there."""
+        self.lost.add(node)
+        self.end_actors(lambda actor: actor.node_id == node_id_of(node))
+
+    def end_actors(self, chosen: Callable[[Actor], bool] = lambda actor: True) -> None:
+        """Those that are chosen and live."""
+        for actor in self.actors:
+            if actor.is_alive and chosen(actor):
+                actor.end()
+
+    def bring_back(self, node: int) -> None:
+        """Without its actors."""
+        self.lost.discard(node)
+
+    # What is called in Ray's place
+
+    def get(self, what: Any, timeout: float | None = None) -> Any:
+        if isinstance(what, Reference):
+            return self.get([what], timeout)[0]
+        wait(what, timeout)
+        if not all(reference.done() for reference in what):
+            raise ray.exceptions.GetTimeoutError(f"not within {timeout} s")
+        return [reference.result() for reference in what]
+
+    def wait(
+        self, references: Sequence[Reference], num_returns: int = 1, timeout: float | None = None
+    ) -> tuple[list[Reference], list[Reference]]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            done = [r for r in references if r.done()][:num_returns]
+            left = None if deadline is None else deadline - time.monotonic()
+            if len(done) == num_returns or (left is not None and left <= 0):
+                return done, [r for r in references if r not in done]
+            wait([r for r in references if not r.done()], left, FIRST_COMPLETED)
+
+    def kill(self, actor: Actor, no_restart: bool = True) -> None:
+        actor.end()
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "NodeID": node_id_of(node),
+                "NodeManagerAddress": GATEWAY_IP,
+                "NodeManagerPort": FIRST_PORT + node,
+                "NodeManagerHostname": f"device-{node}",
+                "Resources": {"CPU": 1.0},
+                "Alive": node not in self.lost,
+            }
+            for node in range(self.num_nodes)
+        ]
+
+    def get_runtime_context(self) -> Any:
+        node_id = node_id_of(0)
+        return SimpleNamespace(
+            get_node_id=lambda: node_id,
+            gcs_address=f"{GATEWAY_IP}:6379",
+            current_actor=self.current,
+        )
+
+    def remote(self, what: Any = None, **options: Any) -> Any:
+        """``ray.remote(f)`` for a task of ours, ``ray.remote(concurrency_groups=…)(C)`` for an
+        actor; modules of Ray's that are only now imported get Ray's own."""
+        if "concurrency_groups" in options:
+            return lambda actor_class: _ActorClass(self, actor_class, **options)
+        if getattr(what, "__module__", "").startswith("orchestrator."):
+            return SimpleNamespace(options=lambda num_returns, **_: _Task(what, num_returns))
+        return _remote(**options) if what is None else _remote(what)
+
+    def _probe(self, node_id: str) -> Future[dict[str, Any]]:
+        probe: Future[dict[str, Any]] = Future()
+        if node_id in {node_id_of(node) for node in self.lost}:
+            probe.set_exception(ray.exceptions.ActorUnschedulableError("the node is gone"))
+        else:
+            probe.set_result({})
+        return probe
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Runs where it is called."""
+
+    function: Callable[..., Any]
+    num_returns: int
+
+    def remote(self, *arguments: Any) -> list[Reference]:
+        references = [Reference() for _ in range(self.num_returns)]
+        for reference, value in zip(references, self.function(*arguments), strict=True):
+            reference.settle(value)
+        return references
+
+
+@dataclass(frozen=True)
+class _ActorClass:
+    ray: InProcessRay
+    actor_class: Any
+    concurrency_groups: Mapping[str, int]
+    taken: Mapping[str, Any] = field(default_factory=dict)
+
+    def options(self, **options: Any) -> _ActorClass:
+        return replace(self, taken=options)
+
+    def remote(self, *arguments: Any) -> Actor:
+        node_id, name = self.taken["scheduling_strategy"].node_id, self.taken["name"]
+        actor = Actor(self.actor_class, arguments, node_id, name, self.concurrency_groups)
+        self.ray.actors.append(actor)
+        if node_id in {node_id_of(node) for node in self.ray.lost}:
+            actor.end()
+        return actor
+
+
+def node_id_of(node: int) -> str:
+    """Of a node by its place; Ray wants 28 bytes."""
+    return f"{node:056x}"
+
+
+def _task_error(method: str, error: BaseException) -> BaseException:
+    words = "".join(traceback.format_exception(error))
+    found = ray.exceptions.RayTaskError(method, words, error, proctitle="-", pid=1, ip=GATEWAY_IP)
+    return found.as_instanceof_cause()

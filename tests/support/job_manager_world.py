@@ -1,0 +1,116 @@
+"""A JobManager with all that is below it in this process, on nodes that can be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from actors.reports import Seen
+from orchestrator import datasets
+from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
+from orchestrator.job_manager import JobManager
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.sessions import device_choice, session_runner, session_watch
+from tests.support.in_process_ray import FIRST_PORT, Actor, InProcessRay, node_id_of
+
+ANSWER_TIMEOUT_S = 10.0
+VOLATILE = ("status", "progress", "history", "device_stats", "plan", "layers", "spares")
+_load_once = functools.cache(datasets.load_dataset)
+
+
+class _Host:
+    """What the actor of the JobManager is to a stage that trains alone."""
+
+    def __init__(self, manager: JobManager) -> None:
+        self.keep_copy = manager.keep_copy
+
+
+class JobManagerWorld:
+    """One JobManager after another on the same storage; node 0 is theirs."""
+
+    def __init__(self, num_nodes: int) -> None:
+        self._cleanup = contextlib.ExitStack()
+        folder = self._cleanup.enter_context(tempfile.TemporaryDirectory())
+        self._config = ManagerConfig(folder, folder, channel="actor_calls")
+        self.ray = InProcessRay(num_nodes)
+        self._cleanup.enter_context(self.ray.installed())
+        self._cleanup.enter_context(_quick())
+        self.manager = self._start()
+
+    def _start(self) -> JobManager:
+        manager = JobManager(self._config)
+        self.ray.current = Actor(_Host, (manager,), node_id_of(0), "job_manager", {})
+        return manager
+
+    def restart(self) -> None:
+        """The process ends: nothing of it is written any more, and its actors go along."""
+        self.manager._book.store.close()
+        for job in self.manager.list_jobs():
+            self.manager._desk.abandon(job["job_id"])
+        self.ray.end_actors()
+        self.manager = self._start()
+
+    def close(self) -> None:
+        """Nothing is left."""
+        for job in self.manager.list_jobs():
+            self.manager.delete_job(job["job_id"], force=True)
+        self.manager._book.store.close()
+        self._cleanup.close()
+
+    def shown(self, job_id: str) -> dict[str, Any]:
+        """All that the API shows of a job, but what changes while it trains."""
+        job = self.manager.get_job(job_id)
+        if job["status"] in ("training", "recovering"):
+            return {name: value for name, value in job.items() if name not in VOLATILE}
+        more: dict[str, Any] = {"events": self.manager.list_events(job_id)}
+        more["checkpoints"] = self.manager.list_checkpoints(job_id)
+        more["steps"] = self.manager.list_steps(job_id)
+        with contextlib.suppress(NoTrainedWeights):
+            more["model"] = self.manager.get_model(job_id)
+        return {**job, **more}
+
+    def teraflops(self) -> list[Any]:
+        """Of every session so far."""
+        with contextlib.suppress(NoTrainingSessions):
+            return list(self.manager.previous_teraflops())
+        return []
+
+    def actors(self, job_id: str) -> Sequence[Actor]:
+        """The job's LayerActors, stage 0's first."""
+        prefix = f"job-{job_id}-"
+        return [a for a in self.ray.actors if a.is_alive and a.name.startswith(prefix)]
+
+    def holders(self) -> dict[int, str]:
+        """The job that holds a node, by node."""
+        held = self.manager._table.holders()
+        return {port - FIRST_PORT: job_id for (_, port), job_id in held.items()}
+
+    def has_a_session(self, job_id: str) -> bool:
+        """One is under way, or just coming to its end."""
+        return job_id in self.manager._desk._running
+
+    def trains(self, job_id: str) -> bool:
+        """All stages of its plan have done a step in this generation."""
+        job = self.manager.get_job(job_id)
+        answers = [actor.poll.remote(Seen()) for actor in self.actors(job_id)]
+        with contextlib.suppress(Exception):  # an actor may just be ended
+            reports = [answer.result(ANSWER_TIMEOUT_S) for answer in answers]
+            done = [report is not None and report.progress.step > 0 for report in reports]
+            return job["status"] == "training" and len(done) == len(job["layers"]) and all(done)
+        return False
+
+
+@contextlib.contextmanager
+def _quick() -> Iterator[None]:
+    """What waits by the clock, waits less; devices that come back are not taken in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "load_dataset", _load_once)
+        patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)
+        patch.setattr(device_choice, "WAIT_INTERVAL_S", 0.02)
+        patch.setattr(session_runner, "REPLAN_INTERVAL_S", float("inf"))
+        yield
