@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.core.schedule_rules import ScheduleError, check_lists, max_held
-from actors.core.schedules import Action, Kind, Schedule, build_schedule
+from actors.core.schedule_rules import ScheduleError, check_held, check_lists, max_held
+from actors.core.schedules import HELD_BOUNDS, Action, Kind, Schedule, build_schedule
 
 TIGHTEST_SLOTS = 1
 SETTLED_STEPS = 2
@@ -130,10 +130,13 @@ def _start(
 def checked_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
     """The named schedule, checked for whatever channels it may run over.
 
-    Raises ``InvalidRequest`` as ``build_schedule`` does, ``ScheduleError`` as ``simulate``.
+    Raises ``InvalidRequest`` as ``build_schedule`` does, ``ScheduleError`` as ``simulate`` and
+    ``check_held``.
     """
     schedule = build_schedule(name, num_stages, num_microbatches)
     simulate(schedule, slots=TIGHTEST_SLOTS)
+    bound = HELD_BOUNDS[name]
+    check_held(schedule, [bound(i, num_stages, num_microbatches) for i in range(num_stages)])
     return schedule
 
 

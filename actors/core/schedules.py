@@ -118,6 +118,14 @@ SCHEDULES: dict[str, Callable[[int, int], Schedule]] = {
     "zb-h2": zb_h2,
 }
 
+HELD_BOUNDS: dict[str, Callable[[int, int, int], int]] = {
+    "gpipe": lambda stage, num_stages, num_microbatches: num_microbatches,
+    "1f1b": lambda stage, num_stages, num_microbatches: min(num_microbatches, num_stages - stage),
+    "zb-h1": lambda stage, num_stages, num_microbatches: min(num_microbatches, num_stages),
+    "zb-h2": lambda stage, num_stages, num_microbatches: min(num_microbatches, 2 * num_stages - 1),
+}
+"""By schedule, the most activations that a stage may hold at once."""
+
 
 def build_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
     """The named schedule; raises ``InvalidRequest`` for a name or a count that does not exist."""

@@ -47,9 +47,7 @@ def test_activations_held_are_those_of_the_papers(p: int, m: int, name: str) -> 
         "zb-h1": [min(m, p)] * p,
         "zb-h2": [min(m, 2 * p - 1)] * p,
     }
-    schedule = build_schedule(name, p, m)
-    assert list(simulate(schedule).max_held) == bounds[name]
-    check_held(schedule, bounds[name])
+    assert list(simulate(build_schedule(name, p, m)).max_held) == bounds[name]
 
 
 @given(stages, microbatches, st.sampled_from([gpipe, one_f_one_b]), seconds, seconds)
@@ -232,6 +230,14 @@ def test_a_deadlock_for_lack_of_room_is_named() -> None:
 def test_more_activations_than_allowed_are_named() -> None:
     with pytest.raises(ScheduleError, match=r"stage 1 holds 4 .* at most 3"):
         check_held(gpipe(2, 4), [4, 3])
+
+
+def test_a_schedule_that_holds_more_than_it_should_does_not_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SCHEDULES, "1f1b", gpipe)
+    with pytest.raises(ScheduleError, match=r"stage 0 holds 4 .* at most 2"):
+        checked_schedule("1f1b", 2, 4)
 
 
 def test_costs_of_another_number_of_stages_are_refused() -> None:
