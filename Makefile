@@ -43,8 +43,8 @@ bench-network: $(VENV)/.installed-test ## measure training over links of several
 bench-recovery: $(VENV)/.installed-test ## measure recovery, and what it costs to be ready for it
 	$(BIN)/python -m benchmarks.recovery
 
-chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10)
-	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10)
+chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
+	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

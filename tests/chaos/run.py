@@ -1,295 +1,280 @@
 """Kills and freezes parts of a training cluster, by a seed, and looks what becomes of the job.
 
-``python -m tests.chaos.run --seed 1 --runs 20`` (``make chaos SEED=1 RUNS=20``) prints a row a run;
-the exit code is 0 when every job ended with the bits of the undisturbed one.
+``python -m tests.chaos.run --seed 1 --runs 20`` (``make chaos SEED=1 RUNS=20``) prints a row a
+run, 70 runs meet every cell of the matrix; ``--target``, ``--phase`` and ``--signal`` choose of it.
+The exit code is 0 when every job ended with the bits of the undisturbed one, and left nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
-import random
+import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import psutil
 import requests
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.local_cluster import stop_local_cluster
-from tests.support.jobs import actor_processes, create_job, layer_actors, wait_for_step, wait_until
-from tests.support.ray_state import process_of_stage
+from http_gateway.gateway_process import GatewayStartError
+from tests.chaos.arena import OPTIONS, STEPS_AN_EPOCH, Arena, patiently, taken_up_from
+from tests.chaos.cases import (
+    HEAD,
+    PHASES,
+    SIGNALS,
+    STEP_ROWS,
+    TARGETS,
+    Case,
+    Outcome,
+    Strike,
+    allowed_after_restart,
+    allowed_of_devices,
+    draw_cases,
+    medians,
+    row,
+)
+from tests.support.jobs import wait_for_step, wait_until
 
-TARGETS = ("layer_actor", "ray_node", "job_manager", "gateway", "head")
-PHASES = ("forward", "backward", "optimizer", "validation", "checkpoint", "idle", "recovery")
-SIGNALS = (signal.SIGKILL, signal.SIGSTOP)
 FROZEN_FOR_S = 12.0
-MAX_LOST_STEPS = 20
-NUM_STAGES = 2
-OPTIONS = {"epochs": 150, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
-LAYERS = [784, 128, 128, 10]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is done to what, when."""
-
-    target: str
-    how: signal.Signals
-    phase: str
-    stage: int
-
-    def __str__(self) -> str:
-        return f"{self.how.name} {self.target} in {self.phase} (stage {self.stage})"
-
-
-@dataclass
-class Outcome:
-    """What became of it; ``recovery_s`` from the signal to the next optimiser step."""
-
-    case: Case
-    is_equal: bool = False
-    recovery_s: float | None = None
-    lost_steps: int | None = None
-    note: str = ""
-
-    @property
-    def is_good(self) -> bool:
-        by_device = self.case.target in ("layer_actor", "ray_node")
-        few = not by_device or (self.lost_steps or 0) <= MAX_LOST_STEPS
-        return self.is_equal and few and not self.note
-
-
-@dataclass
-class Arena:
-    """A cluster of three devices, each a Ray node, and its gateway."""
-
-    folder: Path
-    gateway: GatewayProcess = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.gateway = self.start_gateway()
-
-    def start_gateway(self) -> GatewayProcess:
-        arguments = ["--local-devices", "3", "--local-nodes", "--local-device-port", "15001"]
-        return GatewayProcess.start(self.folder, arguments, timeout_s=120)
-
-    @property
-    def client(self) -> TandemClient:
-        return TandemClient(self.gateway.url, timeout_s=60.0)
-
-    def nodes(self) -> list[int]:
-        """The nodes' first processes, the head's first."""
-        state = json.loads((self.folder / "cluster.json").read_text())
-        return [record["pid"] for record in state["processes"]]
-
-    def pids(self, case: Case) -> list[int]:
-        """What is signalled; 0 is the stage's own process."""
-        if case.target == "layer_actor":
-            return [0]
-        if case.target == "gateway":
-            return [self.gateway.process.pid]
-        if case.target == "job_manager":
-            return [p.pid for p in actor_processes(self.nodes(), "JobManager")]
-        leader = psutil.Process(self.nodes()[0 if case.target == "head" else 1])
-        return [p.pid for p in [*leader.children(recursive=True), leader]]
-
-    def stop(self) -> None:
-        self.gateway.stop()
-        stop_local_cluster(self.folder)
-
-
-def start_job(arena: Arena) -> str:
-    """Trains on the head and the first further node."""
-    devices = [{"ip": "localhost", "port": 15001 + i} for i in range(NUM_STAGES)]
-    policy = {"max_lost_steps": MAX_LOST_STEPS}
-    checkpoints = {"interval_s": 0.5}
-    return create_job(
-        arena.client,
-        devices,
-        failure_policy=policy,
-        checkpoints=checkpoints,
-        layer_sizes=LAYERS,
-    )
-
-
-def disturb(arena: Arena, job_id: str, case: Case) -> list[int]:
-    """Brings the job to the phase and signals; returns what was frozen."""
-    client = arena.client
-    if case.phase == "recovery":
-        process_of_stage(arena.gateway, case.stage).kill()
-        wait_until(lambda: client.get_job(job_id)["status"] == "recovering", 20, "no recovery")
-    pids = arena.pids(case)
-    if case.phase in ("idle", "recovery", "checkpoint"):
-        if case.phase == "checkpoint":
-            known = client.list_checkpoints(job_id)
-            wait_until(lambda: client.list_checkpoints(job_id) != known, 20, "no checkpoint")
-        own = [p.pid for p in layer_actors(arena.nodes())][:1] if 0 in pids else pids
-        for pid in own:
-            psutil.Process(pid).send_signal(case.how)
-    else:
-        address, storage = arena.gateway.info["ray_address"], str(arena.folder)
-        command = [sys.executable, "-m", "tests.chaos.aim", address, storage, str(case.stage)]
-        command += [case.phase, str(int(case.how)), *map(str, pids)]
-        subprocess.run(command, check=True, timeout=60, capture_output=True)
-        own = pids
-    return own if case.how is signal.SIGSTOP and 0 not in own else []
+FIRST_STEPS = 20
+STORE_TIMEOUT_S = 40.0
+ENDED = {"completed", "failed", "stopped"}
+FAILURES = (
+    ApiError,
+    AssertionError,
+    GatewayStartError,
+    TimeoutError,
+    requests.RequestException,
+    subprocess.SubprocessError,
+)
 
 
 def run_case(arena: Arena, case: Case, expected: Any) -> Outcome:
+    """The whole story of one job."""
     outcome = Outcome(case)
-    client = arena.client
-    job_id = start_job(arena)
-    client.initialize(job_id)
-    if case.phase != "idle":
-        client.train(job_id, **OPTIONS)
-        wait_for_step(client, job_id, 150)
-    frozen = disturb(arena, job_id, case)
-    since = time.monotonic()
-    _bring_back(arena, case, frozen)
     try:
+        arena.start_gateway()
+        before = arena.store_bytes()
+        job_id = arena.start_job(case.nodes)
+        speed = _begin(arena, case, job_id)
+        events = arena.client.list_events(job_id)
+        outcome.strike = strike = _strike(arena, case, job_id)
+        _bring_back(arena, case)
         if case.phase == "idle":
-            _patiently(lambda: arena.client.train(job_id, **OPTIONS))
-        outcome.recovery_s = _next_step(arena, job_id, _failures(case)) - since
-        done = arena.client.wait_for(job_id, {"completed", "failed"}, 240, patience_s=120)
-        outcome.lost_steps = (done["recovery"] or {}).get("lost_steps")
-        outcome.note = str(done.get("error") or "")
-        outcome.is_equal = _result(arena.client, job_id) == expected
-        wait_until(lambda: not layer_actors(arena.nodes()), 20, "an actor is left")
-    except (AssertionError, TimeoutError, ApiError, requests.RequestException) as error:
-        outcome.note = f"{type(error).__name__}: {error}"[:200]
+            patiently(lambda: arena.client.train(job_id, **OPTIONS))
+        seen_s = _next_step(arena, case, job_id, len(events))
+        outcome.recovery_s = seen_s - strike.at_s
+        arena.client.wait_for(job_id, ENDED, 240, patience_s=120)
+        _count_lost_steps(arena, outcome, job_id, speed)
+        _check_result(arena, outcome, job_id, expected)
+        _check_nothing_left(arena, job_id, before)
+    except FAILURES as error:
+        outcome.trouble.append(f"{type(error).__name__}: {error}"[:300])
     return outcome
 
 
-def _bring_back(arena: Arena, case: Case, frozen: list[int]) -> None:
-    """A killed gateway is started anew by its user; a frozen one, or a frozen node, wakes later."""
+def _begin(arena: Arena, case: Case, job_id: str) -> float:
+    """Trains until a blow would hurt, but for the phase ``idle``; returns steps a second."""
+    if case.phase == "idle":
+        return 0.0
+    arena.client.train(job_id, **OPTIONS)
+    progress = wait_for_step(arena.client, job_id, FIRST_STEPS)["progress"]
+    return float(progress["samples_per_s"]) / STEP_ROWS
+
+
+def _strike(arena: Arena, case: Case, job_id: str) -> Strike:
+    """Brings the job to the phase and signals."""
+    targets = arena.targets(case)
+    if case.phase == "recovery":
+        return _strike_in_recovery(arena, case, job_id, targets)
+    strike = arena.strike(case, job_id, case.phase)
+    _remember_frozen(arena, case, targets)
+    return strike
+
+
+def _strike_in_recovery(
+    arena: Arena, case: Case, job_id: str, targets: list[psutil.Process]
+) -> Strike:
+    """Loses the stage first; of LayerActors, one of the next generation is hit."""
+    old = {p.pid for p in arena.left_processes("LayerActor")}
+    client = arena.client
+    first = Case("layer_actor", signal.SIGKILL, "recovery", case.nodes, case.stage)
+    lost = arena.strike(first, job_id, "now")
+    wait_until(lambda: _status(client, job_id) == "recovering", 20, "no recovery")
+
+    def new_actors() -> list[psutil.Process]:
+        return [p for p in arena.left_processes("LayerActor") if p.pid not in old]
+
+    if not targets:
+        targets = wait_until(new_actors, 30, "no new LayerActor")[:1]
+    asked_s, status = time.monotonic(), _status(client, job_id)
+    for process in targets:
+        process.send_signal(case.how)
+    at_s = time.monotonic()
+    _remember_frozen(arena, case, targets)
+    phase = "recovery" if status == "recovering" else status
+    return Strike(phase, 1000 * (at_s - asked_s), None, lost.epoch, lost.step, at_s)
+
+
+def _remember_frozen(arena: Arena, case: Case, targets: list[psutil.Process]) -> None:
+    """Whom somebody would wake; a frozen LayerActor or JobManager is found and killed."""
+    if case.how is signal.SIGSTOP and case.target not in ("layer_actor", "job_manager"):
+        arena.wake_later(targets, FROZEN_FOR_S)
+
+
+def _bring_back(arena: Arena, case: Case) -> None:
+    """A killed gateway is started anew by its user."""
     if case.target == "gateway" and case.how is signal.SIGKILL:
         arena.gateway.process.wait(10)
-        arena.gateway = arena.start_gateway()
-    if frozen and case.target != "job_manager":
-        timer = threading.Timer(FROZEN_FOR_S, _wake, [frozen])
-        timer.daemon = True
-        timer.start()
+        arena.start_gateway()
 
 
-def _wake(frozen: list[int]) -> None:
-    """Those that were not killed meanwhile."""
-    for pid in frozen:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            psutil.Process(pid).resume()
-
-
-def _patiently(call: Any, timeout_s: float = 90.0) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return call()
-        except (ApiError, requests.RequestException) as error:
-            passing = not isinstance(error, ApiError) or error.status == 503
-            if not passing or time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
-
-
-def _failures(case: Case) -> int:
-    """So many failures the job tells of before it trains on."""
-    return int(case.target in ("layer_actor", "ray_node"))
-
-
-def _next_step(arena: Arena, job_id: str, num_failures: int) -> float:
+def _next_step(arena: Arena, case: Case, job_id: str, num_events: int) -> float:
     """When the job was first seen to train on."""
 
-    def noticed() -> bool:
-        job = _patiently(lambda: arena.client.get_job(job_id))
-        return ((job["recovery"] or {}).get("num_failures") or 0) >= num_failures
+    def told() -> bool:
+        events = patiently(lambda: arena.client.list_events(job_id))[num_events:]
+        kinds = {event["kind"] for event in events}
+        return bool({case.expected_event, "completed", "failed"} & kinds)
 
-    wait_until(noticed, 60, "the loss was not noticed")
-    first = _patiently(lambda: arena.client.get_job(job_id))["progress"]
+    if case.expected_event is not None:
+        wait_until(told, 90, f"the job did not tell that it was {case.expected_event}")
+    first = patiently(lambda: arena.client.get_job(job_id))["progress"]
 
     def trains() -> bool:
-        job = _patiently(lambda: arena.client.get_job(job_id))
-        return job["status"] == "completed" or (
-            job["status"] == "training" and job["progress"] != first
-        )
+        job = patiently(lambda: arena.client.get_job(job_id))
+        is_new = job["status"] == "training" and job["progress"] != first
+        return is_new or job["status"] in ENDED
 
     wait_until(trains, 180, "the job does not train on")
     return time.monotonic()
 
 
+def _count_lost_steps(arena: Arena, outcome: Outcome, job_id: str, speed: float) -> None:
+    """Those that a lost device cost, as the job tells; and those since the checkpoint that a new
+    JobManager went on from."""
+    recovery = arena.client.get_job(job_id)["recovery"] or {}
+    outcome.lost_steps = recovery.get("lost_steps", 0)
+    outcome.allowed_steps = allowed_of_devices(recovery.get("num_failures", 0))
+    start = taken_up_from(arena.client.list_events(job_id))
+    strike = outcome.strike
+    if start is not None and strike is not None:
+        done = max(0, strike.epoch - 1) * STEPS_AN_EPOCH + strike.step
+        outcome.lost_steps += max(0, done - start)
+        outcome.allowed_steps += allowed_after_restart(speed)
+
+
+def _check_result(arena: Arena, outcome: Outcome, job_id: str, expected: Any) -> None:
+    job = arena.client.get_job(job_id)
+    assert job["status"] == "completed", job.get("error") or job["status"]
+    outcome.is_equal = _result(arena.client, job_id) == expected
+
+
+def _check_nothing_left(arena: Arena, job_id: str, before: int) -> None:
+    """No LayerActor, no process of a node that is gone, no object once the job is deleted."""
+    wait_until(lambda: not arena.left_processes("LayerActor"), 20, "a LayerActor is left")
+    wait_until(lambda: not arena.left_of_gone_nodes(), 20, "a process of a former node is left")
+    patiently(lambda: arena.client.delete_job(job_id))
+    left: list[int] = []
+
+    def is_empty() -> bool:
+        left.append(arena.store_bytes() - before)
+        return left[-1] <= 0
+
+    try:
+        wait_until(is_empty, STORE_TIMEOUT_S, "")
+    except AssertionError:
+        raise AssertionError(f"{left[-1]} bytes more than before are in Ray's store") from None
+
+
+def _status(client: TandemClient, job_id: str) -> str:
+    return str(client.get_job(job_id)["status"])
+
+
 def _result(client: TandemClient, job_id: str) -> Any:
+    """Weights and losses; every step's tells which samples it was of."""
     job = client.get_job(job_id)
     losses = [(r["epoch"], r["train_loss"], r["val_loss"]) for r in job["history"]]
     steps = [(s["epoch"], s["step"], s["loss"]) for s in client.list_steps(job_id)]
     return client.get_model(job_id), losses, steps
 
 
-def undisturbed(folder: Path) -> Any:
+def undisturbed(arena: Arena) -> Any:
+    """What every job is to end with."""
+    arena.start_gateway()
+    job_id = arena.start_job((0, 1))
+    begun_s = time.monotonic()
+    arena.client.train(job_id, **OPTIONS)
+    job = arena.client.wait_for(job_id, ENDED, 240)
+    assert job["status"] == "completed", job
+    steps = OPTIONS["epochs"] * STEPS_AN_EPOCH
+    print(f"Undisturbed: {steps} steps in {time.monotonic() - begun_s:.1f} s.\n", flush=True)
+    return _result(arena.client, job_id)
+
+
+def _in_arena(folder: Path, act: Callable[[Arena], Any]) -> Any:
+    """Whatever happens, the cluster is ended."""
     arena = Arena(folder)
     try:
-        job_id = start_job(arena)
-        arena.client.initialize(job_id)
-        arena.client.train(job_id, **OPTIONS)
-        arena.client.wait_for(job_id, {"completed", "failed"}, 240)
-        return _result(arena.client, job_id)
+        return act(arena)
     finally:
         arena.stop()
 
 
-def cases(seed: int, runs: int, targets: Sequence[str]) -> list[Case]:
-    """Every pair of target and signal in turn, each in a phase by chance."""
-    chance = random.Random(seed)
-    pairs = [(target, how) for target in targets for how in SIGNALS]
-    chance.shuffle(pairs)
-    return [
-        Case(*pairs[i % len(pairs)], chance.choice(PHASES), chance.randrange(NUM_STAGES))
-        for i in range(runs)
-    ]
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--target", choices=TARGETS, help="of this kind only")
-    asked = parser.parse_args()
-    targets = (asked.target,) if asked.target else TARGETS
-    outcomes = []
+    asked = _parse()
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    targets, phases = asked.target or TARGETS, asked.phase or PHASES
+    signals = [signal.Signals[name] for name in asked.signal or ()] or SIGNALS
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as folder:
-        expected = undisturbed(Path(folder) / "undisturbed")
-        print(
-            "| what | same bits | next step after, s | steps done again | |\n|---|---|---|---|---|"
-        )
-        for number, case in enumerate(cases(asked.seed, asked.runs, targets)):
-            arena = Arena(Path(folder) / f"run-{number}")
-            try:
-                outcome = run_case(arena, case, expected)
-            finally:
-                arena.stop()
-            outcomes.append(outcome)
-            print(_row(outcome), flush=True)
-    devices = [o.recovery_s for o in outcomes if o.recovery_s and o.case.target == "layer_actor"]
-    good = sum(o.is_good for o in outcomes)
-    median = f"; LayerActors: median {statistics.median(devices):.1f} s" if devices else ""
-    print(f"\n{good} of {len(outcomes)} good{median}")
+        expected = _in_arena(Path(folder) / "undisturbed", undisturbed)
+        print(HEAD, flush=True)
+        for number, case in enumerate(draw_cases(asked.seed, asked.runs, targets, phases, signals)):
+            here = Path(folder) / f"run-{number}"
+            outcomes.append(_in_arena(here, lambda arena, c=case: run_case(arena, c, expected)))
+            print(row(outcomes[-1]), flush=True)
+            _keep_logs(asked.keep, here, outcomes[-1])
+    good, aimed = sum(o.is_good for o in outcomes), sum(o.is_aimed for o in outcomes)
+    print(f"\n{medians(outcomes)}\n")
+    print(f"{good} of {len(outcomes)} good, {aimed} hit in the phase asked for", flush=True)
     return 0 if good == len(outcomes) else 1
 
 
-def _row(outcome: Outcome) -> str:
-    after = "–" if outcome.recovery_s is None else f"{outcome.recovery_s:.1f}"
-    lost = "–" if outcome.lost_steps is None else str(outcome.lost_steps)
-    same = "yes" if outcome.is_equal else "NO"
-    return f"| {outcome.case} | {same} | {after} | {lost} | {outcome.note} |"
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=10)
+    only = {"action": "append", "help": "only these; may be given again"}
+    parser.add_argument("--target", choices=TARGETS, **only)
+    parser.add_argument("--phase", choices=PHASES, **only)
+    parser.add_argument("--signal", choices=[how.name for how in SIGNALS], **only)
+    parser.add_argument("--keep", type=Path, help="a folder for the logs of runs that went wrong")
+    return parser.parse_args()
+
+
+def _keep_logs(folder: Path | None, run: Path, outcome: Outcome) -> None:
+    if folder is None or outcome.is_good:
+        return
+    kept = folder / run.name
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in [*run.glob("*.log"), *run.glob("*.sqlite*")]:
+        shutil.copy(log, kept)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """What is under way is ended as by Ctrl-C: no cluster is left."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
