@@ -14,6 +14,7 @@ from orchestrator.errors import AmbiguousDevice, DeviceBusy, NodeNotFound, Stage
 from orchestrator.failure_policy import missing_devices, why_not_wait
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
+from orchestrator.job_lifecycle import Event, Status
 from orchestrator.planning.partition import split_evenly
 from orchestrator.placement import ClusterView, ResolvedDevice
 from orchestrator.sessions.liveness import answering_nodes
@@ -99,6 +100,8 @@ class DeviceChoice:
     def _tell(self, job: Job, session: Session, missing: list[str]) -> None:
         with self._book.lock:
             session.waiting_for = missing
+            if job.status is Status.TRAINING:  # none was lost: it has just begun, or was drained
+                job.apply(Event.LOSE)
         self._book.note(job, "waiting", f"Waiting for {', '.join(missing)}")
         self._book.try_save(job)
 

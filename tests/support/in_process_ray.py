@@ -35,6 +35,10 @@ class Reference(Future[Any]):
         super().__init__()
         self._outcome_lock = threading.Lock()
 
+    def future(self) -> Reference:
+        """Settled with this."""
+        return self
+
     def settle(self, value: Any = None, error: BaseException | None = None) -> None:
         with self._outcome_lock:
             if self.done():
