@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,11 +78,13 @@ class SessionWatch:
     heartbeat_timeout_s: float
     publish: Callable[[Sequence[StageReport]], None]
     _results: dict[int, bool] = field(default_factory=dict)
+    _ends: dict[Future[Any], int] = field(default_factory=dict)
     _beats: list[_Heartbeat] = field(default_factory=list)
 
     def wait(self) -> GenerationOutcome:
         """Raises ``GroupFailure`` with the root cause when a stage fails, dies or freezes, or a
         link between two is dead."""
+        self._ends = {ref.future(): index for index, ref in enumerate(self.run_refs)}
         now = time.monotonic()
         self._beats = [_Heartbeat(actor.poll.remote(Seen()), now) for actor in self.group.actors]
         while len(self._results) < len(self.run_refs):
@@ -96,12 +100,12 @@ class SessionWatch:
         return GenerationOutcome(all(self._results.values()), state)
 
     def _collect_ended(self) -> None:
-        running = [ref for i, ref in enumerate(self.run_refs) if i not in self._results]
-        done, _ = ray.wait(running, num_returns=1, timeout=POLL_INTERVAL_S)
-        for ref in done:
-            index = list(self.run_refs).index(ref)
+        running = [end for end, index in self._ends.items() if index not in self._results]
+        # Not by ray.wait: its timeout is a time of day, and an hour late when that is set back.
+        done, _ = futures.wait(running, POLL_INTERVAL_S, futures.FIRST_COMPLETED)
+        for index in sorted(self._ends[end] for end in done):
             try:
-                self._results[index] = ray.get(ref)
+                self._results[index] = ray.get(self.run_refs[index])
             except ray.exceptions.RayError as error:
                 raise self._root_cause(index, error) from error
 
@@ -174,16 +178,14 @@ class SessionWatch:
     def _root_cause(self, index: int, error: Exception) -> GroupFailure:
         """The failure that came first: a stage whose neighbour died only sees its channel close."""
         failures = {index: error}
-        waiting = {
-            ref: i for i, ref in enumerate(self.run_refs) if i not in self._results and i != index
-        }
+        waiting = {end: i for end, i in self._ends.items() if i not in self._results and i != index}
         deadline = time.monotonic() + ROOT_CAUSE_WAIT_S
         while _is_consequence(failures) and waiting and time.monotonic() < deadline:
-            done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_INTERVAL_S)
-            for ref in done:
-                other = waiting.pop(ref)
+            done, _ = futures.wait(waiting, POLL_INTERVAL_S, futures.FIRST_COMPLETED)
+            for end in done:
+                other = waiting.pop(end)
                 try:
-                    ray.get(ref)
+                    ray.get(self.run_refs[other])
                 except ray.exceptions.RayError as other_error:
                     failures[other] = other_error
         culprit = min(failures, key=lambda i: (_is_channel_error(failures[i]), i != index))
