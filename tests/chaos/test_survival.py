@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -10,6 +13,8 @@ import pytest
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
+from tests.chaos.arena import Arena
+from tests.chaos.cases import Case
 from tests.support.jobs import (
     actor_processes,
     create_job,
@@ -32,9 +37,11 @@ def start(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) ->
     return job_id
 
 
-def result(client: TandemClient, job_id: str) -> tuple[bytes, list[tuple[float, ...]]]:
+def result(
+    client: TandemClient, job_id: str, patience_s: float = 60
+) -> tuple[bytes, list[tuple[float, ...]]]:
     """The weights' file and every epoch's losses and accuracy."""
-    job = client.wait_for(job_id, ENDED, timeout_s=100, patience_s=60)
+    job = client.wait_for(job_id, ENDED, timeout_s=40 + patience_s, patience_s=patience_s)
     assert job["status"] == "completed", job
     assert [record["epoch"] for record in job["history"]] == list(range(1, EPOCHS + 1))
     names = ("train_loss", "val_loss", "val_accuracy")
@@ -142,6 +149,46 @@ def test_a_new_device_is_a_spare_until_it_pays(
     job = client.get_job(job_id)
     assert job["spares"] == [3] and list(job["layers"]) == ["1", "2"]
     assert result(client, job_id) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Arena]:
+    """Two Ray nodes, the head and another, that may be killed."""
+    env = {**os.environ, "HOME": str(home)}
+    arena = Arena(tmp_path_factory.mktemp("arena"), num_nodes=2, env=env)
+    try:
+        arena.start_gateway()
+        yield arena
+    finally:
+        arena.stop()
+
+
+@pytest.mark.timeout(300)
+def test_a_lost_head_costs_what_was_trained_since_the_last_checkpoint(
+    arena: Arena, undisturbed: Any
+) -> None:
+    client = arena.client
+    job_id = start(client, arena.devices, checkpoints={"interval_s": 0.2})
+    wait_until(lambda: client.list_checkpoints(job_id), 60, "there is no checkpoint")
+    for process in arena.targets(Case("head", signal.SIGKILL, "now", (0, 1), 0)):
+        process.kill()
+    assert result(client, job_id, patience_s=120) == undisturbed
+    assert "taken_up" in [event["kind"] for event in client.list_events(job_id)]
+    wait_until(lambda: not arena.left_processes("LayerActor"), 10, "no actor is left")
+
+
+@pytest.mark.timeout(200)
+def test_the_loss_of_a_ray_node_costs_few_steps_and_no_bit(arena: Arena, undisturbed: Any) -> None:
+    client = arena.client
+    job_id = start(client, arena.devices, failure_policy={"max_lost_steps": 10})
+    wait_for_step(client, job_id, 100)
+    for process in arena.targets(Case("ray_node", signal.SIGKILL, "now", (0, 1), 1)):
+        process.kill()
+    assert result(client, job_id) == undisturbed
+    recovery = client.get_job(job_id)["recovery"]
+    assert recovery["lost_steps"] <= 10 * recovery["num_failures"]
+    assert list(client.get_job(job_id)["layers"]) == ["1"]
+    wait_until(lambda: not arena.left_processes("LayerActor"), 10, "no actor is left")
 
 
 def test_a_training_job_is_deleted_by_force(gateway: GatewayProcess, client: TandemClient) -> None:
