@@ -7,6 +7,7 @@ polls and stops, one more for each direction of mail.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -29,7 +30,7 @@ from actors.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.link_watch import LinkWatch
 from actors.reports import Seen, StageReport
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
-from actors.snapshot_transport import ActorCopier, PackedSnapshot, pack, unpack
+from actors.snapshot_transport import ActorCopier, PackedSnapshot, fetch, pack, unpack
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
@@ -77,6 +78,7 @@ class LayerActor:
         self._senders: dict[str, Sender] = {}
         self._receivers: dict[str, Receiver] = {}
         self._stop_at: Boundary | None = None
+        self._data = StageData()
 
     def host(self) -> HostKind:
         """Answers once this process has started."""
@@ -112,9 +114,12 @@ class LayerActor:
             self._stage = Stage(spec, given.weights, given.optimizer)
         return this_host()
 
-    def copy_to(self, keeper: Any) -> None:
-        """``keeper`` is the actor that keeps a copy of this stage's snapshots."""
+    def copy_to(self, keeper: Any, keeper_stage: int | None) -> None:
+        """``keeper`` is the actor that keeps a copy of this stage's snapshots: another stage's, or
+        the JobManager's, which watches by itself."""
         self._keeper.copier = ActorCopier(keeper, self._group)
+        if keeper_stage is not None:
+            self._watch.add(keeper_stage, keeper)
 
     def connect_out(
         self, edge: EdgeSpec, reader: Any, reader_stage: int, reader_node_id: str
@@ -141,19 +146,22 @@ class LayerActor:
             transport = self._mailboxes[edge.direction] = Mailbox(edge.slots, edge.name)
         self._receivers[edge.direction] = Receiver(transport, edge.generation, edge.timeout_s)
 
-    def run(
-        self,
-        session: SessionSpec,
-        train_images: np.ndarray | None,
-        train_labels: np.ndarray | None,
-        val_images: np.ndarray | None,
-        val_labels: np.ndarray | None,
-    ) -> bool:
+    def load(self, references: Sequence[Any], timeout_s: float) -> None:
+        """Fetches the data: references to training images and labels, then those of validation;
+        None for what this stage does not need.
+
+        Ray would hold every later call back until its own arguments have come, polls too: hence
+        references within a list, which it leaves alone.
+        """
+        arrays: list[np.ndarray | None] = [
+            None if r is None else ray.get(r, timeout=timeout_s) for r in references
+        ]
+        self._data = StageData(*(None if a is None else torch.from_numpy(a) for a in arrays))
+
+    def run(self, session: SessionSpec) -> bool:
         """Trains; True when all epochs are done, False when stopped before."""
         assert self._stage is not None, "build comes first"
-        arrays = (train_images, train_labels, val_images, val_labels)
-        data = StageData(*(None if a is None else torch.from_numpy(a) for a in arrays))
-        self._loop = StageLoop(self._stage, session, data, self._links(), self._keeper)
+        self._loop = StageLoop(self._stage, session, self._data, self._links(), self._keeper)
         self._loop.stop_at = self._stop_at
         with self._watch.running():
             return self._loop.run()
@@ -202,10 +210,10 @@ class LayerActor:
         return None if found is None else pack(found)
 
     @ray.method(concurrency_group="copies")
-    def keep_copy(self, group: str, snapshot: PackedSnapshot) -> None:
-        """Keeps a neighbour's snapshot."""
+    def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
+        """Keeps a neighbour's snapshot; see ``ActorCopier`` for its form."""
         if group == self._group:
-            self._keeper.keep_copy(unpack(snapshot))
+            self._keeper.keep_copy(unpack(fetch(reference)))
 
     @ray.method(concurrency_group="control")
     def abort(self) -> None:

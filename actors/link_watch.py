@@ -16,7 +16,7 @@ from typing import Any
 
 import ray
 
-PING_INTERVAL_S = 0.5
+PING_INTERVAL_S = 0.25
 LEASE_S = 60.0
 
 
@@ -36,7 +36,7 @@ class LinkWatch:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def add(self, stage: int, actor: Any) -> None:
-        """A neighbouring stage's actor."""
+        """The actor of a stage that this one sends messages or copies to."""
         self._neighbours[stage] = _Neighbour(actor, time.monotonic())
 
     def polled(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from actors.core.errors import ChannelClosed, ChannelTimeout
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 
+FETCH_TIMEOUT_S = 60.0
 Arrays = dict[str, npt.NDArray[np.float32]]
 
 
@@ -43,10 +45,19 @@ def unpack(packed: PackedSnapshot) -> StageSnapshot:
     return StageSnapshot(packed.start, packed.end, packed.cursor, weights, optimizer, packed.untold)
 
 
+def fetch(reference: Sequence[Any]) -> PackedSnapshot:
+    """What ``ActorCopier`` has sent: one reference in a list."""
+    (only,) = reference
+    packed: PackedSnapshot = ray.get(only, timeout=FETCH_TIMEOUT_S)
+    return packed
+
+
 class ActorCopier:
-    """Hands each snapshot to ``keeper.keep_copy(group, …)``, an actor's method.
+    """Hands each snapshot to ``keeper.keep_copy(group, [reference])``, an actor's method.
 
     ``group`` names the generation, so that a copy of an earlier one is never taken for one of this.
+    Ray would hold back what is sent to that actor later, messages and pings, until a call's
+    arguments have come: hence the reference in a list, which it leaves alone.
     """
 
     def __init__(self, keeper: Any, group: str) -> None:
@@ -56,7 +67,8 @@ class ActorCopier:
 
     def send(self, snapshot: StageSnapshot) -> None:
         """Returns when Ray has taken over the tensors."""
-        self._pending = self._keeper.keep_copy.remote(self._group, pack(snapshot))
+        reference = ray.put(pack(snapshot))
+        self._pending = self._keeper.keep_copy.remote(self._group, [reference])
 
     def wait(self, timeout_s: float) -> None:
         """Raises ``ChannelTimeout`` or ``ChannelClosed``."""

@@ -98,6 +98,9 @@ class VersionMismatch(Unavailable):
 class DeviceStartFailed(Unavailable):
     """A LayerActor did not start on its device's node in time."""
 
+    device_id: int | None = None
+    """The device's, within its job."""
+
 
 class StorageUnavailable(Unavailable):
     """The storage path can't be read or written, or another process has it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ import ray
 from actors.core.datasets import count_train_samples
 from actors.core.errors import TandemError
 from actors.core.version import __version__
-from actors.snapshot_transport import PackedSnapshot
+from actors.snapshot_transport import fetch
 from orchestrator import device_registry
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.storage import LocalStorage
@@ -239,9 +239,10 @@ class JobManager(JobReader):
                 self._resume(job)
             return {"status": job.status.value}
 
-    def keep_copy(self, group: str, snapshot: PackedSnapshot) -> None:
-        """A stage that trains alone has no neighbour to keep its snapshots."""
-        self._copies.keep(group, snapshot)
+    def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
+        """A stage that trains alone has no neighbour to keep its snapshots; see ``ActorCopier`` for
+        the form of this one."""
+        self._copies.keep(group, fetch(reference))
 
     # Inside
 
@@ -351,6 +352,13 @@ def _check_spareable(job: Job) -> None:
         raise IllegalTransition(
             f"Job {job.job_id} is {job.status.value} on this device alone: register another one "
             f"first, or stop the job with POST /api/jobs/{job.job_id}/stop"
+        )
+    needed = job.failure_policy.min_devices
+    if job.is_active and len(job.devices) <= needed:
+        raise IllegalTransition(
+            f"Job {job.job_id} is {job.status.value}, has {len(job.devices)} devices and needs "
+            f"{needed} (failure_policy.min_devices): register another one first, or stop the job "
+            f"with POST /api/jobs/{job.job_id}/stop"
         )
 
 

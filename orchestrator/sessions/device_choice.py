@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.core.specs import StageSpec
@@ -15,14 +15,17 @@ from orchestrator.failure_policy import missing_devices, why_not_wait
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
+from orchestrator.placement import ClusterView, Node, ResolvedDevice
 from orchestrator.planning.partition import split_evenly
-from orchestrator.placement import ClusterView, ResolvedDevice
+from orchestrator.sessions.group_failure import Suspect
+from orchestrator.sessions.link_probe import reach_each_other
 from orchestrator.sessions.liveness import answering_nodes
 from orchestrator.sessions.stage_group import StagePlacement
+from orchestrator.sessions.suspects import Suspects
 
 WAIT_INTERVAL_S = 0.5
-SUSPECT_S = 60.0
-"""A device whose link failed is left out for so long; its next failure doubles that."""
+NEWCOMER_TIMEOUT_S = 30.0
+"""Nobody waits meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class _Available:
 
 
 class DeviceChoice:
-    """Of one session; ``exclude`` and ``wake`` are called from other threads."""
+    """Of one session; ``exclude``, ``include`` and ``wake`` are called from other threads."""
 
     def __init__(
         self, cluster: Callable[[], ClusterView], table: DeviceTable, book: JobBook
@@ -41,23 +44,26 @@ class DeviceChoice:
         self._table = table
         self._book = book
         self._wake = threading.Event()
-        self._suspect_until: dict[int, float] = {}
-        self._num_suspected: dict[int, int] = {}
+        self.suspects = Suspects()
+        self._just_seen: frozenset[str] = frozenset()
         self.excluded: frozenset[int] = frozenset()
 
     def exclude(self, device_id: int) -> None:
         """The device is being taken out of the job."""
         self.excluded = self.excluded | {device_id}
 
+    def include(self, device_id: int) -> None:
+        """It stays in the job after all."""
+        self.excluded = self.excluded - {device_id}
+
+    def just_seen(self, placements: Sequence[StagePlacement]) -> None:
+        """These have answered a moment ago: ``wait`` need not ask them first, which may take a node
+        without an idle worker process longer than one that is well is given."""
+        self._just_seen = frozenset(p.resolved.node.node_id for p in placements)
+
     def wake(self) -> None:
         """Looks again at once."""
         self._wake.set()
-
-    def suspect(self, device_ids: Collection[int]) -> None:
-        """Leaves them out for a while."""
-        for device_id in device_ids:
-            count = self._num_suspected[device_id] = self._num_suspected.get(device_id, 0) + 1
-            self._suspect_until[device_id] = time.monotonic() + SUSPECT_S * 2 ** (count - 1)
 
     def wait(
         self, job: Job, session: Session, stop: threading.Event
@@ -70,8 +76,12 @@ class DeviceChoice:
         told: list[str] = []
         while not stop.is_set():
             self._wake.clear()
-            available = self._answering(job)
+            answering = self._answering(job)
+            available = [a for a in answering if not self.suspects.left_out(a.device.device_id)]
             missing = self._missing(job, available)
+            if missing:
+                available = self._with_those_left_out(answering)
+                missing = self._missing(job, available)
             if not missing and self._hold(job, available):
                 return _places(job, available)
             missing = missing or ["a device that another job holds"]
@@ -86,16 +96,40 @@ class DeviceChoice:
 
     def best(self, job: Job) -> list[StagePlacement] | None:
         """Places on all devices that could be had, by Ray's own table; holds nothing."""
-        available = self._resolvable(job)
+        found = self._resolvable(job)
+        available = [a for a in found if not self.suspects.left_out(a.device.device_id)]
         return _places(job, available) if available else None
 
-    def are_well(self, placements: Sequence[StagePlacement]) -> bool:
-        """Whether all these places answer; those that don't are left out for a while."""
-        nodes = {p.resolved.node.node_id: p.resolved.node for p in placements}
-        answering = answering_nodes(list(nodes.values()))
-        silent = [p for p in placements if p.resolved.node.node_id not in answering]
-        self.suspect([p.device.device_id for p in silent])
-        return not silent
+    def are_well(self, placements: Sequence[StagePlacement], known: Collection[int]) -> bool:
+        """Whether the places on devices that are not ``known`` to train would do: they answer, if
+        slowly, and a link that was dead is back; one that is not is left out again."""
+        nodes = {p.device.device_id: p.resolved.node for p in placements}
+        new = {d: node for d, node in nodes.items() if d not in known}
+        asked = {node.node_id: node for node in new.values()}
+        if len(answering_nodes(list(asked.values()), NEWCOMER_TIMEOUT_S)) < len(asked):
+            return False
+        cut = [device_id for device_id in new if self._is_cut(device_id, nodes)]
+        for device_id in cut:
+            self.suspects.add(Suspect(device_id, self.suspects.peer_of(device_id)))
+        return not cut
+
+    def _with_those_left_out(self, answering: Sequence[_Available]) -> list[_Available]:
+        """The job can't go on without: a dead link may be back, and another start may succeed."""
+        nodes = {a.device.device_id: a.resolved.node for a in answering}
+        for device_id in nodes:
+            peer_id = self.suspects.peer_of(device_id)
+            if peer_id in nodes and not self._is_cut(device_id, nodes):
+                self.suspects.clear_link(device_id)
+        return [
+            a for a in answering if not self.suspects.left_out(a.device.device_id, is_needed=True)
+        ]
+
+    def _is_cut(self, device_id: int, nodes: Mapping[int, Node]) -> bool:
+        """Whether the link that made it a suspect is still dead; ``nodes`` are by device."""
+        peer_id = self.suspects.peer_of(device_id)
+        if peer_id is None or peer_id not in nodes:
+            return False
+        return not reach_each_other(nodes[device_id], nodes[peer_id])
 
     def _tell(self, job: Job, session: Session, missing: list[str]) -> None:
         with self._book.lock:
@@ -108,7 +142,19 @@ class DeviceChoice:
     def _missing(self, job: Job, available: Sequence[_Available]) -> list[str]:
         registered = [d.address for d in job.devices if d.device_id not in self.excluded]
         there = {a.device.address for a in available}
-        return missing_devices(job.failure_policy, registered, there)
+        missing = missing_devices(job.failure_policy, registered, there)
+        cut = self._cut_devices(job)
+        return [cut.get(address, address) for address in missing]
+
+    def _cut_devices(self, job: Job) -> dict[str, str]:
+        """By address, what is said of a device that is well but for a dead link."""
+        addresses = {d.device_id: d.address for d in job.devices}
+        peers = {d: self.suspects.peer_of(d) for d in addresses}
+        return {
+            addresses[device_id]: f"{addresses[device_id]} (no link to {addresses[peer_id]})"
+            for device_id, peer_id in peers.items()
+            if peer_id in addresses and self.suspects.left_out(device_id)
+        }
 
     def _resolvable(self, job: Job) -> list[_Available]:
         cluster = self._cluster()
@@ -116,7 +162,7 @@ class DeviceChoice:
         found = []
         for device in sorted(job.devices, key=lambda d: d.device_id):
             holder = holders.get((device.ip, device.port), job.job_id)
-            if device.device_id in self._left_out() or holder != job.job_id:
+            if device.device_id in self.excluded or holder != job.job_id:
                 continue
             try:
                 found.append(_Available(device, cluster.resolve(device.ip, device.port)))
@@ -124,14 +170,12 @@ class DeviceChoice:
                 continue
         return found
 
-    def _left_out(self) -> set[int]:
-        now = time.monotonic()
-        return {*self.excluded, *(d for d, until in self._suspect_until.items() if until > now)}
-
     def _answering(self, job: Job) -> list[_Available]:
         available = self._resolvable(job)
         nodes = {a.resolved.node.node_id: a.resolved.node for a in available}
-        answering = answering_nodes(list(nodes.values()))
+        seen, self._just_seen = self._just_seen, frozenset()
+        asked = [node for node_id, node in nodes.items() if node_id not in seen]
+        answering = seen | answering_nodes(asked)
         return [a for a in available if a.resolved.node.node_id in answering]
 
     def _hold(self, job: Job, available: Sequence[_Available]) -> bool:

@@ -14,12 +14,12 @@ CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 4.0  # a node without an idle worker process has to start one
 
 
-def answering_nodes(nodes: Collection[Node]) -> set[str]:
-    """The ids of those that run a small task within ``ANSWER_TIMEOUT_S``.
+def answering_nodes(nodes: Collection[Node], timeout_s: float = ANSWER_TIMEOUT_S) -> set[str]:
+    """The ids of those that run a small task in time.
 
     A dead node refuses the connection at once, so that nothing is sent there.
     """
-    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     with ThreadPoolExecutor(max(1, len(nodes))) as pool:
         listening = pool.map(lambda n: is_listening(n.ip, n.port, CONNECT_TIMEOUT_S), nodes)
         probes = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,6 @@ from actors.core.snapshots import Cursor, TrainingState
 from actors.core.specs import SessionSpec
 from actors.reports import StageReport
 from orchestrator.bit_equality import differences
-from orchestrator.cost_model import is_worth_a_change, step_bound_s
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.failure_policy import why_give_up
@@ -25,13 +23,15 @@ from orchestrator.job_lifecycle import Event, Status
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
+from orchestrator.sessions.group_failure import GroupFailure, Suspect
+from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import resolve_threads, session_spec
-from orchestrator.sessions.session_watch import GenerationOutcome, GroupFailure, SessionWatch
+from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_data import StageData
 from orchestrator.sessions.stage_group import StageGroup
 
-REPLAN_INTERVAL_S = 2.0
 DRAIN_TIMEOUT_S = 170.0
 
 
@@ -78,8 +78,7 @@ class SessionRunner:
         self._running: frozenset[int] = frozenset()
         self._ended = False
         self._abandoned = False
-        self._looked_s = time.monotonic()
-        self._replanning = False
+        self._newcomers = Newcomers(choice, services.book, job)
 
     def stop(self) -> None:
         """Ends the session at its next step, with its state."""
@@ -95,9 +94,13 @@ class SessionRunner:
             group.request_stop(Boundary.STEP)
         self._choice.wake()
         with self._changed:
-            return self._changed.wait_for(
+            moved = self._changed.wait_for(
                 lambda: self._ended or self._trains_without(device_id), DRAIN_TIMEOUT_S
             )
+        if not moved:
+            self._choice.include(device_id)
+            self._choice.wake()
+        return moved
 
     def _trains_without(self, device_id: int) -> bool:
         return self._group is not None and device_id not in self._running
@@ -117,6 +120,7 @@ class SessionRunner:
         except TandemError as error:
             return Ending(Event.FAIL, None, error.message)
         finally:
+            self._newcomers.close()
             self._checkpointer.close()
             with self._changed:
                 self._ended = True
@@ -124,7 +128,7 @@ class SessionRunner:
 
     def _run(self, prepared: StageGroup | None) -> Ending:
         state = None if prepared else self._checkpointer.load_start()
-        data = self._services.load_data()
+        data = StageData(self._services.load_data())
         while True:
             group = None
             try:
@@ -135,12 +139,13 @@ class SessionRunner:
             except GroupFailure as failure:
                 if self._abandoned:
                     return Ending(Event.STOP, None)
-                state = self._recover(group, failure)
+                state = self._recover(group, failure, state)
                 continue
             finally:
                 prepared = None
                 self._end_generation(group)
             state = outcome.state
+            self._choice.just_seen(group.placements)
             if outcome.completed or self._stop.is_set():
                 return self._end(outcome)
 
@@ -155,7 +160,12 @@ class SessionRunner:
 
     def _start_group(self, state: TrainingState | None) -> StageGroup | None:
         """Waits for devices; None when the session was stopped meanwhile."""
-        placements = self._choice.wait(self._job, self._session, self._stop)
+        try:
+            placements = self._choice.wait(self._job, self._session, self._stop)
+        except StageFailure:
+            if state is not None:
+                self._checkpointer.save_last(state, finished=False)
+            raise
         if placements is None:
             return None
         job = self._job
@@ -169,14 +179,15 @@ class SessionRunner:
         try:
             return StageGroup.start(name, placements, state, timeout_s, self._services.copies)
         except DeviceStartFailed as error:
-            raise GroupFailure(error.message, can_recover=True) from error
+            suspect = None if error.device_id is None else Suspect(error.device_id)
+            raise GroupFailure(error.message, can_recover=True, suspect=suspect) from error
 
     def _train(
-        self, group: StageGroup, state: TrainingState | None, data: StoredDataset
+        self, group: StageGroup, state: TrainingState | None, data: StageData
     ) -> GenerationOutcome:
         cursor = Cursor() if state is None else state.cursor
         config = self._services.config
-        spec = session_spec(self._job, self._session, data, config, cursor)
+        spec = session_spec(self._job, self._session, data.stored, config, cursor)
         self._checkpointer.begin_generation()
         silent = group.silent(config.heartbeat_timeout_s)
         if silent:
@@ -185,9 +196,10 @@ class SessionRunner:
             channels = group.connect(spec, config.channel, config.actor_start_timeout_s)
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
+        data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
         self._going_on(group, channels)
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
-        refs = group.run(spec, threads, data)
+        refs = group.run(spec, threads)
         watch = SessionWatch(
             group, refs, config.heartbeat_timeout_s, lambda r: self._publish(group, spec, r)
         )
@@ -216,46 +228,29 @@ class SessionRunner:
     ) -> None:
         self.log.take(group, reports, spec.num_steps)
         self._checkpointer.poll(group, reports, before_save=self.log.flush)
-        if time.monotonic() - self._looked_s >= REPLAN_INTERVAL_S:
-            self._looked_s = time.monotonic()
-            self._look_for_better(group, spec)
+        self._newcomers.look(group, spec, self.log.flops_per_s())
 
-    def _look_for_better(self, group: StageGroup, spec: SessionSpec) -> None:
-        """A device that came back, or is new, is taken in at the epoch's end where that pays."""
-        speeds = self.log.flops_per_s()
-        if self._replanning or not speeds:
-            return
-        placements = self._choice.best(self._job)
-        if placements is None or len(placements) <= len(group.placements):
-            return
-        network, num = self._job.spec.network, spec.num_microbatches
-        current, other = (
-            step_bound_s(network, plan_stages(p), speeds, spec.batch_size, num)
-            for p in (group.placements, placements)
-        )
-        if is_worth_a_change(current, other) and self._choice.are_well(placements):
-            self._replanning = True
-            group.request_stop(Boundary.EPOCH)
-            text = f"{len(placements)} devices should be {current / other:.1f} times as fast"
-            self._book.note(self._job, "replanning", f"{text}: from the next epoch on")
-
-    def _recover(self, group: StageGroup | None, failure: GroupFailure) -> TrainingState | None:
-        """The state to go on from; raises ``StageFailure`` where that can't be."""
+    def _recover(
+        self, group: StageGroup | None, failure: GroupFailure, began: TrainingState | None
+    ) -> TrainingState | None:
+        """The state to go on from, ``began`` is what the failed generation began with; raises
+        ``StageFailure`` where that can't be."""
         job, session = self._job, self._session
         num_failures = session.num_failures + 1
         error = why_give_up(job.failure_policy, num_failures, failure.message)
         if not failure.can_recover:
             raise StageFailure(failure.message)
         if error is not None:
-            state, _ = self._rescue(group)
+            state, _ = self._rescue(group, began)
             if state is not None:
                 self._checkpointer.save_last(state, finished=False)
             raise StageFailure(error)
         with self._book.lock:
             session.num_failures, session.last_cause = num_failures, failure.message
             job.apply(Event.LOSE)
-        self._choice.suspect(failure.suspects)
-        state, source = self._rescue(group)
+        if failure.suspect is not None:
+            self._choice.suspects.add(failure.suspect)
+        state, source = self._rescue(group, began)
         if state is not None:
             self.log.add(state.untold)
         lost = self._lost_steps(state)
@@ -266,12 +261,19 @@ class SessionRunner:
         self._book.try_save(job)
         return state
 
-    def _rescue(self, group: StageGroup | None) -> tuple[TrainingState | None, str]:
-        state = None if group is None else group.rescue()
-        if state is not None:
-            return state, "the devices' own snapshots"
+    def _rescue(
+        self, group: StageGroup | None, began: TrainingState | None
+    ) -> tuple[TrainingState | None, str]:
+        """The newest state there is."""
+        if group is not None:
+            state = group.rescue()
+            self._choice.just_seen(group.survivors)
+            if state is not None:
+                return state, "the devices' own snapshots"
         self._checkpointer.wait()
         state = self._checkpointer.load_start()
+        if began is not None and (state is None or state.cursor.position < began.cursor.position):
+            return began, "where the devices that failed had begun"
         return state, "the last checkpoint" if state is not None else "the session's beginning"
 
     def _lost_steps(self, state: TrainingState | None) -> int:
@@ -287,5 +289,4 @@ class SessionRunner:
         with self._changed:
             self._group, self._running = None, frozenset()
             self._changed.notify_all()
-        self._replanning = False
         group.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -14,26 +14,14 @@ import ray
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError
 from actors.core.snapshots import TrainingState
 from actors.reports import Seen, StageReport
+from orchestrator.sessions.group_failure import GroupFailure, Suspect, choose_end
 from orchestrator.sessions.stage_group import StageGroup
 
 POLL_INTERVAL_S = 0.2
 ROOT_CAUSE_WAIT_S = 2.0
 COLLECT_TIMEOUT_S = 60.0
-LINK_GRACE_S = 0.5
+LINK_GRACE_S = 0.25
 """A device that is silent is found before its links are."""
-
-
-class GroupFailure(Exception):
-    """A generation can't go on. ``can_recover``: another one may, without the ``suspects``
-    (device ids) for a while."""
-
-    def __init__(
-        self, message: str, can_recover: bool, suspects: frozenset[int] = frozenset()
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.can_recover = can_recover
-        self.suspects = suspects
 
 
 @dataclass(frozen=True)
@@ -141,25 +129,34 @@ class SessionWatch:
 
     def _check_links(self) -> None:
         """Both ends answer the JobManager, but not each other."""
-        for index, beat in enumerate(self._beats):
-            if beat.report is None or index in self._results:
-                continue
-            for other, silent_s in beat.report.silent_s.items():
-                waits = time.monotonic() - self._beats[other].since
-                if other in self._results or silent_s < self.heartbeat_timeout_s + LINK_GRACE_S:
-                    continue
-                if waits < self.heartbeat_timeout_s / 2:
-                    self._link_failed(index, other, silent_s)
-
-    def _link_failed(self, index: int, other: int, silent_s: float) -> None:
-        ends = self.group.placements[index], self.group.placements[other]
-        suspect = self.group.placements[max(index, other)].device.device_id
+        longest_s = max((s for _, _, s in self._silences()), default=0.0)
+        if longest_s < self.heartbeat_timeout_s + LINK_GRACE_S:
+            return
+        # Links that died together are not seen to do so in the same moment.
+        together = [(i, j) for i, j, s in self._silences() if s >= self.heartbeat_timeout_s / 2]
+        link = choose_end(together)
+        kept, dropped = (self.group.placements[i] for i in (link.kept, link.dropped))
         raise GroupFailure(
-            f"{ends[0].label} and {ends[1].label} have not reached each other for {silent_s:.0f} s,"
-            " though both are well: see the cable, the Wi-Fi or a firewall between them",
+            f"{kept.label} and {dropped.label} have not reached each other for {longest_s:.0f} s, "
+            "though both are well: see the cable, the Wi-Fi or a firewall between them. Going on "
+            f"without {dropped.label} for a while",
             can_recover=True,
-            suspects=frozenset({suspect}),
+            suspect=Suspect(dropped.device.device_id, kept.device.device_id),
         )
+
+    def _silences(self) -> Iterator[tuple[int, int, float]]:
+        """(stage, other stage, seconds since that answered it), where both answer polls."""
+        now = time.monotonic()
+        well = {
+            index
+            for index, beat in enumerate(self._beats)
+            if index not in self._results and now - beat.since < self.heartbeat_timeout_s / 2
+        }
+        for index in well:
+            report = self._beats[index].report
+            for other, silent_s in ({} if report is None else report.silent_s).items():
+                if other in well:
+                    yield index, other, silent_s
 
     def _answer(self, index: int, beat: _Heartbeat) -> StageReport | None:
         try:

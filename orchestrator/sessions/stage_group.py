@@ -20,7 +20,6 @@ from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
-from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
@@ -65,6 +64,8 @@ class StageGroup:
         self.placements = list(placements)
         self.actors = list(actors)
         self.hosts: dict[int, HostKind] = {}
+        self.survivors: list[StagePlacement] = []
+        """Those that have answered ``rescue``."""
 
     @classmethod
     def start(
@@ -113,16 +114,10 @@ class StageGroup:
         edges = range(len(self.actors) - 1)
         return [self._connect_edge(i, session, setting, timeout_s).value for i in edges]
 
-    def run(self, session: SessionSpec, threads: Sequence[int], data: StoredDataset) -> list[Any]:
+    def run(self, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
         """Starts every stage's loop; returns a reference to each stage's end."""
-        refs = []
-        for actor, placement, count in zip(self.actors, self.placements, threads, strict=True):
-            spec = placement.spec
-            images = (data.train_images, data.val_images) if spec.is_first else (None, None)
-            labels = (data.train_labels, data.val_labels) if spec.is_last else (None, None)
-            own = _with_threads(session, count)
-            refs.append(actor.run.remote(own, images[0], labels[0], images[1], labels[1]))
-        return refs
+        pairs = zip(self.actors, threads, strict=True)
+        return [actor.run.remote(_with_threads(session, count)) for actor, count in pairs]
 
     def request_stop(self, boundary: Boundary = Boundary.STEP) -> None:
         """Ends the run there; stage 0 tells the others through the channels."""
@@ -173,6 +168,7 @@ class StageGroup:
         for ref in done:
             with contextlib.suppress(ray.exceptions.RayError):
                 held[refs[ref]] = ray.get(ref)
+        self.survivors = [p for i, p in enumerate(self.placements) if i in held]
         return held
 
     def _snapshot_of(self, holder: int, start: int, position: Position) -> PackedSnapshot | None:
@@ -190,12 +186,14 @@ class StageGroup:
     def _back_up(self, timeout_s: float) -> None:
         """Each stage's snapshots are copied to the next one, the last one's to the first."""
         if len(self.actors) > 1:
-            keepers = [*self.actors[1:], self.actors[0]]
+            nexts = [*range(1, len(self.actors)), 0]
+            pairs = zip(self.actors, nexts, strict=True)
+            asked = [actor.copy_to.remote(self.actors[i], i) for actor, i in pairs]
         else:
-            keepers = [ray.get_runtime_context().current_actor]
             self._copies.open(self.name)
-        pairs = zip(self.actors, keepers, strict=True)
-        ray.get([actor.copy_to.remote(keeper) for actor, keeper in pairs], timeout=timeout_s)
+            manager = ray.get_runtime_context().current_actor
+            asked = [self.actors[0].copy_to.remote(manager, None)]
+        ray.get(asked, timeout=timeout_s)
 
     def kill(self) -> None:
         """Closes the channels where an actor still answers, then ends every actor."""
@@ -214,15 +212,8 @@ class StageGroup:
         for ref, placement in zip(refs, self.placements, strict=True):
             try:
                 host: HostKind = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
-            except ray.exceptions.GetTimeoutError as error:
-                raise DeviceStartFailed(
-                    f"{placement.label} did not start its LayerActor within {timeout_s:.0f} s: is "
-                    "it overloaded, or are its resources taken? See the Ray dashboard"
-                ) from error
             except ray.exceptions.RayError as error:
-                raise DeviceStartFailed(
-                    f"{placement.label} could not start its LayerActor: {_cause(error)}"
-                ) from error
+                raise _start_failed(placement, error, timeout_s) from error
             self.hosts[placement.device.device_id] = host
             if host.tandem != __version__:
                 raise VersionMismatch(
@@ -297,6 +288,20 @@ def _create_actor(group: str, placement: StagePlacement) -> Any:
         )
         .remote(group)
     )
+
+
+def _start_failed(
+    placement: StagePlacement, error: Exception, timeout_s: float
+) -> DeviceStartFailed:
+    why = f"could not start its LayerActor: {_cause(error)}"
+    if isinstance(error, ray.exceptions.GetTimeoutError):
+        why = (
+            f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, or are its "
+            "resources taken? See the Ray dashboard"
+        )
+    failed = DeviceStartFailed(f"{placement.label} {why}")
+    failed.device_id = placement.device.device_id
+    return failed
 
 
 def _own_part(spec: StageSpec, state: TrainingState | None) -> PackedSnapshot | None:

@@ -161,6 +161,18 @@ class Network:
         which = ("iif", "eth0", "ipproto", "tcp", "dport", str(port))
         self._ip(*rule, "add", "pref", "10", *which, "blackhole")
 
+    def cut(self, one: Host, other: Host) -> None:
+        """As a cable pulled out between these two: no frame arrives, none is refused, and each
+        still reaches everybody else."""
+        for here, there in ((one, other), (other, one)):
+            nowhere = ("lladdr", "02:00:00:00:00:00", "dev", "eth0", "nud", "permanent")
+            self._ip("-n", here.namespace, "neigh", "replace", there.ip, *nowhere)
+
+    def mend(self, one: Host, other: Host) -> None:
+        """Takes ``cut`` back."""
+        for here, there in ((one, other), (other, one)):
+            self._ip("-n", here.namespace, "neigh", "del", there.ip, "dev", "eth0")
+
     def remove(self) -> None:
         """With everything that still runs there."""
         for host in self.hosts:

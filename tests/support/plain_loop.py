@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -16,24 +16,34 @@ from actors.core.specs import NetworkSpec, SessionSpec
 
 @dataclass
 class PlainResult:
-    """Per-epoch losses and accuracies, and the final state dict."""
+    """Per-epoch losses and accuracies, the loss of every step, and the final state dict."""
 
-    train_losses: list[float]
-    val_losses: list[float]
-    val_accuracies: list[float]
-    weights: dict[str, torch.Tensor]
+    train_losses: list[float] = field(default_factory=list)
+    val_losses: list[float] = field(default_factory=list)
+    val_accuracies: list[float] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def train_plainly(network: NetworkSpec, session: SessionSpec, dataset: Dataset) -> PlainResult:
-    """One process, one model, no pipeline; float32 on the CPU with the session's threads."""
+def train_plainly(
+    network: NetworkSpec, session: SessionSpec, dataset: Dataset, num_steps: int | None = None
+) -> PlainResult:
+    """One process, one model, no pipeline; float32 on the CPU with the session's threads.
+
+    After ``num_steps`` it stops, as a session that is stopped does.
+    """
     torch.set_num_threads(session.threads)
     model = build_layers(network, 0, network.num_layers)
-    optimizer = torch.optim.SGD(model.parameters(), lr=session.learning_rate)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=session.learning_rate, momentum=session.momentum
+    )
     images, labels = (torch.from_numpy(a) for a in (dataset.train.images, dataset.train.labels))
-    result = PlainResult([], [], [], {})
+    result = PlainResult()
     for epoch in range(session.epochs):
         loss_sum = 0.0
         for microbatches in epoch_batches(session, epoch):
+            if len(result.step_losses) == num_steps:
+                return _with_weights(result, model)
             optimizer.zero_grad()
             step_loss = 0.0
             for m in microbatches:
@@ -44,9 +54,14 @@ def train_plainly(network: NetworkSpec, session: SessionSpec, dataset: Dataset) 
                 loss.backward()
                 step_loss += loss.item()
             optimizer.step()
+            result.step_losses.append(step_loss)
             loss_sum += step_loss * sum(len(m.samples) for m in microbatches)
         result.train_losses.append(loss_sum / session.num_train)
         _validate(model, session, dataset, result)
+    return _with_weights(result, model)
+
+
+def _with_weights(result: PlainResult, model: nn.Module) -> PlainResult:
     result.weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
     return result
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.ports import free_ports
+from tests.support.ports import consecutive_free_ports, free_ports
 
 START_TIMEOUT_S = 60.0
 
@@ -108,6 +108,7 @@ class RayCluster:
             "TMPDIR": str(self.folder),  # what Ray leaves there goes with it
             "RAY_AUTH_MODE": "disabled",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_raylet_start_wait_time_s": str(int(START_TIMEOUT_S)),
         }
 
     def start_head(self, *arguments: str) -> RayNode:
@@ -120,13 +121,32 @@ class RayCluster:
     def start_node(self, *arguments: str, environment: BareEnvironment | None = None) -> RayNode:
         return self._start([f"--address={self.address}", *arguments], environment)
 
+    def restart(self, number: int) -> RayNode:
+        """A further node that has ended comes back under its port, as another Ray node."""
+        node = self._start([f"--address={self.address}"], port=self.nodes[number].port)
+        self.nodes[number] = self.nodes.pop()
+        return node
+
     def stop(self) -> None:
         for node in reversed(self.nodes):
             node.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, arguments: list[str], environment: BareEnvironment | None = None) -> RayNode:
-        (port,) = free_ports(1)
+    def kill(self) -> None:
+        """The same without politeness, which takes long while a JobManager runs."""
+        for node in self.nodes:
+            node.kill()
+        self.stop()
+
+    def _start(
+        self,
+        arguments: list[str],
+        environment: BareEnvironment | None = None,
+        port: int | None = None,
+    ) -> RayNode:
+        if port is None:
+            # Of those that the system gives to no connection: a node that comes back needs its own.
+            (port,) = consecutive_free_ports(1)
         log = self.folder / f"node-{port}.log"
         python = environment.python if environment else sys.executable
         command = [python, "-m", "ray.scripts.scripts", "start", "--block"]

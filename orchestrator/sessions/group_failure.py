@@ -1,0 +1,44 @@
+"""Why a generation of LayerActors can't go on, and which device the next one does without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A device to be left out for a while; ``peer_id`` is the one that it can't reach, where it is
+    well in itself."""
+
+    device_id: int
+    peer_id: int | None = None
+
+
+class GroupFailure(Exception):
+    """A generation can't go on. ``can_recover``: another one may, without the ``suspect`` for a
+    while."""
+
+    def __init__(self, message: str, can_recover: bool, suspect: Suspect | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.can_recover = can_recover
+        self.suspect = suspect
+
+
+@dataclass(frozen=True)
+class DeadLink:
+    """Between two stages, by their indices; the one that is left out, and the other."""
+
+    dropped: int
+    kept: int
+
+
+def choose_end(silent: Sequence[tuple[int, int]]) -> DeadLink:
+    """Of the pairs of stages that don't reach each other, which stage to do without: the one with
+    most dead links, the later of two, so that the data stay where they are."""
+    counts = Counter(stage for pair in {tuple(sorted(pair)) for pair in silent} for stage in pair)
+    dropped = max(counts, key=lambda stage: (counts[stage], stage))
+    pair = next(pair for pair in silent if dropped in pair)
+    return DeadLink(dropped, pair[0] if pair[1] == dropped else pair[1])

@@ -1,0 +1,67 @@
+"""Which devices a session does without for a while: a link was dead, or nothing started there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.sessions.group_failure import Suspect
+
+LEFT_OUT_S = 60.0
+"""So long at first; the device's next failure doubles that."""
+NEEDED_S = 5.0
+"""The same where the job can't go on without the device, up to ``LEFT_OUT_S``."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """``peer_id`` is the device that it did not reach."""
+
+    since_s: float
+    count: int
+    peer_id: int | None
+
+
+class Suspects:
+    """By device id; may be asked from several threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._records: dict[int, _Record] = {}
+        self._lock = threading.Lock()
+
+    def add(self, suspect: Suspect) -> None:
+        """It has failed, again perhaps."""
+        with self._lock:
+            known = self._records.get(suspect.device_id)
+            count = 1 if known is None else known.count + 1
+            record = _Record(self._clock(), count, suspect.peer_id)
+            self._records[suspect.device_id] = record
+
+    def left_out(self, device_id: int, is_needed: bool = False) -> bool:
+        """Whether it has no turn yet. A dead link of a needed device is a matter of looking, not
+        of waiting: so it stays left out here."""
+        with self._lock:
+            record = self._records.get(device_id)
+        if record is None:
+            return False
+        if is_needed and record.peer_id is not None:
+            return True
+        factor = 2.0 ** (record.count - 1)
+        span_s = min(NEEDED_S * factor, LEFT_OUT_S) if is_needed else LEFT_OUT_S * factor
+        return self._clock() - record.since_s < span_s
+
+    def peer_of(self, device_id: int) -> int | None:
+        """The device that it did not reach when it failed last."""
+        with self._lock:
+            record = self._records.get(device_id)
+        return None if record is None else record.peer_id
+
+    def clear_link(self, device_id: int) -> None:
+        """Its link is back; how often it has failed is kept."""
+        with self._lock:
+            record = self._records[device_id]
+            span_s = LEFT_OUT_S * 2.0 ** (record.count - 1)
+            self._records[device_id] = _Record(self._clock() - span_s, record.count, None)

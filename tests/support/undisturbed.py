@@ -1,0 +1,77 @@
+"""What a job that nothing happened to would have given, by the plain loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from actors.core.datasets import load_dataset
+from actors.core.specs import SessionSpec
+from http_gateway.client import TandemClient
+from orchestrator.job_spec import parse_job_spec
+from tests.support.plain_loop import PlainResult, train_plainly
+
+
+def assert_undisturbed(
+    client: TandemClient, job_id: str, options: dict[str, Any], data_dir: Path = Path("unused")
+) -> None:
+    """Every weight, every step's loss once and in order, every epoch's losses and accuracy.
+
+    ``options`` are those of the job's only session, which was completed, or stopped at a step:
+    losses of later steps may be there, of which a failure had taken back what they led to.
+    """
+    job = client.get_job(job_id)
+    num_steps = client.list_checkpoints(job_id)[0]["step"]
+    steps = _all_steps(client, job_id)[:num_steps]
+    assert len(steps) == num_steps
+    expected = _train(job, options, data_dir, num_steps)
+    per_epoch = job["progress"]["steps"]
+    assert [(s["epoch"], s["step"]) for s in steps] == [
+        (1 + i // per_epoch, 1 + i % per_epoch) for i in range(len(steps))
+    ]
+    assert [s["loss"] for s in steps] == expected.step_losses
+    for name, of_epoch in (
+        ("train_loss", expected.train_losses),
+        ("val_loss", expected.val_losses),
+        ("val_accuracy", expected.val_accuracies),
+    ):
+        assert [record[name] for record in job["history"]] == of_epoch, name
+    weights = safetensors.torch.load(client.get_model(job_id))
+    assert weights.keys() == expected.weights.keys()
+    for name, tensor in expected.weights.items():
+        assert torch.equal(weights[name], tensor), name
+
+
+def _train(
+    job: dict[str, Any], options: dict[str, Any], data_dir: Path, num_steps: int
+) -> PlainResult:
+    spec = parse_job_spec(job["model_config"], job["dataset_config"])
+    data = load_dataset(spec.dataset, data_dir, spec.resize)
+    session = SessionSpec(
+        generation=1,
+        epochs=options["epochs"],
+        learning_rate=options.get("learning_rate", 0.1),
+        batch_size=spec.batch_size,
+        val_batch_size=spec.val_batch_size,
+        num_train=len(data.train.labels),
+        num_val=len(data.val.labels),
+        normalization=spec.normalization,
+        num_microbatches=job["plan"]["num_microbatches"],
+        shuffle=spec.shuffle,
+        seed=spec.network.seed,
+        momentum=options.get("momentum", 0.0),
+    )
+    return train_plainly(spec.network, session, data, num_steps)
+
+
+def _all_steps(client: TandemClient, job_id: str) -> list[dict[str, Any]]:
+    """The API gives them by pages."""
+    steps: list[dict[str, Any]] = []
+    last: dict[str, int] = {}
+    while page := client.list_steps(job_id, **last):
+        steps += page
+        last = {"after_epoch": page[-1]["epoch"], "after_step": page[-1]["step"]}
+    return steps
