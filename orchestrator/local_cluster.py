@@ -106,7 +106,7 @@ def running_address(storage_path: Path) -> str | None:
 def cluster_auth(storage_path: Path) -> dict[str, str]:
     """Environment variables that let a process take part; makes the token if there is none."""
     token = storage_path / "ray_token"
-    if not token.exists():
+    if not _is_whole(token):
         _make_token(token)
     return {
         "RAY_AUTH_MODE": "token",
@@ -118,13 +118,20 @@ def cluster_auth(storage_path: Path) -> dict[str, str]:
 def _make_token(token: Path) -> None:
     """Readable by its user only; of two gateways at once the second takes the first one's."""
     with _lock(token.parent):
-        if token.exists():
+        if _is_whole(token):
             return
         partial = token.with_suffix(".partial")
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(token)
+
+
+def _is_whole(token: Path) -> bool:
+    """A host that went down may have left an empty one."""
+    return token.exists() and token.stat().st_size > 0
 
 
 def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
