@@ -10,7 +10,7 @@ from flask_openapi3.types import SecuritySchemesDict
 from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
-from http_gateway import schemas
+from http_gateway import schemas, schemas_planning
 from http_gateway import schemas_responses as responses
 from http_gateway.access_control import install_access_control
 from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
@@ -83,7 +83,7 @@ def create_app(
 
 
 def _refuse(error: ValidationError) -> NoReturn:
-    model = getattr(schemas, error.title)
+    model = getattr(schemas, error.title, None) or getattr(schemas_planning, error.title)
     raise InvalidRequest(validation_text(error, model)) from error
 
 

@@ -14,6 +14,7 @@ from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
 DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
+PLAN_TIMEOUT_S = 180.0  # LayerActors may have to start, and to measure
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
 DRAIN_TIMEOUT_S = 630.0  # a device that trains hands its layers over, and the gateway waits so long
 
@@ -141,10 +142,21 @@ class TandemClient:
         timeout_s = max(self._timeout_s, DRAIN_TIMEOUT_S)
         self._json("DELETE", f"/api/devices/{port}", params=query, timeout_s=timeout_s)
 
-    def initialize(self, job_id: str) -> None:
-        """Allocates layers and draws the weights."""
+    def initialize(self, job_id: str, **options: Any) -> None:
+        """Allocates layers and draws the weights; ``partition`` and ``devices`` say how."""
         path = f"/api/network/initialize/{_quoted(job_id)}"
-        self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S))
+        timeout_s = max(self._timeout_s, INITIALIZE_TIMEOUT_S)
+        self._json("POST", path, json=options, timeout_s=timeout_s)
+
+    def plan(self, job_id: str, **options: Any) -> dict[str, Any]:
+        """The plan that initialize and train would make of these options."""
+        path = f"/api/network/plan/{_quoted(job_id)}"
+        timeout_s = max(self._timeout_s, PLAN_TIMEOUT_S)
+        return dict(self._json("POST", path, json=options, timeout_s=timeout_s))
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        """The plan in force, beside what its steps took."""
+        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}/plan"))
 
     def train(
         self, job_id: str, *, idempotency_key: str | None = None, **options: Any

@@ -55,8 +55,17 @@ class JobClient(Protocol):
         """
         ...
 
-    def initialize(self, job_id: str) -> None:
-        """Allocate layers to the job's devices and draw the weights."""
+    def initialize(self, job_id: str, options: dict[str, Any]) -> None:
+        """Allocate layers to the job's devices and draw the weights. ``options`` has what was sent
+        of ``partition`` and ``devices``."""
+        ...
+
+    def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The plan that initialize and train would make of ``options``; leaves nothing running."""
+        ...
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        """The plan in force, and what its steps took."""
         ...
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:

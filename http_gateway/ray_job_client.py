@@ -117,8 +117,17 @@ class RayJobClient:
     ) -> None:
         self._call("unregister_device", port, ip, job_id, timeout_s=DRAIN_TIMEOUT_S)
 
-    def initialize(self, job_id: str) -> None:
-        self._call("initialize", job_id, timeout_s=self._loading_timeout_s)
+    def initialize(self, job_id: str, options: dict[str, Any]) -> None:
+        self._call("initialize", job_id, options, timeout_s=self._loading_timeout_s)
+
+    def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        timeout_s = CALL_TIMEOUT_S + 2 * self._config.actor_start_timeout_s
+        plan: dict[str, Any] = self._call("plan", job_id, options, timeout_s=timeout_s)
+        return plan
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        plan: dict[str, Any] = self._call("get_plan", job_id)
+        return plan
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         started: dict[str, Any] = self._call("train", job_id, options)

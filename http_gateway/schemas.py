@@ -22,6 +22,7 @@ MAX_PREDICT_ROWS = 10_000
 MAX_TEXT_CHARS = 64
 MAX_STEPS = 10_000
 MAX_INDEX = 2**31 - 1
+MAX_MICROBATCHES = 4096
 
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -182,17 +183,31 @@ class OptionalBody(Body):
     model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
 
 
+def _auto_or_count(value: Any) -> Any:
+    if value == "auto" or (type(value) is int and 1 <= value <= MAX_MICROBATCHES):
+        return value
+    raise PydanticCustomError("choice", f'an integer from 1 to {MAX_MICROBATCHES}, or "auto"')
+
+
+NumMicrobatches = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_MICROBATCHES)] | Literal["auto"],
+    BeforeValidator(_auto_or_count),
+]
+ScheduleName = Literal["1f1b", "gpipe", "zb-h1", "zb-h2", "auto"]
+Threads = Annotated[int, Field(ge=1, le=256)]
+
+
 class Train(OptionalBody):
     """POST /api/network/train/<job_id>."""
 
     epochs: int = Field(10, ge=1, le=100_000)
     learning_rate: float = Field(0.1, gt=0, le=1000, allow_inf_nan=False)
-    num_microbatches: int | None = Field(None, ge=1, le=4096, description="default: by the plan")
-    schedule: Literal["1f1b", "gpipe", "zb-h1", "zb-h2"] | None = Field(
-        None, description="default 1f1b"
+    num_microbatches: NumMicrobatches | None = Field(
+        None, description="default: by rule; auto: the quickest, which may change from run to run"
     )
-    threads: int | None = Field(
-        None, ge=1, le=256, description="per stage; default: the node's cores over its devices"
+    schedule: ScheduleName | None = Field(None, description="default 1f1b; auto: the quickest")
+    threads: Threads | None = Field(
+        None, description="per stage; default: the node's cores over its devices"
     )
     momentum: float | None = Field(
         None, ge=0, lt=1, allow_inf_nan=False, description="of SGD; default 0"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 MAX_ERRORS = 3
 MAX_VALUE_CHARS = 60
 WHOLE_SENTENCES = ("required_together",)
+OWN_WORDS = ("choice", "ip")
 
 
 def validation_text(
@@ -37,7 +38,7 @@ def _sentence(item: Any, schema: dict[str, Any], whole: str) -> str:
         return _unknown_field(path, _node(schema, path[:-1], schema), whole)
     if kind in ("too_short", "too_long"):
         return f"{name} has {len(value)} entries, but must be {_allowed(node)}"
-    if kind == "ip":
+    if kind in OWN_WORDS:
         return f"{name} is {_shown(value)}, but must be {item['msg']}"
     return f"{name} is {_shown(value)}, but must be {_allowed(node)}"
 
@@ -63,9 +64,15 @@ def _node(node: dict[str, Any], path: Sequence[str | int], root: dict[str, Any])
     """The JSON schema of what ``path`` names; an empty one where nothing is known."""
     node = _resolved(node, root)
     for part in path:
-        child = node.get("items") if isinstance(part, int) else node.get("properties", {}).get(part)
+        child = node.get("items") if isinstance(part, int) else _property(node, part)
         node = _resolved(child or {}, root)
     return node
+
+
+def _property(node: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The one of that name, or what any name stands for."""
+    found: Any = node.get("properties", {}).get(name) or node.get("additionalProperties")
+    return found if isinstance(found, dict) else None
 
 
 def _resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
     NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
     Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
-                DatasetUnavailable, NoTrainedWeights
+                DatasetUnavailable, NoTrainedWeights, ProbeFailed
     Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, StorageUnavailable
     StorageUnavailable ── CheckpointDamaged, CheckpointTooNew, StoreFenced
 """
@@ -38,6 +38,7 @@ __all__ = [
     "NoTrainingSessions",
     "NodeNotFound",
     "NotFound",
+    "ProbeFailed",
     "StageFailure",
     "StorageUnavailable",
     "StoreFenced",
@@ -85,6 +86,10 @@ class DatasetUnavailable(Conflict):
 
 class NoTrainedWeights(Conflict):
     """The job has not been trained since it was initialized."""
+
+
+class ProbeFailed(Conflict):
+    """A device was lost while it was measured."""
 
 
 class ClusterUnavailable(Unavailable):

@@ -13,6 +13,7 @@ from orchestrator.cost_model import PlannedStage
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
+from orchestrator.planning.job_planning import JobPlanning
 
 MAX_RECENT_EVENTS = 20
 
@@ -69,8 +70,8 @@ class UnsavedState:
 class Job:
     """A job. ``busy`` names an operation under way that others must not cross.
 
-    ``run`` counts the draws of its weights, ``stages`` is the plan in force; ``checkpoint_error``
-    says why the last checkpoint could not be written.
+    ``run`` counts the draws of its weights, ``stages`` is the plan in force, ``planning`` what it
+    was made of; ``checkpoint_error`` says why the last checkpoint could not be written.
     """
 
     job_id: str
@@ -88,6 +89,7 @@ class Job:
     checkpoint_policy: CheckpointPolicy = field(default_factory=CheckpointPolicy)
     run: int = 0
     stages: tuple[PlannedStage, ...] = ()
+    planning: JobPlanning = field(default_factory=JobPlanning)
     sessions: list[Session] = field(default_factory=list)
     num_sessions: int = 0
     unsaved: UnsavedState | None = None

@@ -37,17 +37,18 @@ from orchestrator.job_spec import (
     TrainOptions,
     check_batch_size,
     check_num_microbatches,
-    default_num_microbatches,
     parse_job_spec,
 )
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.placement import ClusterView, parse_nodes
+from orchestrator.planning.partition import PlanRequest, parse_plan_request
 from orchestrator.sessions.device_choice import place, plan_stages
+from orchestrator.sessions.plan_desk import PlanDesk, check_request, plan_in_force, steps_of
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 
 class JobManager(JobReader):
@@ -72,6 +73,7 @@ class JobManager(JobReader):
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
         super().__init__(book, CheckpointStore(LocalStorage(storage / "checkpoints")))
+        self._plans = PlanDesk(config, self._copies, self._table, self._lock)
         self._desk = SessionDesk(
             DeskServices(
                 config,
@@ -182,18 +184,19 @@ class JobManager(JobReader):
 
     # Training
 
-    def initialize(self, job_id: str) -> None:
-        """Allocates layers, starts the LayerActors and draws the weights; takes seconds."""
+    def initialize(self, job_id: str, options: dict[str, Any] | None = None) -> None:
+        """Measures devices, allocates layers, starts the LayerActors and draws the weights; takes
+        seconds. ``options`` has ``partition`` and ``devices``, where they were sent."""
+        request = parse_plan_request(options)
         with self._exclusive(job_id, "being initialized", Event.INITIALIZE) as job:
-            if not job.devices:
-                raise InvalidRequest("No devices registered")
-            self._datasets.start_loading(_dataset_key(job))
             placements = place(job, self._cluster())
+            check_request(job, placements, request)
+            self._datasets.start_loading(_dataset_key(job))
             with self._lock:
                 self._table.hold(job_id, job.devices)
             self._end_group(job_id)
             try:
-                group = self._prepare(job, placements)
+                group = self._prepare(job, placements, request)
             except Exception:
                 self._fall_back(job)
                 raise
@@ -201,20 +204,39 @@ class JobManager(JobReader):
         with suppress(StorageUnavailable):
             self._checkpoints.delete_runs(job_id, below=job.run)
 
+    def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        """The plan that initialize and train would make of these options; leaves nothing running.
+        Raises ``InvalidRequest``, ``IllegalTransition``, ``DeviceBusy``, ``ProbeFailed``, …"""
+        request = parse_plan_request(options)
+        with self._exclusive(job_id, "being planned") as job:
+            placements = place(job, self._cluster())
+            check_request(job, placements, request)
+            check_num_microbatches(options.get("num_microbatches"), job.spec)
+            with self._lock:
+                group = self._groups.get(job_id)
+            return self._plans.preview(job, placements, group, request, options)
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        """The plan in force; raises ``IllegalTransition`` where there is none."""
+        with self._lock:
+            return plan_in_force(self._book.get(job_id))
+
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""
-        asked = TrainOptions(**options)
+        self._measure_for(job_id, options.get("threads"))
         with self._lock:
             job = self._book.get(job_id)
             _check_idle(job)
             if job.status in (Status.CREATED, Status.FAILED):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
-            check_num_microbatches(asked, job.spec)
+            check_num_microbatches(options.get("num_microbatches"), job.spec)
+            steps = steps_of(job, options)
+            asked = TrainOptions(**{**options, **vars(steps)})
             self._table.hold(job_id, job.devices)
             started = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
             with self._book.changing(job, started):
-                session = _new_session(job, asked)
+                session = _new_session(job, asked, steps.num_microbatches)
                 job.apply(Event.TRAIN)
             self._desk.start(job, session, self._groups.pop(job_id, None))
         return started
@@ -248,13 +270,14 @@ class JobManager(JobReader):
 
     @contextmanager
     def _exclusive(
-        self, job_id: str, doing: str, event: Event, missing: str = "Job not found"
+        self, job_id: str, doing: str, event: Event | None = None, missing: str = "Job not found"
     ) -> Iterator[Job]:
         """Keeps other long operations off the job, and refuses what its status forbids."""
         with self._lock:
             job = self._book.get(job_id, missing)
             _check_idle(job)
-            job.check(event)
+            if event is not None:
+                job.check(event)
             job.busy = doing
         try:
             yield job
@@ -262,17 +285,29 @@ class JobManager(JobReader):
             with self._lock:
                 job.busy = None
 
-    def _prepare(self, job: Job, placements: Any) -> StageGroup:
+    def _measure_for(self, job_id: str, threads: int | None) -> None:
+        """Before a session with other threads than the devices were measured with."""
+        with self._lock:
+            job, group = self._book.get(job_id), self._groups.get(job_id)
+        if threads is None or group is None or job.busy or job.status is not Status.INITIALIZED:
+            return
+        with self._exclusive(job_id, "being measured", Event.TRAIN):
+            job.planning = self._plans.with_threads(job, group, threads)
+
+    def _prepare(
+        self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
+    ) -> StageGroup:
         """The LayerActors with weights drawn anew, and the data loaded while they started."""
         job.generation += 1
         name = f"job-{job.job_id}-generation-{job.generation}"
-        timeout_s = self._config.actor_start_timeout_s
-        group = StageGroup.start(name, placements, None, timeout_s, self._copies)
+        planned = self._plans.start_group(name, job, placements, request)
+        group = planned.group
         try:
             check_batch_size(job.spec, self._datasets.get(_dataset_key(job)).num_train)
             with self._book.changing(job, forget_history=True):
                 job.reset_training()
-                job.stages = plan_stages(placements)
+                job.stages = plan_stages(group.placements)
+                job.planning = planned.planning
                 job.apply(Event.INITIALIZE)
         except TandemError:
             group.kill()
@@ -331,10 +366,7 @@ class JobManager(JobReader):
         return ClusterView(tuple(nodes), own_ip, self._ray_address)
 
 
-def _new_session(job: Job, options: TrainOptions) -> Session:
-    num_microbatches = options.num_microbatches or default_num_microbatches(
-        job.spec.batch_size, len(job.devices)
-    )
+def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:
     job.num_sessions += 1
     session = Session(job.num_sessions, options, num_microbatches, job.epochs_begun)
     session.progress = empty_progress(options.epochs)

@@ -11,6 +11,7 @@ from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_p
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_lifecycle import Status
 from orchestrator.job_spec import TrainOptions, parse_job_spec
+from orchestrator.planning.job_planning import parse_planning, planning_json
 from orchestrator.store.records import DeviceRecord, JobRecord, SessionRecord, StageRecord
 
 
@@ -31,6 +32,7 @@ def to_record(job: Job) -> JobRecord:
         devices=tuple(DeviceRecord(d.device_id, d.ip, d.port) for d in job.devices),
         stages=tuple(StageRecord(s.device_id, s.start, s.end) for s in job.stages),
         sessions=tuple(_session_record(session) for session in job.sessions),
+        planning=planning_json(job.planning),
     )
 
 
@@ -49,6 +51,7 @@ def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job.devices = [Device(d.device_id, d.ip, d.port) for d in record.devices]
     job.stages = tuple(PlannedStage(s.device_id, s.start, s.end) for s in record.stages)
     job.sessions = [_session(session, history) for session in record.sessions]
+    job.planning = parse_planning(record.planning)
     job.num_sessions = max((session.index for session in job.sessions), default=0)
     return job
 

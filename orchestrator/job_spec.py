@@ -38,7 +38,8 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """A train request; None leaves the choice to the plan."""
+    """A train request, with what it left to the plan decided; ``threads`` None is each device's
+    own."""
 
     epochs: int = DEFAULT_EPOCHS
     learning_rate: float = DEFAULT_LEARNING_RATE
@@ -77,10 +78,9 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
         )
 
 
-def check_num_microbatches(options: TrainOptions, spec: JobSpec) -> None:
+def check_num_microbatches(asked: int | str | None, spec: JobSpec) -> None:
     """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch."""
-    asked = options.num_microbatches
-    if asked is not None and asked > spec.batch_size:
+    if isinstance(asked, int) and asked > spec.batch_size:
         raise InvalidRequest(
             f"num_microbatches is {asked}, but a batch has only {spec.batch_size} samples: use at "
             f"most {spec.batch_size}"

@@ -15,6 +15,7 @@ from actors.core.version import __version__
 from http_gateway.cli.doctor import doctor
 from http_gateway.cli.job_commands import pause, resume, train, watch
 from http_gateway.cli.node_commands import head, join
+from http_gateway.cli.plan_command import plan
 from http_gateway.cli.schedule_commands import schedule
 from http_gateway.client import ApiError
 from http_gateway.gateway_process import GatewayStartError
@@ -123,7 +124,7 @@ def _one_sentence() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-for _command in (head, join, pause, resume):
+for _command in (head, join, pause, plan, resume):
     app.command()(_one_sentence()(_command))
 app.command()(train)
 app.command()(watch)

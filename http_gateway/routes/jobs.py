@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 from flask_openapi3 import APIBlueprint
 
-from http_gateway import schemas
+from http_gateway import schemas, schemas_planning
 from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
@@ -71,6 +71,14 @@ def _add_records(routes: APIBlueprint, client: JobClient) -> None:
     )
     def list_checkpoints(path: schemas.JobPath) -> Any:
         return {"checkpoints": client.list_checkpoints(path.job_id)}
+
+    @routes.get(
+        "/<job_id>/plan",
+        summary="The plan in force, and what its steps took",
+        responses={200: schemas_planning.PlanInForce},
+    )
+    def get_plan(path: schemas.JobPath) -> Any:
+        return client.get_plan(path.job_id)
 
     @routes.get(
         "/<job_id>/events",

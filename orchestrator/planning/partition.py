@@ -76,6 +76,18 @@ def check_plan_request(request: PlanRequest, num_layers: int, cores: Mapping[int
         _check_manual(request.manual, num_layers, sorted(cores))
 
 
+def check_memory_limits(request: PlanRequest, memory_bytes: Mapping[int, int | None]) -> None:
+    """``memory_bytes`` is what each device has, as far as that is known. Raises
+    ``InvalidRequest``."""
+    for device_id, limits in request.limits.items():
+        there_is, asked = memory_bytes.get(device_id), limits.max_memory_bytes
+        if asked is not None and there_is is not None and asked > there_is:
+            raise InvalidRequest(
+                f"devices.{device_id}.max_memory_bytes is {asked}, but the device has {there_is}: "
+                "use less, or leave it out"
+            )
+
+
 def split_evenly(num_layers: int, num_stages: int) -> tuple[LayerRange, ...]:
     """As equal numbers of layers as can be, the earlier stages taking one more."""
     if not 1 <= num_stages <= num_layers:

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from actors.core.specs import StageSpec
 from orchestrator.cost_model import PlannedStage
 from orchestrator.device_table import DeviceTable
-from orchestrator.errors import AmbiguousDevice, DeviceBusy, NodeNotFound, StageFailure
+from orchestrator.errors import (
+    AmbiguousDevice,
+    DeviceBusy,
+    InvalidRequest,
+    NodeNotFound,
+    StageFailure,
+)
 from orchestrator.failure_policy import missing_devices, why_not_wait
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
@@ -18,6 +24,7 @@ from orchestrator.job_lifecycle import Event, Status
 from orchestrator.placement import ClusterView, Node, ResolvedDevice
 from orchestrator.planning.partition import split_evenly
 from orchestrator.sessions.group_failure import Suspect
+from orchestrator.sessions.layer_split import split_over
 from orchestrator.sessions.link_probe import reach_each_other
 from orchestrator.sessions.liveness import answering_nodes
 from orchestrator.sessions.stage_group import StagePlacement
@@ -78,12 +85,12 @@ class DeviceChoice:
             self._wake.clear()
             answering = self._answering(job)
             available = [a for a in answering if not self.suspects.left_out(a.device.device_id)]
-            missing = self._missing(job, available)
+            places, missing = self._try(job, session, available)
             if missing:
                 available = self._with_those_left_out(answering)
-                missing = self._missing(job, available)
-            if not missing and self._hold(job, available):
-                return _places(job, available)
+                places, missing = self._try(job, session, available)
+            if places is not None and self._hold(job, available):
+                return places
             missing = missing or ["a device that another job holds"]
             if missing != told:
                 told = missing
@@ -98,7 +105,10 @@ class DeviceChoice:
         """Places on all devices that could be had, by Ray's own table; holds nothing."""
         found = self._resolvable(job)
         available = [a for a in found if not self.suspects.left_out(a.device.device_id)]
-        return _places(job, available) if available else None
+        if not available:
+            return None
+        places, _ = self._planned(job, job.sessions[-1], available)
+        return places
 
     def are_well(self, placements: Sequence[StagePlacement], known: Collection[int]) -> bool:
         """Whether the places on devices that are not ``known`` to train would do: they answer, if
@@ -156,6 +166,27 @@ class DeviceChoice:
             if peer_id in addresses and self.suspects.left_out(device_id)
         }
 
+    def _try(
+        self, job: Job, session: Session, available: Sequence[_Available]
+    ) -> tuple[list[StagePlacement] | None, list[str]]:
+        """Places on these devices; None where more are needed, and which those are."""
+        missing = self._missing(job, available)
+        return (None, missing) if missing else self._planned(job, session, available)
+
+    def _planned(
+        self, job: Job, session: Session, available: Sequence[_Available]
+    ) -> tuple[list[StagePlacement] | None, list[str]]:
+        """The stages' places; where the layers do not fit these devices, what is missed."""
+        options, count = session.options, session.num_microbatches
+        try:
+            places = _places(job, available)
+            return split_over(job, job.planning, places, options, count), []
+        except InvalidRequest as error:
+            there = {a.device.address for a in available}
+            absent = [d.address for d in job.devices if d.address not in there]
+            wanted = " or ".join(absent) or "a further device"
+            return None, [f"{wanted}, for without it there is too little memory: {error.message}"]
+
     def _resolvable(self, job: Job) -> list[_Available]:
         cluster = self._cluster()
         holders = self._table.holders()
@@ -191,7 +222,7 @@ class DeviceChoice:
 
 
 def _places(job: Job, available: Sequence[_Available]) -> list[StagePlacement]:
-    """Every available device gets layers, as far as they go."""
+    """Every available device gets layers, as far as they go; how many is decided later."""
     network = job.spec.network
     chosen = available[: network.num_layers]
     ranges = split_evenly(network.num_layers, len(chosen))
@@ -204,10 +235,13 @@ def _places(job: Job, available: Sequence[_Available]) -> list[StagePlacement]:
 
 
 def place(job: Job, cluster: ClusterView) -> list[StagePlacement]:
-    """Every registered device as a stage, whether it answers or not.
+    """Every registered device as a stage, whether it answers or not, with provisional layers.
 
-    Raises ``NodeNotFound`` and what else ``ClusterView.resolve`` raises.
+    Raises ``InvalidRequest`` for a job without devices, ``NodeNotFound`` and what else
+    ``ClusterView.resolve`` raises.
     """
+    if not job.devices:
+        raise InvalidRequest("No devices registered")
     return _places(job, [_Available(d, cluster.resolve(d.ip, d.port)) for d in job.devices])
 
 

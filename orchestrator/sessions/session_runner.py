@@ -24,6 +24,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
 from orchestrator.sessions.group_failure import GroupFailure, Suspect
+from orchestrator.sessions.layer_split import tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import resolve_threads, session_spec
@@ -193,7 +194,8 @@ class SessionRunner:
         if silent:
             raise GroupFailure(f"{silent[0].label} does not answer any more", can_recover=True)
         try:
-            channels = group.connect(spec, config.channel, config.actor_start_timeout_s)
+            tried = tried_kinds(self._job, group.placements)
+            channels = group.connect(spec, config.channel, config.actor_start_timeout_s, tried)
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
@@ -208,7 +210,7 @@ class SessionRunner:
     def _going_on(self, group: StageGroup, channels: list[str]) -> None:
         job, session = self._job, self._session
         with self._book.lock:
-            session.threads = resolve_threads(group, session.options.threads)
+            session.threads = resolve_threads(group, session.options.threads, job.planning)
             session.differences = differences(group.hosts, session.threads)
             session.channels = channels
             if job.status is Status.RECOVERING:

@@ -9,6 +9,7 @@ from actors.core.specs import SessionSpec
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
 from orchestrator.manager_config import ManagerConfig
+from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.sessions.stage_group import StageGroup
 
 
@@ -38,9 +39,15 @@ def session_spec(
     )
 
 
-def resolve_threads(group: StageGroup, asked: int | None) -> dict[int, int]:
-    """Threads a device: what was asked, else its node's cores over the devices it offers."""
-    return {p.device.device_id: asked or p.resolved.node.default_threads for p in group.placements}
+def resolve_threads(group: StageGroup, asked: int | None, planning: JobPlanning) -> dict[int, int]:
+    """Threads a device: what was asked, else its node's cores over the devices it offers, and no
+    more than its owner allows."""
+    return {
+        p.device.device_id: planning.threads(
+            p.device.device_id, asked, p.resolved.node.default_threads
+        )
+        for p in group.placements
+    }
 
 
 def empty_progress(epochs: int) -> dict[str, Any]:

@@ -17,12 +17,19 @@ from actors.core.snapshots import Position, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
 from actors.host_kind import HostKind
-from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
+from actors.layer_actor import (
+    CONCURRENCY_GROUPS,
+    DIRECTIONS,
+    ChannelKind,
+    EdgeSpec,
+    LayerActor,
+)
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
 from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
+from orchestrator.planning.memory_model import SLOTS
 from orchestrator.sessions.rollback import plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 
@@ -31,8 +38,6 @@ _remote: Any = ray.remote
 
 HELD_TIMEOUT_S = 2.0
 FETCH_TIMEOUT_S = 60.0
-SLOTS = 2
-"""Messages on the way in one direction of an edge: one read while the next is written."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +86,47 @@ class StageGroup:
         ``copies`` keeps the snapshots of a stage that has no neighbour. Raises
         ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``.
         """
-        actors = [_create_actor(name, p) for p in placements]
-        group = cls(name, placements, actors, copies)
+        group = cls.open(name, placements, timeout_s, copies)
         try:
-            group._build(state, timeout_s)
-            group._back_up(timeout_s)
+            group.build(placements, state, timeout_s)
         except BaseException:
             group.kill()
             raise
         return group
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        placements: Sequence[StagePlacement],
+        timeout_s: float,
+        copies: SnapshotCopies,
+    ) -> StageGroup:
+        """Starts a LayerActor on each of these devices, or none; the layers may still change.
+
+        Raises ``DeviceStartFailed``, ``VersionMismatch``.
+        """
+        group = cls(name, placements, [_create_actor(name, p) for p in placements], copies)
+        try:
+            group._check_hosts(timeout_s)
+        except BaseException:
+            group.kill()
+            raise
+        return group
+
+    def build(
+        self, placements: Sequence[StagePlacement], state: TrainingState | None, timeout_s: float
+    ) -> None:
+        """Gives each actor its stage; ``placements`` are the devices of ``open`` in their order."""
+        self.placements = list(placements)
+        self._answers(
+            [
+                actor.build.remote(p.spec, _own_part(p.spec, state))
+                for actor, p in zip(self.actors, self.placements, strict=True)
+            ],
+            timeout_s,
+        )
+        self._back_up(timeout_s)
 
     def silent(self, timeout_s: float) -> list[StagePlacement]:
         """The stages whose actors don't answer within that time: they may have been idle long."""
@@ -106,13 +143,36 @@ class StageGroup:
                 silent.append(placement)
         return silent
 
-    def connect(self, session: SessionSpec, setting: str, timeout_s: float) -> list[str]:
+    def connect(
+        self,
+        session: SessionSpec,
+        setting: str,
+        timeout_s: float,
+        tried: Sequence[str | None] | None = None,
+    ) -> list[str]:
         """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 
-        ``setting`` is ``auto`` or a kind that is taken for every edge.
+        ``setting`` is ``auto`` or a kind that is taken for every edge; ``tried`` has, by edge, the
+        kind that was the quickest in a trial.
         """
-        edges = range(len(self.actors) - 1)
-        return [self._connect_edge(i, session, setting, timeout_s).value for i in edges]
+        best = tried or [None] * (len(self.actors) - 1)
+        return [
+            self._connect_edge(i, session, self.kinds(i, setting, kind), timeout_s).value
+            for i, kind in enumerate(best)
+        ]
+
+    def kinds(self, edge: int, setting: str, best: str | None = None) -> list[ChannelKind]:
+        """The kinds of channel that an edge may have, the best first."""
+        nodes = {p.resolved.node.node_id for p in self.placements[edge : edge + 2]}
+        kinds = channel_kinds(setting, same_node=len(nodes) == 1)
+        return sorted(kinds, key=lambda kind: kind.value != best)
+
+    def open_trial(self, edge: int, kind: ChannelKind, num_bytes: int, timeout_s: float) -> None:
+        """Channels both ways for messages of that size, until the actors' ``end_trial``."""
+        for direction in DIRECTIONS:
+            name = f"trial between stages {edge} and {edge + 1} ({direction})"
+            spec = EdgeSpec(name, direction, kind, num_bytes, SLOTS, 0, timeout_s)
+            self._open(edge, spec, timeout_s)
 
     def run(self, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
         """Starts every stage's loop; returns a reference to each stage's end."""
@@ -203,17 +263,9 @@ class StageGroup:
         for actor in self.actors:
             ray.kill(actor, no_restart=True)
 
-    def _build(self, state: TrainingState | None, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        refs = [
-            actor.build.remote(p.spec, _own_part(p.spec, state))
-            for actor, p in zip(self.actors, self.placements, strict=True)
-        ]
-        for ref, placement in zip(refs, self.placements, strict=True):
-            try:
-                host: HostKind = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
-            except ray.exceptions.RayError as error:
-                raise _start_failed(placement, error, timeout_s) from error
+    def _check_hosts(self, timeout_s: float) -> None:
+        hosts = self._answers([actor.host.remote() for actor in self.actors], timeout_s)
+        for host, placement in zip(hosts, self.placements, strict=True):
             self.hosts[placement.device.device_id] = host
             if host.tandem != __version__:
                 raise VersionMismatch(
@@ -221,32 +273,36 @@ class StageGroup:
                     "install the same version on both"
                 )
 
-    def _connect_edge(
-        self, index: int, session: SessionSpec, setting: str, timeout_s: float
-    ) -> ChannelKind:
-        nodes = {p.resolved.node.node_id for p in self.placements[index : index + 2]}
-        for kind in channel_kinds(setting, same_node=len(nodes) == 1):
+    def _answers(self, refs: Sequence[Any], timeout_s: float) -> list[Any]:
+        """One of each actor; raises ``DeviceStartFailed``."""
+        deadline = time.monotonic() + timeout_s
+        answers = []
+        for ref, placement in zip(refs, self.placements, strict=True):
             try:
-                self._open(index, index + 1, "forward", kind, session, timeout_s)
-                self._open(index + 1, index, "backward", kind, session, timeout_s)
+                answers.append(ray.get(ref, timeout=max(0.0, deadline - time.monotonic())))
+            except ray.exceptions.RayError as error:
+                raise _start_failed(placement, error, timeout_s) from error
+        return answers
+
+    def _connect_edge(
+        self, edge: int, session: SessionSpec, kinds: Sequence[ChannelKind], timeout_s: float
+    ) -> ChannelKind:
+        for kind in kinds:
+            try:
+                for direction in DIRECTIONS:
+                    self._open(edge, self._edge_spec(edge, direction, kind, session), timeout_s)
                 return kind
             except ray.exceptions.RayError as error:
                 last_error = error
-        between = f"{self.placements[index].label} and {self.placements[index + 1].label}"
+        between = f"{self.placements[edge].label} and {self.placements[edge + 1].label}"
         raise StageFailure(f"No channel between {between}: {_cause(last_error)}")
 
-    def _open(
-        self,
-        writer: int,
-        reader: int,
-        direction: str,
-        kind: ChannelKind,
-        session: SessionSpec,
-        timeout_s: float,
-    ) -> None:
-        """One after the other, never two at once: opening across nodes calls the reader."""
-        features = self.placements[min(writer, reader)].spec.num_outputs
-        edge = EdgeSpec(
+    def _edge_spec(
+        self, edge: int, direction: str, kind: ChannelKind, session: SessionSpec
+    ) -> EdgeSpec:
+        writer, reader = _ends(edge, direction)
+        features = self.placements[edge].spec.num_outputs
+        return EdgeSpec(
             name=f"stage {writer} -> stage {reader} ({direction})",
             direction=direction,
             kind=kind,
@@ -255,9 +311,18 @@ class StageGroup:
             generation=session.generation,
             timeout_s=session.channel_timeout_s,
         )
+
+    def _open(self, edge: int, spec: EdgeSpec, timeout_s: float) -> None:
+        """One after the other, never two at once: opening across nodes calls the reader."""
+        writer, reader = _ends(edge, spec.direction)
         node_id = self.placements[reader].resolved.node.node_id
-        opened = self.actors[writer].connect_out.remote(edge, self.actors[reader], reader, node_id)
-        ray.get(self.actors[reader].connect_in.remote(edge, opened), timeout=timeout_s)
+        opened = self.actors[writer].connect_out.remote(spec, self.actors[reader], reader, node_id)
+        ray.get(self.actors[reader].connect_in.remote(spec, opened), timeout=timeout_s)
+
+
+def _ends(edge: int, direction: str) -> tuple[int, int]:
+    """Writer and reader."""
+    return (edge, edge + 1) if direction == "forward" else (edge + 1, edge)
 
 
 def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:

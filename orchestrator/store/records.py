@@ -49,7 +49,8 @@ class JobRecord:
     """A job with all that is replaced together; ``job_id`` is a decimal number as text.
 
     ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
-    Devices and stages keep their order; sessions are ordered by their index.
+    Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
+    was asked of its plan and measured for it; None where nothing was.
     """
 
     job_id: str
@@ -66,6 +67,7 @@ class JobRecord:
     devices: tuple[DeviceRecord, ...]
     stages: tuple[StageRecord, ...]
     sessions: tuple[SessionRecord, ...]
+    planning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ jobs = Table(
     _needed("run"),
     _needed("generation"),
     _needed("epochs_begun"),
+    Column("planning", JSON),
 )
 
 devices = Table(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.plans import MEASURED, PLAN
+
 Call = tuple[str, tuple[Any, ...]]
 
 MODEL = {"layer_sizes": [784, 128, 64, 10]}
@@ -202,8 +204,16 @@ class FakeJobClient:
     ) -> None:
         self._answer("unregister_device", (port, ip, job_id), None)
 
-    def initialize(self, job_id: str) -> None:
-        self._answer("initialize", (job_id,), None)
+    def initialize(self, job_id: str, options: dict[str, Any]) -> None:
+        self._answer("initialize", (job_id, options), None)
+
+    def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("plan", (job_id, options), PLAN)
+        return answer
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("get_plan", (job_id,), {**PLAN, "measured": MEASURED})
+        return answer
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         started = {key: options[key] for key in ("epochs", "learning_rate")}

@@ -39,7 +39,7 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
         ),
         ("register_device", ("localhost", 5001, "1")),
         ("register_device", ("10.0.0.2", 5002, "1")),
-        ("initialize", ("1",)),
+        ("initialize", ("1", {})),
         ("train", ("1", {"epochs": 3, "learning_rate": 0.05})),
     ]
     lines = result.stdout.splitlines()

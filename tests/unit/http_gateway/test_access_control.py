@@ -102,7 +102,7 @@ def test_with_the_token_the_api_answers_as_ever(
 ) -> None:
     assert locked.get("/api/jobs", headers=WITH_TOKEN).status_code == 200
     assert locked.post("/api/network/initialize/1", headers=WITH_TOKEN).status_code == 200
-    assert locked_fake.calls == [("list_jobs", ()), ("initialize", ("1",))]
+    assert locked_fake.calls == [("list_jobs", ()), ("initialize", ("1", {}))]
     error_of(locked.get("/nope", headers=WITH_TOKEN), 404)
     error_of(locked.put("/api/jobs", headers=WITH_TOKEN), 405)
 

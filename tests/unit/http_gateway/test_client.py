@@ -29,6 +29,7 @@ from tests.support.fake_job_client import (
     WEIGHTS,
     FakeJobClient,
 )
+from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
 
 SERVED = FakeJobClient()
@@ -110,7 +111,20 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         (5001, "::1", "7"),
         None,
     ),
-    (lambda c: c.initialize("7"), "initialize", ("7",), None),
+    (lambda c: c.initialize("7"), "initialize", ("7", {}), None),
+    (
+        lambda c: c.initialize("7", partition="even", devices={"2": {"threads": 1}}),
+        "initialize",
+        ("7", {"partition": "even", "devices": {"2": {"threads": 1}}}),
+        None,
+    ),
+    (
+        lambda c: c.plan("7", schedule="auto", num_microbatches="auto"),
+        "plan",
+        ("7", {"schedule": "auto", "num_microbatches": "auto"}),
+        PLAN,
+    ),
+    (lambda c: c.get_plan("7"), "get_plan", ("7",), {**PLAN, "measured": MEASURED}),
     (
         lambda c: c.train("7"),
         "train",

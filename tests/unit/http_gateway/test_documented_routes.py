@@ -59,7 +59,7 @@ POSTS: list[tuple[str, str, str, tuple[Any, ...], int, dict[str, Any]]] = [
         "/api/network/initialize/1",
         "",
         "initialize",
-        ("1",),
+        ("1", {}),
         200,
         {"message": "Network initialized successfully"},
     ),

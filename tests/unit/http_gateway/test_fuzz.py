@@ -17,7 +17,7 @@ HTTP = create_app(FakeJobClient(), version="0").test_client()
 POSTS = {
     "/api/jobs": ["model_config", "dataset_config", "failure_policy", "checkpoints"],
     "/api/devices/register": ["ip", "port", "job_id"],
-    "/api/network/initialize/1": [],
+    "/api/network/initialize/1": ["partition", "devices"],
     "/api/network/train/1": ["epochs", "learning_rate", "num_microbatches", "schedule", "threads"],
     "/api/jobs/1/stop": [],
     "/api/jobs/1/resume": [],

@@ -15,6 +15,7 @@ from http_gateway.validation_text import validation_text
 from tests.support.answers import error_of
 from tests.support.fake_job_client import FakeJobClient
 
+INITIALIZE = "/api/network/initialize/1"
 TRAIN = "/api/network/train/1"
 MEGABYTE = "x" * 2**20
 JOB: dict[str, Any] = {
@@ -52,7 +53,18 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
         (TRAIN, {"epoch": 1}, 'did you mean "epochs"?'),
         (TRAIN, {"job_id": "1"}, 'the request has no field "job_id"; it has: epochs'),
         ("/api/jobs/1/predict", {"inputs": [[1]], "k": 5}, 'no field "k"; it has: inputs'),
-        ("/api/network/initialize/1", {"seed": 1}, 'no field "seed"; it takes no fields'),
+        (INITIALIZE, {"seed": 1}, 'no field "seed"; it has: partition, devices'),
+        (
+            INITIALIZE,
+            {"devices": {"2": {"memory_bytes": 1}}},
+            'devices.2 has no field "memory_bytes"; it has: max_memory_bytes, threads; did you '
+            'mean "max_memory_bytes"?',
+        ),
+        (
+            "/api/network/plan/1",
+            {"epochs": 1},
+            'no field "epochs"; it has: partition, devices, schedule, num_microbatches, threads',
+        ),
         ("/api/jobs/1/stop", {"now": True}, 'no field "now"; it takes no fields'),
         ("/api/jobs/1/resume", {"at": 1}, 'no field "at"; it takes no fields'),
         (
@@ -79,7 +91,7 @@ def test_three_errors_are_told_at_once_and_no_more(http: FlaskClient, fake: Fake
 
 
 @pytest.mark.parametrize("name", ["", "\0", "\ud800", "a\nb", '"', "\u202e", "ﬀ", MEGABYTE])
-@pytest.mark.parametrize("path", ["/api/network/initialize/1", TRAIN, "/api/jobs"])
+@pytest.mark.parametrize("path", [INITIALIZE, TRAIN, "/api/jobs"])
 def test_a_field_of_any_name_is_refused(
     http: FlaskClient, fake: FakeJobClient, path: str, name: str
 ) -> None:

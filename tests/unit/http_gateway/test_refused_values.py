@@ -16,6 +16,9 @@ WIDTH = "an integer from 1 to 65536"
 SIZES = "a list of 2 to 1001 entries"
 BATCH = "an integer from 1 to 1000000"
 EPOCHS = "an integer from 1 to 100000"
+COUNT = 'an integer from 1 to 4096, or "auto"'
+SCHEDULES = "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2', 'auto'"
+PARTITION = '"auto", "even", or ranges of layers by device id such as {"1": [0, 2], "2": [2, 3]}'
 RATE = "a finite number above 0, at most 1000"
 PORT = "an integer from 1 to 65535"
 ROWS = "a list of 1 to 10000 entries"
@@ -186,11 +189,10 @@ def test_a_configuration_is_an_object(
     [
         *[("epochs", value, EPOCHS) for value in (0, -1, 1.5, 1.0, True, "10", None, [], 100_001)],
         *[("learning_rate", value, RATE) for value in (0, -1, NAN, INF, -INF, "0.1", True, 1000.5)],
-        ("num_microbatches", 0, "an integer from 1 to 4096"),
-        ("num_microbatches", 4097, "an integer from 1 to 4096"),
+        *[("num_microbatches", value, COUNT) for value in (0, 4097, 1.0, True, "4", "AUTO", [])],
         ("threads", 257, "an integer from 1 to 256"),
-        ("schedule", "2f2b", "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2'"),
-        ("schedule", 1, "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2'"),
+        ("schedule", "2f2b", SCHEDULES),
+        ("schedule", 1, SCHEDULES),
     ],
 )
 def test_train_options(
@@ -247,3 +249,46 @@ def test_inputs_to_predict(http: FlaskClient, fake: FakeJobClient, inputs: Any, 
 def test_inputs_to_predict_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
     text = refused(http, fake, "/api/jobs/1/predict", {})
     assert text == f"inputs is missing: it must be {ROWS}"
+
+
+@pytest.mark.parametrize("path", ["/api/network/initialize/1", "/api/network/plan/1"])
+@pytest.mark.parametrize(
+    "value",
+    ["manual", 1, True, [], {}, {"1": 2}, {"1": [0]}, {"1": [0, 1.5]}, {"1": [-1, 2]}, {"1": {}}],
+)
+def test_partitions(http: FlaskClient, fake: FakeJobClient, path: str, value: Any) -> None:
+    text = refused(http, fake, path, {"partition": value})
+    assert text == f"partition is {shown(value)}, but must be {PARTITION}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "limit"),
+    [
+        *[
+            ("max_memory_bytes", v, f"an integer from 1 to {2**62}")
+            for v in (0, -1, 1.5, "1", 2**63)
+        ],
+        *[("threads", v, "an integer from 1 to 256") for v in (0, 257, True, "2")],
+    ],
+)
+def test_limits_of_devices(
+    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
+) -> None:
+    text = refused(http, fake, "/api/network/initialize/1", {"devices": {"2": {field: value}}})
+    assert text == f"devices.2.{field} is {shown(value)}, but must be {limit}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "limit"),
+    [("schedule", "2f2b", SCHEDULES), ("num_microbatches", 0, COUNT), ("threads", 0, "an integer")],
+)
+def test_plan_options(
+    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
+) -> None:
+    text = refused(http, fake, "/api/network/plan/1", {field: value})
+    assert text.startswith(f"{field} is {shown(value)}, but must be {limit}")
+
+
+def test_device_limits_are_an_object_by_device_id(http: FlaskClient, fake: FakeJobClient) -> None:
+    text = refused(http, fake, "/api/network/initialize/1", {"devices": [1]})
+    assert text == "devices is [1], but must be an object"

@@ -7,7 +7,6 @@ import pytest
 from actors.core.errors import InvalidRequest
 from actors.core.specs import Normalization
 from orchestrator.job_spec import (
-    TrainOptions,
     check_num_microbatches,
     default_num_microbatches,
     parse_job_spec,
@@ -65,7 +64,7 @@ def test_a_batch_may_not_exceed_the_samples_there_are() -> None:
 
 def test_more_microbatches_than_samples_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"num_microbatches is 9.*8"):
-        check_num_microbatches(TrainOptions(num_microbatches=9), parse(batch_size=8))
+        check_num_microbatches(9, parse(batch_size=8))
 
 
 def test_the_default_number_of_microbatches_grows_with_stages_and_batch() -> None:

@@ -114,7 +114,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
         connection.execute("ALTER TABLE jobs ADD COLUMN mood TEXT")
     before = file.read_bytes()
     message = refusal(tmp_path)
-    assert "newer Tandem wrote it (version 0999; this one knows 0002)" in message
+    assert "newer Tandem wrote it (version 0999; this one knows 0003)" in message
     assert str(file) in message and "install that Tandem again" in message
     assert file.read_bytes() == before
 

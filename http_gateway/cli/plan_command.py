@@ -1,0 +1,95 @@
+"""``tandem plan JOB``: which layers each device would get, how long a step takes, does it pay."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from http_gateway.cli.connection import Url, make_client
+
+Job = Annotated[str, typer.Argument(help="the job's id")]
+Json = Annotated[bool, typer.Option("--json", help="what the API answers")]
+
+
+def plan(
+    job: Job,
+    url: Url = None,
+    schedule: Annotated[str | None, typer.Option(help="1f1b, gpipe, zb-h1, zb-h2, auto")] = None,
+    microbatches: Annotated[str | None, typer.Option(help="how many a step, or auto")] = None,
+    threads: Annotated[int | None, typer.Option(help="of each device")] = None,
+    in_force: Annotated[
+        bool, typer.Option("--in-force", help="the plan it trains by, and what steps took")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the plan that a job would get, and whether its devices are worth combining."""
+    given = {"schedule": schedule, "num_microbatches": _count(microbatches), "threads": threads}
+    options = {name: value for name, value in given.items() if value is not None}
+    with make_client(url) as client:
+        told = client.get_plan(job) if in_force else client.plan(job, **options)
+    if as_json:
+        typer.echo(json.dumps(told))
+    else:
+        show(told, Console())
+
+
+def show(told: dict[str, Any], console: Console) -> None:
+    """The plan as a table, the verdict, and what was measured."""
+    console.print(plan_table(told))
+    console.print(
+        f"{told['schedule']}, {told['num_microbatches']} microbatches: a step should take "
+        f"{_ms(told['step_s'])} ({told['samples_per_s']:,.0f} samples/s); devices wait for "
+        f"{told['bubble']:.0%} of it. Channels: {', '.join(told['channels']) or 'none'}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    measured = told.get("measured")
+    if measured is not None:
+        console.print(
+            f"Measured: {_ms(measured['step_s'])} a step; the prediction was off by "
+            f"{measured['error']:+.0%}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if measured["note"] is not None:
+            console.print(measured["note"], highlight=False, soft_wrap=True)
+    console.print(told["verdict"]["text"], highlight=False, soft_wrap=True)
+
+
+def plan_table(told: dict[str, Any]) -> Table:
+    """A row a device."""
+    table = Table(title=f"Plan of job {told['job_id']}", box=box.SIMPLE_HEAD)
+    names = ("device", "layers", "threads", "computing", "waiting", "messages", "memory", "of")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for device in told["devices"]:
+        memory = device["memory"]
+        table.add_row(
+            str(device["device_id"]),
+            "[{}, {})".format(*device["layers"]),
+            str(device["threads"]),
+            _ms(device["computing_s"] + device["updating_s"]),
+            _ms(device["waiting_s"]),
+            _ms(device["wire_s"]),
+            _mb(memory["needed_bytes"]),
+            "no limit" if memory["limit_bytes"] is None else _mb(memory["limit_bytes"]),
+        )
+    return table
+
+
+def _count(text: str | None) -> int | str | None:
+    """A number where it is one; what else it may be, the gateway knows."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else text
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+def _mb(num_bytes: float) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB"

@@ -1,0 +1,105 @@
+"""What requests say of a plan -> what is planned, and how a plan is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.job_spec import DEFAULT_SCHEDULE, JobSpec, default_num_microbatches
+from orchestrator.planning.job_planning import (
+    DevicePlace,
+    JobPlanning,
+    planned_job,
+    request_for,
+)
+from orchestrator.planning.partition import plan_request_json
+from orchestrator.planning.plan_json import Measured, measured_json, plan_json
+from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob
+from orchestrator.planning.planner import Wanted, plan_job, plan_steps
+from orchestrator.planning.prediction import predict
+from orchestrator.planning.split_search import Cuts
+from orchestrator.planning.verdict import judge
+
+AUTO = "auto"
+
+
+def wanted_steps(options: Mapping[str, Any], batch_size: int, num_stages: int) -> Wanted:
+    """``schedule`` and ``num_microbatches`` of a request: a value, ``auto``, or nothing.
+
+    Nothing is the same on every run: how the gradients of a batch are added up decides over bits,
+    which must not depend on how quick a device was found to be.
+    """
+    schedule, count = options.get("schedule"), options.get("num_microbatches")
+    default = default_num_microbatches(batch_size, num_stages)
+    pipelining = Pipelining(
+        DEFAULT_SCHEDULE if schedule in (None, AUTO) else schedule,
+        default if count in (None, AUTO) else count,
+    )
+    return Wanted(pipelining, schedule == AUTO, count == AUTO)
+
+
+def split_layers(
+    spec: JobSpec,
+    planning: JobPlanning,
+    places: Sequence[DevicePlace],
+    pipelining: Pipelining,
+    momentum: bool,
+) -> Cuts:
+    """Raises ``InvalidRequest`` when the layers do not fit these devices."""
+    job = planned_job(spec, planning, places, momentum)
+    return plan_job(job, request_for(planning, places), Wanted(pipelining)).cuts
+
+
+def preview(
+    job_id: str,
+    spec: JobSpec,
+    planning: JobPlanning,
+    places: Sequence[DevicePlace],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The plan that would be made of such a request, as the API shows it; raises
+    ``InvalidRequest``."""
+    wanted = wanted_steps(options, spec.batch_size, len(places))
+    job = planned_job(spec, planning, places)
+    plan = plan_job(job, request_for(planning, places), wanted)
+    return _told(job_id, planning, job, plan, options.get("num_microbatches"))
+
+
+def chosen_steps(
+    spec: JobSpec,
+    planning: JobPlanning,
+    places: Sequence[DevicePlace],
+    cuts: Cuts,
+    options: Mapping[str, Any],
+) -> Pipelining:
+    """Schedule and microbatches of a train request, with ``auto`` decided; raises
+    ``InvalidRequest`` when the devices have not the memory for it."""
+    job = planned_job(spec, planning, places, bool(options.get("momentum")))
+    wanted = wanted_steps(options, spec.batch_size, len(places))
+    return plan_steps(job, cuts, wanted).pipelining
+
+
+def in_force(
+    job_id: str,
+    spec: JobSpec,
+    planning: JobPlanning,
+    places: Sequence[DevicePlace],
+    cuts: Cuts,
+    pipelining: Pipelining,
+    momentum: bool,
+    measured: Measured | None,
+) -> dict[str, Any]:
+    """The plan by which a job trains, beside what its steps really took."""
+    job = planned_job(spec, planning, places, momentum)
+    plan = predict(job, cuts, pipelining)
+    told = _told(job_id, planning, job, plan, None)
+    return {**told, "measured": measured_json(plan, measured)}
+
+
+def _told(
+    job_id: str, planning: JobPlanning, job: PlanJob, plan: Plan, asked_count: Any
+) -> dict[str, Any]:
+    """One device alone would not cut up its batches, unless that was asked for."""
+    alone = asked_count if isinstance(asked_count, int) else 1
+    partition = plan_request_json(planning.request)["partition"]
+    return plan_json(job_id, partition, job, plan, judge(job, plan, alone))

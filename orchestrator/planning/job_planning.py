@@ -1,0 +1,120 @@
+"""What is kept of a job for its plans: what was asked for, and what was measured."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from actors.core.profiles import (
+    DeviceProfile,
+    LinkProfile,
+    device_profile_json,
+    parse_device_profile,
+)
+from orchestrator.job_spec import JobSpec
+from orchestrator.planning.nominal import nominal_link, usual_profile
+from orchestrator.planning.partition import (
+    AUTO,
+    MANUAL,
+    PlanRequest,
+    parse_plan_request,
+    plan_request_json,
+)
+from orchestrator.planning.plan_types import PlanDevice, PlanJob
+
+MEMORY_SHARE = 0.8
+"""Of a host's memory; the rest is left to the system, and to Python and PyTorch themselves."""
+
+
+@dataclass(frozen=True)
+class MeasuredLink:
+    """From one device to the next one."""
+
+    before: int
+    after: int
+    profile: LinkProfile
+
+
+@dataclass(frozen=True)
+class JobPlanning:
+    """``profiles`` are by device id."""
+
+    request: PlanRequest = field(default_factory=PlanRequest)
+    profiles: Mapping[int, DeviceProfile] = field(default_factory=dict)
+    links: tuple[MeasuredLink, ...] = ()
+
+    def link(self, before: int, after: int) -> LinkProfile | None:
+        """As measured, in either direction."""
+        ends = {before, after}
+        return next((m.profile for m in self.links if {m.before, m.after} == ends), None)
+
+    def threads(self, device_id: int, asked: int | None, default: int) -> int:
+        """Of a stage there: what was asked, or the device's default, but no more than its owner
+        allows."""
+        limit = self.request.limits_of(device_id).threads
+        wanted = asked if asked is not None else limit or default
+        return wanted if limit is None else min(wanted, limit)
+
+
+@dataclass(frozen=True)
+class DevicePlace:
+    """A device, and where it is now."""
+
+    device_id: int
+    label: str
+    ip: str
+    node_id: str
+
+
+def planning_json(planning: JobPlanning) -> dict[str, Any]:
+    """Fit for ``parse_planning``."""
+    return {
+        "request": plan_request_json(planning.request),
+        "profiles": {str(i): device_profile_json(p) for i, p in planning.profiles.items()},
+        "links": [asdict(link) for link in planning.links],
+    }
+
+
+def parse_planning(given: Mapping[str, Any] | None) -> JobPlanning:
+    """What ``planning_json`` made; nothing known of a job without."""
+    if not given:
+        return JobPlanning()
+    links = (
+        MeasuredLink(m["before"], m["after"], LinkProfile(**m["profile"])) for m in given["links"]
+    )
+    profiles = {int(i): parse_device_profile(p) for i, p in given["profiles"].items()}
+    return JobPlanning(parse_plan_request(given["request"]), profiles, tuple(links))
+
+
+def planned_job(
+    spec: JobSpec, planning: JobPlanning, places: Sequence[DevicePlace], momentum: bool = False
+) -> PlanJob:
+    """The job on these devices. One that was not measured is taken for a usual one of the job."""
+    known = list(planning.profiles.values())
+    on_host = Counter(place.ip for place in places)
+    devices = []
+    for place in places:
+        profile = planning.profiles.get(place.device_id) or usual_profile(known)
+        limit = planning.request.limits_of(place.device_id).max_memory_bytes
+        if limit is None and profile.memory_bytes is not None:
+            limit = int(MEMORY_SHARE * profile.memory_bytes) // on_host[place.ip]
+        devices.append(PlanDevice(place.device_id, place.label, profile, limit))
+    links = tuple(
+        planning.link(a.device_id, b.device_id)
+        or nominal_link("shared_memory" if a.node_id == b.node_id else "actor_calls")
+        for a, b in itertools.pairwise(places)
+    )
+    return PlanJob(
+        spec.network, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
+    )
+
+
+def request_for(planning: JobPlanning, places: Sequence[DevicePlace]) -> PlanRequest:
+    """What was asked for, as far as it still holds: a map of layers is of all its devices."""
+    request = planning.request
+    if request.kind == MANUAL and [p.device_id for p in places] != sorted(request.manual):
+        return PlanRequest(AUTO, {}, request.limits)
+    return request

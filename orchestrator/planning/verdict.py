@@ -1,0 +1,148 @@
+"""Whether a job's devices are worth combining, in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.planning.memory_model import size_text
+from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
+from orchestrator.planning.prediction import alone
+
+NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+NOTABLE = 0.05
+"""Of a step: what the busiest device has to do more than the next one is told from here on."""
+
+
+@dataclass(frozen=True)
+class Single:
+    """The quickest device alone: its seconds a step, and with how many threads."""
+
+    device_id: int
+    threads: int
+    step_s: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``same_threads`` is the quickest device alone with the plan's threads, ``all_cores`` the
+    quickest with all of its own; None where no device has the memory, or it was not measured.
+    ``slowest_device_id`` is the one that is busy longest, by ``held_up_s`` a step longer than the
+    next."""
+
+    worth_combining: bool
+    text: str
+    step_s: float
+    same_threads: Single | None
+    all_cores: Single | None
+    slowest_device_id: int
+    held_up_s: float
+
+
+def judge(job: PlanJob, plan: Plan, num_microbatches_alone: int) -> Verdict:
+    """``num_microbatches_alone`` is how one device would cut up its batches."""
+    same = _best(job, num_microbatches_alone, all_cores=False)
+    every = _best(job, num_microbatches_alone, all_cores=True)
+    busiest, held_up_s = _busiest(plan)
+    rivals = [single for single in (same, every) if single is not None]
+    best = min(rivals, key=lambda single: single.step_s, default=None)
+    if len(job.devices) == 1:
+        worth, text = False, _one_device(plan, best)
+    elif best is None:
+        worth, text = True, _only_together(job, plan, num_microbatches_alone)
+    elif plan.step_s < best.step_s:
+        worth, text = True, _worth(plan, best, same) + _slowed(plan, busiest, held_up_s)
+    else:
+        worth, text = False, _not_worth(plan, best)
+    return Verdict(worth, text, plan.step_s, same, every, busiest.device_id, held_up_s)
+
+
+def _best(job: PlanJob, num_microbatches: int, all_cores: bool) -> Single | None:
+    found = []
+    for index, device in enumerate(job.devices):
+        plan = alone(job, index, num_microbatches, all_cores)
+        if plan is not None and plan.too_small is None:
+            found.append(Single(device.device_id, plan.stages[0].threads, plan.step_s))
+    return min(found, key=lambda single: single.step_s, default=None)
+
+
+def _busiest(plan: Plan) -> tuple[StagePlan, float]:
+    """And how much longer it is busy than the next one."""
+    ordered = sorted(plan.stages, key=_busy_s, reverse=True)
+    return ordered[0], _busy_s(ordered[0]) - (_busy_s(ordered[1]) if len(ordered) > 1 else 0.0)
+
+
+def _busy_s(stage: StagePlan) -> float:
+    return stage.computing_s + stage.updating_s + stage.sending_s
+
+
+def _worth(plan: Plan, best: Single, same: Single | None) -> str:
+    text = (
+        f"{_count(len(plan.stages))} devices train this {_ratio(best.step_s / plan.step_s)} times "
+        f"as fast as {_alone(best)} ({_ms(plan.step_s)} against {_ms(best.step_s)} a step)"
+    )
+    if same is not None and same.step_s > best.step_s:
+        text += f", and {_ratio(same.step_s / plan.step_s)} times as fast as {_alone(same)}"
+    return text
+
+
+def _slowed(plan: Plan, busiest: StagePlan, held_up_s: float) -> str:
+    if held_up_s < NOTABLE * plan.step_s:
+        return "."
+    return (
+        f"; device {busiest.device_id} has the most to do and holds it up for "
+        f"{_ms(held_up_s)} a step."
+    )
+
+
+def _not_worth(plan: Plan, best: Single) -> str:
+    wire_s = sum(stage.wire_s for stage in plan.stages)
+    busy_s = max(_busy_s(stage) for stage in plan.stages)
+    why = ""
+    if busy_s < best.step_s:
+        why = f": messages are on their way for {_ms(wire_s)} of a step, and devices wait for them"
+    elif len(plan.stages) > 1:
+        why = f": even without waiting, one of the devices is busy for {_ms(busy_s)}"
+    return (
+        f"Not worth combining: {_alone(best)} takes {_ms(best.step_s)} a step, "
+        f"{_count(len(plan.stages)).lower()} devices together {_ms(plan.step_s)}{why}."
+    )
+
+
+def _one_device(plan: Plan, best: Single | None) -> str:
+    text = f"One device trains alone, {_ms(plan.step_s)} a step: there is nothing to combine"
+    if best is not None and best.step_s < plan.step_s:
+        text += f". With {best.threads} threads it would take {_ms(best.step_s)}"
+    return f"{text}."
+
+
+def _only_together(job: PlanJob, plan: Plan, num_microbatches: int) -> str:
+    needs = []
+    for index in range(len(job.devices)):
+        single = alone(job, index, num_microbatches)
+        assert single is not None
+        stage = single.stages[0]
+        needs.append((stage.memory.total - (stage.room_bytes or 0), stage))
+    _, closest = min(needs, key=lambda need: need[0])
+    return (
+        f"Only together have the devices the memory for this: alone, device {closest.device_id} "
+        f"would need {size_text(closest.memory.total)} and offers "
+        f"{size_text(closest.room_bytes or 0)}. Together a step takes {_ms(plan.step_s)}."
+    )
+
+
+def _alone(single: Single) -> str:
+    threads = "1 thread" if single.threads == 1 else f"{single.threads} threads"
+    return f"device {single.device_id} alone with {threads}"
+
+
+def _count(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _ms(seconds: float) -> str:
+    ms = seconds * 1000
+    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"

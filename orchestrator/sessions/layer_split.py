@@ -1,0 +1,61 @@
+"""Which layers each of a job's devices gets: the pure plan, for devices with places."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from actors.core.specs import StageSpec
+from orchestrator.job import Job
+from orchestrator.job_spec import TrainOptions
+from orchestrator.planning import asking
+from orchestrator.planning.job_planning import DevicePlace, JobPlanning
+from orchestrator.planning.split_search import Cuts
+from orchestrator.sessions.stage_group import StagePlacement
+
+
+def split_over(
+    job: Job,
+    planning: JobPlanning,
+    placements: Sequence[StagePlacement],
+    options: TrainOptions | None,
+    num_microbatches: int | None = None,
+) -> list[StagePlacement]:
+    """The same devices with the layers that they get; raises ``InvalidRequest`` when they have not
+    the memory."""
+    given: dict[str, Any] = {"num_microbatches": num_microbatches}
+    if options is not None:
+        given["schedule"] = options.schedule
+    wanted = asking.wanted_steps(given, job.spec.batch_size, len(placements))
+    momentum = options is not None and options.momentum > 0
+    cuts = asking.split_layers(
+        job.spec, planning, device_places(placements), wanted.pipelining, momentum
+    )
+    return with_layers(placements, cuts)
+
+
+def with_layers(placements: Sequence[StagePlacement], cuts: Cuts) -> list[StagePlacement]:
+    """The same devices with these layers."""
+    count = len(placements)
+    return [
+        StagePlacement(
+            StageSpec(p.spec.network, i, count, cuts[i], cuts[i + 1]), p.device, p.resolved
+        )
+        for i, p in enumerate(placements)
+    ]
+
+
+def device_places(placements: Sequence[StagePlacement]) -> list[DevicePlace]:
+    """Where they are."""
+    return [
+        DevicePlace(p.device.device_id, p.label, p.resolved.ip, p.resolved.node.node_id)
+        for p in placements
+    ]
+
+
+def tried_kinds(job: Job, placements: Sequence[StagePlacement]) -> list[str | None]:
+    """By edge the kind of channel that was the quickest in a trial; None where there was none."""
+    ids = [p.device.device_id for p in placements]
+    links = [job.planning.link(*pair) for pair in itertools.pairwise(ids)]
+    return [None if link is None else link.kind for link in links]

@@ -1,0 +1,101 @@
+"""Tries the kinds of channel that an edge may have, and tells the quickest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from actors.channels.messages import message_bytes
+from actors.core.profiles import LinkProfile
+from actors.layer_actor import ChannelKind
+from actors.link_trial import TrialSpec, link_profile
+from orchestrator.errors import ProbeFailed
+from orchestrator.sessions.stage_group import StageGroup
+
+TRIAL_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class LinkQuestion:
+    """What the messages will be like: ``rows`` samples of ``features`` float32."""
+
+    rows: int
+    features: int
+
+
+def try_links(
+    group: StageGroup, edges: Collection[int], question: LinkQuestion, setting: str
+) -> dict[int, LinkProfile]:
+    """By edge; those where no kind works are left out.
+
+    Edges that share a device are tried one after the other, the others at once, as in training.
+    Raises ``ProbeFailed`` naming a device that was lost meanwhile.
+    """
+    spec = TrialSpec(question.rows, question.features)
+    found: dict[int, LinkProfile] = {}
+    for parity in (0, 1):
+        turn = [edge for edge in edges if edge % 2 == parity]
+        kinds = {edge: group.kinds(edge, setting) for edge in turn}
+        for attempt in range(max(map(len, kinds.values()), default=0)):
+            tried = [(e, kinds[e][attempt]) for e in turn if attempt < len(kinds[e])]
+            for edge, link in _try(group, tried, spec).items():
+                if edge not in found or _seconds(link, spec) < _seconds(found[edge], spec):
+                    found[edge] = link
+    return found
+
+
+def _seconds(link: LinkProfile, spec: TrialSpec) -> float:
+    return link.delivery_s(message_bytes(spec.rows, spec.features))
+
+
+def _try(
+    group: StageGroup, tried: Sequence[tuple[int, ChannelKind]], spec: TrialSpec
+) -> dict[int, LinkProfile]:
+    num_bytes = message_bytes(spec.rows, spec.features)
+    stages = sorted({stage for edge, _ in tried for stage in (edge, edge + 1)})
+    thrown: dict[int, tuple[ChannelKind, Any, Any]] = {}
+    try:
+        for edge, kind in tried:
+            try:
+                group.open_trial(edge, kind, num_bytes, TRIAL_TIMEOUT_S)
+            except ray.exceptions.RayError as error:
+                _check_alive(group, edge, error)
+                continue
+            there, back = group.actors[edge], group.actors[edge + 1]
+            thrown[edge] = kind, there.throw.remote(spec), back.throw_back.remote(spec)
+        return _collect(group, thrown, spec)
+    finally:
+        refs = [group.actors[stage].end_trial.remote() for stage in stages]
+        ray.wait(refs, num_returns=len(refs), timeout=TRIAL_TIMEOUT_S)
+
+
+def _collect(
+    group: StageGroup, thrown: dict[int, tuple[ChannelKind, Any, Any]], spec: TrialSpec
+) -> dict[int, LinkProfile]:
+    deadline, found = time.monotonic() + 2 * TRIAL_TIMEOUT_S, {}
+    for edge, (kind, there, back) in thrown.items():
+        try:
+            left_s = max(0.0, deadline - time.monotonic())
+            times, computed = ray.get([there, back], timeout=left_s)
+        except ray.exceptions.RayError as error:
+            _check_alive(group, edge, error)
+            continue
+        found[edge] = link_profile(kind.value, spec, times, computed)
+    return found
+
+
+def _check_alive(group: StageGroup, edge: int, error: Exception) -> None:
+    """A kind that does not work is no failure, a device that is gone is one."""
+    for stage in (edge, edge + 1):
+        try:
+            ray.get(group.actors[stage].pong.remote(), timeout=TRIAL_TIMEOUT_S)
+        except ray.exceptions.RayError as gone:
+            text = " ".join(str(error).split())[:200]
+            raise ProbeFailed(
+                f"{group.placements[stage].label} was lost while its links were measured ({text}): "
+                "start it again, or take it out of the job, and try again"
+            ) from gone

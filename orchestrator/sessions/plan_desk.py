@@ -1,0 +1,189 @@
+"""Plans of jobs: from measuring their devices to the layers that each is given."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.device_table import DeviceTable
+from orchestrator.errors import IllegalTransition, ProbeFailed
+from orchestrator.job import Job
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.planning import asking
+from orchestrator.planning.job_planning import DevicePlace, JobPlanning
+from orchestrator.planning.partition import PlanRequest, check_plan_request
+from orchestrator.planning.plan_json import measured_session
+from orchestrator.planning.plan_types import Pipelining
+from orchestrator.planning.split_search import Cuts
+from orchestrator.sessions.layer_split import device_places, split_over
+from orchestrator.sessions.probing import Probing
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+SILENT_S = 2.0
+
+
+@dataclass(frozen=True)
+class PlannedGroup:
+    """LayerActors with their layers, and what that was decided by."""
+
+    group: StageGroup
+    planning: JobPlanning
+
+
+class PlanDesk:
+    """For all jobs; any thread may ask."""
+
+    def __init__(
+        self,
+        config: ManagerConfig,
+        copies: SnapshotCopies,
+        table: DeviceTable,
+        lock: threading.RLock,
+    ) -> None:
+        """``lock`` guards the table."""
+        self._table = table
+        self._lock = lock
+        self._timeout_s = config.actor_start_timeout_s
+        self._copies = copies
+        self._probing = Probing(config.channel)
+        self._numbers = itertools.count(1)
+
+    def start_group(
+        self, name: str, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
+    ) -> PlannedGroup:
+        """Starts the LayerActors, measures, splits the layers and builds them; or nothing.
+
+        Raises ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``.
+        """
+        group = StageGroup.open(name, placements, self._timeout_s, self._copies)
+        try:
+            planning = self._probing.planning(group, job, request)
+            planned = split_over(job, planning, placements, None)
+            group.build(planned, None, self._timeout_s)
+        except BaseException:
+            group.kill()
+            raise
+        return PlannedGroup(group, planning)
+
+    def preview(
+        self,
+        job: Job,
+        placements: Sequence[StagePlacement],
+        group: StageGroup | None,
+        request: PlanRequest,
+        options: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """The plan of such a request; what is not known of the devices is measured by ``group``, if
+        there is one that does not train, or by LayerActors that end with it."""
+        threads = options.get("threads")
+        planning = self._probing.known(placements, job, request, threads)
+        if planning is None:
+            with self._held(job):
+                planning = self._measured(job, placements, group, request, threads)
+        return asking.preview(job.job_id, job.spec, planning, device_places(placements), options)
+
+    def _measured(
+        self,
+        job: Job,
+        placements: Sequence[StagePlacement],
+        group: StageGroup | None,
+        request: PlanRequest,
+        threads: int | None,
+    ) -> JobPlanning:
+        if group is not None:
+            return self._probing.planning(group, job, request, threads)
+        name = f"job-{job.job_id}-plan-{job.generation}-{next(self._numbers)}"
+        opened = StageGroup.open(name, placements, self._timeout_s, self._copies)
+        try:
+            return self._probing.planning(opened, job, request, threads)
+        finally:
+            opened.kill()
+
+    @contextmanager
+    def _held(self, job: Job) -> Iterator[None]:
+        """Measuring takes the devices, if the job has not got them already."""
+        if job.is_active:
+            raise IllegalTransition(
+                f"Job {job.job_id} is {job.status.value}, and its devices were not measured for "
+                "this plan: ask for it again when the session has ended"
+            )
+        with self._lock:
+            had = job.job_id in self._table.holders().values()
+            self._table.hold(job.job_id, job.devices)
+        try:
+            yield
+        finally:
+            if not had:
+                with self._lock:
+                    self._table.release(job.job_id)
+
+    def with_threads(self, job: Job, group: StageGroup, threads: int) -> JobPlanning:
+        """What was measured with so many threads; measures what is not known. Where a device does
+        not answer, which is the session's own business, the job keeps what it has."""
+        if group.silent(SILENT_S):
+            return job.planning
+        try:
+            return self._probing.planning(group, job, job.planning.request, threads)
+        except ProbeFailed:
+            return job.planning
+
+
+def check_request(job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
+    """Raises ``InvalidRequest``."""
+    cores = {p.device.device_id: int(p.resolved.node.num_cpus) for p in placements}
+    check_plan_request(request, job.spec.network.num_layers, cores)
+
+
+def steps_of(job: Job, options: Mapping[str, Any]) -> Pipelining:
+    """Schedule and microbatches of a train request; raises ``InvalidRequest``."""
+    places = _places_in_force(job)
+    if not places:
+        wanted = asking.wanted_steps(options, job.spec.batch_size, len(job.devices))
+        return wanted.pipelining
+    return asking.chosen_steps(job.spec, job.planning, places, _cuts(job), options)
+
+
+def plan_in_force(job: Job) -> dict[str, Any]:
+    """As ``GET /api/jobs/<job_id>/plan`` shows it; raises ``IllegalTransition`` without one."""
+    places = _places_in_force(job)
+    if not places:
+        raise IllegalTransition(
+            f"Job {job.job_id} is {job.status.value} and has no plan in force: initialize it with "
+            f"POST /api/network/initialize/{job.job_id}, or look at the plan it would get with "
+            f"POST /api/network/plan/{job.job_id}"
+        )
+    session = job.sessions[-1] if job.sessions else None
+    if session is None:
+        wanted = asking.wanted_steps({}, job.spec.batch_size, len(places))
+        return asking.in_force(
+            job.job_id, job.spec, job.planning, places, _cuts(job), wanted.pipelining, False, None
+        )
+    pipelining = Pipelining(session.options.schedule, session.num_microbatches)
+    measured = measured_session(
+        job.spec.batch_size,
+        session.history,
+        session.progress,
+        session.device_stats,
+        session.threads,
+    )
+    momentum = session.options.momentum > 0
+    return asking.in_force(
+        job.job_id, job.spec, job.planning, places, _cuts(job), pipelining, momentum, measured
+    )
+
+
+def _places_in_force(job: Job) -> list[DevicePlace]:
+    devices = {device.device_id: device for device in job.devices}
+    staged = [devices[s.device_id] for s in job.stages if s.device_id in devices]
+    return [
+        DevicePlace(d.device_id, f"device {d.device_id} ({d.address})", d.ip, d.ip) for d in staged
+    ]
+
+
+def _cuts(job: Job) -> Cuts:
+    return (0, *(stage.end for stage in job.stages))

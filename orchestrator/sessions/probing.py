@@ -1,0 +1,222 @@
+"""Measures a job's devices and the links between them, by LayerActors that have started."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile
+from actors.core.specs import NetworkSpec
+from actors.stage_probe import HostFacts, ProbeRequest
+from orchestrator.errors import ProbeFailed
+from orchestrator.job import Job
+from orchestrator.job_spec import default_num_microbatches
+from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
+from orchestrator.planning.partition import PlanRequest, check_memory_limits
+from orchestrator.sessions.link_trials import LinkQuestion, try_links
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+OWN_BUDGET_S = 0.5
+ALL_CORES_BUDGET_S = 0.2
+PROBE_TIMEOUT_S = 60.0
+FINEST = 16
+"""The smallest microbatch that is measured is such a part of a batch."""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What makes two probes of a device tell the same."""
+
+    node_id: str
+    port: int
+    network: NetworkSpec
+    batch_size: int
+    threads: int
+    with_others: bool
+
+
+@dataclass(frozen=True)
+class _LinkKey:
+    nodes: tuple[str, str]
+    ports: tuple[int, int]
+    question: LinkQuestion
+
+
+class Probing:
+    """For all jobs: what was measured of a device, or of a link, is not measured again."""
+
+    def __init__(self, channel_setting: str) -> None:
+        self._setting = channel_setting
+        self._lock = threading.Lock()
+        self._facts: dict[str, HostFacts] = {}
+        self._computes: dict[_Key, ComputeProfile] = {}
+        self._links: dict[_LinkKey, LinkProfile | None] = {}
+
+    def planning(
+        self, group: StageGroup, job: Job, request: PlanRequest, threads: int | None = None
+    ) -> JobPlanning:
+        """Measures what is not known yet; ``threads`` is what a train request asks for.
+
+        Raises ``ProbeFailed`` naming a device that was lost meanwhile, ``InvalidRequest`` for a
+        limit beyond what it has.
+        """
+        wanted = JobPlanning(request)
+        counts = [
+            wanted.threads(p.device.device_id, threads, p.resolved.node.default_threads)
+            for p in group.placements
+        ]
+        self._learn_facts(group)
+        check_memory_limits(
+            request,
+            {
+                p.device.device_id: self._facts[p.resolved.node.node_id].memory_bytes
+                for p in group.placements
+            },
+        )
+        self._learn_computes(
+            group, [_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
+        )
+        self._learn_all_cores(group, job, counts)
+        self._learn_links(group, job)
+        found = self.known(group.placements, job, request, threads)
+        assert found is not None
+        return found
+
+    def known(
+        self,
+        placements: Sequence[StagePlacement],
+        job: Job,
+        request: PlanRequest,
+        threads: int | None = None,
+    ) -> JobPlanning | None:
+        """The same from what was measured before; None where that is not all."""
+        wanted, profiles, links = JobPlanning(request), {}, []
+        with self._lock:
+            for p in placements:
+                node = p.resolved.node
+                count = wanted.threads(p.device.device_id, threads, node.default_threads)
+                own, facts = self._computes.get(_key(p, job, count)), self._facts.get(node.node_id)
+                if own is None or facts is None:
+                    return None
+                every = self._computes.get(_all_cores_key(p, job))
+                profiles[p.device.device_id] = DeviceProfile(
+                    int(node.num_cpus), facts.memory_bytes, facts.accelerator, own, every
+                )
+            for before, after in itertools.pairwise(placements):
+                key = _link_key(before, after, job)
+                if key not in self._links:
+                    return None
+                link = self._links[key]
+                if link is not None:
+                    ids = before.device.device_id, after.device.device_id
+                    links.append(MeasuredLink(*ids, link))
+        return JobPlanning(request, profiles, tuple(links))
+
+    def _learn_facts(self, group: StageGroup) -> None:
+        missing = [
+            i for i, p in enumerate(group.placements) if p.resolved.node.node_id not in self._facts
+        ]
+        answers = _ask(group, {i: group.actors[i].facts.remote() for i in missing})
+        with self._lock:
+            for i, facts in answers.items():
+                self._facts[group.placements[i].resolved.node.node_id] = facts
+
+    def _learn_computes(self, group: StageGroup, keys: Sequence[_Key]) -> None:
+        """All devices at once: that is how they will train."""
+        missing = [i for i, key in enumerate(keys) if key not in self._computes]
+        refs = {i: group.actors[i].probe.remote(_request(keys[i], OWN_BUDGET_S)) for i in missing}
+        answers = _ask(group, refs)
+        with self._lock:
+            self._computes.update({keys[i]: profile for i, profile in answers.items()})
+
+    def _learn_all_cores(self, group: StageGroup, job: Job, counts: Sequence[int]) -> None:
+        """One device a node, and no two at once on one host."""
+        waiting: dict[str, list[tuple[int, _Key]]] = {}
+        chosen: set[_Key] = set()
+        for i, placement in enumerate(group.placements):
+            key = _all_cores_key(placement, job)
+            if key.threads > counts[i] and key not in self._computes and key not in chosen:
+                chosen.add(key)
+                waiting.setdefault(placement.resolved.ip, []).append((i, key))
+        while waiting:
+            turn = {ip: queue.pop(0) for ip, queue in waiting.items()}
+            waiting = {ip: queue for ip, queue in waiting.items() if queue}
+            keys = dict(turn.values())
+            refs = {
+                i: group.actors[i].probe.remote(_request(key, ALL_CORES_BUDGET_S))
+                for i, key in keys.items()
+            }
+            answers = _ask(group, refs)
+            with self._lock:
+                self._computes.update({keys[i]: profile for i, profile in answers.items()})
+
+    def _learn_links(self, group: StageGroup, job: Job) -> None:
+        places = group.placements
+        keys = [_link_key(places[i], places[i + 1], job) for i in range(len(places) - 1)]
+        missing = [i for i, key in enumerate(keys) if key not in self._links]
+        found = try_links(group, missing, _question(job), self._setting)
+        with self._lock:
+            self._links.update({keys[i]: found.get(i) for i in missing})
+
+
+def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
+    node, spec = placement.resolved.node, job.spec
+    network = NetworkSpec(spec.network.layer_sizes)
+    return _Key(node.node_id, placement.resolved.port, network, spec.batch_size, threads, True)
+
+
+def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
+    node, spec = placement.resolved.node, job.spec
+    network = NetworkSpec(spec.network.layer_sizes)
+    return _Key(node.node_id, 0, network, spec.batch_size, int(node.num_cpus), False)
+
+
+def _request(key: _Key, budget_s: float) -> ProbeRequest:
+    """The rows of the default number of microbatches first; then finer and coarser ones."""
+    batch = key.batch_size
+    usual = -(-batch // default_num_microbatches(batch, 2))
+    rows = (usual, -(-batch // FINEST), batch) if key.with_others else (usual, batch)
+    return ProbeRequest(key.network, batch, rows, key.threads, budget_s)
+
+
+def _link_key(before: StagePlacement, after: StagePlacement, job: Job) -> _LinkKey:
+    nodes = before.resolved.node.node_id, after.resolved.node.node_id
+    return _LinkKey(nodes, (before.resolved.port, after.resolved.port), _question(job))
+
+
+def _question(job: Job) -> LinkQuestion:
+    """Messages of the size that the job's will have, about."""
+    sizes, batch = job.spec.network.layer_sizes, job.spec.batch_size
+    inner = sizes[1:-1] or sizes[-1:]
+    rows = -(-batch // default_num_microbatches(batch, 2))
+    return LinkQuestion(rows, sum(inner) // len(inner))
+
+
+def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
+    """By stage; raises ``ProbeFailed``."""
+    deadline, answers = time.monotonic() + PROBE_TIMEOUT_S, {}
+    for i, ref in refs.items():
+        label = group.placements[i].label
+        try:
+            answers[i] = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
+        except ray.exceptions.GetTimeoutError as error:
+            raise ProbeFailed(
+                f"{label} was not measured within {PROBE_TIMEOUT_S:.0f} s: it may be frozen or "
+                "overloaded. Try again, or take it out of the job"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise ProbeFailed(
+                f"{label} was lost while it was measured ({_line(error)}): start it again, or take "
+                "it out of the job, and try again"
+            ) from error
+    return answers
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(getattr(error, "cause", None) or error).split())[:200]

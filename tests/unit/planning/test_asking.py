@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.core.profiles import LinkProfile
+from actors.core.specs import NetworkSpec, Normalization
+from orchestrator.errors import InvalidRequest
+from orchestrator.job_spec import JobSpec, default_num_microbatches
+from orchestrator.planning import asking
+from orchestrator.planning.job_planning import (
+    MEMORY_SHARE,
+    DevicePlace,
+    JobPlanning,
+    MeasuredLink,
+    parse_planning,
+    planned_job,
+    planning_json,
+    request_for,
+)
+from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
+from orchestrator.planning.plan_json import measured_session
+from orchestrator.planning.plan_types import Pipelining
+from tests.support.profiles import device
+
+SPEC = JobSpec(
+    NetworkSpec((64, 100, 100, 10)), "digits", None, True, 512, 100, Normalization(0.1, 0.3)
+)
+PLACES = [DevicePlace(i, f"device {i}", "10.0.0.1", f"node {i}") for i in (1, 2)]
+LINK = LinkProfile("shared_memory", 1e-4, 1e9)
+PLANNING = JobPlanning(
+    PlanRequest(limits={2: DeviceLimits(10**9, 3)}),
+    {1: device(1).profile, 2: device(2).profile},
+    (MeasuredLink(1, 2, LINK),),
+)
+
+
+def test_without_a_word_schedule_and_microbatches_do_not_depend_on_what_was_measured() -> None:
+    wanted = asking.wanted_steps({}, 512, 2)
+    assert wanted.pipelining == Pipelining("1f1b", default_num_microbatches(512, 2))
+    assert not wanted.auto_schedule and not wanted.auto_microbatches
+
+
+def test_auto_is_decided_and_what_was_asked_stays() -> None:
+    cuts = (0, 1, 3)
+    chosen = asking.chosen_steps(
+        SPEC, PLANNING, PLACES, cuts, {"schedule": "gpipe", "num_microbatches": "auto"}
+    )
+    assert chosen.schedule == "gpipe" and chosen.num_microbatches in (1, 2, 4, 8, 16)
+    both = asking.chosen_steps(
+        SPEC, PLANNING, PLACES, cuts, {"schedule": "auto", "num_microbatches": 4}
+    )
+    assert both.num_microbatches == 4
+
+
+def test_what_exceeds_a_devices_memory_is_refused_before_it_trains() -> None:
+    tight = JobPlanning(PlanRequest(limits={2: DeviceLimits(300_000)}), PLANNING.profiles)
+    with pytest.raises(InvalidRequest, match=r"device 2 would need .* offers 300,000"):
+        asking.chosen_steps(SPEC, tight, PLACES, (0, 1, 3), {"momentum": 0.9})
+
+
+def test_planning_survives_the_store() -> None:
+    assert parse_planning(planning_json(PLANNING)) == PLANNING
+    assert parse_planning(None) == JobPlanning()
+
+
+def test_owners_limits_bound_threads_and_memory() -> None:
+    assert PLANNING.threads(2, None, 1) == 3 and PLANNING.threads(2, 8, 1) == 3
+    assert PLANNING.threads(2, 2, 1) == 2 and PLANNING.threads(1, None, 4) == 4
+    job = planned_job(SPEC, PLANNING, PLACES)
+    share = int(MEMORY_SHARE * 2**34) // 2
+    assert [d.room_bytes for d in job.devices] == [share, 10**9]
+
+
+def test_a_device_that_was_not_measured_is_a_usual_one_and_its_link_too() -> None:
+    third = DevicePlace(3, "device 3", "10.0.0.1", "node 3")
+    job = planned_job(SPEC, PLANNING, [*PLACES, third])
+    assert job.devices[2].profile in PLANNING.profiles.values()
+    assert [link.kind for link in job.links] == ["shared_memory", "actor_calls"]
+    assert job.links[0] == LINK
+
+
+def test_a_job_of_which_nothing_is_known_is_planned_all_the_same() -> None:
+    cuts = asking.split_layers(SPEC, JobPlanning(), PLACES, Pipelining("1f1b", 2), False)
+    assert cuts[0] == 0 and cuts[-1] == 3 and len(cuts) == 3
+
+
+def test_a_map_of_layers_holds_for_all_its_devices_or_not_at_all() -> None:
+    manual = PlanRequest("manual", {1: LayerRange(0, 2), 2: LayerRange(2, 3)})
+    planning = JobPlanning(manual)
+    assert request_for(planning, PLACES) == manual
+    assert request_for(planning, PLACES[:1]).kind == "auto"
+
+
+def test_a_preview_tells_what_it_was_asked() -> None:
+    told = asking.preview("7", SPEC, PLANNING, PLACES, {"num_microbatches": 4})
+    assert (told["job_id"], told["partition"], told["num_microbatches"]) == ("7", "auto", 4)
+    assert told["devices"][0]["layers"][0] == 0
+    assert "measured" not in told
+
+
+def history(*rates: float) -> list[dict[str, Any]]:
+    return [{"samples_per_s": rate} for rate in rates]
+
+
+STATS = {"computing_s": 6.0, "updating_s": 1.0, "waiting_s": 2.0, "snapshots_s": 1.0}
+
+
+def test_what_steps_took_is_told_without_the_first_epoch() -> None:
+    found = measured_session(100, history(10.0, 1000.0, 1000.0), {}, {"1": STATS}, {1: 2})
+    assert found is not None and found.step_s == pytest.approx(0.1)
+    assert found.devices["1"]["computing_s"] == pytest.approx(0.06)
+    only = measured_session(100, history(10.0), {}, {"1": STATS}, {1: 2})
+    assert only is not None and only.step_s == pytest.approx(10.0)
+
+
+def test_nothing_is_measured_before_the_first_step() -> None:
+    assert measured_session(100, [], {"samples_per_s": 0.0}, {}, {}) is None
+
+
+def test_other_threads_than_planned_are_told() -> None:
+    measured = measured_session(100, history(1000.0), {}, {"1": STATS}, {1: 2, 2: 1})
+    told = asking.in_force(
+        "7", SPEC, PLANNING, PLACES, (0, 1, 3), Pipelining("1f1b", 2), False, measured
+    )["measured"]
+    assert told["step_s"] == pytest.approx(0.1)
+    assert told["error"] == pytest.approx(told["predicted_step_s"] / 0.1 - 1)
+    assert told["note"].startswith("Device 1 was measured with another number of threads")
