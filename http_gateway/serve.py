@@ -52,6 +52,7 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         except KeyboardInterrupt:
             if back is None:
                 raise
+            gateway.front.close()
             return  # it has served, as at any other end
         try:
             gateway.serve(backend, port_file)

@@ -129,15 +129,17 @@ def wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def end_nodes(records: Sequence[ProcessRecord], timeout_s: float = 15.0) -> None:
-    """Ends the nodes with all they started; by force after a while.
+    """Ends the nodes, the head's first in ``records``, with all they started; by force after a
+    while, and at once where the head is gone: the others would look for it all that time.
 
     A node whose first process was killed leaves others behind: they are found by their session.
     """
-    for record in reversed(records):  # the head last
-        leader = record.process()
-        for process in [leader] if leader else _session(record):
-            _signal(process, signal.SIGTERM)
-    psutil.wait_procs(_sessions(records), timeout=timeout_s)
+    if records and records[0].process():
+        for record in reversed(records):  # the head last
+            leader = record.process()
+            for process in [leader] if leader else _session(record):
+                _signal(process, signal.SIGTERM)
+        psutil.wait_procs(_sessions(records), timeout=timeout_s)
     alive = _sessions(records)
     for process in alive:
         _signal(process, signal.SIGKILL)
