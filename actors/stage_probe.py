@@ -37,6 +37,7 @@ FIRST_SHARE = 0.5
 WARM_UP_AND_ROUND = 1.5
 MATMUL_SIZE = 640
 MATMUL_ROUNDS = 5
+LOAD_ROUNDS = 9
 TINY, TINY_ROUNDS = 8, 40
 SMALLEST_SHARE = 0.05
 """Of a layer's measured time at least so much is its own, however large the overhead seems."""
@@ -77,10 +78,10 @@ def probe(request: ProbeRequest) -> ComputeProfile:
     matmul = _matmul_flops_per_s()
     overhead = _stage_overhead()
     probes = [_LayerProbe(key) for key in _shapes(request.network)]
-    load_per_row_s = _load_per_row(request.network.layer_sizes[0], request.rows[0])
+    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0])
     points = _measure(probes, request, deadline)
     layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
-    return ComputeProfile(request.threads, matmul, overhead, layers, load_per_row_s)
+    return ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
 
 
 def _memory_bytes() -> int | None:
@@ -279,14 +280,17 @@ def _tiny(num_layers: int) -> tuple[float, ...]:
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 
-def _load_per_row(features: int, rows: int) -> float:
+def _loading(features: int, rows: int) -> tuple[float, float]:
+    """What loading a microbatch takes, and each sample of it."""
     images = torch.zeros(2 * rows, features, dtype=torch.uint8)
     scaling = Normalization(0.1, 0.3)
     times: Timings = {}
-    for _ in range(MATMUL_ROUNDS):
+    for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
-        _timed(times, "load", partial(_load, images, samples, scaling))
-    return _usual(times["load"]) / rows
+        _timed(times, "many", partial(_load, images, samples, scaling))
+        _timed(times, "one", partial(_load, images, samples[:1], scaling))
+    one_s, many_s = _usual(times["one"]), _usual(times["many"])
+    return one_s, max(0.0, many_s - one_s) / rows
 
 
 def _load(images: torch.Tensor, samples: torch.Tensor, scaling: Normalization) -> torch.Tensor:

@@ -73,13 +73,14 @@ class StageOverhead:
 class ComputeProfile:
     """How fast a device computes with so many threads.
 
-    ``load_per_row_s`` is gathering and normalising one sample in the first stage.
+    ``load_s`` and ``load_per_row_s`` are gathering and normalising samples in the first stage.
     """
 
     threads: int
     matmul_flops_per_s: float
     overhead: StageOverhead
     layers: tuple[LayerProfile, ...]
+    load_s: float = 0.0
     load_per_row_s: float = 0.0
 
 
@@ -141,6 +142,7 @@ def _compute(given: Mapping[str, Any]) -> ComputeProfile:
         given["matmul_flops_per_s"],
         StageOverhead(**given["overhead"]),
         tuple(_layer(layer) for layer in given["layers"]),
+        given["load_s"],
         given["load_per_row_s"],
     )
 

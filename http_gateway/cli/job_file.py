@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from yaml.constructor import ConstructorError
 
 from actors.core.errors import InvalidRequest
-from http_gateway import schemas
+from http_gateway import schemas, schemas_planning
 from http_gateway.validation_text import validation_text
 
 MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -27,6 +27,7 @@ class JobFile:
     model_config: dict[str, Any]
     dataset_config: dict[str, Any]
     devices: tuple[dict[str, Any], ...]
+    initialize: dict[str, Any]
     train: dict[str, Any]
     failure_policy: dict[str, Any] | None
     checkpoints: dict[str, Any] | None
@@ -45,6 +46,7 @@ class JobDocument(schemas.Body):
     network: schemas.ModelConfig = Field(alias="model_config")
     dataset: schemas.DatasetConfig = Field(alias="dataset_config")
     devices: list[Device] = Field(min_length=1, max_length=schemas.MAX_LAYERS)
+    initialize: schemas_planning.Initialize | None = None
     train: schemas.Train | None = None
     failure_policy: schemas.FailurePolicy | None = None
     checkpoints: schemas.CheckpointPolicy | None = None
@@ -56,7 +58,7 @@ def load_job_file(path: Path) -> JobFile:
     if not isinstance(content, dict):
         raise InvalidRequest(
             f"The job file {path} must hold the keys model_config, dataset_config, devices and, if "
-            "need be, train, failure_policy, checkpoints; the files in configs/jobs are examples"
+            "need be, initialize, train, failure_policy, checkpoints; configs/jobs has examples"
         )
     try:
         JobDocument.model_validate(content)
@@ -67,6 +69,7 @@ def load_job_file(path: Path) -> JobFile:
         content["model_config"],
         content["dataset_config"],
         tuple(content["devices"]),
+        content.get("initialize") or {},
         content.get("train") or {},
         content.get("failure_policy"),
         content.get("checkpoints"),

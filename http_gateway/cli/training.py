@@ -81,7 +81,7 @@ class _Training:
                 device_id = self._client.register_device(**device, job_id=job_id)
                 where = f"Device {device_id}: {device['ip']}:{device['port']}"
                 self._view.step("registered", where, device_id=device_id, **device)
-            self._client.initialize(job_id)
+            self._client.initialize(job_id, **job_file.initialize)
             self._view.step("initialized", "Initialized: every device has its layers.")
             started = self._client.train(job_id, **job_file.train)
             text = f"Training {started['epochs']} epochs, learning rate {started['learning_rate']}."

@@ -74,7 +74,7 @@ def layer_costs(compute: ComputeProfile, network: NetworkSpec, rows: int) -> Lay
         column(lambda t: t.weight_grad_s),
         np.array([update_s for _, update_s in times]),
         compute.overhead,
-        compute.load_per_row_s * rows,
+        compute.load_s + compute.load_per_row_s * rows,
     )
 
 

@@ -41,6 +41,16 @@ def test_how_to_train_may_be_left_to_the_gateway(tmp_path: Path, train: str) -> 
     assert (job.train, job.failure_policy, job.checkpoints) == ({}, None, None)
 
 
+def test_a_split_and_limits_may_be_asked_for(tmp_path: Path) -> None:
+    asked = "initialize: {partition: even, devices: {'1': {threads: 1}}}"
+    job = load_job_file(write(tmp_path, WHOLE + asked))
+    assert job.initialize == {"partition": "even", "devices": {"1": {"threads": 1}}}
+    with pytest.raises(
+        InvalidRequest, match=r"initialize\.partition is 'odd', but must be \"auto\""
+    ):
+        load_job_file(write(tmp_path, WHOLE + "initialize: {partition: odd}"))
+
+
 @pytest.mark.parametrize("rate", ["1e-3", "1.0e-3", "0.001", "1E-3", "1.e-3"])
 def test_a_number_is_written_as_people_do(tmp_path: Path, rate: str) -> None:
     path = write(tmp_path, f"{WHOLE}train: {{learning_rate: {rate}}}")
@@ -57,7 +67,10 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must hold the keys model_config, dataset_config, devices and, if need be, train"),
+        (
+            "",
+            "must hold the keys model_config, dataset_config, devices and, if need be, initialize",
+        ),
         ("- 1", "must hold the keys model_config, dataset_config, devices"),
         ("a: b: c", "can't be read: mapping values are not allowed here"),
         ("\0", "can't be read: unacceptable character"),
@@ -74,8 +87,8 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         (HEAD + "devices: [{ip: '::1', port: 0}]", "devices[0].port is 0, but must be an integer"),
         (
             WHOLE + "modle: 1",
-            'it has no field "modle"; it has: model_config, dataset_config, devices, train, '
-            "failure_policy, checkpoints",
+            'it has no field "modle"; it has: model_config, dataset_config, devices, initialize, '
+            "train, failure_policy, checkpoints",
         ),
         (WHOLE + "train: {epoch: 1}", 'train has no field "epoch"; it has: epochs, learning_rate'),
         (
