@@ -125,12 +125,16 @@ class PlanDesk:
     def with_threads(self, job: Job, group: StageGroup, threads: int) -> JobPlanning:
         """What was measured with so many threads; measures what is not known. Where a device does
         not answer, which is the session's own business, the job keeps what it has."""
+        planning = job.planning
+        known = {i: profile.own.threads for i, profile in planning.profiles.items()}
+        if all(planning.threads(i, threads, n) == n for i, n in known.items()):
+            return planning
         if group.silent(SILENT_S):
-            return job.planning
+            return planning
         try:
             return self._probing.planning(group, job, job.planning.request, threads)
         except ProbeFailed:
-            return job.planning
+            return planning
 
 
 def check_request(job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:

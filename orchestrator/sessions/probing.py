@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 
@@ -25,8 +25,13 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 OWN_BUDGET_S = 0.5
 ALL_CORES_BUDGET_S = 0.2
 PROBE_TIMEOUT_S = 60.0
+FRESH_S = 60.0
+"""A device may become slower or quicker: what is older is measured again where that can be."""
 FINEST = 16
 """The smallest microbatch that is measured is such a part of a batch."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,38 @@ class _LinkKey:
     question: LinkQuestion
 
 
+class _Measured(Generic[Key, Value]):
+    """What was measured, by what of, and when."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, tuple[Value, float]] = {}
+
+    def note(self, values: Mapping[Key, Value]) -> None:
+        """They were measured just now."""
+        now_s = time.monotonic()
+        self._entries.update({key: (value, now_s) for key, value in values.items()})
+
+    def knows(self, key: Key, any_age: bool = False) -> bool:
+        """And it is fresh, or ``any_age`` will do."""
+        entry = self._entries.get(key)
+        return entry is not None and (any_age or time.monotonic() - entry[1] < FRESH_S)
+
+    def get(self, key: Key) -> Value | None:
+        """Of any age."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[0]
+
+
 class Probing:
-    """For all jobs: what was measured of a device, or of a link, is not measured again."""
+    """For all jobs: what was measured of a device, or of a link, less than a minute ago is not
+    measured again."""
 
     def __init__(self, channel_setting: str) -> None:
         self._setting = channel_setting
         self._lock = threading.Lock()
         self._facts: dict[str, HostFacts] = {}
-        self._computes: dict[_Key, ComputeProfile] = {}
-        self._links: dict[_LinkKey, LinkProfile | None] = {}
+        self._computes: _Measured[_Key, ComputeProfile] = _Measured()
+        self._links: _Measured[_LinkKey, LinkProfile | None] = _Measured()
 
     def planning(
         self, group: StageGroup, job: Job, request: PlanRequest, threads: int | None = None
@@ -84,7 +112,7 @@ class Probing:
         )
         self._learn_all_cores(group, job, counts)
         self._learn_links(group, job)
-        found = self.known(group.placements, job, request, threads)
+        found = self._collected(group.placements, job, request, threads, any_age=True)
         assert found is not None
         return found
 
@@ -95,24 +123,39 @@ class Probing:
         request: PlanRequest,
         threads: int | None = None,
     ) -> JobPlanning | None:
-        """The same from what was measured before; None where that is not all."""
-        wanted, profiles, links = JobPlanning(request), {}, []
+        """The same from what was measured before; None where that is not all, or too old. Of a job
+        that trains, which must not be disturbed, it may be old."""
+        return self._collected(placements, job, request, threads, any_age=job.is_active)
+
+    def _collected(
+        self,
+        placements: Sequence[StagePlacement],
+        job: Job,
+        request: PlanRequest,
+        threads: int | None,
+        any_age: bool,
+    ) -> JobPlanning | None:
+        wanted = JobPlanning(request)
+        profiles: dict[int, DeviceProfile] = {}
+        links: list[MeasuredLink] = []
         with self._lock:
             for p in placements:
                 node = p.resolved.node
-                count = wanted.threads(p.device.device_id, threads, node.default_threads)
-                own, facts = self._computes.get(_key(p, job, count)), self._facts.get(node.node_id)
-                if own is None or facts is None:
+                key = _key(
+                    p, job, wanted.threads(p.device.device_id, threads, node.default_threads)
+                )
+                own, facts = self._computes.get(key), self._facts.get(node.node_id)
+                if own is None or facts is None or not self._computes.knows(key, any_age):
                     return None
                 every = self._computes.get(_all_cores_key(p, job))
                 profiles[p.device.device_id] = DeviceProfile(
                     int(node.num_cpus), facts.memory_bytes, facts.accelerator, own, every
                 )
             for before, after in itertools.pairwise(placements):
-                key = _link_key(before, after, job)
-                if key not in self._links:
+                link_key = _link_key(before, after, job)
+                if not self._links.knows(link_key, any_age):
                     return None
-                link = self._links[key]
+                link = self._links.get(link_key)
                 if link is not None:
                     ids = before.device.device_id, after.device.device_id
                     links.append(MeasuredLink(*ids, link))
@@ -129,11 +172,11 @@ class Probing:
 
     def _learn_computes(self, group: StageGroup, keys: Sequence[_Key]) -> None:
         """All devices at once: that is how they will train."""
-        missing = [i for i, key in enumerate(keys) if key not in self._computes]
+        missing = [i for i, key in enumerate(keys) if not self._computes.knows(key)]
         refs = {i: group.actors[i].probe.remote(_request(keys[i], OWN_BUDGET_S)) for i in missing}
         answers = _ask(group, refs)
         with self._lock:
-            self._computes.update({keys[i]: profile for i, profile in answers.items()})
+            self._computes.note({keys[i]: profile for i, profile in answers.items()})
 
     def _learn_all_cores(self, group: StageGroup, job: Job, counts: Sequence[int]) -> None:
         """One device a node, and no two at once on one host."""
@@ -141,7 +184,8 @@ class Probing:
         chosen: set[_Key] = set()
         for i, placement in enumerate(group.placements):
             key = _all_cores_key(placement, job)
-            if key.threads > counts[i] and key not in self._computes and key not in chosen:
+            is_new = key not in chosen and not self._computes.knows(key)
+            if key.threads > counts[i] and is_new:
                 chosen.add(key)
                 waiting.setdefault(placement.resolved.ip, []).append((i, key))
         while waiting:
@@ -154,15 +198,15 @@ class Probing:
             }
             answers = _ask(group, refs)
             with self._lock:
-                self._computes.update({keys[i]: profile for i, profile in answers.items()})
+                self._computes.note({keys[i]: profile for i, profile in answers.items()})
 
     def _learn_links(self, group: StageGroup, job: Job) -> None:
         places = group.placements
         keys = [_link_key(places[i], places[i + 1], job) for i in range(len(places) - 1)]
-        missing = [i for i, key in enumerate(keys) if key not in self._links]
+        missing = [i for i, key in enumerate(keys) if not self._links.knows(key)]
         found = try_links(group, missing, _question(job), self._setting)
         with self._lock:
-            self._links.update({keys[i]: found.get(i) for i in missing})
+            self._links.note({keys[i]: found.get(i) for i in missing})
 
 
 def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:

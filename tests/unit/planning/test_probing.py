@@ -12,6 +12,7 @@ from actors.layer_actor import LayerActor
 from orchestrator.errors import InvalidRequest, ProbeFailed
 from orchestrator.job_manager import JobManager
 from orchestrator.manager_config import ManagerConfig
+from orchestrator.sessions import probing
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, InProcessRay
 
 MODEL = {"layer_sizes": [64, 16, 16, 10]}
@@ -67,6 +68,25 @@ def test_what_was_measured_is_not_measured_again(
     assert len(ray.actors) == started
     manager.plan(job_id, {"devices": {"1": {"max_memory_bytes": 10**9}}})
     assert len(ray.actors) == started
+
+
+def test_what_was_measured_long_ago_is_measured_again(
+    manager: JobManager, ray: InProcessRay, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.plan(job_id, {})
+    started = len(ray.actors)
+    monkeypatch.setattr(probing, "FRESH_S", 0.0)
+    manager.plan(job_id, {})
+    assert len(ray.actors) == started + 2
+
+
+def test_a_session_with_other_threads_is_predicted_with_these(
+    manager: JobManager, job_id: str
+) -> None:
+    manager.initialize(job_id, {})
+    assert {d["threads"] for d in manager.get_plan(job_id)["devices"]} == {1}
+    manager.train(job_id, {"epochs": 1, "threads": 2})
+    assert {d["threads"] for d in manager.get_plan(job_id)["devices"]} == {2}
 
 
 @pytest.mark.parametrize("ask", ["plan", "initialize"])
