@@ -136,6 +136,7 @@ class _Demo:
         )
         self._calls.add("POST", f"/api/network/initialize/{job_id}")
         self._client.initialize(job_id)
+        self._console.print(self._client.get_plan(job_id)["verdict"]["text"], highlight=False)
         return job_id
 
     def _train(self, job_id: str) -> dict[str, Any]:

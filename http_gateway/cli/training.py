@@ -82,7 +82,9 @@ class _Training:
                 where = f"Device {device_id}: {device['ip']}:{device['port']}"
                 self._view.step("registered", where, device_id=device_id, **device)
             self._client.initialize(job_id, **job_file.initialize)
-            self._view.step("initialized", "Initialized: every device has its layers.")
+            verdict = self._client.get_plan(job_id)["verdict"]["text"]
+            text = f"Initialized: every device has its layers. {verdict}"
+            self._view.step("initialized", text, verdict=verdict)
             started = self._client.train(job_id, **job_file.train)
             text = f"Training {started['epochs']} epochs, learning rate {started['learning_rate']}."
             asked = {key: started[key] for key in ("epochs", "learning_rate")}

@@ -12,10 +12,11 @@ from http_gateway.cli import training
 from orchestrator.errors import DeviceBusy, IllegalTransition, InvalidRequest, NodeNotFound
 from tests.support.command_line import Tandem, events
 from tests.support.fake_job_client import DETAILS, WEIGHTS
+from tests.support.plans import PLAN
 from tests.support.ports import free_ports
 from tests.support.scripted_job_client import ScriptedJobClient, job_at, whole_session
 
-STARTED = ["create_job", "register_device", "register_device", "initialize", "train"]
+STARTED = ["create_job", "register_device", "register_device", "initialize", "get_plan", "train"]
 
 
 def press_ctrl_c() -> None:
@@ -40,11 +41,13 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
         ("register_device", ("localhost", 5001, "1")),
         ("register_device", ("10.0.0.2", 5002, "1")),
         ("initialize", ("1", {})),
+        ("get_plan", ("1",)),
         ("train", ("1", {"epochs": 3, "learning_rate": 0.05})),
     ]
     lines = result.stdout.splitlines()
     epochs = [line for line in lines if line.startswith("epoch ")]
     assert [line.split(":")[0] for line in epochs] == ["epoch 1", "epoch 2", "epoch 3"]
+    assert any(PLAN["verdict"]["text"] in line for line in lines)
     assert "train loss 0.5000" in epochs[1] and "accuracy 95.00%" in epochs[1]
     assert "2: 10.0.0.2:5001" in result.stdout and "validation accuracy" in result.stdout
     assert not any(ord(c) < 32 for c in result.stdout.replace("\n", ""))
