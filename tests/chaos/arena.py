@@ -184,7 +184,7 @@ def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
         return False
 
 
-def patiently(call: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+def patiently(call: Callable[[], Any], timeout_s: float = 240.0) -> Any:
     """What the API answers once it does; a refusal is raised."""
     deadline = time.monotonic() + timeout_s
     while True:

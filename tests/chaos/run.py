@@ -71,7 +71,7 @@ def run_case(arena: Arena, case: Case, expected: Any) -> Outcome:
             patiently(lambda: arena.client.train(job_id, **OPTIONS))
         seen_s = _next_step(arena, case, job_id, len(events))
         outcome.recovery_s = seen_s - strike.at_s
-        arena.client.wait_for(job_id, ENDED, 240, patience_s=120)
+        arena.client.wait_for(job_id, ENDED, 400, patience_s=240)
         _count_lost_steps(arena, outcome, job_id, speed)
         _check_result(arena, outcome, job_id, expected)
         _check_nothing_left(arena, job_id, before)

@@ -126,8 +126,9 @@ class InProcessRay:
     def installed(self) -> Iterator[None]:
         """In the place of Ray, in this process; afterwards none of its threads is left."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("get", "wait", "kill", "nodes", "remote", "get_runtime_context"):
+            for name in ("get", "put", "wait", "kill", "nodes", "remote", "get_runtime_context"):
                 patch.setattr(ray, name, getattr(self, name))
+            patch.setattr(ray.experimental, "get_object_locations", lambda refs, timeout_ms: {})
             patch.setattr(stage_group, "_remote", self.remote)
             patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
             patch.setattr(liveness, "start_probe", self._probe)
@@ -163,6 +164,11 @@ class InProcessRay:
         if not all(reference.done() for reference in what):
             raise ray.exceptions.GetTimeoutError(f"not within {timeout} s")
         return [reference.result() for reference in what]
+
+    def put(self, value: Any) -> Reference:
+        reference = Reference()
+        reference.settle(value)
+        return reference
 
     def wait(
         self, references: Sequence[Reference], num_returns: int = 1, timeout: float | None = None

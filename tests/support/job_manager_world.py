@@ -15,7 +15,7 @@ from orchestrator import datasets
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_manager import JobManager
 from orchestrator.manager_config import ManagerConfig
-from orchestrator.sessions import device_choice, session_runner, session_watch
+from orchestrator.sessions import device_choice, newcomers, session_watch
 from tests.support.in_process_ray import FIRST_PORT, Actor, InProcessRay, node_id_of
 
 ANSWER_TIMEOUT_S = 10.0
@@ -112,5 +112,5 @@ def _quick() -> Iterator[None]:
         patch.setattr(datasets, "load_dataset", _load_once)
         patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)
         patch.setattr(device_choice, "WAIT_INTERVAL_S", 0.02)
-        patch.setattr(session_runner, "REPLAN_INTERVAL_S", float("inf"))
+        patch.setattr(newcomers, "LOOK_INTERVAL_S", float("inf"))
         yield
