@@ -31,6 +31,8 @@ from orchestrator.sessions.stage_group import StagePlacement
 from orchestrator.sessions.suspects import Suspects
 
 WAIT_INTERVAL_S = 0.5
+SLOW_S = 15.0
+"""A device that has answered so lately is not said to be missing."""
 NEWCOMER_TIMEOUT_S = 30.0
 """Nobody waits meanwhile."""
 
@@ -53,6 +55,7 @@ class DeviceChoice:
         self._wake = threading.Event()
         self.suspects = Suspects()
         self._just_seen: frozenset[str] = frozenset()
+        self._seen_s: dict[str, float] = {}
         self.excluded: frozenset[int] = frozenset()
 
     def exclude(self, device_id: int) -> None:
@@ -67,6 +70,7 @@ class DeviceChoice:
         """These have answered a moment ago: ``wait`` need not ask them first, which may take a node
         without an idle worker process longer than one that is well is given."""
         self._just_seen = frozenset(p.resolved.node.node_id for p in placements)
+        self._seen_s = {p.device.address: time.monotonic() for p in placements}
 
     def wake(self) -> None:
         """Looks again at once."""
@@ -92,9 +96,10 @@ class DeviceChoice:
             if places is not None and self._hold(job, available):
                 return places
             missing = missing or ["a device that another job holds"]
-            if missing != told:
-                told = missing
-                self._tell(job, session, missing)
+            shown = self._not_seen_lately(missing)
+            if shown and shown != told:
+                told = shown
+                self._tell(job, session, shown)
             error = why_not_wait(job.failure_policy, time.monotonic() - since, missing)
             if error is not None:
                 raise StageFailure(error.replace("<job_id>", job.job_id))
@@ -156,6 +161,12 @@ class DeviceChoice:
         cut = self._cut_devices(job)
         return [cut.get(address, address) for address in missing]
 
+    def _not_seen_lately(self, missing: Sequence[str]) -> list[str]:
+        """Without those that have answered a moment ago, and may be slow now."""
+        now_s = time.monotonic()
+        lately = {a for a, seen_s in self._seen_s.items() if now_s - seen_s < SLOW_S}
+        return [what for what in missing if what not in lately]
+
     def _cut_devices(self, job: Job) -> dict[str, str]:
         """By address, what is said of a device that is well but for a dead link."""
         addresses = {d.device_id: d.address for d in job.devices}
@@ -207,6 +218,10 @@ class DeviceChoice:
         seen, self._just_seen = self._just_seen, frozenset()
         asked = [node for node_id, node in nodes.items() if node_id not in seen]
         answering = seen | answering_nodes(asked)
+        now_s = time.monotonic()
+        self._seen_s.update(
+            {a.device.address: now_s for a in available if a.resolved.node.node_id in answering}
+        )
         return [a for a in available if a.resolved.node.node_id in answering]
 
     def _hold(self, job: Job, available: Sequence[_Available]) -> bool:

@@ -121,9 +121,10 @@ class RayCluster:
     def start_node(self, *arguments: str, environment: BareEnvironment | None = None) -> RayNode:
         return self._start([f"--address={self.address}", *arguments], environment)
 
-    def restart(self, number: int) -> RayNode:
+    def restart(self, number: int, *arguments: str) -> RayNode:
         """A further node that has ended comes back under its port, as another Ray node."""
-        node = self._start([f"--address={self.address}"], port=self.nodes[number].port)
+        extra = [f"--address={self.address}", *arguments]
+        node = self._start(extra, port=self.nodes[number].port)
         self.nodes[number] = self.nodes.pop()
         return node
 
