@@ -107,10 +107,11 @@ class DeviceChoice:
         return None
 
     def best(self, job: Job) -> list[StagePlacement] | None:
-        """Places on all devices that could be had, by Ray's own table; holds nothing."""
+        """Places on all devices that could be had, by Ray's own table; holds nothing. None where
+        they are no more than the job has, or have too little memory."""
         found = self._resolvable(job)
         available = [a for a in found if not self.suspects.left_out(a.device.device_id)]
-        if not available:
+        if len(available) <= len(job.stages):
             return None
         places, _ = self._planned(job, job.sessions[-1], available)
         return places
