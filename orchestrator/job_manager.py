@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,9 @@ class JobManager(JobReader):
     def get_plan(self, job_id: str) -> dict[str, Any]:
         """The plan in force; raises ``IllegalTransition`` where there is none."""
         with self._lock:
-            return plan_in_force(self._book.get(job_id))
+            job = copy(self._book.get(job_id))
+            job.devices = list(job.devices)
+        return plan_in_force(job)  # of hundreds of layers it takes a while
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""
