@@ -29,7 +29,7 @@ from orchestrator.errors import (
 from orchestrator.job import Job
 from orchestrator.job_lifecycle import TRANSITIONS, Event, Status
 from orchestrator.job_manager import JobManager
-from tests.support.in_process_ray import FIRST_PORT, Actor, node_id_of
+from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, Actor, node_id_of
 from tests.support.job_manager_world import JobManagerWorld
 
 NUM_NODES = 4
@@ -263,6 +263,7 @@ class LifecycleMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The JobManager's process ends: nothing of it is written any more, its actors go along."""
+        self.settle()  # a job that waits looks after a while what for
         before = {job_id: self.world.shown(job_id) for job_id in self.jobs}
         teraflops = self.world.teraflops()
         self.world.restart()
@@ -304,6 +305,13 @@ class LifecycleMachine(RuleBasedStateMachine):
         nodes = set(self.jobs[job_id].devices.values())
         return nodes - self.ray.lost - self.held_by_others(job_id)
 
+    def missing(self, job_id: str) -> list[str]:
+        """What a job waits for that has too few devices."""
+        job, available = self.jobs[job_id], self.available(job_id)
+        absent = [node for node in job.devices.values() if node not in available]
+        short = job.min_devices - len(available) - len(absent)
+        return [f"{GATEWAY_IP}:{FIRST_PORT + n}" for n in absent] + ["a further device"] * short
+
     def fail(self, job: Expected) -> None:
         job.num_failures += 1
         if job.num_failures > job.max_failures:
@@ -333,7 +341,7 @@ class LifecycleMachine(RuleBasedStateMachine):
             return False
         if len(self.available(job_id)) < job.min_devices:
             job.status = Status.RECOVERING
-            return status is job.status and bool(recovery["waiting_for"])
+            return status is job.status and recovery["waiting_for"] == self.missing(job_id)
         trains = self.world.trains(job_id)
         job.status = Status.TRAINING if trains else job.status
         return trains and job.epochs == FOR_EVER
