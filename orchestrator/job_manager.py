@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_p
 from orchestrator.job import Job, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
+from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
 from orchestrator.job_spec import (
     TrainOptions,
@@ -45,7 +45,7 @@ from orchestrator.node_probe import NodeProbes
 from orchestrator.placement import ClusterView, parse_nodes
 from orchestrator.planning.partition import PlanRequest, parse_plan_request
 from orchestrator.sessions.device_choice import place, plan_stages
-from orchestrator.sessions.plan_desk import PlanDesk, check_request, plan_in_force, steps_of
+from orchestrator.sessions.plan_desk import PlanDesk, check_request
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -216,13 +216,6 @@ class JobManager(JobReader):
             with self._lock:
                 group = self._groups.get(job_id)
             return self._plans.preview(job, placements, group, request, options)
-
-    def get_plan(self, job_id: str) -> dict[str, Any]:
-        """The plan in force; raises ``IllegalTransition`` where there is none."""
-        with self._lock:
-            job = copy(self._book.get(job_id))
-            job.devices = list(job.devices)
-        return plan_in_force(job)  # of hundreds of layers it takes a while
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ from actors.core.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_book import JobBook
+from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
 from orchestrator.model_io import model_file, predict
 
@@ -34,6 +36,13 @@ class JobReader:
             details = job.details()
         trouble = self._book.unsaved_because(job) or job.checkpoint_error
         return details if trouble is None else {**details, "storage_error": trouble}
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        """The plan in force; raises ``IllegalTransition`` where there is none."""
+        with self._lock:
+            job = copy(self._book.get(job_id))
+            job.devices = list(job.devices)
+        return plan_in_force(job)  # of hundreds of layers it takes a while
 
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Newest first."""

@@ -14,11 +14,8 @@ from orchestrator.errors import IllegalTransition, ProbeFailed
 from orchestrator.job import Job
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.planning import asking
-from orchestrator.planning.job_planning import DevicePlace, JobPlanning
+from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import PlanRequest, check_plan_request
-from orchestrator.planning.plan_json import measured_session
-from orchestrator.planning.plan_types import Pipelining
-from orchestrator.planning.split_search import Cuts
 from orchestrator.sessions.layer_split import device_places, split_over
 from orchestrator.sessions.probing import Probing
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -141,53 +138,3 @@ def check_request(job: Job, placements: Sequence[StagePlacement], request: PlanR
     """Raises ``InvalidRequest``."""
     cores = {p.device.device_id: int(p.resolved.node.num_cpus) for p in placements}
     check_plan_request(request, job.spec.network.num_layers, cores)
-
-
-def steps_of(job: Job, options: Mapping[str, Any]) -> Pipelining:
-    """Schedule and microbatches of a train request; raises ``InvalidRequest``."""
-    places = _places_in_force(job)
-    if not places:
-        wanted = asking.wanted_steps(options, job.spec.batch_size, len(job.devices))
-        return wanted.pipelining
-    return asking.chosen_steps(job.spec, job.planning, places, _cuts(job), options)
-
-
-def plan_in_force(job: Job) -> dict[str, Any]:
-    """As ``GET /api/jobs/<job_id>/plan`` shows it; raises ``IllegalTransition`` without one."""
-    places = _places_in_force(job)
-    if not places:
-        raise IllegalTransition(
-            f"Job {job.job_id} is {job.status.value} and has no plan in force: initialize it with "
-            f"POST /api/network/initialize/{job.job_id}, or look at the plan it would get with "
-            f"POST /api/network/plan/{job.job_id}"
-        )
-    session = job.sessions[-1] if job.sessions else None
-    if session is None:
-        wanted = asking.wanted_steps({}, job.spec.batch_size, len(places))
-        return asking.in_force(
-            job.job_id, job.spec, job.planning, places, _cuts(job), wanted.pipelining, False, None
-        )
-    pipelining = Pipelining(session.options.schedule, session.num_microbatches)
-    measured = measured_session(
-        job.spec.batch_size,
-        session.history,
-        session.progress,
-        session.device_stats,
-        session.threads,
-    )
-    momentum = session.options.momentum > 0
-    return asking.in_force(
-        job.job_id, job.spec, job.planning, places, _cuts(job), pipelining, momentum, measured
-    )
-
-
-def _places_in_force(job: Job) -> list[DevicePlace]:
-    devices = {device.device_id: device for device in job.devices}
-    staged = [devices[s.device_id] for s in job.stages if s.device_id in devices]
-    return [
-        DevicePlace(d.device_id, f"device {d.device_id} ({d.address})", d.ip, d.ip) for d in staged
-    ]
-
-
-def _cuts(job: Job) -> Cuts:
-    return (0, *(stage.end for stage in job.stages))
