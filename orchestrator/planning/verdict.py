@@ -95,13 +95,11 @@ def _slowed(plan: Plan, busiest: StagePlan, held_up_s: float) -> str:
 
 
 def _not_worth(plan: Plan, best: Single) -> str:
-    wire_s = sum(stage.wire_s for stage in plan.stages)
     busy_s = max(_busy_s(stage) for stage in plan.stages)
-    why = ""
     if busy_s < best.step_s:
-        why = f": messages are on their way for {_ms(wire_s)} of a step, and devices wait for them"
-    elif len(plan.stages) > 1:
-        why = f": even without waiting, one of the devices is busy for {_ms(busy_s)}"
+        why = f", of which even the busiest waits {_ms(plan.step_s - busy_s)} for messages"
+    else:
+        why = f", and even without waiting one of them is busy for {_ms(busy_s)}"
     return (
         f"Not worth combining: {_alone(best)} takes {_ms(best.step_s)} a step, "
         f"{_count(len(plan.stages)).lower()} devices together {_ms(plan.step_s)}{why}."
