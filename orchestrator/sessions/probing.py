@@ -100,13 +100,7 @@ class Probing:
             for p in group.placements
         ]
         self._learn_facts(group)
-        check_memory_limits(
-            request,
-            {
-                p.device.device_id: self._facts[p.resolved.node.node_id].memory_bytes
-                for p in group.placements
-            },
-        )
+        self._check_limits(group.placements, request)
         self._learn_computes(
             group, [_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
         )
@@ -125,6 +119,7 @@ class Probing:
     ) -> JobPlanning | None:
         """The same from what was measured before; None where that is not all, or too old. Of a job
         that trains, which must not be disturbed, it may be old."""
+        self._check_limits(placements, request)
         return self._collected(placements, job, request, threads, any_age=job.is_active)
 
     def _collected(
@@ -160,6 +155,15 @@ class Probing:
                     ids = before.device.device_id, after.device.device_id
                     links.append(MeasuredLink(*ids, link))
         return JobPlanning(request, profiles, tuple(links))
+
+    def _check_limits(self, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
+        """As far as it is known what the devices have."""
+        with self._lock:
+            facts = {
+                p.device.device_id: self._facts.get(p.resolved.node.node_id) for p in placements
+            }
+        memory = {i: None if f is None else f.memory_bytes for i, f in facts.items()}
+        check_memory_limits(request, memory)
 
     def _learn_facts(self, group: StageGroup) -> None:
         missing = [

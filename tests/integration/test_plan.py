@@ -11,6 +11,7 @@ from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, train
 
 EVEN = {"1": [0, 2], "2": [2, 3]}
+WIDE = [784, 512, 512, 512, 10]
 
 
 @pytest.fixture
@@ -101,12 +102,14 @@ def test_limits_beyond_what_a_device_has_are_refused(client: TandemClient, job_i
 
 
 def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one(
-    gateway: GatewayProcess, client: TandemClient, job_id: str
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
+    devices = gateway.info["devices"][:2]
+    job_id = create_job(client, devices, layer_sizes=WIDE)
     plan = client.plan(job_id, partition="even")
     needs = {str(d["device_id"]): d["memory"]["needed_bytes"] for d in plan["devices"]}
     limit = max(needs.values())
-    alone = create_job(client, gateway.info["devices"][:1])
+    alone = create_job(client, devices[:1], layer_sizes=WIDE)
     text = refused(client, alone, devices={"1": {"max_memory_bytes": limit}})
     assert "does not fit the devices' memory" in text and f"offers {limit:,}" in text
     client.initialize(job_id, devices={i: {"max_memory_bytes": limit} for i in needs})

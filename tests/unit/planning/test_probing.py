@@ -70,6 +70,15 @@ def test_what_was_measured_is_not_measured_again(
     assert len(ray.actors) == started
 
 
+def test_a_limit_beyond_what_a_device_has_is_refused_however_much_is_known(
+    manager: JobManager, job_id: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidRequest, match=r"devices\.2\.max_memory_bytes is \d+, but"):
+            manager.plan(job_id, {"devices": {"2": {"max_memory_bytes": 2**60}}})
+        manager.plan(job_id, {})
+
+
 def test_what_was_measured_long_ago_is_measured_again(
     manager: JobManager, ray: InProcessRay, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
