@@ -28,7 +28,7 @@ class TrialSpec:
 
     rows: int
     features: int
-    rounds: int = 5
+    rounds: int = 7
     compute_s: float = 5e-4
 
     @property

@@ -17,6 +17,9 @@ from orchestrator.errors import ProbeFailed
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
+CLEARLY = 0.7
+"""A kind that is not the first choice has to take less than this share of the other's time: a
+moment's load must not decide."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def try_links(
         for attempt in range(max(map(len, kinds.values()), default=0)):
             tried = [(e, kinds[e][attempt]) for e in turn if attempt < len(kinds[e])]
             for edge, link in _try(group, tried, spec).items():
-                if edge not in found or _seconds(link, spec) < _seconds(found[edge], spec):
+                usual_s = _seconds(found[edge], spec) if edge in found else None
+                if usual_s is None or _seconds(link, spec) < CLEARLY * usual_s:
                     found[edge] = link
     return found
 

@@ -1,0 +1,43 @@
+"""Which kind of channel is taken, from how trials went."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from actors.core.profiles import LinkProfile
+from actors.layer_actor import ChannelKind
+from orchestrator.sessions import link_trials
+from orchestrator.sessions.link_trials import LinkQuestion, try_links
+
+QUESTION = LinkQuestion(100, 20)
+SHARED, CALLS = ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS
+
+
+@pytest.mark.parametrize(
+    ("shared_s", "calls_s", "taken"),
+    [(1e-3, 5e-4, CALLS), (1e-3, 8e-4, SHARED), (None, 5e-3, CALLS), (1e-3, None, SHARED)],
+)
+def test_the_first_choice_is_taken_unless_another_is_clearly_quicker(
+    monkeypatch: pytest.MonkeyPatch,
+    shared_s: float | None,
+    calls_s: float | None,
+    taken: ChannelKind,
+) -> None:
+    seconds = {SHARED: shared_s, CALLS: calls_s}
+
+    def tried(group: Any, edges: list[tuple[int, ChannelKind]], spec: Any) -> dict[int, Any]:
+        return {
+            edge: LinkProfile(kind.value, latency_s, 1e15)
+            for edge, kind in edges
+            if (latency_s := seconds[kind]) is not None
+        }
+
+    monkeypatch.setattr(link_trials, "_try", tried)
+    group: Any = SimpleNamespace(kinds=lambda edge, setting: [SHARED, CALLS])
+    found = try_links(group, [0, 1, 2], QUESTION, "auto")
+    assert {edge: link.kind for edge, link in found.items()} == dict.fromkeys(
+        (0, 1, 2), taken.value
+    )
