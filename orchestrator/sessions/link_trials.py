@@ -17,7 +17,7 @@ from orchestrator.errors import ProbeFailed
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
-CLEARLY = 0.7
+CLEARLY = 0.3
 """A kind that is not the first choice has to take less than this share of the other's time: a
 moment's load must not decide."""
 

@@ -18,7 +18,7 @@ SHARED, CALLS = ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS
 
 @pytest.mark.parametrize(
     ("shared_s", "calls_s", "taken"),
-    [(1e-3, 5e-4, CALLS), (1e-3, 8e-4, SHARED), (None, 5e-3, CALLS), (1e-3, None, SHARED)],
+    [(1e-3, 2e-4, CALLS), (1e-3, 5e-4, SHARED), (None, 5e-3, CALLS), (1e-3, None, SHARED)],
 )
 def test_the_first_choice_is_taken_unless_another_is_clearly_quicker(
     monkeypatch: pytest.MonkeyPatch,
