@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test check lint chaos bench-seed bench-start bench-network bench-recovery clean
+.PHONY: help venv install demo serve test check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-rest bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,14 @@ bench-network: $(VENV)/.installed-test ## measure training over links of several
 bench-recovery: $(VENV)/.installed-test ## measure recovery, and what it costs to be ready for it
 	$(BIN)/python -m benchmarks.recovery
 
+bench-pipeline: $(VENV)/.installed-bench ## measure two stages against torch.distributed.pipelining
+	$(BIN)/python -m benchmarks.pipeline
+
+bench-rest: $(VENV)/.installed-test ## measure reads of the API while a job trains
+	$(BIN)/python -m benchmarks.rest_reads
+
+bench: bench-pipeline bench-seed bench-start bench-rest bench-recovery ## measure all but the network
+
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)
 
@@ -70,4 +78,8 @@ endif
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --editable ".[test]"
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(BIN)/pip install --editable ".[bench]"
 	@touch $@

@@ -54,6 +54,7 @@ EXTRAS = {
         "types-PyYAML",
         "types-psutil",
     ],
+    "bench": ["matplotlib~=3.10"],
 }
 
 setup(

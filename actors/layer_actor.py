@@ -7,7 +7,7 @@ polls and stops, one more for each direction of mail.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import ray
 import torch
 
-from actors.channels.actor_calls import ActorCallSender
+from actors.channels.actor_calls import StreamReceiver, stream
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
@@ -132,18 +132,19 @@ class LayerActor:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
         else:
-            deliver = getattr(reader, f"deliver_{edge.direction}")
-            transport = ActorCallSender(deliver, edge.slots, edge.name)
+            transport = self._mailboxes[edge.direction] = Mailbox(edge.slots, edge.name)
+        if edge.direction in self._senders:  # of an earlier session
+            self._senders[edge.direction].close()
         self._senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
         return opened
 
-    def connect_in(self, edge: EdgeSpec, opened: Any) -> None:
-        """Opens the receiving end."""
+    def connect_in(self, edge: EdgeSpec, writer: Any, opened: Any) -> None:
+        """Opens the receiving end of what ``writer`` has opened."""
         transport: Transport
         if edge.kind is ChannelKind.SHARED_MEMORY:
             transport = SharedMemoryTransport(opened, edge.name)
         else:
-            transport = self._mailboxes[edge.direction] = Mailbox(edge.slots, edge.name)
+            transport = StreamReceiver(getattr(writer, f"stream_{edge.direction}"), edge.name)
         self._receivers[edge.direction] = Receiver(transport, edge.generation, edge.timeout_s)
 
     def load(self, references: Sequence[Any], timeout_s: float) -> None:
@@ -221,14 +222,14 @@ class LayerActor:
         self._links().close()
 
     @ray.method(concurrency_group="forward_mail")
-    def deliver_forward(self, data: bytes, timeout_s: float) -> None:
-        """A neighbour's forward message by actor call."""
-        self._mailboxes["forward"].put(data, timeout_s)
+    def stream_forward(self) -> Iterator[bytes]:
+        """The forward messages, for the neighbour that gets them by actor call."""
+        yield from stream(self._mailboxes["forward"])
 
     @ray.method(concurrency_group="backward_mail")
-    def deliver_backward(self, data: bytes, timeout_s: float) -> None:
-        """A neighbour's backward message by actor call."""
-        self._mailboxes["backward"].put(data, timeout_s)
+    def stream_backward(self) -> Iterator[bytes]:
+        """The backward messages, likewise."""
+        yield from stream(self._mailboxes["backward"])
 
     def _links(self) -> StageLinks:
         return StageLinks(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-
-import ray
-import torch
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
@@ -17,7 +15,7 @@ def machine() -> str:
     """What the figures were measured on."""
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, ray {ray.__version__}"
+        f"torch {version('torch')}, ray {version('ray')}"
     )
 
 

@@ -16,7 +16,11 @@ from ray.experimental.channel.shared_memory_channel import Channel
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 SPIN_S = 0.002
-POLL_S = 0.0002
+POLL_S = 0.00005
+MAX_POLL_S = 0.0005
+POLL_SHARE = 0.02
+"""After spinning a reader sleeps for that share of the time it has waited, within these bounds:
+long waits cost little of the core, and a message is noticed late by little of the wait."""
 OVERHEAD_BYTES = 2048
 """Room for Ray's own metadata in a buffer; a message that outgrew it would leak the old buffer."""
 
@@ -56,21 +60,23 @@ class SharedMemoryTransport:
     def get(self, timeout_s: float) -> bytes:
         """Spins briefly, then polls, so that a long wait leaves the core to others."""
         slot = self._take_slot()
-        deadline = time.monotonic() + timeout_s
+        begin = time.monotonic()
+        deadline = begin + timeout_s
         wait_s = min(SPIN_S, timeout_s)
         while True:
             try:
                 value = slot.read(timeout=wait_s)
                 break
             except RayChannelTimeoutError as error:
-                if time.monotonic() >= deadline:
+                now = time.monotonic()
+                if now >= deadline:
                     raise ChannelTimeout(
                         f"{self._edge}: a message did not come within {timeout_s:.1f} s"
                     ) from error
             except (RayChannelError, OSError) as error:
                 raise ChannelClosed(f"{self._edge}: the channel was closed") from error
             wait_s = 0.0
-            time.sleep(POLL_S)
+            time.sleep(min(max(POLL_S, (now - begin) * POLL_SHARE), MAX_POLL_S))
         # A read may return the exception instead of raising it.
         if not isinstance(value, bytes):
             raise ChannelClosed(f"{self._edge}: the channel was closed ({value!r})")

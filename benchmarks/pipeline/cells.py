@@ -59,8 +59,8 @@ class Cell:
 CELLS = tuple(
     Cell(sizes, batch_size, num_microbatches, cut, num_steps)
     for sizes, batch_size, cut, num_steps in (
-        ((784, 128, 64, 10), 256, 1, 100),
-        ((784, 512, 512, 512, 10), 256, 2, 40),
+        ((784, 128, 64, 10), 256, 1, 60),
+        ((784, 512, 512, 512, 10), 256, 2, 30),
         ((784, 2048, 2048, 2048, 2048, 10), 512, 2, 6),
     )
     for num_microbatches in (4, 8)

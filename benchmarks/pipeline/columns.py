@@ -16,8 +16,13 @@ from orchestrator.placement import Node
 
 PLAIN = ("plain, 1 thread", "plain, 2 threads")
 TORCH = {"torch 1f1b": "1f1b", "torch zero bubble": "zb"}
-ONE_NODE = (("shared_memory", "1f1b"), ("shared_memory", "gpipe"), ("actor_calls", "1f1b"))
-TWO_NODES = (("actor_calls", "1f1b"), ("shared_memory", "1f1b"))
+ONE_NODE = (
+    ("shared_memory", "1f1b"),
+    ("shared_memory", "gpipe"),
+    ("shared_memory", "zb-h1"),
+    ("actor_calls", "1f1b"),
+)
+TWO_NODES = (("actor_calls", "1f1b"), ("actor_calls", "zb-h1"), ("shared_memory", "1f1b"))
 
 
 @dataclass

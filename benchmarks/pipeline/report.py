@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.pipeline.cells import Cell
 from benchmarks.pipeline.columns import Column
+from benchmarks.pipeline.round_trip import RoundTrips
+from benchmarks.plots import plot_bars
 from benchmarks.report import machine
 
 
@@ -36,6 +38,35 @@ def report(measured: Mapping[Cell, Sequence[Column]], rounds: int, epochs: int) 
         values = " | ".join(_milliseconds(measured[cell][index]) for cell in cells)
         lines.append(f"| {name} | {values} |")
     return [*lines, "", *_ratios(measured), "", *_losses(measured)]
+
+
+def report_round_trips(found: RoundTrips) -> list[str]:
+    """Microseconds by size."""
+    sizes = list(next(iter(found.micros.values())))
+    lines = [
+        "Round trip of one message, µs, median of the rounds' medians.",
+        "",
+        "| | " + " | ".join(f"{kb} KB" if kb < 1024 else f"{kb // 1024} MB" for kb in sizes) + " |",
+        "|---|" + "---:|" * len(sizes),
+    ]
+    for way, by_size in found.micros.items():
+        values = " | ".join(f"{statistics.median(by_size[kb]):,.0f}" for kb in sizes)
+        lines.append(f"| {way} | {values} |")
+    return lines
+
+
+def plot(measured: Mapping[Cell, Sequence[Column]]) -> None:
+    """Torch's best step over ours, by cell."""
+    ways = ("plain, 1", "plain, 2", "one node", "two nodes")
+    series = {
+        f"{way} thread" if way.startswith("plain") else f"Tandem, {way}": [
+            ratio(best(columns, "torch"), best(columns, way)) for columns in measured.values()
+        ]
+        for way in ways
+    }
+    title = "How many times as fast as torch.distributed.pipelining over gloo (its best schedule)"
+    labels = [str(cell).replace("] ", "]\n") for cell in measured]
+    plot_bars("pipeline", title, labels, series, "times as fast")
 
 
 def _milliseconds(column: Column) -> str:
@@ -68,7 +99,7 @@ def _ratios(measured: Mapping[Cell, Sequence[Column]]) -> list[str]:
 
 def _losses(measured: Mapping[Cell, Sequence[Column]]) -> list[str]:
     lines = [
-        "Largest difference of a step's loss from plain PyTorch with one thread (0: the same bits).",
+        "Largest difference of a step's loss from plain PyTorch, one thread (0: the same bits).",
         "",
         "| | plain, 2 threads | torch.distributed.pipelining | Tandem |",
         "|---|---:|---:|---:|",

@@ -15,10 +15,8 @@ import ray
 from actors.core.specs import StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
-from http_gateway.gateway_process import GatewayProcess
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Device
-from orchestrator.local_cluster import cluster_auth
 from orchestrator.placement import Node, ResolvedDevice, parse_nodes
 from orchestrator.ray_connection import connect
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -37,10 +35,9 @@ class Run:
     peak_bytes: list[int]
 
 
-def join_cluster(gateway: GatewayProcess, storage: Path) -> list[Node]:
-    """Makes this process a driver of the gateway's embedded cluster; its nodes, by port."""
-    os.environ.update(cluster_auth(storage))
-    connect(gateway.info["ray_address"])
+def join_cluster(address: str) -> list[Node]:
+    """Makes this process a driver of the cluster at ``address``; its nodes, by port."""
+    connect(address)
     return sorted(parse_nodes(ray.nodes()), key=lambda node: node.port)
 
 

@@ -25,22 +25,25 @@ class TorchPipeline:
 
     def __init__(self, port: int) -> None:
         self._workers = [Worker() for _ in range(NUM_STAGES)]
-        self._each(_join, *((rank, port) for rank in range(NUM_STAGES)))
+        for rank, worker in enumerate(self._workers):
+            worker.start(_join, rank, port)
+        for worker in self._workers:
+            worker.result()
 
     def train(self, cell: Cell, samples: Samples, epochs: int, schedule: str) -> Timing:
         """``schedule`` is 1f1b or zb; the times are the last stage's, which has the losses."""
-        arguments = (cell, samples, epochs, schedule)
-        timing: Timing = self._each(_train, *(arguments for _ in self._workers))[-1]
+        timing: Timing = self.each(_train, cell, samples, epochs, schedule)[-1]
         return timing
+
+    def each(self, function: Any, *arguments: Any) -> list[Any]:
+        """Runs it in both at once; what each returned."""
+        for worker in self._workers:
+            worker.start(function, *arguments)
+        return [worker.result() for worker in self._workers]
 
     def stop(self) -> None:
         for worker in self._workers:
             worker.stop()
-
-    def _each(self, function: Any, *arguments: tuple[Any, ...]) -> list[Any]:
-        for worker, own in zip(self._workers, arguments, strict=True):
-            worker.start(function, *own)
-        return [worker.result() for worker in self._workers]
 
 
 def _join(rank: int, port: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.channels.actor_calls import INLINE_ENVIRONMENT
 from actors.channels.messages import message_bytes
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Position, TrainingState
@@ -106,7 +107,9 @@ class StageGroup:
 
         Raises ``DeviceStartFailed``, ``VersionMismatch``.
         """
-        group = cls(name, placements, [_create_actor(name, p) for p in placements], copies)
+        nodes = {p.resolved.node.node_id for p in placements}
+        actors = [_create_actor(name, p, spans_nodes=len(nodes) > 1) for p in placements]
+        group = cls(name, placements, actors, copies)
         try:
             group._check_hosts(timeout_s)
         except BaseException:
@@ -316,8 +319,9 @@ class StageGroup:
         """One after the other, never two at once: opening across nodes calls the reader."""
         writer, reader = _ends(edge, spec.direction)
         node_id = self.placements[reader].resolved.node.node_id
-        opened = self.actors[writer].connect_out.remote(spec, self.actors[reader], reader, node_id)
-        ray.get(self.actors[reader].connect_in.remote(spec, opened), timeout=timeout_s)
+        sends, receives = self.actors[writer], self.actors[reader]
+        opened = sends.connect_out.remote(spec, receives, reader, node_id)
+        ray.get(receives.connect_in.remote(spec, sends, opened), timeout=timeout_s)
 
 
 def _ends(edge: int, direction: str) -> tuple[int, int]:
@@ -338,7 +342,7 @@ def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
     return [ChannelKind.ACTOR_CALLS]
 
 
-def _create_actor(group: str, placement: StagePlacement) -> Any:
+def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> Any:
     resource = placement.resolved.resource
     strategy = NodeAffinitySchedulingStrategy(placement.resolved.node.node_id, soft=False)
     return (
@@ -350,6 +354,7 @@ def _create_actor(group: str, placement: StagePlacement) -> Any:
             scheduling_strategy=strategy,
             max_restarts=0,
             max_task_retries=0,
+            runtime_env={"env_vars": INLINE_ENVIRONMENT} if spans_nodes else {},
         )
         .remote(group)
     )

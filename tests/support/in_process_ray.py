@@ -49,6 +49,34 @@ class Reference(Future[Any]):
                 self.set_exception(error)
 
 
+class Stream:
+    """What ``remote`` of a streaming method returns: a reference to each value that it yields."""
+
+    def __init__(self) -> None:
+        self._references = [Reference()]
+
+    def future(self) -> Reference:
+        """Settled with the next value, or with the end."""
+        return self._references[0]
+
+    def done(self) -> bool:
+        return self.future().done()
+
+    def __next__(self) -> Reference:
+        reference = self._references.pop(0)
+        if reference.exception() is None and reference.result() is self:
+            raise StopIteration
+        return reference
+
+    def add(self, value: Any) -> None:
+        self._references.append(Reference())
+        self._references[-2].settle(value)
+
+    def settle(self, value: Any = None, error: BaseException | None = None) -> None:
+        """It has come to its end; ``value`` is told to nobody."""
+        self._references[-1].settle(self, error)
+
+
 @dataclass(eq=False)
 class Actor:
     """An actor and its handle; ``groups`` are the threads of each concurrency group."""
@@ -60,14 +88,19 @@ class Actor:
     groups: Mapping[str, int]
     is_alive: bool = True
     _instance: Any = None
-    _pending: set[Reference] = field(default_factory=set)
+    _pending: set[Reference | Stream] = field(default_factory=set)
     _pools: dict[str, ThreadPoolExecutor] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __getattr__(self, method: str) -> Any:
         if method.startswith("_"):
             raise AttributeError(method)
-        return SimpleNamespace(remote=lambda *arguments: self._call(method, arguments))
+        return SimpleNamespace(
+            remote=lambda *arguments: self._call(method, arguments, Reference()),
+            options=lambda num_returns, **_: SimpleNamespace(
+                remote=lambda *arguments: self._call(method, arguments, Stream())
+            ),
+        )
 
     def end(self) -> None:
         """Nobody hears of it any more; its loop, should it run one, comes to an end."""
@@ -85,8 +118,9 @@ class Actor:
         for pool in self._pools.values():
             pool.shutdown(wait=True)
 
-    def _call(self, method: str, arguments: Sequence[Any]) -> Reference:
-        reference = Reference()
+    def _call(
+        self, method: str, arguments: Sequence[Any], reference: Reference | Stream
+    ) -> Reference | Stream:
         group = getattr(getattr(self.actor_class, method, None), GROUP, "")
         with self._lock:
             if not self.is_alive:
@@ -101,11 +135,15 @@ class Actor:
             self._pools[group].submit(self._run, reference, method, arguments)
         return reference
 
-    def _run(self, reference: Reference, method: str, arguments: Sequence[Any]) -> None:
+    def _run(self, reference: Reference | Stream, method: str, arguments: Sequence[Any]) -> None:
         try:
             if self.is_alive:
                 given = [a.result() if isinstance(a, Reference) else a for a in arguments]
-                reference.settle(getattr(self._instance, method)(*given))
+                value = getattr(self._instance, method)(*given)
+                if isinstance(reference, Stream):
+                    for item in value:
+                        reference.add(item)
+                reference.settle(value)
         except BaseException as error:
             reference.settle(error=_task_error(method, error))
         finally:
@@ -171,15 +209,19 @@ class InProcessRay:
         return reference
 
     def wait(
-        self, references: Sequence[Reference], num_returns: int = 1, timeout: float | None = None
-    ) -> tuple[list[Reference], list[Reference]]:
+        self,
+        references: Sequence[Reference | Stream],
+        num_returns: int = 1,
+        timeout: float | None = None,
+        fetch_local: bool = True,
+    ) -> tuple[list[Reference | Stream], list[Reference | Stream]]:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             done = [r for r in references if r.done()][:num_returns]
             left = None if deadline is None else deadline - time.monotonic()
             if len(done) == num_returns or (left is not None and left <= 0):
                 return done, [r for r in references if r not in done]
-            wait([r for r in references if not r.done()], left, FIRST_COMPLETED)
+            wait([r.future() for r in references if not r.done()], left, FIRST_COMPLETED)
 
     def kill(self, actor: Actor, no_restart: bool = True) -> None:
         actor.end()
