@@ -17,6 +17,15 @@ hypothesis.settings.register_profile("tandem", deadline=None)
 hypothesis.settings.load_profile("tandem")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves the extended tests out, unless they are asked for."""
+    if os.environ.get("TANDEM_CHAOS") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("extended"):
+            item.add_marker(pytest.mark.skip(reason="takes a minute: `make test-chaos` runs it"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_token_of_the_users() -> Iterator[None]:
     """The tests' gateways and commands have tokens of their own, or none."""

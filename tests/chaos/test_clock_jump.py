@@ -49,6 +49,7 @@ def is_ahead(client: TandemClient, job_id: str, hours: int) -> bool:
     return any(abs(at - expected) < timedelta(minutes=5) for at in taken)
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock is set as Linux can")
 @pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")

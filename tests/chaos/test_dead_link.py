@@ -125,6 +125,7 @@ def test_a_job_does_without_one_end_of_each_dead_link(
     assert_undisturbed(client, job_id, OPTIONS, data_dir)
 
 
+@pytest.mark.extended
 def test_a_job_that_needs_both_ends_waits_for_the_link(
     hosts: JoinedHosts, client: TandemClient, data_dir: Path
 ) -> None:

@@ -91,6 +91,7 @@ def kinds(client: TandemClient, job_id: str) -> list[str]:
     return [event["kind"] for event in client.list_events(job_id)]
 
 
+@pytest.mark.extended
 def test_a_new_device_and_one_that_comes_back_are_taken_in_where_that_pays(
     cluster: RayCluster, joined: TandemClient, ip: str
 ) -> None:

@@ -285,6 +285,7 @@ def second_gateway(disk: Path, *arguments: str, **env: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.extended
 @pytest.mark.timeout(240)
 def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
     troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
@@ -308,11 +309,8 @@ def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
     assert "lost" not in events(at, job_id)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.timeout(240)
-@pytest.mark.skipif(
-    os.environ.get("TANDEM_CHAOS") != "1", reason="takes a minute: TANDEM_CHAOS=1 runs it"
-)
 def test_a_disk_that_fails_for_good_is_trained_without_and_gone_on_with_once_mended(
     tmp_path: Path, undisturbed: Any
 ) -> None:
