@@ -1,4 +1,4 @@
-"""Tries the kinds of channel that an edge may have, and tells the quickest."""
+"""Tries the kinds of channel that an edge may have, the best first, until one will do."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from actors.core.profiles import LinkProfile
 from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
 from orchestrator.errors import ProbeFailed
+from orchestrator.planning.nominal import nominal_link
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
 CLEARLY = 0.3
 """A kind that is not the first choice has to take less than this share of the other's time: a
 moment's load must not decide."""
+SLOW = 4.0
+"""A kind that takes no longer than so many times what actor calls usually take will do."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,19 @@ def try_links(
     Raises ``ProbeFailed`` naming a device that was lost meanwhile.
     """
     spec = TrialSpec(question.rows, question.features)
+    slow_s = SLOW * _seconds(nominal_link(ChannelKind.ACTOR_CALLS.value), spec)
     found: dict[int, LinkProfile] = {}
     for parity in (0, 1):
-        turn = [edge for edge in edges if edge % 2 == parity]
-        kinds = {edge: group.kinds(edge, setting) for edge in turn}
+        kinds = {edge: group.kinds(edge, setting) for edge in edges if edge % 2 == parity}
         for attempt in range(max(map(len, kinds.values()), default=0)):
-            tried = [(e, kinds[e][attempt]) for e in turn if attempt < len(kinds[e])]
+            tried = [
+                (edge, kinds[edge][attempt])
+                for edge in kinds
+                if attempt < len(kinds[edge])
+                and (edge not in found or _seconds(found[edge], spec) > slow_s)
+            ]
+            if not tried:
+                break
             for edge, link in _try(group, tried, spec).items():
                 usual_s = _seconds(found[edge], spec) if edge in found else None
                 if usual_s is None or _seconds(link, spec) < CLEARLY * usual_s:

@@ -18,9 +18,15 @@ SHARED, CALLS = ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS
 
 @pytest.mark.parametrize(
     ("shared_s", "calls_s", "taken"),
-    [(1e-3, 2e-4, CALLS), (1e-3, 5e-4, SHARED), (None, 5e-3, CALLS), (1e-3, None, SHARED)],
+    [
+        (1e-3, 1e-4, SHARED),
+        (2e-2, 1e-2, SHARED),
+        (2e-2, 5e-3, CALLS),
+        (None, 5e-3, CALLS),
+        (2e-2, None, SHARED),
+    ],
 )
-def test_the_first_choice_is_taken_unless_another_is_clearly_quicker(
+def test_the_first_choice_is_taken_unless_it_is_slow_and_another_clearly_quicker(
     monkeypatch: pytest.MonkeyPatch,
     shared_s: float | None,
     calls_s: float | None,
