@@ -110,6 +110,7 @@ class SessionWatch:
                 fresh = True
             elif now - beat.since > self.heartbeat_timeout_s:
                 placement = self.group.placements[index]
+                self.group.give_up(index)
                 raise GroupFailure(
                     f"{placement.label} has not answered for {self.heartbeat_timeout_s:.0f} s: is "
                     "it switched off, asleep or unplugged?",

@@ -71,6 +71,7 @@ class StageGroup:
         self.actors = list(actors)
         self.hosts: dict[int, HostKind] = {}
         self.survivors: list[StagePlacement] = []
+        self._given_up: set[int] = set()
         """Those that have answered ``rescue``."""
 
     @classmethod
@@ -204,6 +205,10 @@ class StageGroup:
         parts = ray.get(refs, timeout=FETCH_TIMEOUT_S)
         return None if None in parts else _state(parts)
 
+    def give_up(self, stage: int) -> None:
+        """Its actor does not answer: it is not asked, nor waited for, any more."""
+        self._given_up.add(stage)
+
     def rescue(self) -> TrainingState | None:
         """The newest state of which the actors that still answer have every stage; None when they
         have none together."""
@@ -225,7 +230,7 @@ class StageGroup:
 
     def _held(self) -> dict[int, tuple[HeldSnapshot, ...]]:
         """By stage, what its actor has; by -1 what the JobManager keeps for a lone stage."""
-        refs = {actor.held.remote(): i for i, actor in enumerate(self.actors)}
+        refs = {actor.held.remote(): i for i, actor in self._answering()}
         done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=HELD_TIMEOUT_S)
         held = {-1: self._copies.held(self.name)}
         for ref in done:
@@ -261,10 +266,13 @@ class StageGroup:
     def kill(self) -> None:
         """Closes the channels where an actor still answers, then ends every actor."""
         self._copies.close(self.name)
-        aborts = [actor.abort.remote() for actor in self.actors]
+        aborts = [actor.abort.remote() for _, actor in self._answering()]
         ray.wait(aborts, num_returns=len(aborts), timeout=1.0)
         for actor in self.actors:
             ray.kill(actor, no_restart=True)
+
+    def _answering(self) -> list[tuple[int, Any]]:
+        return [(i, a) for i, a in enumerate(self.actors) if i not in self._given_up]
 
     def _check_hosts(self, timeout_s: float) -> None:
         hosts = self._answers([actor.host.remote() for actor in self.actors], timeout_s)
