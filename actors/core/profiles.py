@@ -114,6 +114,10 @@ class LinkProfile:
         """From the sender's call to the receiver's having it."""
         return self.latency_s + num_bytes / self.bytes_per_s
 
+    def carrying_s(self, num_bytes: float) -> float:
+        """How long the message keeps the next one waiting, the sender's part left out."""
+        return max(0.0, num_bytes / self.bytes_per_s - num_bytes * self.send_per_byte_s)
+
     def sending_s(self, num_bytes: float) -> float:
         """The sender's part of that."""
         return min(self.delivery_s(num_bytes), self.send_s + num_bytes * self.send_per_byte_s)

@@ -44,11 +44,13 @@ class StageCosts:
 class EdgeCosts:
     """How long a microbatch is on its way between two stages: activations, and gradients back.
 
-    It keeps neither stage busy. In each direction an edge carries one message at a time.
+    It keeps neither stage busy. In each direction an edge carries one message at a time, for so
+    long; each arrives ``latency_s`` later, meanwhile the next one may follow.
     """
 
     forward_s: float = 0.0
     backward_s: float = 0.0
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,12 @@ def checked_schedule(name: str, num_stages: int, num_microbatches: int) -> Sched
 class _Link:
     """One direction of an edge: messages are numbered as they are sent, and taken in that order."""
 
-    def __init__(self, receiver: int, transit: float, slots: int | None) -> None:
+    def __init__(self, receiver: int, transit: float, latency: float, slots: int | None) -> None:
         self.receiver = receiver
         self.arrivals: list[float] = []
         self.taken: list[float] = []
         self._transit = transit
+        self._latency = latency
         self._slots = slots
         self._free_at = 0.0
 
@@ -160,7 +163,7 @@ class _Link:
 
     def send(self, at: float) -> None:
         self._free_at = max(at, self._free_at) + self._transit
-        self.arrivals.append(self._free_at)
+        self.arrivals.append(self._free_at + self._latency)
 
 
 class _Run:
@@ -178,8 +181,12 @@ class _Run:
         self._schedule = schedule
         self._num_steps = num_steps
         self._costs = stages
-        self._forward = [_Link(i + 1, edge.forward_s, slots) for i, edge in enumerate(edges)]
-        self._backward = [_Link(i, edge.backward_s, slots) for i, edge in enumerate(edges)]
+        self._forward = [
+            _Link(i + 1, edge.forward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
+        ]
+        self._backward = [
+            _Link(i, edge.backward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
+        ]
         self._positions = [0] * len(schedule)
         self._clocks = [0.0] * len(schedule)
         self._busy = [0.0] * len(schedule)

@@ -17,6 +17,9 @@ from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
+BOUNDED_KINDS = ("shared_memory",)
+"""Kinds of channel that have a sender wait before many messages are on their way."""
+
 _costs = functools.lru_cache(maxsize=512)(layer_costs)
 _schedule = functools.lru_cache(maxsize=64)(build_schedule)
 
@@ -37,7 +40,8 @@ def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
     messages = [_messages(job, cuts, i, count) for i in range(len(job.devices))]
     costs = [_stage_costs(job, cuts, i, count, messages[i]) for i in range(len(job.devices))]
     edges = [_edge_costs(job, cuts, i, count) for i in range(len(job.links))]
-    simulation = simulate(schedule, costs, edges, slots=SLOTS)
+    bounded = any(link.kind in BOUNDED_KINDS for link in job.links)
+    simulation = simulate(schedule, costs, edges, slots=SLOTS if bounded else None)
     step_s = _period(simulation, len(costs))
     stages = tuple(
         _stage_plan(job, cuts, i, pipelining, (simulation.busy[i], step_s), messages[i])
@@ -125,7 +129,8 @@ def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> E
     link = job.links[edge]
     num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
     on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes)
-    return EdgeCosts(on_its_way_s, on_its_way_s)
+    carried_s = min(on_its_way_s, link.carrying_s(num_bytes))
+    return EdgeCosts(carried_s, carried_s, on_its_way_s - carried_s)
 
 
 def _stage_plan(

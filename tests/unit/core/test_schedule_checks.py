@@ -268,3 +268,12 @@ def parsed(*rows: str) -> Schedule:
         [Action(stage, Kind(word[0]), int(word[1:])) for word in row.split()]
         for stage, row in enumerate(rows)
     ]
+
+
+def test_latency_delays_every_message_and_keeps_none_waiting() -> None:
+    schedule = build_schedule("gpipe", 2, 4)
+    costs = [StageCosts(1.0, 1.0), StageCosts(1.0, 1.0)]
+    carried = simulate(schedule, costs, [EdgeCosts(2.0, 2.0)]).makespan
+    delayed = simulate(schedule, costs, [EdgeCosts(latency_s=2.0)]).makespan
+    without = simulate(schedule, costs).makespan
+    assert delayed == without + 2 * 2.0 < carried
