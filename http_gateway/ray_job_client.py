@@ -282,7 +282,9 @@ class RayJobClient:
 
 
 def _submit(manager: Any, method: str, *arguments: Any, key: str | None = None) -> Any:
-    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, key=key)
+    # One of another version may know nothing of keys: it shall still tell its version.
+    keywords = {} if key is None else {"key": key}
+    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, **keywords)
 
 
 def _find_or_create(config: ManagerConfig) -> Any:
