@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-chaos check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-rest bench clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-rest bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,8 @@ serve: $(VENV)/.installed ## start the gateway on port 4000
 test: $(VENV)/.installed-test ## pass the tests
 	$(BIN)/python -m pytest
 
-test-chaos: $(VENV)/.installed-test ## pass the chaos tests, those that take a minute each included
-	TANDEM_CHAOS=1 $(BIN)/python -m pytest tests/chaos
+test-extended: $(VENV)/.installed-test ## pass the tests that `test` leaves out: a minute or so each
+	TANDEM_EXTENDED_TESTS=1 $(BIN)/python -m pytest -m extended
 
 check: lint test ## ruff, mypy, import contracts, tests
 

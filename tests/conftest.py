@@ -19,11 +19,11 @@ hypothesis.settings.load_profile("tandem")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leaves the extended tests out, unless they are asked for."""
-    if os.environ.get("TANDEM_CHAOS") == "1":
+    if os.environ.get("TANDEM_EXTENDED_TESTS") == "1":
         return
     for item in items:
         if item.get_closest_marker("extended"):
-            item.add_marker(pytest.mark.skip(reason="takes a minute: `make test-chaos` runs it"))
+            item.add_marker(pytest.mark.skip(reason="takes a minute: `make test-extended` runs it"))
 
 
 @pytest.fixture(scope="session", autouse=True)

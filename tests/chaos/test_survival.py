@@ -59,8 +59,16 @@ def undisturbed(gateway: GatewayProcess) -> Any:
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=lambda s: s.name)
-@pytest.mark.parametrize("stage", [0, 1])
+@pytest.mark.parametrize(
+    ("stage", "how"),
+    [
+        (0, signal.SIGKILL),
+        (1, signal.SIGKILL),
+        pytest.param(0, signal.SIGSTOP, marks=pytest.mark.extended),
+        (1, signal.SIGSTOP),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
 def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     gateway: GatewayProcess,
     client: TandemClient,

@@ -34,10 +34,13 @@ class Setup:
 SETUPS = [
     Setup("one node, shared memory", (), "shared_memory"),
     Setup("one node, actor calls", ("--channel", "actor_calls"), "actor_calls"),
-    Setup(
-        "several nodes, shared memory",
-        ("--local-nodes", "--channel", "shared_memory"),
-        "shared_memory",
+    pytest.param(
+        Setup(
+            "several nodes, shared memory",
+            ("--local-nodes", "--channel", "shared_memory"),
+            "shared_memory",
+        ),
+        marks=pytest.mark.extended,  # no default there, and slow on few cores
     ),
     Setup("several nodes, actor calls", ("--local-nodes",), "actor_calls"),
 ]

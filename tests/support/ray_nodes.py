@@ -50,7 +50,7 @@ class RayNode:
         left = self.processes()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(left, timeout=15)
+        _, alive = psutil.wait_procs(left, timeout=5)
         for process in alive:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
