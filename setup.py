@@ -75,6 +75,7 @@ setup(
         "orchestrator.checkpoints",
         "orchestrator.doctor",
         "orchestrator.planning",
+        "orchestrator.proof",
         "orchestrator.sessions",
         "orchestrator.store",
         "orchestrator.store.migrations",

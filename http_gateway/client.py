@@ -106,6 +106,13 @@ class TandemClient:
         path = f"/api/jobs/{_quoted(job_id)}/resume"
         return dict(self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S)))
 
+    def verify(self, job_id: str, steps: int | None = None) -> dict[str, Any]:
+        """Whether the job's first steps, trained again without a pipeline, have the same bits."""
+        body = {} if steps is None else {"steps": steps}
+        path = f"/api/jobs/{_quoted(job_id)}/verify"
+        timeout_s = max(self._timeout_s, INITIALIZE_TIMEOUT_S)
+        return dict(self._json("POST", path, json=body, timeout_s=timeout_s))
+
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """The job's checkpoints, newest first."""
         return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/checkpoints")["checkpoints"])

@@ -81,6 +81,12 @@ class JobClient(Protocol):
         """Go on with the session that was stopped or failed; returns ``{"status": …}``."""
         ...
 
+    def verify(self, job_id: str, steps: int | None) -> dict[str, Any]:
+        """Train the job's first ``steps`` again without a pipeline and compare, as
+        ``POST /api/jobs/<job_id>/verify`` answers; takes about a minute at most, beside what
+        starting a process and loading the data take."""
+        ...
+
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """The job's checkpoints, newest first."""
         ...

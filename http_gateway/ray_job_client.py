@@ -143,6 +143,12 @@ class RayJobClient:
         )
         return resumed
 
+    def verify(self, job_id: str, steps: int | None) -> dict[str, Any]:
+        verified: dict[str, Any] = self._call(
+            "verify", job_id, steps, timeout_s=self._loading_timeout_s
+        )
+        return verified
+
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         checkpoints: list[dict[str, Any]] = self._call("list_checkpoints", job_id)
         return checkpoints

@@ -21,6 +21,7 @@ REPEATABLE = frozenset(
         "predict",
         "previous_teraflops",
         "stop_job",
+        "verify",
     }
 )
 # Ray's words for a call that it has not even sent: it says "was restarted", or tells of the broken

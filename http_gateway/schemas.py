@@ -23,6 +23,7 @@ MAX_TEXT_CHARS = 64
 MAX_STEPS = 10_000
 MAX_INDEX = 2**31 - 1
 MAX_MICROBATCHES = 4096
+MAX_VERIFIED_STEPS = 100_000
 
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -211,6 +212,17 @@ class Train(OptionalBody):
     )
     momentum: float | None = Field(
         None, ge=0, lt=1, allow_inf_nan=False, description="of SGD; default 0"
+    )
+
+
+class Verify(OptionalBody):
+    """POST /api/jobs/<job_id>/verify."""
+
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_VERIFIED_STEPS,
+        description="so many of the first; default: to the first step of which weights are kept",
     )
 
 

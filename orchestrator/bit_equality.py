@@ -1,10 +1,31 @@
-"""Whether a session's devices are alike enough for the bits of a plain loop to be promised."""
+"""Whether a session's devices are alike enough for the bits of a plain loop to be promised, and
+what the session was computed by, for whoever wants to compute it again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from actors.host_kind import HostKind
+
+
+@dataclass(frozen=True)
+class ComputedLayers:
+    """Layers ``[start, end)`` on a host of this kind: the fields of a ``HostKind`` as text."""
+
+    start: int
+    end: int
+    threads: int
+    host: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ComputedFrom:
+    """By what a session's steps were computed from ``first_step`` (from 0) on."""
+
+    first_step: int
+    layers: tuple[ComputedLayers, ...]
 
 
 def differences(hosts: Mapping[int, HostKind], threads: Mapping[int, int]) -> list[str]:
@@ -22,6 +43,45 @@ def differences(hosts: Mapping[int, HostKind], threads: Mapping[int, int]) -> li
         for what, values in compared.items()
         if len(set(values.values())) > 1
     ]
+
+
+def note_generation(
+    before: Sequence[ComputedFrom], first_step: int, layers: Sequence[ComputedLayers]
+) -> list[ComputedFrom]:
+    """With a generation that goes on at ``first_step``: the steps from there on are done again.
+
+    Where it computes as the one before, whatever its devices, nothing is added.
+    """
+    kept = [known for known in before if known.first_step < first_step]
+    joined = _joined(layers)
+    if kept and kept[-1].layers == joined:
+        return kept
+    return [*kept, ComputedFrom(first_step, joined)]
+
+
+def computed_json(computed: Sequence[ComputedFrom]) -> list[dict[str, Any]]:
+    """Fit for ``parse_computed``."""
+    return [asdict(known) for known in computed]
+
+
+def parse_computed(given: Sequence[Mapping[str, Any]]) -> list[ComputedFrom]:
+    """What ``computed_json`` made."""
+    return [
+        ComputedFrom(known["first_step"], tuple(ComputedLayers(**own) for own in known["layers"]))
+        for known in given
+    ]
+
+
+def _joined(layers: Sequence[ComputedLayers]) -> tuple[ComputedLayers, ...]:
+    """Neighbours that compute alike are one: where the network is cut changes no bits."""
+    joined: list[ComputedLayers] = []
+    for own in layers:
+        last = joined[-1] if joined else None
+        if last is not None and (last.threads, last.host) == (own.threads, own.host):
+            joined[-1] = ComputedLayers(last.start, own.end, own.threads, own.host)
+        else:
+            joined.append(own)
+    return tuple(joined)
 
 
 def _listed(values: Mapping[int, str]) -> str:

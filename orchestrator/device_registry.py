@@ -9,6 +9,7 @@ from orchestrator.errors import (
     AmbiguousDevice,
     DeviceAlreadyRegistered,
     DeviceNotFound,
+    IllegalTransition,
     InvalidRequest,
 )
 from orchestrator.job import Device, Job
@@ -47,6 +48,22 @@ def remove(job: Job, device: Device) -> None:
     """The job's other devices keep their ids; raises ``IllegalTransition`` while it trains."""
     job.apply(Event.CHANGE_DEVICES)
     job.devices.remove(device)
+
+
+def check_spareable(job: Job) -> None:
+    """Raises ``IllegalTransition`` where a job that trains can't do without a device."""
+    if job.is_active and len(job.devices) == 1:
+        raise IllegalTransition(
+            f"Job {job.job_id} is {job.status.value} on this device alone: register another one "
+            f"first, or stop the job with POST /api/jobs/{job.job_id}/stop"
+        )
+    needed = job.failure_policy.min_devices
+    if job.is_active and len(job.devices) <= needed:
+        raise IllegalTransition(
+            f"Job {job.job_id} is {job.status.value}, has {len(job.devices)} devices and needs "
+            f"{needed} (failure_policy.min_devices): register another one first, or stop the job "
+            f"with POST /api/jobs/{job.job_id}/stop"
+        )
 
 
 def jobs_by_device(jobs: Iterable[Job]) -> dict[tuple[str, int], list[str]]:

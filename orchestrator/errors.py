@@ -5,7 +5,8 @@
     NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
     Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
                 DatasetUnavailable, NoTrainedWeights, ProbeFailed
-    Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, StorageUnavailable
+    Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, ReplayFailed,
+                   StorageUnavailable
     StorageUnavailable ── CheckpointDamaged, CheckpointTooNew, StoreFenced
 """
 
@@ -39,6 +40,7 @@ __all__ = [
     "NodeNotFound",
     "NotFound",
     "ProbeFailed",
+    "ReplayFailed",
     "StageFailure",
     "StorageUnavailable",
     "StoreFenced",
@@ -105,6 +107,10 @@ class DeviceStartFailed(Unavailable):
 
     device_id: int | None = None
     """The device's, within its job."""
+
+
+class ReplayFailed(Unavailable):
+    """A replay did not come to its end: its device was lost, or it was cancelled."""
 
 
 class StorageUnavailable(Unavailable):

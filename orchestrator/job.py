@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from actors.core.snapshots import TrainingState
+from orchestrator.bit_equality import ComputedFrom
 from orchestrator.cost_model import PlannedStage
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job_lifecycle import Event, Status, next_status
@@ -37,6 +38,7 @@ class Session:
 
     ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
     ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on.
+    ``computed`` is by what its steps were, whatever its generations; empty where nobody noted it.
     """
 
     index: int
@@ -48,6 +50,7 @@ class Session:
     lost_steps: int = 0
     waiting_for: list[str] = field(default_factory=list)
     last_cause: str | None = None
+    computed: list[ComputedFrom] = field(default_factory=list)
     threads: dict[int, int] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)

@@ -44,6 +44,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.placement import ClusterView, parse_nodes
 from orchestrator.planning.partition import PlanRequest, parse_plan_request
+from orchestrator.proof.proof_desk import ProofDesk
 from orchestrator.sessions.device_choice import place, plan_stages
 from orchestrator.sessions.plan_desk import PlanDesk, check_request
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
@@ -75,17 +76,17 @@ class JobManager(JobReader):
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
         super().__init__(book, CheckpointStore(LocalStorage(storage / "checkpoints")))
         self._plans = PlanDesk(config, self._copies, self._table, self._lock)
-        self._desk = SessionDesk(
-            DeskServices(
-                config,
-                self._book,
-                self._table,
-                self._checkpoints,
-                self._datasets,
-                self._copies,
-                self._cluster,
-            )
+        services = DeskServices(
+            config,
+            self._book,
+            self._table,
+            self._checkpoints,
+            self._datasets,
+            self._copies,
+            self._cluster,
         )
+        self._desk = SessionDesk(services)
+        self._proofs = ProofDesk(services, self._node_id)
         self._table.hold_again(self._book.all())
         for job in self._book.all():
             self._take_up(job)
@@ -126,6 +127,8 @@ class JobManager(JobReader):
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Raises ``JobNotFound``, ``IllegalTransition`` while it trains and not ``force``."""
         event = Event.FORCE_DELETE if force else Event.DELETE
+        if force:
+            self._proofs.verifications.cancel(job_id)
         with self._exclusive(job_id, "being deleted", event):
             self._desk.abandon(job_id)
             self._release(job_id)
@@ -170,7 +173,7 @@ class JobManager(JobReader):
                     self._book.get(job_id)
                 found = device_registry.find(self._book.all(), cluster, port, ip, job_id)
                 for job in found:
-                    _check_spareable(job)
+                    device_registry.check_spareable(job)
                     doing = self._exclusive(
                         job.job_id, "changing its devices", Event.CHANGE_DEVICES
                     )
@@ -216,6 +219,15 @@ class JobManager(JobReader):
             with self._lock:
                 group = self._groups.get(job_id)
             return self._plans.preview(job, placements, group, request, options)
+
+    def verify(self, job_id: str, steps: int | None = None) -> dict[str, Any]:
+        """Trains the job's first steps again without a pipeline, and compares; changes nothing.
+        Raises ``IllegalTransition``, ``NoTrainedWeights``, ``InvalidRequest``, ``DeviceBusy``, …"""
+        with (
+            self._proofs.verifications.begun(job_id) as under_way,
+            self._exclusive(job_id, "being verified") as job,
+        ):
+            return self._proofs.verify(under_way, job, steps)
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""
@@ -373,21 +385,6 @@ def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Sess
 def _check_idle(job: Job) -> None:
     if job.busy is not None:
         raise IllegalTransition(f"Job {job.job_id} is {job.busy}: wait until that is done")
-
-
-def _check_spareable(job: Job) -> None:
-    if job.is_active and len(job.devices) == 1:
-        raise IllegalTransition(
-            f"Job {job.job_id} is {job.status.value} on this device alone: register another one "
-            f"first, or stop the job with POST /api/jobs/{job.job_id}/stop"
-        )
-    needed = job.failure_policy.min_devices
-    if job.is_active and len(job.devices) <= needed:
-        raise IllegalTransition(
-            f"Job {job.job_id} is {job.status.value}, has {len(job.devices)} devices and needs "
-            f"{needed} (failure_policy.min_devices): register another one first, or stop the job "
-            f"with POST /api/jobs/{job.job_id}/stop"
-        )
 
 
 def _dataset_key(job: Job) -> DatasetKey:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.bit_equality import computed_json, parse_computed
 from orchestrator.cost_model import PlannedStage
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
 from orchestrator.job import Device, Job, Session
@@ -72,6 +73,7 @@ def _session_record(session: Session) -> SessionRecord:
         lost_steps=session.lost_steps,
         waiting_for=list(session.waiting_for),
         last_cause=session.last_cause,
+        computed=computed_json(session.computed),
     )
 
 
@@ -92,4 +94,5 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         lost_steps=record.lost_steps,
         waiting_for=record.waiting_for,
         last_cause=record.last_cause,
+        computed=parse_computed(record.computed),
     )

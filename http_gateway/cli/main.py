@@ -17,6 +17,7 @@ from http_gateway.cli.job_commands import pause, resume, train, watch
 from http_gateway.cli.node_commands import head, join
 from http_gateway.cli.plan_command import plan
 from http_gateway.cli.schedule_commands import schedule
+from http_gateway.cli.verify_command import verify
 from http_gateway.client import ApiError
 from http_gateway.gateway_process import GatewayStartError
 from orchestrator.settings import load_settings
@@ -129,4 +130,5 @@ for _command in (head, join, pause, plan, resume):
 app.command()(train)
 app.command()(watch)
 app.command()(doctor)
+app.command()(verify)
 app.add_typer(schedule, name="schedule")

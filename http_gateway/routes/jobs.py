@@ -11,6 +11,7 @@ from http_gateway import schemas, schemas_planning
 from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
+from http_gateway.schemas_proof import Verified
 
 POLICIES = ("failure_policy", "checkpoints")
 
@@ -21,6 +22,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
     _add_jobs(routes, client)
     _add_stop_and_resume(routes, client)
     _add_records(routes, client)
+    _add_verify(routes, client)
     _add_model(routes, client)
     return routes
 
@@ -94,6 +96,17 @@ def _add_records(routes: APIBlueprint, client: JobClient) -> None:
     def list_steps(path: schemas.JobPath, query: schemas.StepsQuery) -> Any:
         after = (query.after_epoch, query.after_step)
         return {"steps": client.list_steps(path.job_id, *after, query.limit)}
+
+
+def _add_verify(routes: APIBlueprint, client: JobClient) -> None:
+    @routes.post(
+        "/<job_id>/verify",
+        summary="Train the first steps again on one device without a pipeline: are the bits the "
+        "same? Takes about a minute at most",
+        responses={200: Verified},
+    )
+    def verify(path: schemas.JobPath, body: schemas.Verify) -> Any:
+        return client.verify(path.job_id, body.steps)
 
 
 def _add_model(routes: APIBlueprint, client: JobClient) -> None:

@@ -13,7 +13,7 @@ from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.core.specs import SessionSpec
 from actors.reports import StageReport
-from orchestrator.bit_equality import differences
+from orchestrator.bit_equality import differences, note_generation
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.failure_policy import why_give_up
@@ -27,7 +27,7 @@ from orchestrator.sessions.group_failure import GroupFailure, Suspect
 from orchestrator.sessions.layer_split import tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
-from orchestrator.sessions.session_spec import resolve_threads, session_spec
+from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_data import StageData
@@ -199,7 +199,7 @@ class SessionRunner:
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
-        self._going_on(group, channels)
+        self._going_on(group, channels, cursor.epoch * spec.num_steps + cursor.step)
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
         refs = group.run(spec, threads)
         watch = SessionWatch(
@@ -207,10 +207,12 @@ class SessionRunner:
         )
         return watch.wait()
 
-    def _going_on(self, group: StageGroup, channels: list[str]) -> None:
+    def _going_on(self, group: StageGroup, channels: list[str], first_step: int) -> None:
         job, session = self._job, self._session
         with self._book.lock:
             session.threads = resolve_threads(group, session.options.threads, job.planning)
+            layers = computed_layers(group, session.threads)
+            session.computed = note_generation(session.computed, first_step, layers)
             session.differences = differences(group.hosts, session.threads)
             session.channels = channels
             if job.status is Status.RECOVERING:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from actors.core.snapshots import Cursor
 from actors.core.specs import SessionSpec
+from orchestrator.bit_equality import ComputedLayers
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
 from orchestrator.manager_config import ManagerConfig
@@ -48,6 +51,19 @@ def resolve_threads(group: StageGroup, asked: int | None, planning: JobPlanning)
         )
         for p in group.placements
     }
+
+
+def computed_layers(group: StageGroup, threads: Mapping[int, int]) -> list[ComputedLayers]:
+    """By what the present generation computes; ``threads`` by device."""
+    return [
+        ComputedLayers(
+            p.spec.start,
+            p.spec.end,
+            threads[p.device.device_id],
+            asdict(group.hosts[p.device.device_id]),
+        )
+        for p in group.placements
+    ]
 
 
 def empty_progress(epochs: int) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class SessionRecord:
     lost_steps: int = 0
     waiting_for: list[str] = field(default_factory=list)
     last_cause: str | None = None
+    computed: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

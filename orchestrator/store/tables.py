@@ -126,6 +126,7 @@ sessions = Table(
     Column("lost_steps", Integer, nullable=False, server_default="0"),
     Column("waiting_for", JSON, nullable=False, server_default="[]"),
     Column("last_cause", SafeText),
+    Column("computed", JSON, nullable=False, server_default="[]"),
 )
 
 epochs = Table(

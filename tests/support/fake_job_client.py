@@ -153,6 +153,25 @@ DOCTOR = {
         }
     ],
 }
+VERIFIED = {
+    "job_id": "1",
+    "equal": True,
+    "steps": 46,
+    "largest_loss_difference": 0.0,
+    "first_difference": None,
+    "weights": {
+        "compared_at_step": 46,
+        "equal": True,
+        "largest_difference": 0.0,
+        "parameter": None,
+        "note": None,
+    },
+    "reason": [],
+    "device": "device 1 (192.168.1.6:5001)",
+    "host": {"tandem": "9.8.7", "torch": "4.5.6", "cpu": "Some CPU, AVX2"},
+    "seconds": 0.25,
+    "message": "The first 46 steps gave the same losses, bit for bit.",
+}
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 
@@ -226,6 +245,10 @@ class FakeJobClient:
 
     def resume_job(self, job_id: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._answer("resume_job", (job_id,), {"status": "training"})
+        return answer
+
+    def verify(self, job_id: str, steps: int | None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._answer("verify", (job_id, steps), VERIFIED)
         return answer
 
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:

@@ -248,10 +248,13 @@ class InProcessRay:
         )
 
     def remote(self, what: Any = None, **options: Any) -> Any:
-        """``ray.remote(f)`` for a task of ours, ``ray.remote(concurrency_groups=…)(C)`` for an
-        actor; modules of Ray's that are only now imported get Ray's own."""
+        """``ray.remote(f)`` for a task of ours, ``ray.remote(C)`` and
+        ``ray.remote(concurrency_groups=…)(C)`` for an actor; modules of Ray's that are only now
+        imported get Ray's own."""
         if "concurrency_groups" in options:
             return lambda actor_class: _ActorClass(self, actor_class, **options)
+        if isinstance(what, type) and what.__module__.startswith("actors."):
+            return _ActorClass(self, what, {})
         if getattr(what, "__module__", "").startswith("orchestrator."):
             return SimpleNamespace(options=lambda num_returns, **_: _Task(what, num_returns))
         return _remote(**options) if what is None else _remote(what)

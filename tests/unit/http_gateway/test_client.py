@@ -26,6 +26,7 @@ from tests.support.fake_job_client import (
     STEP_LOSSES,
     SUMMARY,
     TERAFLOPS,
+    VERIFIED,
     WEIGHTS,
     FakeJobClient,
 )
@@ -137,6 +138,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         ("7", {"epochs": 2, "learning_rate": 0.1, "schedule": "gpipe"}),
         {"message": "Training started", "epochs": 2, "learning_rate": 0.1},
     ),
+    (lambda c: c.verify("7"), "verify", ("7", None), VERIFIED),
+    (lambda c: c.verify("7", 20), "verify", ("7", 20), VERIFIED),
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
     (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (), TERAFLOPS),

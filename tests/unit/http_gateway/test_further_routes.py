@@ -20,6 +20,7 @@ from tests.support.fake_job_client import (
     PREDICTION,
     READY,
     STEP_LOSSES,
+    VERIFIED,
     WEIGHTS,
     FakeJobClient,
 )
@@ -63,6 +64,16 @@ def test_a_job_is_resumed(http: FlaskClient, fake: FakeJobClient) -> None:
     answer = [("message", "Training resumed"), ("status", "training")]
     assert list(json_of(response).items()) == answer
     assert fake.calls == [("resume_job", ("12",))]
+
+
+@pytest.mark.parametrize(("body", "steps"), [(None, None), ({}, None), ({"steps": 20}, 20)])
+def test_a_job_is_verified(
+    http: FlaskClient, fake: FakeJobClient, body: Any, steps: int | None
+) -> None:
+    response = http.post("/api/jobs/12/verify", json=body)
+    assert response.status_code == 200
+    assert json_of(response) == VERIFIED
+    assert fake.calls == [("verify", ("12", steps))]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ ROUTES = [
     ("/api/jobs/{job_id}/plan", "get", "200", None),
     ("/api/jobs/{job_id}/events", "get", "200", None),
     ("/api/jobs/{job_id}/steps", "get", "200", None),
+    ("/api/jobs/{job_id}/verify", "post", "200", False),
     ("/api/jobs/{job_id}/model", "get", "200", None),
     ("/api/jobs/{job_id}/predict", "post", "200", True),
     ("/api/devices", "get", "200", None),

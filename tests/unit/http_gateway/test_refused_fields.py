@@ -65,6 +65,7 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
             {"epochs": 1},
             'no field "epochs"; it has: partition, devices, schedule, num_microbatches, threads',
         ),
+        ("/api/jobs/1/verify", {"step": 1}, 'no field "step"; it has: steps'),
         ("/api/jobs/1/stop", {"now": True}, 'no field "now"; it takes no fields'),
         ("/api/jobs/1/resume", {"at": 1}, 'no field "at"; it takes no fields'),
         (

@@ -251,6 +251,12 @@ def test_inputs_to_predict_are_needed(http: FlaskClient, fake: FakeJobClient) ->
     assert text == f"inputs is missing: it must be {ROWS}"
 
 
+@pytest.mark.parametrize("value", [0, -1, 1.5, "20", True, 100_001])
+def test_steps_to_verify(http: FlaskClient, fake: FakeJobClient, value: Any) -> None:
+    text = refused(http, fake, "/api/jobs/1/verify", {"steps": value})
+    assert text == f"steps is {shown(value)}, but must be an integer from 1 to 100000"
+
+
 @pytest.mark.parametrize("path", ["/api/network/initialize/1", "/api/network/plan/1"])
 @pytest.mark.parametrize(
     "value",

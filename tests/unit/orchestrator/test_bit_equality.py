@@ -4,7 +4,7 @@ import torch
 
 from actors.core.version import __version__
 from actors.host_kind import HostKind, this_host
-from orchestrator.bit_equality import differences
+from orchestrator.bit_equality import ComputedLayers, differences, note_generation
 
 KIND = HostKind("0.1.0", "2.13.0", "A, AVX2")
 
@@ -27,3 +27,30 @@ def test_this_host_names_its_versions_and_its_cpu_with_what_torch_uses_of_it() -
     host = this_host()
     assert (host.tandem, host.torch) == (__version__, torch.__version__)
     assert host.cpu.endswith(f", {torch.backends.cpu.get_cpu_capability()}")
+
+
+def layers(*threads: int, host: str = "a") -> list[ComputedLayers]:
+    """One layer each."""
+    return [ComputedLayers(i, i + 1, count, {"cpu": host}) for i, count in enumerate(threads)]
+
+
+def test_layers_that_are_computed_alike_are_noted_as_one() -> None:
+    (noted,) = note_generation([], 0, layers(2, 2, 1))
+    assert [(own.start, own.end, own.threads) for own in noted.layers] == [(0, 2, 2), (2, 3, 1)]
+
+
+def test_a_generation_that_computes_as_the_one_before_adds_nothing() -> None:
+    first = note_generation([], 0, layers(1, 1, 1))
+    moved = [ComputedLayers(0, 2, 1, {"cpu": "a"}), ComputedLayers(2, 3, 1, {"cpu": "a"})]
+    assert note_generation(first, 7, moved) == first
+    other = note_generation(first, 7, layers(1, 1, 1, host="b"))
+    assert [known.first_step for known in other] == [0, 7]
+
+
+def test_steps_that_are_done_again_count_as_computed_by_the_later_generation() -> None:
+    noted = note_generation([], 0, layers(1))
+    noted = note_generation(noted, 9, layers(2))
+    assert note_generation(noted, 5, layers(1)) == noted[:1]
+    redone = note_generation(noted, 5, layers(3))
+    assert [(k.first_step, k.layers[0].threads) for k in redone] == [(0, 1), (5, 3)]
+    assert [k.layers[0].threads for k in note_generation(noted, 0, layers(4))] == [4]

@@ -1,0 +1,172 @@
+"""A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
+
+It shares with the stages what defines a job, which is the initial weights, the microbatches and
+their normalisation, and nothing of what computes: here are one model, ``torch.optim.SGD`` and
+autograd's whole backward pass. Only where the number of threads changes from one layer to the next
+is the network computed in parts.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from actors.core.batches import Microbatch, epoch_batches, normalize
+from actors.core.layers import build_layers
+from actors.core.snapshots import Tensors
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+
+
+@dataclass(frozen=True)
+class LayerThreads:
+    """Layers ``[start, end)`` are computed with so many threads."""
+
+    start: int
+    end: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class ThreadsFrom:
+    """The threads of all layers from a session's step ``first_step`` (from 0) on."""
+
+    first_step: int
+    layers: tuple[LayerThreads, ...]
+
+
+@dataclass(frozen=True)
+class ReplaySession:
+    """The first ``num_steps`` of a session; ``threads`` begins with step 0."""
+
+    spec: SessionSpec
+    num_steps: int
+    threads: tuple[ThreadsFrom, ...]
+
+    def layers_at(self, step: int) -> tuple[LayerThreads, ...]:
+        """What is in force in a step of the session, from 0."""
+        return next(t.layers for t in reversed(self.threads) if t.first_step <= step)
+
+
+@dataclass(frozen=True)
+class ReplayPlan:
+    """Sessions in their order since the weights were drawn; the weights are kept after
+    ``weights_at`` steps, if that is not None."""
+
+    network: NetworkSpec
+    sessions: tuple[ReplaySession, ...]
+    weights_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The loss of every step that was done; ``weights`` is None where their step was not reached
+    or they were not asked for."""
+
+    losses: tuple[float, ...]
+    weights: Tensors | None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Neighbouring layers with one number of threads."""
+
+    layers: nn.Sequential
+    threads: int
+
+
+@dataclass(frozen=True)
+class _Data:
+    """uint8 ``[n, features]`` and int64 ``[n]``."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    normalization: Normalization
+
+
+def replay(
+    plan: ReplayPlan,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> Replayed:
+    """Trains anew from the seed; ``images`` are the training samples, uint8 ``[n, features]``,
+    ``labels`` int64 ``[n]``.
+
+    ``may_go_on`` is asked after each step. Must be called in a thread whose count of torch's
+    threads is nobody else's.
+    """
+    model = build_layers(plan.network, 0, plan.network.num_layers)
+    parts_of = functools.cache(lambda layers: _parts(model, layers))
+    losses: list[float] = []
+    weights = None
+    for session in plan.sessions:
+        spec = session.spec
+        data = _Data(images, labels, spec.normalization)
+        optimizer = torch.optim.SGD(
+            model.parameters(), lr=spec.learning_rate, momentum=spec.momentum
+        )
+        for step, batch in enumerate(itertools.islice(_batches(spec), session.num_steps)):
+            losses.append(_step(parts_of(session.layers_at(step)), optimizer, batch, data))
+            if len(losses) == plan.weights_at:
+                weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
+            if not may_go_on():
+                return Replayed(tuple(losses), weights)
+    return Replayed(tuple(losses), weights)
+
+
+def _batches(spec: SessionSpec) -> Iterator[list[Microbatch]]:
+    for epoch in range(spec.epochs):
+        yield from epoch_batches(spec, epoch)
+
+
+def _parts(model: nn.Sequential, layers: Sequence[LayerThreads]) -> list[_Part]:
+    """A linear layer and its ReLU are two modules; the last layer has none."""
+    parts = []
+    for threads, group in itertools.groupby(layers, lambda own: own.threads):
+        own = list(group)
+        layers_alike = model[2 * own[0].start : 2 * own[-1].end]
+        assert isinstance(layers_alike, nn.Sequential)
+        parts.append(_Part(layers_alike, threads))
+    return parts
+
+
+def _step(
+    parts: Sequence[_Part],
+    optimizer: torch.optim.Optimizer,
+    microbatches: Sequence[Microbatch],
+    data: _Data,
+) -> float:
+    """One update; the loss that it began with."""
+    optimizer.zero_grad()
+    loss = 0.0
+    for microbatch in microbatches:
+        loss += _microbatch(parts, microbatch, data)
+    optimizer.step()  # of each number by itself: threads do not matter
+    return loss
+
+
+def _microbatch(parts: Sequence[_Part], microbatch: Microbatch, data: _Data) -> float:
+    """Adds its gradients to those of the parameters; its share of the batch's mean loss."""
+    outputs = normalize(data.images[microbatch.samples], data.normalization)
+    held: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for part in parts:
+        torch.set_num_threads(part.threads)
+        inputs = outputs.detach().requires_grad_(bool(held))
+        outputs = part.layers(inputs)
+        held.append((inputs, outputs))
+    loss = functional.cross_entropy(outputs, data.labels[microbatch.samples])
+    if microbatch.weight != 1.0:
+        loss = loss * microbatch.weight
+    held[-1] = (held[-1][0], loss)
+    grad = None
+    for part, (inputs, outputs) in zip(reversed(parts), reversed(held), strict=True):
+        torch.set_num_threads(part.threads)
+        outputs.backward(grad)  # type: ignore[no-untyped-call]
+        grad = inputs.grad
+    return loss.item()

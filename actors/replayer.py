@@ -1,0 +1,56 @@
+"""The Ray actor that replays a job's training; a plain class, wrapped late."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import torch
+
+from actors.core.replay import Replayed, ReplayPlan, replay
+from actors.host_kind import HostKind, this_host
+from actors.snapshot_transport import Arrays
+
+# The arrays are shared with other processes; they are only ever read.
+warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+
+
+@dataclass(frozen=True)
+class PackedReplay:
+    """A ``Replayed`` on its way, with where it was computed and in how many seconds."""
+
+    losses: tuple[float, ...]
+    weights: Arrays | None
+    host: HostKind
+    seconds: float
+
+    def unpack(self) -> Replayed:
+        """In memory of its own."""
+        if self.weights is None:
+            return Replayed(self.losses, None)
+        return Replayed(self.losses, {n: torch.tensor(a) for n, a in self.weights.items()})
+
+
+class Replayer:
+    """In a process of its own, for torch's threads are set there."""
+
+    def replay(
+        self, plan: ReplayPlan, references: Sequence[Any], fetch_timeout_s: float, limit_s: float
+    ) -> PackedReplay:
+        """At least a step, and no more than ``limit_s`` allow.
+
+        ``references`` are those to the training images and labels, in a list, which Ray leaves
+        alone: what takes its time to come is fetched within ``fetch_timeout_s``.
+        """
+        arrays = ray.get(list(references), timeout=fetch_timeout_s)
+        images, labels = (torch.from_numpy(array) for array in arrays)
+        begin = time.monotonic()
+        done = replay(plan, images, labels, lambda: time.monotonic() - begin < limit_s)
+        weights = None
+        if done.weights is not None:
+            weights = {name: tensor.numpy() for name, tensor in done.weights.items()}
+        return PackedReplay(done.losses, weights, this_host(), time.monotonic() - begin)

@@ -1,0 +1,46 @@
+"""Proof on request: what a verification tells."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class FirstDifference(BaseModel):
+    """The first step whose loss is another one; null stands for what is no number."""
+
+    epoch: int
+    step: int
+    loss: float | None = Field(description="as recorded when it was trained")
+    replayed_loss: float | None
+
+
+class VerifiedWeights(BaseModel):
+    """Of every parameter of the network."""
+
+    compared_at_step: int | None = Field(
+        description="steps since the weights were drawn; null: they were not compared"
+    )
+    equal: bool | None = Field(description="bit for bit")
+    largest_difference: float | None = Field(
+        description="of any number; null also where one is no number"
+    )
+    parameter: str | None = Field(description="in which that is")
+    note: str | None = Field(description="why they were not compared")
+
+
+class Verified(BaseModel):
+    """POST /api/jobs/<job_id>/verify."""
+
+    job_id: str
+    equal: bool = Field(description="all that was compared is equal, bit for bit")
+    steps: int = Field(description="whose losses were compared")
+    largest_loss_difference: float | None = Field(description="null where one is no number")
+    first_difference: FirstDifference | None
+    weights: VerifiedWeights
+    reason: list[str] = Field(
+        description="why bits differ: kind of CPU, build of PyTorch, threads, …; empty when equal"
+    )
+    device: str = Field(description="where it was trained again")
+    host: dict[str, str] = Field(description="its kind: CPU, versions")
+    seconds: float = Field(description="that the replay took")
+    message: str

@@ -1,0 +1,149 @@
+"""Verifies a job's training on request: gathers what is on record, has it replayed, judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from actors.core.replay import LayerThreads
+from actors.core.snapshots import Cursor, Position, Tensors
+from orchestrator.datasets import DatasetKey, StoredDataset
+from orchestrator.errors import (
+    AmbiguousDevice,
+    IllegalTransition,
+    NodeNotFound,
+    NotFound,
+    StorageUnavailable,
+)
+from orchestrator.job import Device, Job, Session
+from orchestrator.proof.judgement import Evidence, Place, judge
+from orchestrator.proof.recorded import (
+    MAX_STEPS,
+    Claim,
+    KeptAt,
+    RecordedSession,
+    claim_of,
+)
+from orchestrator.proof.replays import ReplayPlace, Verification, Verifications
+from orchestrator.sessions.session_desk import DeskServices
+from orchestrator.sessions.session_spec import session_spec
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The weights to compare, or why they can't be read."""
+
+    weights: Tensors | None = None
+    unreadable: str | None = None
+
+
+class ProofDesk:
+    """For all jobs; any thread may ask, for a job that nobody changes meanwhile."""
+
+    def __init__(self, services: DeskServices, own_node_id: str) -> None:
+        """On ``own_node_id`` a job is replayed none of whose devices is there."""
+        self._services = services
+        self._own_node_id = own_node_id
+        self.verifications = Verifications()
+
+    def verify(self, under_way: Verification, job: Job, steps: int | None) -> dict[str, Any]:
+        """The answer of ``POST /api/jobs/<job_id>/verify``.
+
+        Raises ``IllegalTransition`` while the job trains, ``DeviceBusy``, ``NoTrainedWeights``,
+        ``InvalidRequest``, ``ReplayFailed``.
+        """
+        if job.is_active:
+            raise IllegalTransition(
+                f"Job {job.job_id} is {job.status.value}, and its devices are not to be disturbed: "
+                f"verify it when the session has ended, or stop it with POST "
+                f"/api/jobs/{job.job_id}/stop"
+            )
+        recorded = self._services.book.store.load_steps(job.job_id, (0, 0), MAX_STEPS)
+        if not recorded:
+            claim_of(job.job_id, job.spec.network, [], [], [], None)
+        data = self._services.datasets.get(DatasetKey(job.spec.dataset, job.spec.resize))
+        sessions = [self._recorded(job, session, data) for session in job.sessions]
+        kept = self._kept(job, sessions)
+        network = job.spec.network
+        claim = claim_of(job.job_id, network, sessions, recorded, kept, steps)
+        with self._place(job) as place:
+            timeout_s = self._services.config.actor_start_timeout_s
+            packed = under_way.replay(place, claim.plan, data, timeout_s)
+        own = self._weights(job, claim)
+        where = Place(place.label, asdict(packed.host), packed.seconds)
+        return judge(Evidence(claim, packed.unpack(), own.weights, own.unreadable, where))
+
+    def _recorded(self, job: Job, session: Session, data: StoredDataset) -> RecordedSession:
+        spec = session_spec(job, session, data, self._services.config, Cursor())
+        return RecordedSession(
+            session.index,
+            spec,
+            tuple(session.computed),
+            _last_cut(job, session),
+            session.outcome == "stopped" and session.lost_steps > 0,
+        )
+
+    def _kept(self, job: Job, sessions: Sequence[RecordedSession]) -> list[KeptAt]:
+        steps = {session.index: session.spec.num_steps for session in sessions}
+
+        def at(session: int, position: Position, checkpoint_id: str | None) -> KeptAt:
+            epoch, step = position
+            return KeptAt(session, epoch * steps.get(session, 0) + step, checkpoint_id)
+
+        infos = self._services.checkpoints.list(job.job_id, job.run)
+        found = [at(i.about.session, i.cursor.position, i.checkpoint_id) for i in infos]
+        if job.unsaved is not None:
+            found.append(at(job.unsaved.session, job.unsaved.state.cursor.position, None))
+        return found
+
+    def _weights(self, job: Job, claim: Claim) -> _Kept:
+        if claim.kept is None:
+            return _Kept()
+        if claim.kept.checkpoint_id is None:
+            assert job.unsaved is not None, "nobody changes the job meanwhile"
+            return _Kept(job.unsaved.state.weights)
+        try:
+            loaded = self._services.checkpoints.load(job.job_id, job.run, claim.kept.checkpoint_id)
+        except (StorageUnavailable, NotFound) as error:
+            return _Kept(unreadable=error.message)
+        return _Kept(loaded.state.weights)
+
+    @contextmanager
+    def _place(self, job: Job) -> Iterator[ReplayPlace]:
+        """The job's first device that is there, held meanwhile; without any, the own node."""
+        found = next(self._places(job), None)
+        if found is None:
+            yield ReplayPlace(self._own_node_id, "the gateway's host")
+            return
+        device, place = found
+        with self._services.book.lock:
+            had = job.job_id in self._services.table.holders().values()
+            self._services.table.hold(job.job_id, [device])
+        try:
+            yield place
+        finally:
+            if not had:
+                with self._services.book.lock:
+                    self._services.table.release(job.job_id)
+
+    def _places(self, job: Job) -> Iterator[tuple[Device, ReplayPlace]]:
+        cluster = self._services.cluster()
+        for device in job.devices:
+            try:
+                node = cluster.resolve(device.ip, device.port).node
+            except (NodeNotFound, AmbiguousDevice):
+                continue
+            yield device, ReplayPlace(node.node_id, f"device {device.device_id} ({device.address})")
+
+
+def _last_cut(job: Job, session: Session) -> tuple[LayerThreads, ...]:
+    """By the plan in force and the session's threads; where that does not fit, by its threads if
+    they are the same everywhere."""
+    if all(stage.device_id in session.threads for stage in job.stages) and job.stages:
+        return tuple(LayerThreads(s.start, s.end, session.threads[s.device_id]) for s in job.stages)
+    counts = set(session.threads.values())
+    if len(counts) == 1:
+        return (LayerThreads(0, job.spec.network.num_layers, counts.pop()),)
+    return ()

@@ -1,0 +1,174 @@
+"""What is on record of a job's training, and the replay that it can be held against. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
+from actors.core.specs import NetworkSpec, SessionSpec
+from orchestrator.bit_equality import ComputedFrom
+from orchestrator.errors import InvalidRequest, NoTrainedWeights
+from orchestrator.store.records import StepRecord
+
+MAX_STEPS = 100_000
+"""That one replay does; reading more of them from the store takes its time, too."""
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """A train call: ``spec`` is what its stages were told. ``last_cut`` are the layers of the
+    devices that had some last, and their threads, for a session of which ``computed`` is empty.
+    ``may_have_ended_before``: it was stopped when steps were lost, and not done again."""
+
+    index: int
+    spec: SessionSpec
+    computed: tuple[ComputedFrom, ...] = ()
+    last_cut: tuple[LayerThreads, ...] = ()
+    may_have_ended_before: bool = False
+
+
+@dataclass(frozen=True)
+class KeptAt:
+    """A session's weights are kept as they were after ``step`` of its steps; ``checkpoint_id`` is
+    None for those that are in memory alone."""
+
+    session: int
+    step: int
+    checkpoint_id: str | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The same, after ``total_steps`` since the weights were drawn."""
+
+    total_steps: int
+    checkpoint_id: str | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a replay is to find: ``steps`` in their order, and of ``sessions`` as many of each as
+    ``counts`` says. ``kept`` are the weights to compare, ``next_kept`` the step of the first that
+    are kept beyond."""
+
+    job_id: str
+    network: NetworkSpec
+    sessions: tuple[RecordedSession, ...]
+    counts: tuple[int, ...]
+    steps: tuple[StepRecord, ...]
+    kept: Kept | None = None
+    next_kept: int | None = None
+
+    @property
+    def plan(self) -> ReplayPlan:
+        """For the replay."""
+        weights_at = None if self.kept is None else self.kept.total_steps
+        sessions = tuple(
+            ReplaySession(session.spec, count, _threads(session, self.network))
+            for session, count in zip(self.sessions, self.counts, strict=True)
+        )
+        return ReplayPlan(self.network, sessions, weights_at)
+
+
+def claim_of(
+    job_id: str,
+    network: NetworkSpec,
+    sessions: Sequence[RecordedSession],
+    recorded: Sequence[StepRecord],
+    kept: Iterable[KeptAt],
+    asked: int | None,
+) -> Claim:
+    """What a replay of ``asked`` steps is to find; by default as many as lead to weights that are
+    kept, or all.
+
+    Raises ``NoTrainedWeights`` where nothing was trained, ``InvalidRequest`` for more steps than
+    were.
+    """
+    counts = _count_steps(sessions, recorded)
+    trained = sum(counts)
+    if trained == 0:
+        raise NoTrainedWeights(
+            f"Job {job_id} has no step on record yet: train it with POST "
+            f"/api/network/train/{job_id}, and verify it then"
+        )
+    if asked is not None and asked > trained:
+        raise InvalidRequest(
+            f"steps is {asked}, but job {job_id} has {trained} steps on record: use at most "
+            f"{trained}"
+        )
+    found = _placed(sessions, counts, kept)
+    num_steps = asked or min(min(found, default=trained), trained)
+    at = max((step for step in found if step <= num_steps), default=None)
+    beyond = min((step for step in found if step > num_steps), default=None)
+    return Claim(
+        job_id,
+        network,
+        tuple(sessions),
+        _at_most(counts, num_steps),
+        tuple(recorded[:num_steps]),
+        None if at is None else Kept(at, found[at]),
+        beyond,
+    )
+
+
+def _count_steps(
+    sessions: Sequence[RecordedSession], recorded: Sequence[StepRecord]
+) -> tuple[int, ...]:
+    """Steps of each session, up to the first that is not on record."""
+    counts = [0] * len(sessions)
+    expected = (1, 1)
+    for record in recorded if sessions else ():
+        own = _session_of(sessions, record.epoch)
+        spec = sessions[own].spec
+        if counts[own] == 0:  # the one before may have been stopped amid an epoch
+            expected = (spec.first_epoch_index + 1, 1)
+        if (record.epoch, record.step) != expected:
+            break
+        counts[own] += 1
+        ends_epoch = record.step == spec.num_steps
+        expected = (record.epoch + 1, 1) if ends_epoch else (record.epoch, record.step + 1)
+    return tuple(counts)
+
+
+def _session_of(sessions: Sequence[RecordedSession], epoch: int) -> int:
+    begun = [i for i, s in enumerate(sessions) if s.spec.first_epoch_index < epoch]
+    return begun[-1]
+
+
+def _placed(
+    sessions: Sequence[RecordedSession], counts: Sequence[int], kept: Iterable[KeptAt]
+) -> dict[int, str | None]:
+    """By steps since the weights were drawn; those beyond what is on record can't be reached."""
+    indices = [session.index for session in sessions]
+    before = dict(zip(indices, itertools.accumulate(counts, initial=0), strict=False))
+    done = dict(zip(indices, counts, strict=True))
+    return {
+        before[at.session] + at.step: at.checkpoint_id
+        for at in kept
+        if at.session in done and 0 < at.step <= done[at.session]
+    }
+
+
+def _at_most(counts: Sequence[int], num_steps: int) -> tuple[int, ...]:
+    left = num_steps
+    taken = []
+    for count in counts:
+        taken.append(min(count, left))
+        left -= taken[-1]
+    return tuple(taken)
+
+
+def _threads(session: RecordedSession, network: NetworkSpec) -> tuple[ThreadsFrom, ...]:
+    """As noted, or the best guess."""
+    if session.computed:
+        return tuple(
+            ThreadsFrom(
+                known.first_step,
+                tuple(LayerThreads(own.start, own.end, own.threads) for own in known.layers),
+            )
+            for known in session.computed
+        )
+    guess = session.last_cut or (LayerThreads(0, network.num_layers, 1),)
+    return (ThreadsFrom(0, guess),)

@@ -1,0 +1,46 @@
+"""Proof on request over HTTP: a pipeline's training against a plain loop in another process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from http_gateway.client import ApiError, TandemClient
+from http_gateway.gateway_process import GatewayProcess
+from tests.support.jobs import ENDED, actor_processes, create_job, wait_until
+
+CHANGE = "UPDATE steps SET loss = loss + 0.5 WHERE job_id = ? AND epoch = 1 AND step = 4"
+
+
+def test_a_job_is_verified_and_a_changed_loss_is_found(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    with pytest.raises(ApiError, match="404: Job not found"):
+        client.verify("77")
+    job_id = create_job(client, gateway.info["devices"][:2])
+    threads = min(2, os.cpu_count() or 1)
+    client.initialize(job_id, partition="even", devices={"2": {"threads": threads}})
+    with pytest.raises(ApiError, match=r"409: .* has no step on record yet: train it"):
+        client.verify(job_id)
+    client.train(job_id, epochs=2, num_microbatches=3, schedule="zb-h1", momentum=0.5)
+    job = client.wait_for(job_id, ENDED, timeout_s=60.0)
+    assert job["status"] == "completed" and job["plan"]["threads"]["2"] == threads
+
+    told = client.verify(job_id)
+    assert told["equal"] and told["steps"] == told["weights"]["compared_at_step"] == 46, told
+    assert told["largest_loss_difference"] == told["weights"]["largest_difference"] == 0.0
+    assert "the same losses, bit for bit. The weights after step 46 are the same" in told["message"]
+    assert all(device["status"] == "free" for device in client.list_devices())
+
+    file = gateway.log_path.parent / "tandem.db"
+    with closing(sqlite3.connect(file, timeout=30)) as store, store:
+        store.execute(CHANGE, (job_id,))
+    told = client.verify(job_id, steps=5)
+    assert not told["equal"] and told["largest_loss_difference"] == pytest.approx(0.5)
+    assert (told["first_difference"]["epoch"], told["first_difference"]["step"]) == (1, 4)
+    assert told["weights"]["compared_at_step"] is None
+    pids = gateway.info["pids"]
+    wait_until(lambda: not actor_processes(pids, "Replayer"), 10, "a Replayer is left")

@@ -1,0 +1,142 @@
+"""The replay has the bits of a pipeline, however that was cut, scheduled and threaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from actors.core.datasets import Dataset, Split, load_dataset
+from actors.core.replay import (
+    LayerThreads,
+    Replayed,
+    ReplayPlan,
+    ReplaySession,
+    ThreadsFrom,
+    replay,
+)
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import TrainingState
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.in_process import Pipeline, build_pipeline
+
+NETWORK = NetworkSpec((64, 32, 16, 10), seed=3)
+SESSION = SessionSpec(
+    generation=1,
+    epochs=2,
+    learning_rate=0.1,
+    batch_size=50,
+    val_batch_size=150,
+    num_train=203,
+    num_val=359,
+    normalization=Normalization(0.3059, 0.3763),
+    channel_timeout_s=20.0,
+)
+ONE_THREAD = (ThreadsFrom(0, (LayerThreads(0, 3, 1),)),)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    whole = load_dataset("digits", Path("unused"), (8, 8))
+    return Dataset(Split(whole.train.images[:203], whole.train.labels[:203]), whole.val)
+
+
+def losses_of(pipeline: Pipeline) -> tuple[float, ...]:
+    return tuple(record.loss for record in pipeline.loops[-1].board.steps.all())
+
+
+def replayed(digits: Dataset, *sessions: ReplaySession, weights_at: int | None = None) -> Replayed:
+    data = (torch.from_numpy(a) for a in (digits.train.images, digits.train.labels))
+    return replay(ReplayPlan(NETWORK, sessions, weights_at), *data)
+
+
+def same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
+    assert weights.keys() == others.keys()
+    return all(torch.equal(weights[name], others[name]) for name in weights)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("schedule", ["1f1b", "gpipe", "zb-h1", "zb-h2"])
+@pytest.mark.parametrize("num_microbatches", [1, 3, 8])
+@pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
+def test_every_step_and_weight_equals_that_of_the_pipeline(
+    digits: Dataset, cuts: list[int], num_microbatches: int, schedule: str, momentum: float
+) -> None:
+    session = replace(
+        SESSION, num_microbatches=num_microbatches, schedule=schedule, momentum=momentum
+    )
+    pipeline = build_pipeline(NETWORK, session, digits, cuts)
+    pipeline.run()
+    assert not pipeline.errors
+    found = replayed(digits, ReplaySession(session, 10, ONE_THREAD), weights_at=10)
+    assert found.losses == losses_of(pipeline) and len(found.losses) == 10
+    assert found.weights is not None and same(found.weights, pipeline.weights())
+
+
+def test_the_next_session_goes_on_where_one_was_stopped_amid_an_epoch(digits: Dataset) -> None:
+    first = build_pipeline(NETWORK, SESSION, digits, [0, 1, 3])
+    stop_after(first, 7)
+    first.run()
+    state = TrainingState(tuple(loop.state() for loop in first.loops)).as_start()
+    changed = replace(
+        SESSION, first_epoch_index=2, learning_rate=0.05, num_microbatches=4, momentum=0.5
+    )
+    second = build_pipeline(NETWORK, changed, digits, [0, 2, 3], state=state)
+    second.run()
+    found = replayed(
+        digits,
+        ReplaySession(SESSION, 7, ONE_THREAD),
+        ReplaySession(changed, 10, ONE_THREAD),
+        weights_at=17,
+    )
+    assert found.losses == (*losses_of(first), *losses_of(second))
+    assert found.weights is not None and same(found.weights, second.weights())
+
+
+def stop_after(pipeline: Pipeline, num_steps: int) -> None:
+    first = pipeline.loops[0]
+    told = first._tell_step
+
+    def tell(rate: float) -> None:
+        told(rate)
+        epoch, step = first._cursor.position
+        if epoch * SESSION.num_steps + step == num_steps:
+            first.stop_at = Boundary.STEP
+
+    first._tell_step = tell  # type: ignore[method-assign]
+
+
+def test_each_layer_is_computed_with_its_own_threads(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", counts.append)
+    threads = (
+        ThreadsFrom(0, (LayerThreads(0, 1, 2), LayerThreads(1, 3, 1))),
+        ThreadsFrom(2, (LayerThreads(0, 1, 1), LayerThreads(1, 3, 1))),
+    )
+    with_parts = replayed(digits, ReplaySession(SESSION, 3, threads), weights_at=3)
+    # Forward and backward of two parts in two steps; then the parts have the same, and are one.
+    assert counts == [2, 1, 1, 2, 2, 1, 1, 2, 1, 1]
+    whole = replayed(digits, ReplaySession(SESSION, 3, ONE_THREAD), weights_at=3)
+    assert with_parts.losses == whole.losses
+    assert with_parts.weights is not None and whole.weights is not None
+    assert same(with_parts.weights, whole.weights)
+
+
+def test_weights_are_kept_at_the_step_asked_for(digits: Dataset) -> None:
+    session = replace(SESSION, epochs=1)
+    pipeline = build_pipeline(NETWORK, session, digits, [0, 2, 3])
+    pipeline.run()
+    found = replayed(digits, ReplaySession(SESSION, 10, ONE_THREAD), weights_at=5)
+    assert len(found.losses) == 10
+    assert found.weights is not None and same(found.weights, pipeline.weights())
+
+
+def test_it_ends_when_it_may_not_go_on_but_not_before_the_first_step(digits: Dataset) -> None:
+    data = (torch.from_numpy(a) for a in (digits.train.images, digits.train.labels))
+    plan = ReplayPlan(NETWORK, (ReplaySession(SESSION, 10, ONE_THREAD),), 10)
+    found = replay(plan, *data, may_go_on=lambda: False)
+    assert len(found.losses) == 1 and found.weights is None

@@ -1,0 +1,176 @@
+"""Verifications by a JobManager with all that is below it in this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors import replayer
+from orchestrator.errors import (
+    DeviceBusy,
+    IllegalTransition,
+    InvalidRequest,
+    JobNotFound,
+    NoTrainedWeights,
+    ReplayFailed,
+)
+from orchestrator.store.records import StepRecord
+from tests.support.in_process_ray import FIRST_PORT
+from tests.support.job_manager_world import JobManagerWorld
+
+DATA = {"name": "digits", "batch_size": 64}
+STEPS_AN_EPOCH = 23
+TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def world() -> Iterator[JobManagerWorld]:
+    world = JobManagerWorld(3)
+    yield world
+    world.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def new_job(world: JobManagerWorld, *nodes: int) -> str:
+    manager = world.manager
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, {})
+    for node in nodes:
+        manager.register_device("localhost", FIRST_PORT + node, job_id)
+    manager.initialize(job_id)
+    return job_id
+
+
+def train(world: JobManagerWorld, job_id: str, **options: Any) -> None:
+    world.manager.train(job_id, {"epochs": 1, "threads": 1, **options})
+    wait_until(lambda: world.manager.get_job(job_id)["status"] == "completed")
+
+
+def is_idle(world: JobManagerWorld, job_id: str) -> bool:
+    """Nothing of it runs and it holds nothing."""
+    return not world.actors(job_id) and job_id not in world.holders().values()
+
+
+def test_sessions_of_unlike_options_verify_equal_up_to_the_last_weights(
+    world: JobManagerWorld,
+) -> None:
+    job_id = new_job(world, 1, 2)
+    train(world, job_id, num_microbatches=3, schedule="zb-h1")
+    train(world, job_id, epochs=2, momentum=0.5, learning_rate=0.05)
+    told = world.manager.verify(job_id)
+    assert told["equal"] and told["steps"] == told["weights"]["compared_at_step"] == STEPS_AN_EPOCH
+    told = world.manager.verify(job_id, 3 * STEPS_AN_EPOCH)
+    assert told["equal"] and told["weights"]["equal"]
+    assert told["weights"]["compared_at_step"] == told["steps"] == 3 * STEPS_AN_EPOCH
+    assert told["reason"] == [] and told["device"].startswith("device 1 (")
+    assert is_idle(world, job_id)
+
+
+def test_a_job_that_lost_a_device_and_was_stopped_and_taken_up_verifies_equal(
+    world: JobManagerWorld,
+) -> None:
+    job_id = new_job(world, 1, 2)
+    world.manager.train(job_id, {"epochs": 100_000, "threads": 1})
+    wait_until(lambda: world.trains(job_id))
+    world.ray.lose(2)
+    wait_until(lambda: world.manager.get_job(job_id)["recovery"] is not None)
+    wait_until(lambda: world.trains(job_id))
+    world.manager.stop_job(job_id)
+    wait_until(lambda: world.manager.get_job(job_id)["status"] == "stopped")
+    world.restart()
+    train(world, job_id, momentum=0.9)
+    last = world.manager.list_checkpoints(job_id)[0]["step"]
+    told = world.manager.verify(job_id, last)
+    assert told["equal"] and told["weights"]["compared_at_step"] == last
+
+
+def test_a_loss_that_was_changed_in_the_store_is_found(world: JobManagerWorld) -> None:
+    job_id = new_job(world, 1)
+    train(world, job_id)
+    loss = world.manager.list_steps(job_id)[6]["loss"]
+    world.manager._book.store.add_results(job_id, [], [StepRecord(1, 7, loss + 2**-30)])
+    told = world.manager.verify(job_id, 20)
+    assert not told["equal"] and told["largest_loss_difference"] == 2**-30
+    assert (told["first_difference"]["epoch"], told["first_difference"]["step"]) == (1, 7)
+    assert "what is on record was changed" in told["reason"][0]
+    assert told["weights"]["note"].endswith(f"the next are those of step {STEPS_AN_EPOCH}")
+
+
+def test_weights_that_were_changed_on_the_disk_are_not_compared(world: JobManagerWorld) -> None:
+    job_id = new_job(world, 1)
+    train(world, job_id)
+    (file,) = Path(world._config.storage_path).rglob("*.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    told = world.manager.verify(job_id)
+    assert told["weights"]["equal"] is None and "its checksum is wrong" in told["message"]
+
+
+def test_it_is_replayed_elsewhere_when_the_first_device_is_gone(world: JobManagerWorld) -> None:
+    job_id = new_job(world, 1, 2)
+    train(world, job_id)
+    world.ray.lose(1)
+    told = world.manager.verify(job_id)
+    assert told["equal"] and told["device"].startswith("device 2 (")
+    world.ray.lose(2)
+    told = world.manager.verify(job_id)
+    assert told["equal"] and told["device"] == "the gateway's host"
+
+
+def test_what_can_not_be_verified_is_refused(world: JobManagerWorld) -> None:
+    with pytest.raises(JobNotFound, match="Job not found"):
+        world.manager.verify("7")
+    job_id = new_job(world, 1)
+    with pytest.raises(NoTrainedWeights, match="has no step on record yet"):
+        world.manager.verify(job_id)
+    train(world, job_id)
+    with pytest.raises(InvalidRequest, match="has 23 steps on record: use at most 23"):
+        world.manager.verify(job_id, 24)
+    other = new_job(world, 1)
+    with pytest.raises(DeviceBusy, match=f"held by job {other}"):
+        world.manager.verify(job_id)
+    world.manager.train(other, {"epochs": 100_000, "threads": 1})
+    with pytest.raises(IllegalTransition, match=rf"{other} is training, and its devices are not"):
+        world.manager.verify(other)
+
+
+def test_deleting_the_job_by_force_ends_its_verification(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = new_job(world, 1)
+    train(world, job_id)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> None:
+        begun.set()
+        go_on.wait(TIMEOUT_S)
+
+    monkeypatch.setattr(replayer, "replay", slow)
+    raised: list[Exception] = []
+
+    def verify() -> None:
+        try:
+            world.manager.verify(job_id)
+        except ReplayFailed as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=verify)
+    thread.start()
+    assert begun.wait(TIMEOUT_S)
+    with pytest.raises(IllegalTransition, match="is being verified: wait until that is done"):
+        world.manager.train(job_id, {})
+    world.manager.delete_job(job_id, force=True)
+    thread.join(TIMEOUT_S)
+    go_on.set()
+    assert "is being deleted" in str(raised[0]) and is_idle(world, job_id)
