@@ -22,7 +22,8 @@ class ComputedLayers:
 
 @dataclass(frozen=True)
 class ComputedFrom:
-    """By what a session's steps were computed from ``first_step`` (from 0) on."""
+    """By what a session's steps were computed from ``first_step`` (from 0) on; without ``layers``,
+    it ended there, and later steps that may be on record were lost."""
 
     first_step: int
     layers: tuple[ComputedLayers, ...]
@@ -50,7 +51,8 @@ def note_generation(
 ) -> list[ComputedFrom]:
     """With a generation that goes on at ``first_step``: the steps from there on are done again.
 
-    Where it computes as the one before, whatever its devices, nothing is added.
+    Where it computes as the one before, whatever its devices, nothing is added. Without ``layers``
+    the session ends there, until another generation goes on with it.
     """
     kept = [known for known in before if known.first_step < first_step]
     joined = _joined(layers)

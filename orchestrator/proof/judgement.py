@@ -146,12 +146,6 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
                 f"the threads of each layer in session {session.index}, and the kind of CPU, were "
                 "not noted: an earlier version of Tandem trained it"
             )
-    for session, _ in sessions[:-1]:
-        if session.may_have_ended_before:
-            reasons.append(
-                f"session {session.index} was stopped while steps were lost: where the next one "
-                "went on is not on record"
-            )
     return list(dict.fromkeys(reasons)) or [_unexplained(evidence)]
 
 

@@ -82,7 +82,6 @@ class ProofDesk:
             spec,
             tuple(session.computed),
             _last_cut(job, session),
-            session.outcome == "stopped" and session.lost_steps > 0,
         )
 
     def _kept(self, job: Job, sessions: Sequence[RecordedSession]) -> list[KeptAt]:

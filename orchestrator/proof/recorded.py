@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
+from actors.core.snapshots import Position
 from actors.core.specs import NetworkSpec, SessionSpec
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
@@ -19,14 +20,18 @@ MAX_STEPS = 100_000
 @dataclass(frozen=True)
 class RecordedSession:
     """A train call: ``spec`` is what its stages were told. ``last_cut`` are the layers of the
-    devices that had some last, and their threads, for a session of which ``computed`` is empty.
-    ``may_have_ended_before``: it was stopped when steps were lost, and not done again."""
+    devices that had some last, and their threads, for a session of which ``computed`` is empty."""
 
     index: int
     spec: SessionSpec
     computed: tuple[ComputedFrom, ...] = ()
     last_cut: tuple[LayerThreads, ...] = ()
-    may_have_ended_before: bool = False
+
+    @property
+    def max_steps(self) -> int:
+        """What is on record beyond was lost, and is nothing that later steps follow from."""
+        ends = [known.first_step for known in self.computed if not known.layers]
+        return min([*ends, self.spec.epochs * self.spec.num_steps])
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,8 @@ def claim_of(
     Raises ``NoTrainedWeights`` where nothing was trained, ``InvalidRequest`` for more steps than
     were.
     """
-    counts = _count_steps(sessions, recorded)
+    by_session = _sort(sessions, recorded)
+    counts = [len(steps) for steps in by_session]
     trained = sum(counts)
     if trained == 0:
         raise NoTrainedWeights(
@@ -107,29 +113,32 @@ def claim_of(
         network,
         tuple(sessions),
         _at_most(counts, num_steps),
-        tuple(recorded[:num_steps]),
+        tuple(itertools.chain.from_iterable(by_session))[:num_steps],
         None if at is None else Kept(at, found[at]),
         beyond,
     )
 
 
-def _count_steps(
+def _sort(
     sessions: Sequence[RecordedSession], recorded: Sequence[StepRecord]
-) -> tuple[int, ...]:
-    """Steps of each session, up to the first that is not on record."""
-    counts = [0] * len(sessions)
-    expected = (1, 1)
+) -> list[list[StepRecord]]:
+    """The steps of each session, up to the first that is not on record."""
+    found: list[list[StepRecord]] = [[] for _ in sessions]
     for record in recorded if sessions else ():
         own = _session_of(sessions, record.epoch)
-        spec = sessions[own].spec
-        if counts[own] == 0:  # the one before may have been stopped amid an epoch
-            expected = (spec.first_epoch_index + 1, 1)
-        if (record.epoch, record.step) != expected:
+        session, steps = sessions[own], found[own]
+        if len(steps) >= session.max_steps:
+            continue
+        if (record.epoch, record.step) != _following(steps, session.spec):
             break
-        counts[own] += 1
-        ends_epoch = record.step == spec.num_steps
-        expected = (record.epoch + 1, 1) if ends_epoch else (record.epoch, record.step + 1)
-    return tuple(counts)
+        steps.append(record)
+    return found
+
+
+def _following(steps: Sequence[StepRecord], spec: SessionSpec) -> Position:
+    """Epoch and step behind these of a session."""
+    epochs, step = divmod(len(steps), spec.num_steps)
+    return spec.first_epoch_index + epochs + 1, step + 1
 
 
 def _session_of(sessions: Sequence[RecordedSession], epoch: int) -> int:
@@ -169,6 +178,7 @@ def _threads(session: RecordedSession, network: NetworkSpec) -> tuple[ThreadsFro
                 tuple(LayerThreads(own.start, own.end, own.threads) for own in known.layers),
             )
             for known in session.computed
+            if known.layers
         )
     guess = session.last_cut or (LayerThreads(0, network.num_layers, 1),)
     return (ThreadsFrom(0, guess),)

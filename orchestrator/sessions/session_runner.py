@@ -153,11 +153,21 @@ class SessionRunner:
     def _stopped_waiting(self, state: TrainingState | None) -> Ending:
         if state is not None and not self._abandoned:
             self._checkpointer.save_last(state, finished=False)
+        self._note_stop(state)
         return Ending(Event.STOP, state)
 
     def _end(self, outcome: GenerationOutcome) -> Ending:
+        if not outcome.completed:
+            self._note_stop(outcome.state)
         self._checkpointer.save_last(outcome.state, finished=outcome.completed)
         return Ending(Event.COMPLETE if outcome.completed else Event.STOP, outcome.state)
+
+    def _note_stop(self, state: TrainingState | None) -> None:
+        session, cursor = self._session, Cursor() if state is None else state.cursor
+        steps = session.progress.get("steps") or 0
+        at = cursor.epoch * steps + cursor.step
+        with self._book.lock:
+            session.computed = note_generation(session.computed, at, [])
 
     def _start_group(self, state: TrainingState | None) -> StageGroup | None:
         """Waits for devices; None when the session was stopped meanwhile."""

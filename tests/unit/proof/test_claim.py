@@ -66,6 +66,21 @@ def test_a_session_that_was_stopped_amid_an_epoch_ends_there() -> None:
     assert [s.num_steps for s in found.plan.sessions] == [5, 4]
 
 
+def test_steps_that_were_lost_when_a_session_was_stopped_do_not_count() -> None:
+    stopped = (ComputedFrom(0, (ComputedLayers(0, 3, 1, HOST),)), ComputedFrom(4, ()))
+    sessions = [session(1, computed=stopped), session(2, first_epoch=2)]
+    found = claim(sessions, steps(3, 3, 3))
+    assert found.counts == (4, 3)
+    assert [(s.epoch, s.step) for s in found.steps[3:5]] == [(2, 1), (3, 1)]
+    nothing = (ComputedFrom(0, ()),)
+    found = claim([session(1, computed=nothing), session(2)], steps(3, 2))
+    assert found.counts == (0, 5) and len(found.plan.sessions) == 2
+
+
+def test_a_session_has_no_more_steps_than_it_was_asked_for() -> None:
+    assert claim([session()], steps(3, 3, 3, 3, 2)).counts == (12,)
+
+
 def test_what_follows_a_gap_is_left_out() -> None:
     recorded = [s for s in steps(3, 3) if (s.epoch, s.step) != (2, 2)]
     found = claim([session()], recorded, [KeptAt(1, 6, "a")])

@@ -106,16 +106,6 @@ def test_threads_that_nobody_noted_may_be_the_reason() -> None:
     assert "threads of each layer in session 1" in told["reason"][0]
 
 
-def test_a_session_that_may_have_ended_before_is_the_reason_of_what_follows() -> None:
-    first = RecordedSession(1, SPEC, NOTED, may_have_ended_before=True)
-    second = RecordedSession(2, SPEC, NOTED)
-    claim = Claim("7", NETWORK, (first, second), (2, 2), STEPS)
-    given = evidence((*LOSSES[:2], 1.0, 1.0), kept=None, claim=claim)
-    assert "session 1 was stopped while steps were lost" in judged(given)["reason"][0]
-    within = evidence((1.0, *LOSSES[1:]), kept=None, claim=claim)
-    assert "none is known" in judged(within)["reason"][0]
-
-
 @pytest.mark.parametrize(
     ("changes", "note"),
     [
