@@ -17,7 +17,7 @@ from orchestrator.errors import (
     NotFound,
     StorageUnavailable,
 )
-from orchestrator.job import Device, Job, Session
+from orchestrator.job import Device, Job, Session, UnsavedState
 from orchestrator.proof.judgement import Evidence, Place, judge
 from orchestrator.proof.recorded import (
     MAX_STEPS,
@@ -65,13 +65,14 @@ class ProofDesk:
             claim_of(job.job_id, job.spec.network, [], [], [], None)
         data = self._services.datasets.get(DatasetKey(job.spec.dataset, job.spec.resize))
         sessions = [self._recorded(job, session, data) for session in job.sessions]
-        kept = self._kept(job, sessions)
+        unsaved = job.unsaved  # the storage may take it meanwhile
+        kept = self._kept(job, sessions, unsaved)
         network = job.spec.network
         claim = claim_of(job.job_id, network, sessions, recorded, kept, steps)
         with self._place(job) as place:
             timeout_s = self._services.config.actor_start_timeout_s
             packed = under_way.replay(place, claim.plan, data, timeout_s)
-        own = self._weights(job, claim)
+        own = self._weights(job, claim, unsaved)
         where = Place(place.label, asdict(packed.host), packed.seconds)
         return judge(Evidence(claim, packed.unpack(), own.weights, own.unreadable, where))
 
@@ -84,7 +85,9 @@ class ProofDesk:
             _last_cut(job, session),
         )
 
-    def _kept(self, job: Job, sessions: Sequence[RecordedSession]) -> list[KeptAt]:
+    def _kept(
+        self, job: Job, sessions: Sequence[RecordedSession], unsaved: UnsavedState | None
+    ) -> list[KeptAt]:
         steps = {session.index: session.spec.num_steps for session in sessions}
 
         def at(session: int, position: Position, checkpoint_id: str | None) -> KeptAt:
@@ -93,16 +96,16 @@ class ProofDesk:
 
         infos = self._services.checkpoints.list(job.job_id, job.run)
         found = [at(i.about.session, i.cursor.position, i.checkpoint_id) for i in infos]
-        if job.unsaved is not None:
-            found.append(at(job.unsaved.session, job.unsaved.state.cursor.position, None))
+        if unsaved is not None:
+            found.append(at(unsaved.session, unsaved.state.cursor.position, None))
         return found
 
-    def _weights(self, job: Job, claim: Claim) -> _Kept:
+    def _weights(self, job: Job, claim: Claim, unsaved: UnsavedState | None) -> _Kept:
         if claim.kept is None:
             return _Kept()
         if claim.kept.checkpoint_id is None:
-            assert job.unsaved is not None, "nobody changes the job meanwhile"
-            return _Kept(job.unsaved.state.weights)
+            assert unsaved is not None, "no other weights are without a checkpoint"
+            return _Kept(unsaved.state.weights)
         try:
             loaded = self._services.checkpoints.load(job.job_id, job.run, claim.kept.checkpoint_id)
         except (StorageUnavailable, NotFound) as error:

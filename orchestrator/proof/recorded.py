@@ -129,10 +129,18 @@ def _sort(
         session, steps = sessions[own], found[own]
         if len(steps) >= session.max_steps:
             continue
+        if not steps and not _are_whole(sessions[:own], found):
+            break
         if (record.epoch, record.step) != _following(steps, session.spec):
             break
         steps.append(record)
     return found
+
+
+def _are_whole(sessions: Sequence[RecordedSession], found: Sequence[Sequence[StepRecord]]) -> bool:
+    """Whether all their steps are on record, as far as it was noted where they ended."""
+    pairs = zip(sessions, found, strict=False)
+    return all(len(steps) == s.max_steps for s, steps in pairs if s.computed)
 
 
 def _following(steps: Sequence[StepRecord], spec: SessionSpec) -> Position:

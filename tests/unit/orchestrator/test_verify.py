@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors import replayer
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.errors import (
     DeviceBusy,
     IllegalTransition,
@@ -18,6 +19,7 @@ from orchestrator.errors import (
     JobNotFound,
     NoTrainedWeights,
     ReplayFailed,
+    StorageUnavailable,
 )
 from orchestrator.store.records import StepRecord
 from tests.support.in_process_ray import FIRST_PORT
@@ -118,6 +120,19 @@ def test_weights_that_were_changed_on_the_disk_are_not_compared(world: JobManage
     file.write_bytes(content)
     told = world.manager.verify(job_id)
     assert told["weights"]["equal"] is None and "its checksum is wrong" in told["message"]
+
+
+def test_weights_that_no_disk_has_taken_yet_are_compared(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise StorageUnavailable("The disk is full")
+
+    job_id = new_job(world, 1)
+    monkeypatch.setattr(CheckpointStore, "save", refuse)
+    train(world, job_id)
+    told = world.manager.verify(job_id)
+    assert told["equal"] and told["weights"]["compared_at_step"] == STEPS_AN_EPOCH
 
 
 def test_it_is_replayed_elsewhere_when_the_first_device_is_gone(world: JobManagerWorld) -> None:

@@ -87,6 +87,13 @@ def test_what_follows_a_gap_is_left_out() -> None:
     assert found.counts == (4,) and found.kept is None
 
 
+def test_what_follows_a_session_whose_last_steps_are_missing_is_left_out() -> None:
+    stopped = (ComputedFrom(0, (ComputedLayers(0, 3, 1, HOST),)), ComputedFrom(5, ()))
+    sessions = [session(1, computed=stopped), session(2, first_epoch=2)]
+    assert claim(sessions, [*steps(3, 1), *steps(3, first=3)]).counts == (4, 0)
+    assert claim(sessions, [*steps(3, 2), *steps(3, first=3)]).counts == (5, 3)
+
+
 def test_nothing_trained_and_more_than_was_trained_are_refused() -> None:
     with pytest.raises(NoTrainedWeights, match="Job 7 has no step on record yet: train it"):
         claim([], [])
