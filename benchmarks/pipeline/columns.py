@@ -20,9 +20,15 @@ ONE_NODE = (
     ("shared_memory", "1f1b"),
     ("shared_memory", "gpipe"),
     ("shared_memory", "zb-h1"),
+    ("shared_memory", "zb-h2"),
     ("actor_calls", "1f1b"),
 )
-TWO_NODES = (("actor_calls", "1f1b"), ("actor_calls", "zb-h1"), ("shared_memory", "1f1b"))
+TWO_NODES = (
+    ("actor_calls", "1f1b"),
+    ("actor_calls", "gpipe"),
+    ("actor_calls", "zb-h2"),
+    ("shared_memory", "1f1b"),
+)
 
 
 @dataclass

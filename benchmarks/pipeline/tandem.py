@@ -20,6 +20,7 @@ from orchestrator.job import Device
 from orchestrator.placement import Node, ResolvedDevice, parse_nodes
 from orchestrator.ray_connection import connect
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_data import StageData
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 START_TIMEOUT_S = 60.0
@@ -53,7 +54,7 @@ class Pair:
         places = _placements(cell, nodes)
         self._places, self._name = places, name
         self._group = StageGroup.start(name, places, None, START_TIMEOUT_S, SnapshotCopies())
-        self._data = _stored(cell, samples)
+        StageData(_stored(cell, samples)).give(self._group, START_TIMEOUT_S, lambda: False)
         self._generation = 0
 
     def train(self, epochs: int, schedule: str) -> Run:
@@ -66,7 +67,7 @@ class Pair:
             pairs = zip(actors, specs, strict=True)
             ray.get([a.build.remote(spec, None) for a, spec in pairs], timeout=START_TIMEOUT_S)
         self._group.connect(session, self._kind, START_TIMEOUT_S)
-        ray.get(self._group.run(session, [1, 1], self._data), timeout=RUN_TIMEOUT_S)
+        ray.get(self._group.run(session, [1, 1]), timeout=RUN_TIMEOUT_S)
         reports = ray.get([actor.poll.remote(Seen()) for actor in actors], timeout=START_TIMEOUT_S)
         batch = self._cell.batch_size
         seconds = [batch / record.samples_per_s for record in reports[-1].epochs]
