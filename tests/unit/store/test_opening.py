@@ -110,11 +110,12 @@ def test_closing_a_fenced_store_leaves_the_newer_owners_name(tmp_path: Path) -> 
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     file = make_store(tmp_path)
     with closing(sqlite3.connect(file)) as connection, connection:
+        (known,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '0999'")
         connection.execute("ALTER TABLE jobs ADD COLUMN mood TEXT")
     before = file.read_bytes()
     message = refusal(tmp_path)
-    assert "newer Tandem wrote it (version 0999; this one knows 0003)" in message
+    assert f"newer Tandem wrote it (version 0999; this one knows {known})" in message
     assert str(file) in message and "install that Tandem again" in message
     assert file.read_bytes() == before
 
