@@ -30,6 +30,8 @@ from tests.support.ray_state import process_of_stage
 MNIST = {"name": "MNIST", "batch_size": 256}
 NEVER = {"failure_policy": {"max_lost_steps": 100_000}, "checkpoints": {"interval_s": 86_400}}
 STEPS_BEFORE = 400
+LOST = "| what is lost | runs | to the next optimiser step, s: median | lowest–highest |"
+COST = "| network | rounds | samples/s lost by being ready: median | lowest–highest |"
 
 
 @dataclass(frozen=True)
@@ -177,31 +179,12 @@ def _cost(gateway: GatewayProcess, network: Network, protected_first: bool) -> f
     return 1 - protected / bare
 
 
-def report_recovery(seconds: dict[str, list[float]]) -> list[str]:
-    """In Markdown."""
-    lines = [
-        f"{machine()}.",
-        "",
-        "| what is lost | runs | to the next optimiser step, s: median | lowest–highest |",
-        "|---|---:|---:|---:|",
-    ]
-    for name, values in seconds.items():
-        spread = f"{min(values):.1f}–{max(values):.1f}"
-        lines.append(f"| {name} | {len(values)} | {statistics.median(values):.1f} | {spread} |")
-    return lines
-
-
-def report_cost(shares: dict[str, list[float]]) -> list[str]:
-    """In Markdown."""
-    lines = [
-        f"{machine()}.",
-        "",
-        "| network | rounds | samples/s lost by being ready: median | lowest–highest |",
-        "|---|---:|---:|---:|",
-    ]
-    for name, values in shares.items():
-        spread = f"{min(values):.1%} to {max(values):.1%}"
-        lines.append(f"| {name} | {len(values)} | {statistics.median(values):.1%} | {spread} |")
+def table(head: str, rows: dict[str, list[float]], form: str, to: str) -> list[str]:
+    """In Markdown; ``form`` is the figures' format, ``to`` stands between lowest and highest."""
+    lines = [f"{machine()}.", "", head, "|---|---:|---:|---:|"]
+    for name, values in rows.items():
+        middle, low, high = (format(f(values), form) for f in (statistics.median, min, max))
+        lines.append(f"| {name} | {len(values)} | {middle} | {low}{to}{high} |")
     return lines
 
 
@@ -212,9 +195,9 @@ def main() -> None:
     asked = parser.parse_args()
     mnist_data_dir()
     if asked.runs:
-        write_part("recovery", report_recovery(measure_recovery(asked.runs)))
+        write_part("recovery", table(LOST, measure_recovery(asked.runs), ".1f", "–"))
     if asked.rounds:
-        write_part("readiness", report_cost(measure_cost(asked.rounds)))
+        write_part("readiness", table(COST, measure_cost(asked.rounds), ".1%", " to "))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
+from tests.support.jobs import wait_until
 
 DATA = {"name": "digits", "batch_size": 64}
 TIMEOUT_S = 20.0
@@ -21,11 +21,8 @@ def world() -> Iterator[JobManagerWorld]:
     world.close()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def wait_for(condition: Callable[[], bool]) -> None:
+    wait_until(condition, TIMEOUT_S, "the job is not where it should be")
 
 
 def start_training(world: JobManagerWorld, node: int) -> str:
@@ -34,7 +31,7 @@ def start_training(world: JobManagerWorld, node: int) -> str:
     manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)
     manager.train(job_id, {"epochs": 100_000, "threads": 1})
-    wait_until(lambda: world.trains(job_id))
+    wait_for(lambda: world.trains(job_id))
     return job_id
 
 
@@ -45,7 +42,7 @@ def test_each_job_gets_its_own_devices_again_though_others_have_them_as_spares(
     for job_id, node in jobs.items():
         world.manager.register_device("localhost", FIRST_PORT + 3 - node, job_id)
     world.restart()
-    wait_until(lambda: all(world.trains(job_id) for job_id in jobs))
+    wait_for(lambda: all(world.trains(job_id) for job_id in jobs))
     assert world.holders() == {node: job_id for job_id, node in jobs.items()}
 
 
@@ -54,12 +51,12 @@ def test_a_new_job_manager_says_from_where_it_takes_a_job_up(world: JobManagerWo
     world.restart()
     (event,) = world.manager.list_events(job_id)[:1]
     assert event["kind"] == "taken_up" and "the session's beginning" in event["text"]
-    wait_until(lambda: world.trains(job_id))
+    wait_for(lambda: world.trains(job_id))
     world.manager.stop_job(job_id)
-    wait_until(lambda: world.manager.get_job(job_id)["status"] == "stopped")
+    wait_for(lambda: world.manager.get_job(job_id)["status"] == "stopped")
     newest = world.manager.list_checkpoints(job_id)[0]["checkpoint_id"]
     world.manager.resume_job(job_id)
-    wait_until(lambda: world.trains(job_id))
+    wait_for(lambda: world.trains(job_id))
     world.restart()
     event = [e for e in world.manager.list_events(job_id) if e["kind"] == "taken_up"][-1]
     assert f"checkpoint {newest}" in event["text"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from orchestrator.errors import (
 from orchestrator.store.records import StepRecord
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
+from tests.support.jobs import wait_until
 
 DATA = {"name": "digits", "batch_size": 64}
 STEPS_AN_EPOCH = 23
@@ -37,11 +37,8 @@ def world() -> Iterator[JobManagerWorld]:
     world.close()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def wait_for(condition: Callable[[], bool]) -> None:
+    wait_until(condition, TIMEOUT_S, "the job is not where it should be")
 
 
 def new_job(
@@ -57,7 +54,7 @@ def new_job(
 
 def train(world: JobManagerWorld, job_id: str, **options: Any) -> None:
     world.manager.train(job_id, {"epochs": 1, "threads": 1, **options})
-    wait_until(lambda: world.manager.get_job(job_id)["status"] == "completed")
+    wait_for(lambda: world.manager.get_job(job_id)["status"] == "completed")
 
 
 def is_idle(world: JobManagerWorld, job_id: str) -> bool:
@@ -85,15 +82,15 @@ def test_a_job_that_lost_a_device_and_was_stopped_and_taken_up_verifies_equal(
 ) -> None:
     job_id = new_job(world, 1, 2)
     world.manager.train(job_id, {"epochs": 100_000, "threads": 1})
-    wait_until(lambda: world.trains(job_id))
+    wait_for(lambda: world.trains(job_id))
     world.ray.lose(2)
-    wait_until(lambda: world.manager.get_job(job_id)["recovery"] is not None)
-    wait_until(lambda: world.trains(job_id))
+    wait_for(lambda: world.manager.get_job(job_id)["recovery"] is not None)
+    wait_for(lambda: world.trains(job_id))
     world.manager.stop_job(job_id)
-    wait_until(lambda: world.manager.get_job(job_id)["status"] == "stopped")
+    wait_for(lambda: world.manager.get_job(job_id)["status"] == "stopped")
     train(world, job_id, momentum=0.9)
     world.restart()
-    wait_until(lambda: world.manager.get_job(job_id)["status"] == "completed")
+    wait_for(lambda: world.manager.get_job(job_id)["status"] == "completed")
     last = world.manager.list_checkpoints(job_id)[0]["step"]
     told = world.manager.verify(job_id, last)
     assert told["equal"] and told["weights"]["compared_at_step"] == last
@@ -198,11 +195,11 @@ def test_steps_lost_before_a_session_was_stopped_are_left_out(world: JobManagerW
     manager = world.manager
     job_id = new_job(world, 1, data={**DATA, "batch_size": 4})  # long epochs
     manager.train(job_id, {"epochs": 100_000, "threads": 1})
-    wait_until(lambda: is_beyond_a_snapshot(world, job_id))
+    wait_for(lambda: is_beyond_a_snapshot(world, job_id))
     world.ray.lose(1)
-    wait_until(lambda: manager.get_job(job_id)["status"] == "recovering")
+    wait_for(lambda: manager.get_job(job_id)["status"] == "recovering")
     manager.stop_job(job_id)
-    wait_until(lambda: manager.get_job(job_id)["status"] == "stopped")
+    wait_for(lambda: manager.get_job(job_id)["status"] == "stopped")
     assert len(manager.list_steps(job_id)) > manager.list_checkpoints(job_id)[0]["step"] > 0
     world.ray.bring_back(1)
     train(world, job_id, momentum=0.5)
