@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.version import __version__
 
 CPU_INFO = Path("/proc/cpuinfo")
@@ -15,17 +16,19 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class HostKind:
-    """Tandem's and PyTorch's versions, and the CPU with the instructions that PyTorch uses."""
+    """Tandem's and PyTorch's versions, the CPU with the instructions that PyTorch uses, and what
+    computes: ``CPU`` or the accelerator's name."""
 
     tandem: str
     torch: str
     cpu: str
+    device: str = CPU.name
 
 
-def this_host() -> HostKind:
-    """Of the process that calls."""
+def this_host(device: ComputeDevice = CPU) -> HostKind:
+    """Of the process that calls and computes there."""
     cpu = f"{_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}"
-    return HostKind(__version__, torch.__version__, cpu)
+    return HostKind(__version__, torch.__version__, cpu, device.name)
 
 
 def _cpu_model() -> str:

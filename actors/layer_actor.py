@@ -20,6 +20,7 @@ from actors.channels.actor_calls import StreamReceiver, stream
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+from actors.core.compute_device import this_device
 from actors.core.profiles import ComputeProfile
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Position
@@ -70,6 +71,7 @@ class LayerActor:
 
     def __init__(self, group: str) -> None:
         self._group = group
+        self._device = this_device()
         self._stage: Stage | None = None
         self._loop: StageLoop | None = None
         self._keeper = SnapshotKeeper()
@@ -82,23 +84,23 @@ class LayerActor:
 
     def host(self) -> HostKind:
         """Answers once this process has started."""
-        return this_host()
+        return this_host(self._device)
 
     def facts(self) -> HostFacts:
         """What the device has."""
-        return host_facts()
+        return host_facts(self._device)
 
     def probe(self, request: ProbeRequest) -> ComputeProfile:
         """How fast it computes; before ``build``."""
-        return probe(request)
+        return probe(request, self._device)
 
     def throw(self, spec: TrialSpec) -> tuple[TrialTimes, TrialTimes]:
         """Tries the channels to the next stage, which has to ``throw_back``."""
-        return throw(self._senders["forward"], self._receivers["backward"], spec)
+        return throw(self._senders["forward"], self._receivers["backward"], spec, self._device)
 
     def throw_back(self, spec: TrialSpec) -> tuple[float, float]:
         """The other end of a trial."""
-        return throw_back(self._receivers["forward"], self._senders["backward"], spec)
+        return throw_back(self._receivers["forward"], self._senders["backward"], spec, self._device)
 
     def end_trial(self) -> None:
         """Closes the channels."""
@@ -108,11 +110,11 @@ class LayerActor:
     def build(self, spec: StageSpec, state: PackedSnapshot | None) -> HostKind:
         """Builds the stage, from ``state`` or from the seed; returns by what it was built."""
         if state is None:
-            self._stage = Stage(spec)
+            self._stage = Stage(spec, device=self._device)
         else:
             given = unpack(state)
-            self._stage = Stage(spec, given.weights, given.optimizer)
-        return this_host()
+            self._stage = Stage(spec, given.weights, given.optimizer, self._device)
+        return this_host(self._device)
 
     def copy_to(self, keeper: Any, keeper_stage: int | None) -> None:
         """``keeper`` is the actor that keeps a copy of this stage's snapshots: another stage's, or
@@ -145,7 +147,9 @@ class LayerActor:
             transport = SharedMemoryTransport(opened, edge.name)
         else:
             transport = StreamReceiver(getattr(writer, f"stream_{edge.direction}"), edge.name)
-        self._receivers[edge.direction] = Receiver(transport, edge.generation, edge.timeout_s)
+        self._receivers[edge.direction] = Receiver(
+            transport, edge.generation, edge.timeout_s, self._device.host_buffer
+        )
 
     def load(self, references: Sequence[Any], timeout_s: float) -> None:
         """Fetches the data: references to training images and labels, then those of validation;

@@ -14,6 +14,7 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
+from actors.core.compute_device import ComputeDevice
 from actors.core.profiles import LinkProfile
 
 WORK_SIZE = 96
@@ -45,33 +46,37 @@ class TrialTimes:
     sends: tuple[float, ...]
 
 
-def throw(sender: Sender, receiver: Receiver, spec: TrialSpec) -> tuple[TrialTimes, TrialTimes]:
-    """Of small and of large messages."""
+def throw(
+    sender: Sender, receiver: Receiver, spec: TrialSpec, device: ComputeDevice
+) -> tuple[TrialTimes, TrialTimes]:
+    """Of small and of large messages, from this device and back to it."""
     step, found = 0, []
     for rows in spec.sizes:
-        message = torch.rand(rows, spec.features)
+        message = device.take(torch.rand(rows, spec.features))
         round_trips, sends = [], []
         for _ in range(spec.rounds + 1):
             _compute(spec.compute_s)
             begin = time.perf_counter()
-            sender.send(message, step, 0)
+            sender.send(device.give(message), step, 0)
             sends.append(time.perf_counter() - begin)
-            receiver.recv(step, 0)
+            _take(receiver, step, device)
             round_trips.append(time.perf_counter() - begin)
             step += 1
         found.append(TrialTimes(tuple(round_trips[1:]), tuple(sends[1:])))
     return found[0], found[1]
 
 
-def throw_back(receiver: Receiver, sender: Sender, spec: TrialSpec) -> tuple[float, float]:
+def throw_back(
+    receiver: Receiver, sender: Sender, spec: TrialSpec, device: ComputeDevice
+) -> tuple[float, float]:
     """Seconds that it computed in a round of small and of large messages."""
     step, found = 0, []
     for _ in spec.sizes:
         computed = []
         for _ in range(spec.rounds + 1):
-            message = receiver.recv(step, 0).tensor
+            message = _take(receiver, step, device)
             computed.append(_compute(spec.compute_s))
-            sender.send(message, step, 0)
+            sender.send(device.give(message), step, 0)
             step += 1
         found.append(statistics.median(computed[1:]))
     return found[0], found[1]
@@ -96,6 +101,12 @@ def link_profile(
     bytes_per_s = min(MAX_BYTES_PER_S, max(MIN_BYTES_PER_S, bytes_per_s))
     latency_s = max(1e-6, ways[0] - small / bytes_per_s)
     return LinkProfile(kind, latency_s, bytes_per_s, sends[0], send_per_byte_s)
+
+
+def _take(receiver: Receiver, step: int, device: ComputeDevice) -> torch.Tensor:
+    message = receiver.recv(step, 0).tensor
+    assert message is not None, "a trial has no end but its last message"
+    return device.take(message)
 
 
 def _compute(seconds: float) -> float:

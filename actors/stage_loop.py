@@ -13,7 +13,7 @@ import time
 import torch
 
 from actors.channels.channel import Receiver, Sender
-from actors.core.batches import Microbatch, epoch_batches, normalize
+from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
 from actors.core.records import StepRecord
@@ -25,6 +25,7 @@ from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.reports import Phase, Progress, ReportBoard
 from actors.snapshot_keeper import SnapshotKeeper
+from actors.stage_clock import StageClock
 from actors.stage_io import StageData, StageLinks
 from actors.validation import Validation
 
@@ -52,6 +53,8 @@ class StageLoop:
         self.stop_at: Boundary | None = None
         self.checkpoint_at: Boundary | None = None
         self._stage = stage
+        self._device = stage.device
+        self._clock = StageClock(stage.device, self.board)
         self._session = session
         self._data = data
         self._links = links
@@ -129,9 +132,10 @@ class StageLoop:
                 self._backward(microbatch, action.kind)
         self._check_loss()
         self.board.phase = Phase.OPTIMIZER
-        begin = time.perf_counter()
+        begin = self._clock.begin()
         self._stage.update()
-        self.board.seconds.update_s += time.perf_counter() - begin
+        self._clock.add("update", begin)
+        self._clock.settle()
         self.board.max_held = self._stage.max_held
         self._turn += 1
         self._cursor = self._cursor.after_step(
@@ -170,10 +174,9 @@ class StageLoop:
     def _forward(self, microbatch: Microbatch) -> None:
         self.board.phase = Phase.FORWARD
         inputs = self._inputs(microbatch)
-        begin = time.perf_counter()
+        begin = self._clock.begin()
         outputs = self._compute_forward(microbatch, inputs)
-        self.board.seconds.forward_s += time.perf_counter() - begin
-        self.board.forward_flops += self._flops(len(microbatch.samples)).forward
+        self._clock.add("forward", begin, self._flops(len(microbatch.samples)).forward)
         if outputs is not None:
             self._send(self._links.forward_out, outputs, microbatch.index)
 
@@ -181,7 +184,7 @@ class StageLoop:
         if not self._stage.spec.is_last:
             return self._stage.forward(microbatch.index, inputs)
         assert self._data.train_labels is not None
-        labels = self._data.train_labels[microbatch.samples]
+        labels = self._device.take(self._data.train_labels[microbatch.samples])
         self._loss += self._stage.forward_loss(microbatch.index, inputs, labels, microbatch.weight)
         return None
 
@@ -191,21 +194,20 @@ class StageLoop:
         grad = None
         if not self._stage.spec.is_last:
             grad = self._recv(self._links.backward_in, microbatch.index)
-        begin = time.perf_counter()
+        begin = self._clock.begin()
         compute = self._stage.input_grad if kind is Kind.INPUT_GRAD else self._stage.backward
         input_grad = compute(microbatch.index, grad)
-        self.board.seconds.backward_s += time.perf_counter() - begin
-        self.board.backward_flops += self._flops(len(microbatch.samples)).of(kind)
+        self._clock.add("backward", begin, self._flops(len(microbatch.samples)).of(kind))
         if not self._stage.spec.is_first:
             assert input_grad is not None
             self._send(self._links.backward_out, input_grad, microbatch.index)
 
     def _weight_grad(self, microbatch: Microbatch) -> None:
         self.board.phase = Phase.BACKWARD
-        begin = time.perf_counter()
+        begin = self._clock.begin()
         self._stage.weight_grad(microbatch.index)
-        self.board.seconds.backward_s += time.perf_counter() - begin
-        self.board.backward_flops += self._flops(len(microbatch.samples)).of(Kind.WEIGHT_GRAD)
+        flops = self._flops(len(microbatch.samples)).of(Kind.WEIGHT_GRAD)
+        self._clock.add("backward", begin, flops)
 
     def _inputs(self, microbatch: Microbatch) -> torch.Tensor:
         if not self._stage.spec.is_first:
@@ -213,7 +215,7 @@ class StageLoop:
         assert self._data.train_images is not None
         begin = time.perf_counter()
         images = self._data.train_images[microbatch.samples]
-        inputs = normalize(images, self._session.normalization)
+        inputs = self._device.load(images, self._session.normalization)
         self.board.seconds.load_s += time.perf_counter() - begin
         return inputs
 
@@ -227,12 +229,13 @@ class StageLoop:
         assert message.tensor is not None
         if receiver is self._links.forward_in:
             self._set_mark(message.header.mark)
-        return message.tensor
+        return self._device.take(message.tensor)
 
     def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: int) -> None:
         assert sender is not None
+        given = self._device.give(tensor)
         begin = time.perf_counter()
-        sender.send(tensor, self._turn, microbatch, self._mark)
+        sender.send(given, self._turn, microbatch, self._mark)
         self.board.seconds.wait_s += time.perf_counter() - begin
 
     def _end_session(self) -> None:

@@ -5,7 +5,6 @@ What is timed is ``Stage`` itself, so that whatever it costs is in the figures.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from functools import partial
 
 import torch
 
-from actors.core.batches import normalize
+from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.profiles import (
     ComputeProfile,
     LayerKey,
@@ -60,41 +59,28 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """Memory of this host, and its accelerator, if PyTorch can use one."""
+    """Memory of what computes, and the accelerator's name, if it is one."""
 
     memory_bytes: int | None
     accelerator: str | None
 
 
-def host_facts() -> HostFacts:
-    """Of the process that calls."""
-    return HostFacts(_memory_bytes(), _accelerator())
+def host_facts(device: ComputeDevice = CPU) -> HostFacts:
+    """Of the process that calls and computes there."""
+    return HostFacts(device.memory_bytes(), device.accelerator)
 
 
-def probe(request: ProbeRequest) -> ComputeProfile:
+def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     """Must be called in the thread that computes: torch's thread count is set here, and stays."""
     torch.set_num_threads(request.threads)
     deadline = time.perf_counter() + request.budget_s
-    matmul = _matmul_flops_per_s()
-    overhead = _stage_overhead()
-    probes = [_LayerProbe(key) for key in _shapes(request.network)]
-    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0])
+    matmul = _matmul_flops_per_s(device)
+    overhead = _stage_overhead(device)
+    probes = [_LayerProbe(key, device) for key in _shapes(request.network)]
+    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], device)
     points = _measure(probes, request, deadline)
     layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
     return ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
-
-
-def _memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # no such call, or no such name, on this system
-        return None
-
-
-def _accelerator() -> str | None:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return "MPS" if torch.backends.mps.is_available() else None
 
 
 def _shapes(network: NetworkSpec) -> list[LayerKey]:
@@ -121,30 +107,36 @@ class _LayerProbe:
     """One layer as a stage of its own."""
 
     key: LayerKey
+    device: ComputeDevice
     stage: Stage = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(_spec(self.key))
+        self.stage = Stage(_spec(self.key), device=self.device)
 
     def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
         """One forward and one backward pass, whose seconds go under ``name``."""
         grad = self._forward(rows, times)
-        _timed(times, name, partial(self.stage.backward, 0, grad))
+        self.time(times, name, partial(self.stage.backward, 0, grad))
 
     def split_microbatch(self, rows: int, times: Timings) -> None:
         """The same in halves."""
         grad = self._forward(rows, {})
-        _timed(times, "input_grad", partial(self.stage.input_grad, 0, grad))
-        _timed(times, "weight_grad", partial(self.stage.weight_grad, 0))
+        self.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
+        self.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
+
+    def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
+        """The seconds that ``run`` takes go under ``name``."""
+        _timed(times, name, run, self.device)
 
     def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
         """Returns a gradient for the way back."""
-        inputs = torch.rand(rows, self.key.num_inputs)
+        take = self.device.take
+        inputs = take(torch.rand(rows, self.key.num_inputs))
         if not self.key.is_last:
-            _timed(times, "forward", partial(self.stage.forward, 0, inputs))
-            return torch.rand(rows, self.key.num_outputs)
-        labels = torch.zeros(rows, dtype=torch.int64)
-        _timed(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
+            self.time(times, "forward", partial(self.stage.forward, 0, inputs))
+            return take(torch.rand(rows, self.key.num_outputs))
+        labels = take(torch.zeros(rows, dtype=torch.int64))
+        self.time(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
         return None
 
 
@@ -192,7 +184,7 @@ def _rounds(
         begin = time.perf_counter()
         for probe_ in probes:
             times = found[probe_.key].setdefault(rows, {})
-            _timed(times, "update", probe_.stage.update)
+            probe_.time(times, "update", probe_.stage.update)
             probe_.microbatch(rows, times, "first_backward")
             probe_.microbatch(rows, times)
         took_s.append(time.perf_counter() - begin)
@@ -258,55 +250,59 @@ def _own(seconds: float, overhead_s: float) -> float:
     return max(seconds - overhead_s, SMALLEST_SHARE * seconds)
 
 
-def _stage_overhead() -> StageOverhead:
+def _stage_overhead(device: ComputeDevice) -> StageOverhead:
     """What a stage of one tiny layer takes beyond what each further one adds."""
-    one, three = (_tiny(num_layers) for num_layers in (1, 3))
+    one, three = (_tiny(num_layers, device) for num_layers in (1, 3))
     return StageOverhead(
         *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
     )
 
 
-def _tiny(num_layers: int) -> tuple[float, ...]:
+def _tiny(num_layers: int, device: ComputeDevice) -> tuple[float, ...]:
     """Seconds of a forward pass, a backward pass and an update."""
     network = NetworkSpec((TINY,) * (num_layers + 3))
-    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers))
+    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers), device=device)
     stage.start_session(0.0)
     times: Timings = {}
     for _ in range(TINY_ROUNDS):
-        inputs, grad = torch.rand(2, TINY, TINY)
-        _timed(times, "forward", partial(stage.forward, 0, inputs))
-        _timed(times, "backward", partial(stage.backward, 0, grad))
-        _timed(times, "update", stage.update)
+        inputs, grad = device.take(torch.rand(2, TINY, TINY))
+        _timed(times, "forward", partial(stage.forward, 0, inputs), device)
+        _timed(times, "backward", partial(stage.backward, 0, grad), device)
+        _timed(times, "update", stage.update, device)
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 
-def _loading(features: int, rows: int) -> tuple[float, float]:
+def _loading(features: int, rows: int, device: ComputeDevice) -> tuple[float, float]:
     """What loading a microbatch takes, and each sample of it."""
     images = torch.zeros(2 * rows, features, dtype=torch.uint8)
     scaling = Normalization(0.1, 0.3)
     times: Timings = {}
     for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
-        _timed(times, "many", partial(_load, images, samples, scaling))
-        _timed(times, "one", partial(_load, images, samples[:1], scaling))
+        for name, some in (("many", samples), ("one", samples[:1])):
+            _timed(times, name, partial(_load, device, images, some, scaling), device)
     one_s, many_s = _usual(times["one"]), _usual(times["many"])
     return one_s, max(0.0, many_s - one_s) / rows
 
 
-def _load(images: torch.Tensor, samples: torch.Tensor, scaling: Normalization) -> torch.Tensor:
-    return normalize(images[samples], scaling)
+def _load(
+    device: ComputeDevice, images: torch.Tensor, samples: torch.Tensor, scaling: Normalization
+) -> torch.Tensor:
+    return device.load(images[samples], scaling)
 
 
-def _matmul_flops_per_s() -> float:
+def _matmul_flops_per_s(device: ComputeDevice) -> float:
     """The best of some products of square matrices."""
-    left, right = torch.rand(2, MATMUL_SIZE, MATMUL_SIZE)
+    left, right = device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
     times: Timings = {}
     for _ in range(MATMUL_ROUNDS):
-        _timed(times, "matmul", partial(torch.mm, left, right))
+        _timed(times, "matmul", partial(torch.mm, left, right), device)
     return 2 * MATMUL_SIZE**3 / min(times["matmul"])
 
 
-def _timed(times: Timings, name: str, run: Callable[[], object]) -> None:
+def _timed(times: Timings, name: str, run: Callable[[], object], device: ComputeDevice) -> None:
+    device.synchronize()
     begin = time.perf_counter()
     run()
+    device.synchronize()
     times.setdefault(name, []).append(time.perf_counter() - begin)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch.nn import functional
 
-from actors.core.batches import normalize, validation_chunks
+from actors.core.batches import validation_chunks
 from actors.core.errors import NonFiniteLoss
 from actors.core.records import EpochRecord
 from actors.core.specs import SessionSpec
@@ -27,6 +27,7 @@ class Validation:
         turn: int,
     ) -> None:
         self._stage = stage
+        self._device = stage.device
         self._session = session
         self._data = data
         self._links = links
@@ -45,7 +46,7 @@ class Validation:
                 self._score(outputs, chunk)
             else:
                 assert self._links.forward_out is not None
-                self._links.forward_out.send(outputs, self._turn, index)
+                self._links.forward_out.send(self._device.give(outputs), self._turn, index)
         if not self._stage.spec.is_last:
             return None
         total = self._session.num_val
@@ -61,15 +62,16 @@ class Validation:
     def _inputs(self, index: int, chunk: slice) -> torch.Tensor:
         if self._stage.spec.is_first:
             assert self._data.val_images is not None
-            return normalize(self._data.val_images[chunk], self._session.normalization)
+            images = self._data.val_images[chunk]
+            return self._device.load(images, self._session.normalization)
         assert self._links.forward_in is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
-        return inputs
+        return self._device.take(inputs)
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
         assert self._data.val_labels is not None
-        labels = self._data.val_labels[chunk]
+        labels = self._device.take(self._data.val_labels[chunk])
         loss = functional.cross_entropy(outputs, labels)
         self._loss_sum += loss.item() * len(labels)
         self._num_correct += int((outputs.argmax(dim=1) == labels).sum())

@@ -118,6 +118,7 @@ class SingleDevice(BaseModel):
     device_id: int
     threads: int
     step_s: float
+    accelerator: str | None = Field(None, description="by which it computes; null: its CPU")
 
 
 class PlanVerdict(BaseModel):

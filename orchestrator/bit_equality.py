@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from actors.core.compute_device import CPU
 from actors.host_kind import HostKind
 
 
@@ -39,11 +40,21 @@ def differences(hosts: Mapping[int, HostKind], threads: Mapping[int, int]) -> li
         "PyTorch": {device: host.torch for device, host in hosts.items()},
         "threads": {device: str(count) for device, count in threads.items()},
     }
-    return [
+    unlike = [
         f"the devices differ in {what}: {_listed(values)}"
         for what, values in compared.items()
         if len(set(values.values())) > 1
     ]
+    return [*unlike, *_accelerated(hosts)]
+
+
+def _accelerated(hosts: Mapping[int, HostKind]) -> list[str]:
+    """A plain loop runs on a CPU."""
+    own = {i: host.device for i, host in hosts.items() if host.device != CPU.name}
+    if not own:
+        return []
+    listed = "; ".join(f"device {i} on {name}" for i, name in sorted(own.items()))
+    return [f"not all compute on a CPU: {listed}"]
 
 
 def note_generation(

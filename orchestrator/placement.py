@@ -25,6 +25,7 @@ class Node:
     """Ports of the ``device:<port>`` resources it offers."""
     host_name: str = ""
     accelerators: tuple[str, ...] = ()
+    num_gpus: float = 0.0
 
     @property
     def default_threads(self) -> int:
@@ -65,6 +66,7 @@ def parse_nodes(ray_nodes: Iterable[Mapping[str, Any]]) -> list[Node]:
             _offered_devices(entry["Resources"]),
             entry["NodeManagerHostname"],
             _accelerators(entry["Resources"]),
+            entry["Resources"].get("GPU", 0.0),
         )
         for entry in ray_nodes
         if entry["Alive"]

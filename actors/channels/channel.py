@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -53,12 +54,19 @@ class Sender:
 
 
 class Receiver:
-    """The receiving end of one direction of an edge."""
+    """The receiving end of one direction of an edge; ``buffer`` is as in ``decode``."""
 
-    def __init__(self, transport: Transport, generation: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        generation: int,
+        timeout_s: float,
+        buffer: Callable[[int, int], torch.Tensor] = torch.empty,
+    ) -> None:
         self._transport = transport
         self._generation = generation
         self._timeout_s = timeout_s
+        self._buffer = buffer
 
     def recv(self, step: int, microbatch: int) -> Message:
         """The message of (step, microbatch); its tensor is None when the sender ended the session.
@@ -69,7 +77,7 @@ class Receiver:
         deadline = time.monotonic() + self._timeout_s
         while True:
             remaining_s = max(0.0, deadline - time.monotonic())
-            message = decode(self._transport.get(remaining_s))
+            message = decode(self._transport.get(remaining_s), self._buffer)
             if message.header.generation >= self._generation:
                 break
         self._check(message, step, microbatch)

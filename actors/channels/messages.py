@@ -7,6 +7,7 @@ takes a tenth of what a pickled array of the same size takes (``docs/data_plane.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -58,8 +59,8 @@ def encode(
     return b"".join((header, tensor.contiguous().numpy().data.cast("B")))
 
 
-def decode(data: bytes) -> Message:
-    """Reads ``encode``'s form into memory of its own.
+def decode(data: bytes, buffer: Callable[[int, int], torch.Tensor] = torch.empty) -> Message:
+    """Reads ``encode``'s form into memory of its own, which ``buffer(rows, features)`` gives.
 
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
@@ -69,6 +70,6 @@ def decode(data: bytes) -> Message:
     if header.rows == _END_OF_SESSION:
         return Message(header, None)
     features = (len(data) - HEADER_BYTES) // (FLOAT32_BYTES * header.rows)
-    tensor = torch.empty(header.rows, features)
+    tensor = buffer(header.rows, features)
     tensor.numpy().data.cast("B")[:] = memoryview(data)[HEADER_BYTES:]
     return Message(header, tensor)

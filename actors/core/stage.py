@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.layers import build_layers
 from actors.core.optimizers import Sgd
 from actors.core.records import Untold
@@ -34,17 +35,27 @@ class _Held:
 
 
 class Stage:
-    """Layers ``[start, end)``, trained by SGD on gradients summed over microbatches."""
+    """Layers ``[start, end)``, trained by SGD on gradients summed over microbatches.
+
+    Inputs, outputs and their gradients are on ``device``; weights and snapshots come and go by the
+    host's memory.
+    """
 
     def __init__(
-        self, spec: StageSpec, weights: Weights | None = None, optimizer: Tensors | None = None
+        self,
+        spec: StageSpec,
+        weights: Weights | None = None,
+        optimizer: Tensors | None = None,
+        device: ComputeDevice = CPU,
     ) -> None:
         """Draws the weights from the network's seed, or takes them from ``weights``; ``optimizer``
         is the state from which the optimiser goes on, if it does."""
         self.spec = spec
-        self.layers = build_layers(spec.network, spec.start, spec.end)
+        self.device = device
+        layers = build_layers(spec.network, spec.start, spec.end)
         if weights is not None:
-            self.layers.load_state_dict(weights)
+            layers.load_state_dict(weights)
+        self.layers = device.place(layers)
         self.max_held = 0
         self._held: dict[int, _Held] = {}
         self._left: dict[int, tuple[WeightGrad, ...]] = {}
@@ -64,7 +75,8 @@ class Stage:
         self._splits_backward = splits_backward
         self.max_held = 0
         parameters = dict(self.layers.named_parameters())
-        self._optimizer = Sgd(parameters, learning_rate, momentum, self._optimizer_state)
+        kept = {name: self.device.take(t) for name, t in (self._optimizer_state or {}).items()}
+        self._optimizer = Sgd(parameters, learning_rate, momentum, kept)
         self._optimizer.zero_grad()
 
     def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:
@@ -128,13 +140,15 @@ class Stage:
 
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
         """A copy of the parameters and of the optimiser's state, taken between steps."""
-        optimizer = {} if self._optimizer is None else self._optimizer.state()
+        kept = {} if self._optimizer is None else self._optimizer.state()
+        optimizer = {name: self.device.give(tensor) for name, tensor in kept.items()}
         spec, weights = self.spec, self.weights()
         return StageSnapshot(spec.start, spec.end, cursor, weights, optimizer, untold)
 
     def weights(self) -> Weights:
         """A copy of the parameters."""
-        return {name: tensor.detach().clone() for name, tensor in self.layers.state_dict().items()}
+        give, tensors = self.device.give, self.layers.state_dict()
+        return {name: give(tensor.detach()).clone() for name, tensor in tensors.items()}
 
     def _run_layers(self, inputs: torch.Tensor) -> tuple[torch.Tensor, tuple[LinearCall, ...]]:
         if self._splits_backward:

@@ -15,11 +15,13 @@ NOTABLE = 0.05
 
 @dataclass(frozen=True)
 class Single:
-    """The quickest device alone: its seconds a step, and with how many threads."""
+    """The quickest device alone: its seconds a step, and with how many threads, or by which
+    accelerator."""
 
     device_id: int
     threads: int
     step_s: float
+    accelerator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def _best(job: PlanJob, num_microbatches: int, all_cores: bool) -> Single | None
     for index, device in enumerate(job.devices):
         plan = alone(job, index, num_microbatches, all_cores)
         if plan is not None and plan.too_small is None:
-            found.append(Single(device.device_id, plan.stages[0].threads, plan.step_s))
+            threads, own = plan.stages[0].threads, device.profile.accelerator
+            found.append(Single(device.device_id, threads, plan.step_s, own))
     return min(found, key=lambda single: single.step_s, default=None)
 
 
@@ -129,6 +132,8 @@ def _only_together(job: PlanJob, plan: Plan, num_microbatches: int) -> str:
 
 
 def _alone(single: Single) -> str:
+    if single.accelerator is not None:
+        return f"device {single.device_id} alone on its {single.accelerator}"
     threads = "1 thread" if single.threads == 1 else f"{single.threads} threads"
     return f"device {single.device_id} alone with {threads}"
 

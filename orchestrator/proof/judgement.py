@@ -14,7 +14,12 @@ from actors.core.snapshots import Tensors
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 
-HOST_WORDS = {"cpu": "CPU", "torch": "build of PyTorch", "tandem": "version of Tandem"}
+HOST_WORDS = {
+    "cpu": "CPU",
+    "torch": "build of PyTorch",
+    "tandem": "version of Tandem",
+    "device": "device",
+}
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
 
 def _unexplained(evidence: Evidence) -> str:
     return (
-        "none is known: kind of CPU, build of PyTorch, threads, device (CPU) and precision "
+        "none is known: kind of CPU, build of PyTorch, threads, device and precision "
         "(float32) are those of the training. Either what is on record was changed, or this is an "
         f"error of Tandem's. See GET /api/jobs/{evidence.claim.job_id}/events"
     )

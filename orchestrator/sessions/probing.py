@@ -183,12 +183,14 @@ class Probing:
             self._computes.note({keys[i]: profile for i, profile in answers.items()})
 
     def _learn_all_cores(self, group: StageGroup, job: Job, counts: Sequence[int]) -> None:
-        """One device a node, and no two at once on one host."""
+        """One device a node, and no two at once on one host; an accelerator has no cores."""
         waiting: dict[str, list[tuple[int, _Key]]] = {}
         chosen: set[_Key] = set()
         for i, placement in enumerate(group.placements):
             key = _all_cores_key(placement, job)
             is_new = key not in chosen and not self._computes.knows(key)
+            if self._facts[key.node_id].accelerator is not None:
+                continue
             if key.threads > counts[i] and is_new:
                 chosen.add(key)
                 waiting.setdefault(placement.resolved.ip, []).append((i, key))

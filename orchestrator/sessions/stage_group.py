@@ -37,6 +37,7 @@ from orchestrator.sessions.snapshot_copies import SnapshotCopies
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
 
+GPU_SHARE = 0.01  # Ray shows a GPU only to those who take some of it
 HELD_TIMEOUT_S = 2.0
 FETCH_TIMEOUT_S = 60.0
 
@@ -254,9 +255,8 @@ class StageGroup:
     def _back_up(self, timeout_s: float) -> None:
         """Each stage's snapshots are copied to the next one, the last one's to the first."""
         if len(self.actors) > 1:
-            nexts = [*range(1, len(self.actors)), 0]
-            pairs = zip(self.actors, nexts, strict=True)
-            asked = [actor.copy_to.remote(self.actors[i], i) for actor, i in pairs]
+            keepers = enumerate(self.actors)
+            asked = [self.actors[i - 1].copy_to.remote(keeper, i) for i, keeper in keepers]
         else:
             self._copies.open(self.name)
             manager = ray.get_runtime_context().current_actor
@@ -358,6 +358,7 @@ def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> A
         .options(
             name=f"{group}-stage-{placement.spec.index}",
             num_cpus=0,
+            num_gpus=GPU_SHARE if placement.resolved.node.num_gpus else 0,
             resources={resource: 1} if resource else {},
             scheduling_strategy=strategy,
             max_restarts=0,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess, GatewayStartError
@@ -37,6 +38,27 @@ class Other:
 actor = ray.remote(Other).options(
     name=ACTOR_NAME, namespace=NAMESPACE, lifetime="detached", num_cpus=0).remote()
 ray.get(actor.__ray_ready__.remote(), timeout=30)
+"""
+
+ON_A_GPU = """
+import json, sys
+from orchestrator.ray_connection import connect
+connect(sys.argv[1])
+import ray
+from actors.core.specs import NetworkSpec, StageSpec
+from orchestrator.job import Device
+from orchestrator.placement import ResolvedDevice, parse_nodes
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+node = next(n for n in parse_nodes(ray.nodes()) if n.num_gpus)
+placement = StagePlacement(
+    StageSpec(NetworkSpec((4, 2)), 0, 1, 0, 1), Device(1, "a", 1), ResolvedDevice(node.ip, 1, node)
+)
+group = StageGroup.open("group", [placement], 60.0, SnapshotCopies())
+seen = ray.get(group.actors[0].__ray_call__.remote(lambda _: ray.get_gpu_ids()), timeout=30)
+group.kill()
+print(json.dumps([seen, group.hosts[1].device]))
 """
 
 WITHOUT_SHARED_MEMORY = """
@@ -85,11 +107,12 @@ except StageFailure as error:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    """A head, which is a device too, and another device that offers two."""
+    """A head, which is a device too, and another device that offers two and is said to have a GPU,
+    which PyTorch can't use."""
     cluster = RayCluster()
     try:
         cluster.start_head()
-        cluster.start_node("--resources", '{"device:6001": 1, "device:6002": 1}')
+        cluster.start_node("--resources", '{"device:6001": 1, "device:6002": 1}', "--num-gpus=1")
         yield cluster
     finally:
         cluster.stop()
@@ -217,6 +240,16 @@ def test_an_embedded_cluster_beside_another_says_how_to_join_that_one(
     finally:
         assert gateway.stop() == 0
     assert all(node.process.poll() is None for node in cluster.nodes)
+
+
+def test_a_stage_takes_its_share_of_a_gpu_and_computes_by_what_pytorch_can_use(
+    cluster: RayCluster,
+) -> None:
+    done = run(cluster, ON_A_GPU, cluster.address)
+    assert done.returncode == 0, done.stderr
+    gpu_ids, device = json.loads(done.stdout.splitlines()[-1])
+    assert gpu_ids == [0]
+    assert (device == "CPU") is not torch.accelerator.is_available()
 
 
 def test_where_shared_memory_fails_neighbours_call_each_other(cluster: RayCluster) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.channels.mailbox import Mailbox
+from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.datasets import Dataset
 from actors.core.snapshots import TrainingState
 from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
@@ -62,38 +64,47 @@ def build_pipeline(
     cuts: list[int],
     slots: int = 2,
     state: TrainingState | None = None,
+    devices: Sequence[ComputeDevice] | None = None,
 ) -> Pipeline:
     """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages; they go on
-    from ``state``, if one is given."""
+    from ``state``, if one is given, and compute on ``devices``, by default the CPU."""
     num_stages = len(cuts) - 1
-    links = _build_links(num_stages, session, slots)
+    computers = devices or [CPU] * num_stages
+    links = _build_links(computers, session, slots)
     arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
     data = StageData(*(torch.from_numpy(a) for a in arrays))
     specs = [StageSpec(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
-    stages = [_stage(spec, state) for spec in specs]
+    pairs = zip(specs, computers, strict=True)
+    stages = [_stage(spec, state, device) for spec, device in pairs]
     loops = [StageLoop(stage, session, data, links[i]) for i, stage in enumerate(stages)]
     return Pipeline(stages, loops, links)
 
 
-def _stage(spec: StageSpec, state: TrainingState | None) -> Stage:
+def _stage(spec: StageSpec, state: TrainingState | None, device: ComputeDevice) -> Stage:
     if state is None:
-        return Stage(spec)
+        return Stage(spec, device=device)
     part = state.part(spec.start, spec.end)
-    return Stage(spec, part.weights, part.optimizer)
+    return Stage(spec, part.weights, part.optimizer, device)
 
 
-def _build_links(num_stages: int, session: SessionSpec, slots: int) -> list[StageLinks]:
+def _build_links(
+    devices: Sequence[ComputeDevice], session: SessionSpec, slots: int
+) -> list[StageLinks]:
+    num_stages = len(devices)
     timeout_s, generation = session.channel_timeout_s, session.generation
     forward = [Mailbox(slots, f"forward {i}") for i in range(num_stages - 1)]
     backward = [Mailbox(slots, f"backward {i}") for i in range(num_stages - 1)]
     links = []
     for i in range(num_stages):
         first, last = i == 0, i == num_stages - 1
+        receiver = functools.partial(
+            Receiver, generation=generation, timeout_s=timeout_s, buffer=devices[i].host_buffer
+        )
         links.append(
             StageLinks(
-                forward_in=None if first else Receiver(forward[i - 1], generation, timeout_s),
+                forward_in=None if first else receiver(forward[i - 1]),
                 forward_out=None if last else Sender(forward[i], generation, timeout_s),
-                backward_in=None if last else Receiver(backward[i], generation, timeout_s),
+                backward_in=None if last else receiver(backward[i]),
                 backward_out=None if first else Sender(backward[i - 1], generation, timeout_s),
             )
         )

@@ -23,9 +23,17 @@ def test_each_difference_names_every_device() -> None:
     ]
 
 
+def test_an_accelerator_is_told_of_also_where_all_devices_have_it() -> None:
+    gpu = HostKind("0.1.0", "2.13.0", "A, AVX2", "NVIDIA B")
+    assert differences({1: gpu, 2: gpu}, {1: 1, 2: 1}) == [
+        "not all compute on a CPU: device 1 on NVIDIA B; device 2 on NVIDIA B"
+    ]
+
+
 def test_this_host_names_its_versions_and_its_cpu_with_what_torch_uses_of_it() -> None:
     host = this_host()
     assert (host.tandem, host.torch) == (__version__, torch.__version__)
+    assert host.device == "CPU"
     assert host.cpu.endswith(f", {torch.backends.cpu.get_cpu_capability()}")
 
 

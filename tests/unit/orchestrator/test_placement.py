@@ -94,3 +94,4 @@ def test_accelerators_are_named_as_ray_knows_them(
 ) -> None:
     (node,) = parse_nodes([ray_node("10.0.0.2", 5001, **resources)])
     assert (node.host_name, node.accelerators) == ("host-10.0.0.2", names)
+    assert node.num_gpus == resources.get("GPU", 0.0)

@@ -7,6 +7,7 @@ import pytest
 from actors.channels.channel import Receiver, Sender
 from actors.channels.mailbox import Mailbox
 from actors.channels.messages import message_bytes
+from actors.core.compute_device import CPU
 from actors.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
 
 SPEC = TrialSpec(rows=100, features=20, rounds=3, compute_s=1e-4)
@@ -18,11 +19,11 @@ def test_messages_go_to_and_fro_and_the_computing_is_known() -> None:
     told: list[tuple[float, float]] = []
 
     def other() -> None:
-        told.append(throw_back(Receiver(there, 0, 5.0), Sender(back, 0, 5.0), SPEC))
+        told.append(throw_back(Receiver(there, 0, 5.0), Sender(back, 0, 5.0), SPEC, CPU))
 
     thread = threading.Thread(target=other)
     thread.start()
-    small, large = throw(Sender(there, 0, 5.0), Receiver(back, 0, 5.0), SPEC)
+    small, large = throw(Sender(there, 0, 5.0), Receiver(back, 0, 5.0), SPEC, CPU)
     thread.join(5.0)
     assert len(small.round_trips) == len(large.round_trips) == SPEC.rounds
     assert min(told[0]) >= SPEC.compute_s

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actors.core.profiles import LinkProfile
 from actors.core.specs import NetworkSpec
 from orchestrator.planning.partition import PlanRequest
@@ -48,6 +50,14 @@ def test_one_device_with_all_its_cores_may_beat_two_with_a_thread_each() -> None
     assert found.all_cores is not None and found.all_cores.device_id == 2
     assert "device 2 alone with 4 threads" in found.text
     assert found.same_threads is not None and found.same_threads.step_s > found.step_s
+
+
+def test_a_device_with_an_accelerator_is_named_by_it() -> None:
+    plain = device(2, 1e10)
+    gpu = replace(plain, profile=replace(plain.profile, accelerator="NVIDIA B"))
+    found = verdict(device(1), gpu, link=SLOW)
+    assert "device 2 alone on its NVIDIA B takes" in found.text
+    assert found.same_threads is not None and found.same_threads.accelerator == "NVIDIA B"
 
 
 def test_devices_that_have_the_memory_together_only_are_worth_combining() -> None:

@@ -1,0 +1,151 @@
+"""Where a stage computes: the CPU, or what its process has beside it (CUDA, XPU, MPS).
+
+What comes and goes by channels, data sets and snapshots is in the host's memory; ``take`` and
+``give`` are the only ways between there and the device. An accelerator does its work later than it
+is told to, so its times are taken by events in its own stream.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from actors.core.batches import normalize
+from actors.core.specs import Normalization
+
+MS_PER_S = 1000.0
+
+
+class ComputeDevice:
+    """The CPU: tensors are where they are needed, and what was called is done."""
+
+    name = "CPU"
+    accelerator: str | None = None
+    """Its name; None for the CPU."""
+    defers = False
+    """Whether work may still be under way when the call that asked for it has returned."""
+
+    def place(self, layers: nn.Sequential) -> nn.Sequential:
+        """The layers with their parameters on the device."""
+        return layers
+
+    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
+        """Memory of the host, float32 ``[rows, features]``, for what the device is to take."""
+        return torch.empty(rows, features)
+
+    def take(self, tensor: torch.Tensor) -> torch.Tensor:
+        """From the host to the device, any shape and type."""
+        return tensor
+
+    def give(self, tensor: torch.Tensor) -> torch.Tensor:
+        """From the device to the host, once it is computed."""
+        return tensor
+
+    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+        """Stored images, uint8 ``[n, features]`` on the host -> a stage's inputs, float32."""
+        return normalize(images, normalization)
+
+    def mark(self) -> Any:
+        """This moment of the device's work; ``seconds`` tells two of them apart."""
+        return time.perf_counter()
+
+    def seconds(self, begin: Any, end: Any) -> float:
+        """Between two marks; waits until the device is past the later one."""
+        took_s: float = end - begin
+        return took_s
+
+    def synchronize(self) -> None:
+        """Waits until all is done that was asked for."""
+
+    def memory_bytes(self) -> int | None:
+        """What it has; None where the system does not tell."""
+        try:
+            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (AttributeError, OSError, ValueError):  # no such call, or no such name, here
+            return None
+
+
+class Accelerator(ComputeDevice):
+    """The process's own accelerator, as ``torch.accelerator`` knows it.
+
+    Copies pass through page-locked memory where the accelerator has it, and do not wait for each
+    other: PyTorch gives such memory to nobody else before a copy from it is done. Products are
+    float32, not TF32 (PyTorch's default).
+    """
+
+    defers = True
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pins = device.type != "mps"  # which shares the host's memory
+        self.name = self.accelerator = _name_of(device)
+
+    def place(self, layers: nn.Sequential) -> nn.Sequential:
+        """Moves them there."""
+        return layers.to(self._device)
+
+    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
+        """Page-locked."""
+        return torch.empty(rows, features, pin_memory=self._pins)
+
+    def take(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The copy may still be under way; what uses it comes behind it."""
+        if self._pins and not tensor.is_pinned():
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)
+
+    def give(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Waits for the copy."""
+        host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=self._pins)
+        host.copy_(tensor, non_blocking=True)
+        self.synchronize()
+        return host
+
+    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+        """Normalised there: bytes are a quarter of what floats would be on the way."""
+        return normalize(self.take(images), normalization)
+
+    def mark(self) -> torch.Event:
+        """Where the stream will be once all is done that was asked for so far."""
+        event = torch.Event(self._device, enable_timing=True)
+        event.record()
+        return event
+
+    def seconds(self, begin: Any, end: Any) -> float:
+        """Between two events."""
+        end.synchronize()
+        took_s: float = begin.elapsed_time(end) / MS_PER_S
+        return took_s
+
+    def synchronize(self) -> None:
+        """Of all streams."""
+        torch.accelerator.synchronize()
+
+    def memory_bytes(self) -> int | None:
+        """The smaller of its own and the host's, which keeps the snapshots."""
+        host = super().memory_bytes()
+        if self._device.type == "mps":
+            return host
+        own = int(torch.accelerator.get_memory_info()[1])
+        return own if host is None else min(own, host)
+
+
+CPU = ComputeDevice()
+
+
+def this_device() -> ComputeDevice:
+    """The process's accelerator, else its CPU."""
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return CPU if device is None else Accelerator(device)
+
+
+def _name_of(device: torch.device) -> str:
+    """As its maker calls it, where PyTorch tells."""
+    module = torch.get_device_module(device)
+    if hasattr(module, "get_device_name"):
+        return str(module.get_device_name())
+    return device.type.upper()

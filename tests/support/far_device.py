@@ -1,0 +1,48 @@
+"""A device that tells when something was not handed over to it, for machines without any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from actors.core.compute_device import ComputeDevice
+from actors.core.specs import Normalization
+
+
+class FarDevice(ComputeDevice):
+    """The CPU, but its numbers are float64: what meets one of the host's fails by its type, as it
+    fails by its place with an accelerator. It works later than it is told to."""
+
+    name = accelerator = "far"
+    defers = True
+
+    def __init__(self) -> None:
+        self.buffers = 0
+        self.not_waited_for = 0
+
+    def place(self, layers: nn.Sequential) -> nn.Sequential:
+        return layers.double()
+
+    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
+        self.buffers += 1
+        return super().host_buffer(rows, features)
+
+    def take(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.double() if tensor.dtype is torch.float32 else tensor
+
+    def give(self, tensor: torch.Tensor) -> torch.Tensor:
+        assert tensor.dtype is torch.float64, "this is the host's already"
+        return tensor.float()
+
+    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+        return super().load(images, normalization).double()
+
+    def mark(self) -> Any:
+        self.not_waited_for += 1
+        return super().mark()
+
+    def seconds(self, begin: Any, end: Any) -> float:
+        self.not_waited_for -= 2
+        return super().seconds(begin, end)
