@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +33,14 @@ class Node:
         """The node's cores over the devices it offers, at least 1."""
         return max(1, int(self.num_cpus) // max(1, len(self.devices)))
 
+    @property
+    def claims(self) -> frozenset[int]:
+        """Ports of the devices it answers to: its own, and those it offers."""
+        return self.devices | {self.port}
+
     def is_device(self, ip: str, port: int) -> bool:
         """Whether the device at this canonical ip and port is this node, or offered by it."""
-        return ip == self.ip and (port == self.port or port in self.devices)
+        return ip == self.ip and port in self.claims
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,14 @@ class ResolvedDevice:
 def device_resource(port: int) -> str:
     """The name of the Ray resource that stands for a device."""
     return f"{DEVICE_RESOURCE_PREFIX}{port}"
+
+
+def rename_command(nodes: Iterable[Node], port: int, address: str) -> str:
+    """For one of several nodes of a host that claim to be device ``port``: joins the cluster at
+    ``address`` under the next port that none of ``nodes``, all of that host, claims."""
+    claimed = {claim for node in nodes for claim in node.claims}
+    free = next(other for other in itertools.count(port + 1) if other not in claimed)
+    return f"tandem join {address} --port {free}"
 
 
 def parse_nodes(ray_nodes: Iterable[Mapping[str, Any]]) -> list[Node]:
@@ -119,7 +133,8 @@ class ClusterView:
             ports = ", ".join(str(node.port) for node in matches)
             raise AmbiguousDevice(
                 f"{len(matches)} Ray nodes at {ip} claim to be device {port}, by their port or by "
-                f"a resource device:{port} (their node-manager ports: {ports}): end all but one"
+                f"a resource device:{port} (their node-manager ports: {ports}): Ctrl-C at one of "
+                f"them, then there `{rename_command(there, port, self.address)}`"
             )
         if matches:
             return ResolvedDevice(address, port, matches[0])

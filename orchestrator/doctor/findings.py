@@ -80,6 +80,7 @@ def _links_text(facts: ClusterFacts) -> str:
 _Judge = Callable[[ClusterFacts], Iterator[Finding]]
 _CHECKS: dict[str, tuple[_Judge, Callable[[ClusterFacts], str]]] = {
     "answers": (network_findings.answers, _answers_text),
+    "names": (network_findings.names, lambda _: "No two nodes claim to be the same device"),
     "versions": (host_findings.versions, _versions_text),
     "ports": (network_findings.ports, lambda _: "Every node reaches the ports of every other"),
     "links": (network_findings.links, _links_text),

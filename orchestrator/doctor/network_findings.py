@@ -24,6 +24,24 @@ def answers(facts: ClusterFacts) -> Iterator[Finding]:
             yield Finding("error", "answers", node.name, text, remedy)
 
 
+def names(facts: ClusterFacts) -> Iterator[Finding]:
+    """Devices that several nodes of a host claim to be; the JobManager's keeps the name."""
+    nodes = sorted((n.checked for n in facts.nodes), key=lambda n: (n.name != facts.own, n.name))
+    claimants: dict[tuple[str, int], list[CheckedNode]] = {}
+    for node in nodes:
+        for port in node.node.claims:
+            claimants.setdefault((node.node.ip, port), []).append(node)
+    for (ip, port), several in sorted(claimants.items()):
+        if len(several) > 1:
+            there = [node.node for node in nodes if node.node.ip == ip]
+            text = (
+                f"{' and '.join(node.name for node in several)} claim to be the same device, "
+                f"{ip}:{port}, by their port or by a resource device:{port}: it can't be registered"
+            )
+            remedy = remedies.rename(there, port, facts.address)
+            yield Finding("error", "names", several[-1].name, text, remedy)
+
+
 def ports(facts: ClusterFacts) -> Iterator[Finding]:
     """Ports that a node can't reach, each with both ends."""
     for source in facts.nodes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
+from orchestrator.placement import Node, rename_command
 from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts
 
 SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what is not needed"
@@ -36,6 +37,12 @@ def restart(node: CheckedNode, address: str, gateway_ip: str) -> str:
     if node.node.ip == gateway_ip:
         return "ray stop --force  # then start Ray and the gateway again as before"
     return f"ray stop --force && tandem join {address} --port {node.node.port}"
+
+
+def rename(nodes: Sequence[Node], port: int, address: str) -> str:
+    """To be run at one of several nodes that claim to be device ``port`` of a host; ``nodes`` are
+    all of that host."""
+    return f"{rename_command(nodes, port, address)}  # after Ctrl-C there"
 
 
 def set_clock(host: HostFacts | None) -> str:

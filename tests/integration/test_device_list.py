@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from actors.core.version import __version__
-from http_gateway.client import TandemClient
+from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, wait_until
 from tests.support.ray_nodes import BareEnvironment, RayCluster, RayNode
@@ -63,6 +63,17 @@ def third(cluster: RayCluster, tmp_path: Path) -> Iterator[RayNode]:
         cluster.nodes.remove(node)
 
 
+@pytest.fixture
+def namesake(cluster: RayCluster) -> Iterator[RayNode]:
+    """A further node for one test, which offers a device that the second one offers as well."""
+    node = cluster.start_node("--resources", '{"device:6001": 1}')
+    try:
+        yield node
+    finally:
+        node.kill()
+        cluster.nodes.remove(node)
+
+
 def listed(client: TandemClient, port: int) -> dict[str, Any]:
     """A device's entry."""
     return next(d for d in client.list_devices() if d["port"] == port)
@@ -106,6 +117,31 @@ def test_a_frozen_node_is_told_and_slows_one_listing_only(
     assert took_s[0] < 10 and took_s[1] < 2, took_s
     third.raylet().resume()
     wait_until(lambda: listed(client, third.port)["os"], 60, "the late answer was not taken")
+
+
+def test_two_nodes_that_claim_one_device_are_told_by_everyone_who_meets_them(
+    cluster: RayCluster, client: TandemClient, namesake: RayNode
+) -> None:
+    ip, claimants = cluster.address.split(":")[0], sorted([cluster.nodes[1].port, namesake.port])
+    twins = [device for device in client.list_devices() if device["port"] == 6001]
+    assert len({device["node_id"] for device in twins}) == 2
+    job_id = create_job(client, [])
+    with pytest.raises(ApiError) as caught:
+        client.register_device(ip=ip, port=6001, job_id=job_id)
+    client.delete_job(job_id)
+    assert caught.value.status == 409
+    command = f"tandem join {cluster.address} --port 6003"
+    told = str(caught.value)
+    assert all(str(port) in told for port in claimants) and command in told, told
+
+    report = client.doctor()
+    (finding,) = [f for f in report["findings"] if f["check"] == "names"]
+    assert (finding["level"], finding["remedy"]) == ("error", f"{command}  # after Ctrl-C there")
+    assert finding["node"] in {f"{ip}:{port}" for port in claimants}
+    assert (
+        f"{ip}:{claimants[0]} and {ip}:{claimants[1]} claim to be the same device"
+        in finding["text"]
+    )
 
 
 def test_a_registered_device_whose_node_died_is_gone(

@@ -41,6 +41,7 @@ HOST = HostFacts(
 HEAD, DESK = "10.0.0.1:5001", "10.0.0.2:5001"
 CHECKS = {
     "answers",
+    "names",
     "versions",
     "ports",
     "links",
@@ -71,6 +72,13 @@ def with_store(number: int, num_bytes: int) -> Examined:
 
 def with_versions(number: int, **versions: str | None) -> Examined:
     return with_host(number, versions={**VERSIONS, **versions})
+
+
+def with_devices(number: int, port: int, *devices: int) -> Examined:
+    """Its node-manager port, and the devices it offers by resources."""
+    well = node(number)
+    there = replace(well.checked.node, port=port, devices=frozenset(devices))
+    return replace(well, checked=replace(well.checked, node=there, object_manager_port=port + 100))
 
 
 def cluster(*nodes: Examined, **seen: Any) -> ClusterFacts:
@@ -238,6 +246,28 @@ def test_a_node_that_does_not_answer_is_a_finding_and_the_rest_goes_on() -> None
     assert finding.remedy == "ray stop --force && tandem join 10.0.0.1:6379 --port 5001"
     told = report(facts)
     assert not told["ok"] and told["checked_nodes"] == 1 and len(told["nodes"]) == 2
+
+
+def test_two_nodes_that_claim_one_device_are_told_with_the_command_that_renames_one() -> None:
+    first, second = with_devices(2, 5001, 5001, 5002), with_devices(2, 5002)
+    finding = the_only(cluster(node(1), first, second), "names")
+    assert (finding.level, finding.node) == ("error", "10.0.0.2:5002")
+    assert finding.text == (
+        "10.0.0.2:5001 and 10.0.0.2:5002 claim to be the same device, 10.0.0.2:5002, by their port "
+        "or by a resource device:5002: it can't be registered"
+    )
+    assert finding.remedy == "tandem join 10.0.0.1:6379 --port 5003  # after Ctrl-C there"
+
+
+def test_of_two_that_claim_one_device_the_job_managers_node_keeps_it() -> None:
+    second = with_devices(1, 5000, 5001)
+    finding = the_only(cluster(node(1), second, links=[]), "names")
+    assert finding.node == "10.0.0.1:5000"
+
+
+def test_devices_of_one_name_on_two_hosts_are_two() -> None:
+    nodes = (with_devices(1, 5001, 5001, 5002), with_devices(2, 5001, 5001, 5002))
+    assert wrong(cluster(*nodes)) == []
 
 
 def test_a_firewall_that_lets_one_direction_through_is_named_with_both_ends() -> None:

@@ -70,8 +70,12 @@ def test_the_devices_at_that_ip_are_told(ip: str, there: str) -> None:
 def test_two_nodes_that_claim_one_device_are_refused() -> None:
     twins = [ray_node("10.0.0.2", 5001), ray_node("10.0.0.2", 5002, **{"device:5001": 1})]
     cluster = ClusterView(tuple(parse_nodes(twins)), GATEWAY, f"{GATEWAY}:6379")
-    with pytest.raises(AmbiguousDevice, match=r"2 Ray nodes at 10\.0\.0\.2 claim .*5001, 5002"):
+    with pytest.raises(AmbiguousDevice) as caught:
         cluster.resolve("10.0.0.2", 5001)
+    assert "2 Ray nodes at 10.0.0.2 claim to be device 5001" in caught.value.message
+    assert "(their node-manager ports: 5001, 5002)" in caught.value.message
+    # 5002 is the other one's.
+    assert f"`tandem join {GATEWAY}:6379 --port 5003`" in caught.value.message
     assert cluster.resolve("10.0.0.2", 5002).resource is None
 
 
