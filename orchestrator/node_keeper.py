@@ -18,6 +18,7 @@ from orchestrator.embedded_nodes import (
 )
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.ray_connection import check_reachable
+from orchestrator.ray_start import NodePorts, explain_end
 
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 30.0
@@ -25,10 +26,11 @@ LAST_RETRY_S = 30.0
 
 @dataclass
 class NodeKeeper:
-    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``say`` is told
-    what happens, a sentence each."""
+    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``ports`` are
+    those of ``arguments``; ``say`` is told what happens, a sentence each."""
 
     arguments: Sequence[str]
+    ports: NodePorts
     env: Mapping[str, str]
     log: Path
     say: Callable[[str], None]
@@ -41,27 +43,39 @@ class NodeKeeper:
         laptop that slept is given up by Ray, and comes back under the same port. Whatever ends
         this, no process is left.
         """
+        lived_s = self._live(started)
+        while True:
+            self.say(explain_end(lived_s, self._head_ip(), self.ports))
+            lived_s = self._live_again()
+
+    def _live(self, started: Callable[[], None]) -> float:
+        """For how many seconds the node was up."""
         with self._node() as process:
+            began = time.monotonic()
             started()
             process.wait()
-        while True:
-            self.say("Ray has ended on this device: it lost the head, or the device slept.")
-            self._keep_again()
+            return time.monotonic() - began
 
-    def _keep_again(self) -> None:
+    def _live_again(self) -> float:
         delay_s = FIRST_RETRY_S
         while True:
             try:
                 if self.head is not None:
                     check_reachable(self.head)
-                with self._node() as process:
-                    self.say("This device is back.")
-                    process.wait()
-                return
+                return self._live(lambda: self.say("This device is back."))
             except ClusterUnavailable as error:
                 self.say(f"{error.message}. Trying again in {delay_s:.0f} s.")
             time.sleep(delay_s)
             delay_s = min(2 * delay_s, LAST_RETRY_S)
+
+    def _head_ip(self) -> str | None:
+        if self.head is None:
+            return None
+        host = self.head.rpartition(":")[0]
+        try:
+            return socket.gethostbyname(host)
+        except OSError:  # the name server may be what is gone
+            return host
 
     @contextmanager
     def _node(self) -> Iterator[subprocess.Popen[bytes]]:

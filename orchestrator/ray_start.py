@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from orchestrator.placement import device_resource
 
+# A node that the head can't reach is given up by its health checks, about a minute after it joined.
+SOON_S = 120.0
 FIRST_WORKER_PORT = 10_002
 NUM_WORKER_PORTS = 200
 NUM_WORKER_RANGES = 40
@@ -83,6 +85,22 @@ def _device_arguments(ports: NodePorts, num_devices: int) -> list[str]:
 def resources_flag(devices: Iterable[int]) -> str:
     """Has one Ray node offer several devices."""
     return f"--resources={json.dumps({device_resource(port): 1 for port in devices})}"
+
+
+def firewall_line(source_ip: str, ports: str) -> str:
+    """For a host with a firewall: lets ``source_ip`` in at ``ports``, written as ufw wants them."""
+    return f"sudo ufw allow proto tcp from {source_ip} to any port {ports}"
+
+
+def explain_end(lived_s: float, head_ip: str | None, ports: NodePorts) -> str:
+    """Why Ray has ended by itself, so long after it joined; ``head_ip`` is None on the head."""
+    told = "Ray has ended on this device: it lost the head, or the device slept"
+    if head_ip is None or lived_s > SOON_S:
+        return f"{told}."
+    return (
+        f"{told}, or, since that was {lived_s:.0f} s after it joined, a firewall here keeps the "
+        f"head out: {firewall_line(head_ip, ports.firewall)}"
+    )
 
 
 def explain(output: str) -> str:

@@ -58,7 +58,8 @@ def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
         )
 
     arguments = head_arguments(port, ports, options.num_devices)
-    _keep(NodeKeeper(arguments, _env(token), settings.storage_path / "ray-head.log", _say), started)
+    log = settings.storage_path / "ray-head.log"
+    _keep(NodeKeeper(arguments, ports, _env(token), log, _say), started)
 
 
 def run_join(
@@ -83,12 +84,15 @@ def run_join(
         typer.echo(f"Joined {head} as {_devices(options)}.")
         if register is not None:
             typer.echo(register())
-        typer.echo(f"Let through a firewall: TCP {ports.firewall}. Ctrl-C leaves the cluster.")
+        typer.echo(
+            f"Let through a firewall: TCP {ports.firewall}; `tandem doctor` on the head tells what "
+            "is shut. Ctrl-C leaves the cluster."
+        )
 
     log = settings.storage_path / f"ray-join-{options.device_port}.log"
     arguments = join_arguments(head, ports, options.num_devices)
     try:
-        _keep(NodeKeeper(arguments, _env(token), log, _say, head), started)
+        _keep(NodeKeeper(arguments, ports, _env(token), log, _say, head), started)
     except ClusterUnavailable:
         if token is not None and not known:
             token.unlink()  # it may be the wrong one: the next time asks again

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
 from orchestrator.placement import Node, rename_command
-from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts
+from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
 
 SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what is not needed"
 NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # by Wi-Fi; a cable is better"
@@ -64,8 +64,7 @@ def set_token_mode(mode: str) -> str:
 
 def open_firewall(source: CheckedNode, target: CheckedNode) -> str:
     """To be run at ``target``: lets ``source`` in."""
-    ports = _ports(target)
-    return f"sudo ufw allow proto tcp from {source.node.ip} to any port {ports}"
+    return firewall_line(source.node.ip, _ports(target))
 
 
 def _ports(node: CheckedNode) -> str:

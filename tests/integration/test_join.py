@@ -12,7 +12,7 @@ import psutil
 import pytest
 import ray
 
-from tests.support.hosts import Host, Network, Service, clean_environment, why_not
+from tests.support.hosts import Host, Network, Service, clean_environment, why_no_firewall, why_not
 from tests.support.jobs import wait_until
 from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
 from tests.support.ray_nodes import BareEnvironment
@@ -28,7 +28,10 @@ print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Reso
 """
 JOB = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
 TOLD_WITHIN_S = 30.0
+GIVEN_UP_WITHIN_S = 180.0
 REASON = why_not()
+
+NO_FIREWALL = why_no_firewall()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -97,6 +100,28 @@ def test_a_device_whose_ray_died_comes_back_under_its_port(
     said = joined.wait_for("This device is back.")
     assert "Ray has ended on this device" in said
     wait_until(lambda: (laptop.ip, 5001) in [n[:2] for n in alive(head)], 30.0, "it is not back")
+
+
+@pytest.mark.skipif(NO_FIREWALL is not None, reason=str(NO_FIREWALL))
+@pytest.mark.extended
+@pytest.mark.timeout(300)
+def test_a_firewall_that_keeps_the_head_out_is_told_with_the_line_that_opens_it(
+    hosts: tuple[Host, Host],
+) -> None:
+    head, laptop = hosts
+    env = {**clean_environment(), "RAY_AUTH_TOKEN": token_of(head)}
+    with laptop.closed():
+        service = laptop.start([*TANDEM, "join", head.ip], env, "closed")
+        said = service.wait_for("Ray has ended on this device", GIVEN_UP_WITHIN_S)
+    try:
+        assert "a firewall here keeps the head out" in said
+        assert f"sudo ufw allow proto tcp from {head.ip} to any port 5001,5101," in said
+        service.wait_for("This device is back.")
+        wait_until(
+            lambda: (laptop.ip, 5001) in [n[:2] for n in alive(head)], 30.0, "it is not back"
+        )
+    finally:
+        service.stop()
 
 
 def test_a_device_joins_once(hosts: tuple[Host, Host], joined: Service) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -34,6 +35,11 @@ def why_not() -> str | None:
     except (OSError, subprocess.CalledProcessError) as error:
         return f"no network namespace can be made: {error}"
     return None
+
+
+def why_no_firewall() -> str | None:
+    """Why no such host can have a firewall here; None when it can."""
+    return why_not() or (None if shutil.which("nft") else "a firewall needs nftables")
 
 
 @dataclass
@@ -101,6 +107,23 @@ class Host:
             check=False,
         )
 
+    @contextmanager
+    def closed(self, *ports: int) -> Iterator[None]:
+        """As a firewall here would, meanwhile: nobody else opens a connection to these ports, or to
+        any where none is named. This host still gets out, and what is open stays so."""
+        which = f"tcp dport {{ {', '.join(map(str, ports))} }}" if ports else ""
+        rule = f'iifname "eth0" {which} tcp flags & (syn | ack) == syn drop'
+        chain = f"chain in {{ type filter hook input priority 0; {rule}; }}"
+        self._nft(f"table inet firewall {{ {chain}; }}")
+        try:
+            yield
+        finally:
+            self._nft("delete table inet firewall")
+
+    def _nft(self, rules: str) -> None:
+        command = ["ip", "netns", "exec", self.namespace, "nft", rules]
+        subprocess.run(command, check=True, capture_output=True)
+
     def _inside(self, command: Sequence[str]) -> list[str]:
         # Ray keeps a node's address in its temporary folder, which two hosts don't share.
         own_folder = 'mount --bind "$HOME/ray" /tmp/ray && exec "$@"'
@@ -152,14 +175,6 @@ class Network:
                 way = WayOut(host.namespace, self._outside(number), self.name)
                 ways.enter_context(way.shaped(link))
             yield
-
-    def close_port(self, host: Host, port: int) -> None:
-        """As a firewall on ``host`` would: nobody else gets in there, and it still gets out."""
-        rule = ("-n", host.namespace, "rule")
-        self._ip(*rule, "add", "pref", "20", "lookup", "local")
-        self._ip(*rule, "del", "pref", "0")  # the same, in whose place nothing could come before
-        which = ("iif", "eth0", "ipproto", "tcp", "dport", str(port))
-        self._ip(*rule, "add", "pref", "10", *which, "blackhole")
 
     def cut(self, one: Host, other: Host) -> None:
         """As a cable pulled out between these two: no frame arrives, none is refused, and each

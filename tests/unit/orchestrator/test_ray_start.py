@@ -6,6 +6,7 @@ from orchestrator.ray_start import (
     MAX_DEVICE_PORT,
     NodePorts,
     explain,
+    explain_end,
     head_arguments,
     join_arguments,
 )
@@ -40,6 +41,22 @@ def test_neighbours_on_one_host_share_no_port() -> None:
 
 def test_the_firewall_line_has_every_port() -> None:
     assert NodePorts(5001).firewall == "5001,5101,5201,5301,5401,5501,10002:10201"
+
+
+def test_a_node_that_ends_soon_after_it_joined_may_have_a_firewall() -> None:
+    text = explain_end(40.2, "10.0.0.1", NodePorts(5001))
+    assert "40 s after it joined" in text and text.endswith(
+        "sudo ufw allow proto tcp from 10.0.0.1 to any "
+        "port 5001,5101,5201,5301,5401,5501,10002:10201"
+    )
+
+
+@pytest.mark.parametrize(("lived_s", "head_ip"), [(3600.0, "10.0.0.1"), (40.0, None)])
+def test_a_node_that_was_up_for_long_has_no_firewall_nor_has_the_head(
+    lived_s: float, head_ip: str | None
+) -> None:
+    text = explain_end(lived_s, head_ip, NodePorts(5001))
+    assert "Ray has ended on this device" in text and "firewall" not in text
 
 
 def test_one_device_is_named_by_its_port_several_by_resources() -> None:
