@@ -16,9 +16,8 @@ import numpy as np
 import ray
 import torch
 
-from actors.channels.actor_calls import StreamReceiver, stream
+from actors.channels.actor_calls import Result, StreamReceiver, StreamSender
 from actors.channels.channel import Receiver, Sender, Transport
-from actors.channels.mailbox import Mailbox
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
 from actors.core.compute_device import this_device
 from actors.core.profiles import ComputeProfile
@@ -76,7 +75,7 @@ class LayerActor:
         self._loop: StageLoop | None = None
         self._keeper = SnapshotKeeper()
         self._watch = LinkWatch()
-        self._mailboxes: dict[str, Mailbox] = {}
+        self._streams: dict[str, StreamSender] = {}
         self._senders: dict[str, Sender] = {}
         self._receivers: dict[str, Receiver] = {}
         self._stop_at: Boundary | None = None
@@ -105,7 +104,7 @@ class LayerActor:
     def end_trial(self) -> None:
         """Closes the channels."""
         self._links().close()
-        self._senders, self._receivers, self._mailboxes = {}, {}, {}
+        self._senders, self._receivers, self._streams = {}, {}, {}
 
     def build(self, spec: StageSpec, state: PackedSnapshot | None) -> HostKind:
         """Builds the stage, from ``state`` or from the seed; returns by what it was built."""
@@ -134,7 +133,7 @@ class LayerActor:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
         else:
-            transport = self._mailboxes[edge.direction] = Mailbox(edge.slots, edge.name)
+            transport = self._streams[edge.direction] = StreamSender(edge.name)
         if edge.direction in self._senders:  # of an earlier session
             self._senders[edge.direction].close()
         self._senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
@@ -226,14 +225,14 @@ class LayerActor:
         self._links().close()
 
     @ray.method(concurrency_group="forward_mail")
-    def stream_forward(self) -> Iterator[bytes]:
+    def stream_forward(self) -> Iterator[Result]:
         """The forward messages, for the neighbour that gets them by actor call."""
-        yield from stream(self._mailboxes["forward"])
+        yield from self._streams["forward"].results()
 
     @ray.method(concurrency_group="backward_mail")
-    def stream_backward(self) -> Iterator[bytes]:
+    def stream_backward(self) -> Iterator[Result]:
         """The backward messages, likewise."""
-        yield from stream(self._mailboxes["backward"])
+        yield from self._streams["backward"].results()
 
     def _links(self) -> StageLinks:
         return StageLinks(

@@ -14,6 +14,10 @@ from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 
+WINDOW = 4
+"""Chunks after which a stage tells the one before that it has them. That one is at most two windows
+ahead, which bounds what is on its way where the channel does not."""
+
 
 class Validation:
     """One stage's part in validating after an epoch."""
@@ -40,13 +44,13 @@ class Validation:
 
         Raises ``NonFiniteLoss``: the epoch's last update may have burst the weights.
         """
-        for index, chunk in enumerate(validation_chunks(self._session)):
-            outputs = self._stage.evaluate(self._inputs(index, chunk))
+        chunks = validation_chunks(self._session)
+        for index, chunk in enumerate(chunks):
+            outputs = self._stage.evaluate(self._inputs(index, chunk, len(chunks)))
             if self._stage.spec.is_last:
                 self._score(outputs, chunk)
             else:
-                assert self._links.forward_out is not None
-                self._links.forward_out.send(self._device.give(outputs), self._turn, index)
+                self._send(index, outputs)
         if not self._stage.spec.is_last:
             return None
         total = self._session.num_val
@@ -59,14 +63,23 @@ class Validation:
             )
         return EpochRecord(epoch, train_loss, loss, accuracy, samples_per_s)
 
-    def _inputs(self, index: int, chunk: slice) -> torch.Tensor:
+    def _send(self, index: int, outputs: torch.Tensor) -> None:
+        assert self._links.forward_out is not None and self._links.backward_in is not None
+        windows, rest = divmod(index, WINDOW)
+        if rest == 0 and windows >= 2:
+            self._links.backward_in.recv(self._turn, windows - 2)
+        self._links.forward_out.send(self._device.give(outputs), self._turn, index)
+
+    def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:
             assert self._data.val_images is not None
             images = self._data.val_images[chunk]
             return self._device.load(images, self._session.normalization)
-        assert self._links.forward_in is not None
+        assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
+        if (index + 1) % WINDOW == 0 and index + 1 + WINDOW < num_chunks:
+            self._links.backward_out.send(torch.zeros(1, 1), self._turn, index // WINDOW)
         return self._device.take(inputs)
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:

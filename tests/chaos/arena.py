@@ -32,7 +32,7 @@ from tests.chaos.cases import (
 )
 from tests.support.jobs import actor_processes, create_job
 from tests.support.ports import consecutive_free_ports
-from tests.support.ray_state import store_bytes
+from tests.support.ray_state import held_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 # Large enough that a phase of a step lasts longer than it takes to aim at it.
@@ -79,10 +79,10 @@ class Arena:
         except FileNotFoundError:
             return {}
 
-    def store_bytes(self) -> int:
-        """In use in the object store of the cluster that runs now."""
+    def held_bytes(self) -> int:
+        """In the object store of the cluster that runs now."""
         self.gateway.info["ray_address"] = self._cluster()["address"]
-        return store_bytes(self.gateway)
+        return held_bytes(self.gateway)
 
     @property
     def devices(self) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def run_case(arena: Arena, case: Case, expected: Any) -> Outcome:
     outcome = Outcome(case)
     try:
         arena.start_gateway()
-        before = arena.store_bytes()
+        before = arena.held_bytes()
         job_id = arena.start_job(case.nodes)
         speed = _begin(arena, case, job_id)
         events = arena.client.list_events(job_id)
@@ -185,13 +185,13 @@ def _check_nothing_left(arena: Arena, job_id: str, before: int) -> None:
     left: list[int] = []
 
     def is_empty() -> bool:
-        left.append(arena.store_bytes() - before)
+        left.append(arena.held_bytes() - before)
         return left[-1] <= 0
 
     try:
         wait_until(is_empty, STORE_TIMEOUT_S, "")
     except AssertionError:
-        raise AssertionError(f"{left[-1]} bytes more than before are in Ray's store") from None
+        raise AssertionError(f"{left[-1]} bytes more than before are held in Ray's store") from None
 
 
 def _status(client: TandemClient, job_id: str) -> str:

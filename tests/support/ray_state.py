@@ -20,10 +20,11 @@ from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
 """
-_STORE_BYTES = """
+_STORE = """
 from ray._private import internal_api
 state = internal_api.get_state_from_address(sys.argv[1])
-print(json.dumps(internal_api.get_memory_info_reply(state).store_stats.object_store_bytes_used))
+stats = internal_api.get_memory_info_reply(state).store_stats
+print(json.dumps([stats.object_store_bytes_used, stats.object_store_bytes_primary_copy]))
 """
 _ACTOR_PIDS = """
 from ray._private.state import actors
@@ -33,7 +34,13 @@ print(json.dumps({a["Name"]: a["Pid"] for a in actors().values() if a["State"] =
 
 def store_bytes(gateway: GatewayProcess) -> int:
     """Bytes in use in the object store."""
-    return int(_ask(gateway, _STORE_BYTES))
+    return int(_ask(gateway, _STORE)[0])
+
+
+def held_bytes(gateway: GatewayProcess) -> int:
+    """Bytes of objects that somebody holds. What else is in use is Ray's to drop when it needs the
+    room: copies on other nodes than the holder's, and its notes of objects whose owner died."""
+    return int(_ask(gateway, _STORE)[1])
 
 
 def process_of_stage(gateway: GatewayProcess, stage: int) -> psutil.Process:

@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from actors.channels.actor_calls import StreamSender
+from actors.channels.channel import Receiver, Sender
+from actors.channels.mailbox import Mailbox
 from actors.core.datasets import Dataset, Split
-from actors.core.errors import NonFiniteLoss
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.errors import ChannelTimeout, NonFiniteLoss
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
+from actors.core.stage import Stage
+from actors.stage_io import StageData, StageLinks
+from actors.validation import WINDOW, Validation
 from tests.support.in_process import build_pipeline
 
 NETWORK = NetworkSpec((4, 8, 3))
@@ -37,3 +44,46 @@ def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[i
     assert "validation loss became" in str(error) and "after epoch 1" in str(error)
     assert "learning_rate 1e+38" in str(error)
     assert pipeline.loops[-1].board.epochs.after(0) == ()
+
+
+def windowed(num_chunks: int, timeout_s: float = 10.0) -> SessionSpec:
+    return SessionSpec(
+        generation=1,
+        epochs=2,
+        learning_rate=0.1,
+        batch_size=6,
+        val_batch_size=1,
+        num_train=6,
+        num_val=num_chunks,
+        normalization=Normalization(0.5, 0.5),
+        channel_timeout_s=timeout_s,
+    )
+
+
+@pytest.mark.parametrize("slots", [1, 2, 100])
+@pytest.mark.parametrize("num_chunks", [1, 4, 7, 8, 9, 12, 13, 40])
+def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: int) -> None:
+    session, dataset = windowed(num_chunks), Dataset(samples(6), samples(num_chunks))
+    network = NetworkSpec((4, 8, 8, 3))
+    pipeline = build_pipeline(network, session, dataset, [0, 1, 2, 3], slots)
+    pipeline.run()
+    assert not pipeline.errors
+    (_, last) = pipeline.loops[-1].board.epochs.after(0)
+    alone = build_pipeline(network, session, dataset, [0, 3])
+    alone.run()
+    (_, expected) = alone.loops[0].board.epochs.after(0)
+    assert (last.val_loss, last.val_accuracy) == (expected.val_loss, expected.val_accuracy)
+
+
+def test_a_stage_is_never_more_than_two_windows_ahead() -> None:
+    session = windowed(100, timeout_s=0.1)
+    forward, backward = StreamSender("forward"), Mailbox(1, "backward")
+    links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
+    images = torch.from_numpy(samples(100).images)
+    stage = Stage(StageSpec(NETWORK, 0, 2, 0, 1))
+    validation = Validation(stage, session, StageData(val_images=images), links, 0)
+    with pytest.raises(ChannelTimeout):
+        validation.run(1, 0.0, 0.0)
+    forward.close()
+    (joined,) = forward.results()
+    assert len(joined) == 2 * WINDOW
