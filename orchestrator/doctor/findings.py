@@ -82,6 +82,10 @@ _CHECKS: dict[str, tuple[_Judge, Callable[[ClusterFacts], str]]] = {
     "answers": (network_findings.answers, _answers_text),
     "names": (network_findings.names, lambda _: "No two nodes claim to be the same device"),
     "versions": (host_findings.versions, _versions_text),
+    "accelerators": (
+        host_findings.accelerators,
+        lambda _: "Where Ray counts a GPU, torch sees one",
+    ),
     "ports": (network_findings.ports, lambda _: "Every node reaches the ports of every other"),
     "links": (network_findings.links, _links_text),
     "token_mode": (host_findings.token_modes, lambda _: "RAY_AUTH_MODE is the same on all nodes"),

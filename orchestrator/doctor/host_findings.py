@@ -52,6 +52,20 @@ def packages(host: HostFacts, node: str | None, model: HostFacts) -> Iterator[Fi
             yield Finding("error", "versions", node, text, remedy)
 
 
+def accelerators(facts: ClusterFacts) -> Iterator[Finding]:
+    """Nodes with a GPU that torch can't use; a missing torch is told by ``versions``."""
+    for node in facts.nodes:
+        counted = node.checked.node.num_gpus
+        torch = node.host.versions.get("torch") if node.host else None
+        if counted and torch is not None and node.accelerators == ():
+            gpus = f"{counted:g} GPU{'' if counted == 1 else 's'}"
+            text = (
+                f"Ray counts {gpus} on {node.name}, but torch {torch} there sees none: it computes "
+                "on the CPU"
+            )
+            yield Finding("warning", "accelerators", node.name, text, remedies.find_gpu(torch))
+
+
 def _comparable(package: str, version: str | None) -> str | None:
     """Python's minor version; of others what is before ``+cpu`` and the like."""
     if version is None:

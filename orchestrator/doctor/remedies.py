@@ -26,6 +26,14 @@ def install(package: str, versions: Mapping[str, str | None]) -> str:
     return f"python{minor} -m venv .venv && .venv/bin/pip install {shlex.join(wanted)}"
 
 
+def find_gpu(torch: str) -> str:
+    """For a host whose GPU this version of torch does not see."""
+    if torch.endswith("+cpu"):  # it meets the same requirement, so pip would leave it there
+        wanted = _requirement("torch", {"torch": torch})
+        return f"pip uninstall -y torch && pip install {wanted}  # on Linux, that one has CUDA"
+    return "nvidia-smi  # does the driver work, and is it as new as the CUDA of torch?"
+
+
 def _requirement(package: str, versions: Mapping[str, str | None]) -> str:
     name = "ray[default]" if package == "ray" else package
     version = versions.get(package)

@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import psutil
 import pytest
+import torch
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
@@ -98,7 +99,7 @@ def test_a_device_without_tandem_is_examined_like_any_other(tmp_path: Path) -> N
     cluster = RayCluster()
     try:
         cluster.start_head()
-        cluster.start_node(environment=environment)
+        cluster.start_node("--num-gpus=1", environment=environment)
         report = report_of(cluster, tmp_path)
     finally:
         stop_at_once(cluster)
@@ -106,6 +107,10 @@ def test_a_device_without_tandem_is_examined_like_any_other(tmp_path: Path) -> N
     bare = next(node for node in report["nodes"] if not node["has_job_manager"])
     assert bare["versions"]["numpy"] and bare["clock_ahead_s"] is not None
     assert len(report["links"]) == 2
+    gpus = [finding for finding in report["findings"] if finding["check"] == "accelerators"]
+    sees_one = torch.accelerator.is_available()
+    assert [gpu["level"] for gpu in gpus] == ["ok" if sees_one else "warning"]
+    assert sees_one or "Ray counts 1 GPU on" in gpus[0]["text"]
 
 
 @pytest.mark.skipif(not FAKETIME, reason="Debian's faketime is not installed")

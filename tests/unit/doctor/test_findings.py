@@ -3,111 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from orchestrator.doctor.facts import (
-    NO_TIME,
-    CheckedNode,
-    Clock,
-    ClusterFacts,
-    Examined,
-    Folder,
-    HostFacts,
-    Link,
-)
-from orchestrator.doctor.finding import GIB, MIB, Finding
+from orchestrator.doctor.facts import Clock, Examined, Folder
+from orchestrator.doctor.finding import GIB, MIB
 from orchestrator.doctor.findings import find, report
-from orchestrator.placement import Node
-
-VERSIONS = {
-    "python": "3.11.7",
-    "ray": "2.60.0",
-    "torch": "2.13.0+cpu",
-    "numpy": "2.4.6",
-    "tandem": "0.1.0",
-}
-HOST = HostFacts(
-    os="Linux 6.1 x86_64",
-    memory_bytes=16 * GIB,
-    available_memory_bytes=8 * GIB,
-    versions=VERSIONS,
-    shared_memory_bytes=8 * GIB,
-    disk_bytes=100 * GIB,
-    free_disk_bytes=50 * GIB,
-    auth_mode="token",
+from tests.support.checkups import (
+    CHECKS,
+    DESK,
+    HEAD,
+    HOST,
+    VERSIONS,
+    cluster,
+    node,
+    the_only,
+    with_host,
+    with_store,
+    with_versions,
+    wrong,
 )
-HEAD, DESK = "10.0.0.1:5001", "10.0.0.2:5001"
-CHECKS = {
-    "answers",
-    "names",
-    "versions",
-    "ports",
-    "links",
-    "token_mode",
-    "memory",
-    "shared_memory",
-    "disk",
-    "clock",
-    "storage",
-}
-
-
-def node(number: int, **told: Any) -> Examined:
-    """The node at 10.0.0.<number>, well but for what is told."""
-    ray_node = Node(f"id{number}", f"10.0.0.{number}", 5001, 4.0, frozenset(), f"host{number}")
-    checked = CheckedNode(ray_node, 5101, 2 * GIB, "/tmp/ray")
-    return replace(Examined(checked, HOST, Clock(0.001, 0.002)), **told)
-
-
-def with_host(number: int, **facts: Any) -> Examined:
-    return node(number, host=replace(HOST, **facts))
-
-
-def with_store(number: int, num_bytes: int) -> Examined:
-    well = node(number)
-    return replace(well, checked=replace(well.checked, object_store_bytes=num_bytes))
-
-
-def with_versions(number: int, **versions: str | None) -> Examined:
-    return with_host(number, versions={**VERSIONS, **versions})
-
-
-def with_devices(number: int, port: int, *devices: int) -> Examined:
-    """Its node-manager port, and the devices it offers by resources."""
-    well = node(number)
-    there = replace(well.checked.node, port=port, devices=frozenset(devices))
-    return replace(well, checked=replace(well.checked, node=there, object_manager_port=port + 100))
-
-
-def cluster(*nodes: Examined, **seen: Any) -> ClusterFacts:
-    """The JobManager's node is 10.0.0.1."""
-    links = [Link(HEAD, DESK, 0.002, 100e6), Link(DESK, HEAD, 0.003, 90e6)]
-    facts = ClusterFacts(
-        own=HEAD,
-        gateway_ip="10.0.0.1",
-        address="10.0.0.1:6379",
-        host=HOST,
-        nodes=nodes or (node(1), node(2)),
-        links=links,
-        folders=[Folder("storage_path", "/home/me/.tandem", 50 * GIB)],
-    )
-    return replace(facts, **seen)
-
-
-def wrong(facts: ClusterFacts) -> list[Finding]:
-    """The findings that are not ok."""
-    return [finding for finding in find(facts) if finding.level != "ok"]
-
-
-def the_only(facts: ClusterFacts, check: str) -> Finding:
-    """The one thing that is wrong; everything that is names value and remedy."""
-    (finding,) = wrong(facts)
-    assert finding.check == check and finding.remedy
-    # Every other check goes on and has nothing to say.
-    assert {f.check for f in find(facts) if f.level == "ok"} == CHECKS - {check}
-    return finding
 
 
 def test_a_cluster_that_is_well_is_told_so_by_every_check() -> None:
@@ -155,6 +70,39 @@ def test_versions_that_differ_or_are_missing(
 )
 def test_versions_that_may_differ(versions: dict[str, str | None]) -> None:
     assert wrong(cluster(node(1), with_versions(2, **versions))) == []
+
+
+def with_gpu(number: int, torch: str | None, seen: tuple[str, ...] | None) -> Examined:
+    """Ray counts a GPU there; torch is of this version and sees these accelerators."""
+    host = with_versions(number, torch=torch)
+    there = replace(host.checked.node, num_gpus=1.0)
+    return replace(host, checked=replace(host.checked, node=there), accelerators=seen)
+
+
+@pytest.mark.parametrize(
+    ("torch", "remedy"),
+    [
+        ("2.13.0+cpu", "pip uninstall -y torch && pip install torch==2.13.0"),
+        ("2.13.0+cu130", "nvidia-smi"),
+        ("2.13.0", "nvidia-smi"),
+    ],
+)
+def test_a_gpu_that_torch_does_not_see_is_a_warning(torch: str, remedy: str) -> None:
+    finding = the_only(cluster(node(1), with_gpu(2, torch, ())), "accelerators")
+    assert (finding.level, finding.node) == ("warning", DESK)
+    assert f"Ray counts 1 GPU on 10.0.0.2:5001, but torch {torch} there sees none" in finding.text
+    assert finding.remedy and finding.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize("seen", [("cuda: A",), None])
+def test_a_gpu_that_torch_sees_or_that_is_not_known_is_not_told(
+    seen: tuple[str, ...] | None,
+) -> None:
+    assert wrong(cluster(node(1), with_gpu(2, "2.13.0", seen))) == []
+
+
+def test_where_torch_is_missing_it_is_not_blamed_for_the_gpu() -> None:
+    the_only(cluster(node(1), with_gpu(2, None, ())), "versions")
 
 
 @pytest.mark.parametrize(("ahead_s", "side"), [(1.5, "1.5 s ahead of"), (-9e4, "90000.0 s behind")])
@@ -235,100 +183,6 @@ def test_a_token_mode_that_is_unset_is_disabled() -> None:
     off = replace(HOST, auth_mode="disabled")
     nodes = (with_host(1, auth_mode="disabled"), with_host(2, auth_mode=None))
     assert wrong(cluster(*nodes, host=off)) == []
-
-
-def test_a_node_that_does_not_answer_is_a_finding_and_the_rest_goes_on() -> None:
-    silent = node(2, host=None, clock=None, error="has not answered within 11 s")
-    facts = cluster(node(1), silent, links=[])
-    finding = the_only(facts, "answers")
-    assert (finding.level, finding.node) == ("error", DESK)
-    assert "(host2) has not answered within 11 s" in finding.text
-    assert finding.remedy == "ray stop --force && tandem join 10.0.0.1:6379 --port 5001"
-    told = report(facts)
-    assert not told["ok"] and told["checked_nodes"] == 1 and len(told["nodes"]) == 2
-
-
-def test_two_nodes_that_claim_one_device_are_told_with_the_command_that_renames_one() -> None:
-    first, second = with_devices(2, 5001, 5001, 5002), with_devices(2, 5002)
-    finding = the_only(cluster(node(1), first, second), "names")
-    assert (finding.level, finding.node) == ("error", "10.0.0.2:5002")
-    assert finding.text == (
-        "10.0.0.2:5001 and 10.0.0.2:5002 claim to be the same device, 10.0.0.2:5002, by their port "
-        "or by a resource device:5002: it can't be registered"
-    )
-    assert finding.remedy == "tandem join 10.0.0.1:6379 --port 5003  # after Ctrl-C there"
-
-
-def test_of_two_that_claim_one_device_the_job_managers_node_keeps_it() -> None:
-    second = with_devices(1, 5000, 5001)
-    finding = the_only(cluster(node(1), second, links=[]), "names")
-    assert finding.node == "10.0.0.1:5000"
-
-
-def test_devices_of_one_name_on_two_hosts_are_two() -> None:
-    nodes = (with_devices(1, 5001, 5001, 5002), with_devices(2, 5001, 5001, 5002))
-    assert wrong(cluster(*nodes)) == []
-
-
-def test_a_firewall_that_lets_one_direction_through_is_named_with_both_ends() -> None:
-    refused = {("10.0.0.2", 5101): "timed out"}
-    finding = the_only(cluster(node(1, refused=refused), node(2)), "ports")
-    assert (finding.level, finding.node) == ("error", DESK)
-    assert "10.0.0.1:5001 can't connect to port 5101 of 10.0.0.2:5001" in finding.text
-    assert "object manager (timed out); the other way is open" in finding.text
-    assert finding.remedy == (
-        "sudo ufw allow proto tcp from 10.0.0.1 to any "
-        "port 5001,5101,5201,5301,5401,5501,10002:10201"
-    )
-
-
-def test_two_firewalls_are_two_findings() -> None:
-    first = node(1, refused={("10.0.0.2", 5001): "timed out"})
-    second = node(2, refused={("10.0.0.1", 5001): "Connection refused"})
-    found = wrong(cluster(first, second))
-    assert [(f.node, f.level) for f in found] == [(DESK, "error"), (HEAD, "error")]
-    assert all("nor the other way" in f.text for f in found)
-
-
-def test_of_a_node_that_is_silent_the_way_back_is_not_known() -> None:
-    silent = node(2, host=None, clock=None, error="has not answered")
-    first = node(1, refused={("10.0.0.2", 5001): "timed out"})
-    texts = [f.text for f in wrong(cluster(first, silent)) if f.check == "ports"]
-    assert len(texts) == 1 and "the other way is not known" in texts[0]
-
-
-def test_ports_that_ray_chose_are_let_through_as_they_are() -> None:
-    second = node(2)
-    second = replace(second, checked=replace(second.checked, object_manager_port=40123))
-    first = node(1, refused={("10.0.0.2", 40123): "timed out"})
-    finding = the_only(cluster(first, second), "ports")
-    assert finding.remedy and finding.remedy.endswith("port 5001,40123,10002:19999")
-
-
-@pytest.mark.parametrize(
-    ("link", "said"),
-    [
-        (Link(HEAD, DESK, 0.045, 50e6), "takes 45 ms there and back, more than 30 ms"),
-        (Link(HEAD, DESK, 0.002, 2.5e6), "2.5 MB/s go from 10.0.0.1:5001 to 10.0.0.2:5001"),
-        (Link(HEAD, DESK, error=NO_TIME), "was not measured: there was no time left"),
-    ],
-)
-def test_a_link_that_is_slow_or_was_not_measured_is_a_warning(link: Link, said: str) -> None:
-    finding = the_only(cluster(links=[link]), "links")
-    assert finding.level == "warning" and said in finding.text
-
-
-def test_a_link_that_does_not_work_is_an_error() -> None:
-    finding = the_only(cluster(links=[Link(HEAD, DESK, error="no luck")]), "links")
-    assert (finding.level, finding.node) == ("error", HEAD)
-    assert finding.remedy and "from 10.0.0.2 to any port 5001,5101" in finding.remedy
-
-
-def test_links_measured_while_a_job_trained_say_so() -> None:
-    facts = cluster(training_jobs=["2", "5"])
-    assert any("beside jobs that train (2, 5)" in f.text for f in find(facts))
-    assert report(facts)["training_jobs"] == ["2", "5"]
-    assert wrong(facts) == []
 
 
 @pytest.mark.parametrize(
