@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, train
 from tests.support.ray_nodes import BareEnvironment, RayCluster
+
+OLD_CPU = {"ATEN_CPU_CAPABILITY": "default"}  # torch there uses no instruction beyond the oldest
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +45,37 @@ def cluster(bare: BareEnvironment, other_version: BareEnvironment) -> Iterator[R
     cluster = RayCluster()
     try:
         cluster.start_head()
-        cluster.start_node(environment=bare)
+        cluster.start_node(environment=replace(bare, env={**bare.env, **OLD_CPU}))
         cluster.start_node(environment=other_version)
         yield cluster
     finally:
         cluster.stop()
 
 
-def test_the_gateways_code_travels_to_them_with_the_job(
-    cluster: RayCluster, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def job(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A job that was trained on all of them."""
     arguments = ["--ray-address", cluster.address]
-    gateway = GatewayProcess.start(tmp_path / "storage", arguments, cluster.env)
+    storage = tmp_path_factory.mktemp("storage")
+    gateway = GatewayProcess.start(storage, arguments, cluster.env)
     try:
         client = TandemClient(gateway.url, timeout_s=60.0)
         ip = cluster.address.split(":")[0]
         devices = [{"ip": ip, "port": node.port} for node in cluster.nodes]
         job_id = create_job(client, devices)
         client.initialize(job_id)
-        job = train(client, job_id, epochs=2)
-        assert job["status"] == "completed", job.get("error")
-        assert len(job["layers"]) == 3
+        return train(client, job_id, epochs=2)
     finally:
         gateway.stop()
+
+
+def test_the_gateways_code_travels_to_them_with_the_job(job: dict[str, Any]) -> None:
+    assert job["status"] == "completed", job.get("error")
+    assert len(job["layers"]) == 3
+
+
+def test_a_device_whose_cpu_has_other_instructions_is_told(job: dict[str, Any]) -> None:
+    told = next(text for text in job["plan"]["differences"] if "differ in CPU" in text)
+    devices = dict(re.findall(r"device (\d) has ([^;]+)", told))
+    assert set(devices) == {"1", "2", "3"}, told
+    assert devices["2"].endswith(", DEFAULT") and devices["1"] == devices["3"] != devices["2"]
