@@ -41,6 +41,36 @@ with socket.create_connection((sys.argv[1], 4001)) as connection:
     connection.sendall(bytes(int(sys.argv[2])))
 """
 
+COUNT = """
+import socket
+heap = socket.socket(type=socket.SOCK_DGRAM)
+heap.setsockopt(socket.SOL_SOCKET, 33, 2**26)  # SO_RCVBUFFORCE: none is lost here
+heap.bind(("0.0.0.0", 4002))
+with socket.create_server(("0.0.0.0", 4001)) as server:
+    print("listens", flush=True)
+    connection, _ = server.accept()
+while connection.recv(1):
+    connection.sendall(b"x")
+heap.setblocking(False)
+num_datagrams = 0
+try:
+    while heap.recv(1):
+        num_datagrams += 1
+except BlockingIOError:
+    print("datagrams:", num_datagrams, flush=True)
+"""
+HAIL = """
+import contextlib, socket, sys
+heap = socket.socket(type=socket.SOCK_DGRAM)
+with socket.create_connection((sys.argv[1], 4001)) as connection:
+    for i in range(int(sys.argv[2])):
+        with contextlib.suppress(PermissionError):  # the kernel tells of one that it drops here
+            heap.sendto(b"x", (sys.argv[1], 4002))
+        if i % 250 == 249:  # no more at once than the queues on the way hold
+            connection.sendall(b"x")
+            connection.recv(1)
+"""
+
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
@@ -81,6 +111,19 @@ def mbit_per_s(network: Network, num_bytes: int) -> float:
     return float(receiver.log.read_text().split("Mbit/s:")[1])
 
 
+def lost(network: Network, num_datagrams: int) -> int:
+    """How many of so many datagrams from the first host to the second don't arrive."""
+    here, there = network.hosts
+    counter = there.start([sys.executable, "-c", COUNT], clean_environment(), "count")
+    try:
+        counter.wait_for("listens")
+        python(here, HAIL, there.ip, str(num_datagrams))
+        assert counter.process.wait(30) == 0
+    finally:
+        counter.stop()
+    return num_datagrams - int(counter.log.read_text().split("datagrams:")[1])
+
+
 def python(host: Host, code: str, *arguments: str) -> str:
     done = host.run([sys.executable, "-c", code, *arguments], clean_environment())
     assert done.returncode == 0, done.stderr
@@ -98,3 +141,11 @@ def test_a_delay_counts_both_ways_and_ends_with_the_link(network: Network, delay
 def test_a_rate_is_kept_with_and_without_a_delay(network: Network, delay_ms: int | None) -> None:
     with shaped(network, Link(mbit_per_s=100, delay_ms=delay_ms)):
         assert 40 < mbit_per_s(network, 10_000_000) < 110
+
+
+def test_of_a_link_with_loss_one_packet_in_a_hundred_is_lost_and_none_afterwards(
+    network: Network,
+) -> None:
+    with shaped(network, Link(loss_percent=1)):
+        assert 50 <= lost(network, 10_000) <= 150  # 100, give or take five standard deviations
+    assert lost(network, 10_000) == 0
