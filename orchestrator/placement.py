@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,8 +133,8 @@ class ClusterView:
             ports = ", ".join(str(node.port) for node in matches)
             raise AmbiguousDevice(
                 f"{len(matches)} Ray nodes at {ip} claim to be device {port}, by their port or by "
-                f"a resource device:{port} (their node-manager ports: {ports}): Ctrl-C at one of "
-                f"them, then there `{rename_command(there, port, self.address)}`"
+                f"a resource device:{port} (their node-manager ports: {ports}): "
+                + self._disambiguation(port, matches, there)
             )
         if matches:
             return ResolvedDevice(address, port, matches[0])
@@ -144,3 +144,9 @@ class ClusterView:
             f"No live Ray node answers to {ip}:{port} ({there_are}). On that device run: "
             f"ray start --address={self.address} --node-manager-port={port}"
         )
+
+    def _disambiguation(self, port: int, matches: Sequence[Node], there: Sequence[Node]) -> str:
+        """What leaves one of ``matches``; ``there`` are all of their host."""
+        if len({node.port for node in matches}) == 1:  # which only one process can listen at
+            return "one of them has ended, which Ray notices within a minute: try again then"
+        return f"Ctrl-C at one of them, then there `{rename_command(there, port, self.address)}`"

@@ -32,7 +32,7 @@ def names(facts: ClusterFacts) -> Iterator[Finding]:
         for port in node.node.claims:
             claimants.setdefault((node.node.ip, port), []).append(node)
     for (ip, port), several in sorted(claimants.items()):
-        if len(several) > 1:
+        if len({node.name for node in several}) > 1:  # else one has ended: Ray will notice
             there = [node.node for node in nodes if node.node.ip == ip]
             text = (
                 f"{' and '.join(node.name for node in several)} claim to be the same device, "

@@ -39,6 +39,10 @@ def test_of_two_that_claim_one_device_the_job_managers_node_keeps_it() -> None:
     assert finding.node == "10.0.0.1:5000"
 
 
+def test_a_node_whose_end_ray_has_not_noticed_is_no_namesake() -> None:
+    assert "names" not in {f.check for f in wrong(cluster(node(1), node(2), node(2)))}
+
+
 def test_devices_of_one_name_on_two_hosts_are_two() -> None:
     nodes = (with_devices(1, 5001, 5001, 5002), with_devices(2, 5001, 5001, 5002))
     assert wrong(cluster(*nodes)) == []

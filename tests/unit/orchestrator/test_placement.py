@@ -79,6 +79,15 @@ def test_two_nodes_that_claim_one_device_are_refused() -> None:
     assert cluster.resolve("10.0.0.2", 5002).resource is None
 
 
+def test_a_node_whose_end_ray_has_not_noticed_is_no_namesake() -> None:
+    twins = [ray_node("10.0.0.2", 5001), {**ray_node("10.0.0.2", 5001), "NodeID": "back again"}]
+    cluster = ClusterView(tuple(parse_nodes(twins)), GATEWAY, f"{GATEWAY}:6379")
+    with pytest.raises(AmbiguousDevice) as caught:
+        cluster.resolve("10.0.0.2", 5001)
+    assert "one of them has ended" in caught.value.message
+    assert "try again" in caught.value.message and "tandem join" not in caught.value.message
+
+
 def test_cores_are_shared_by_the_devices_a_node_offers() -> None:
     assert [node.default_threads for node in NODES] == [4, 8]
 
