@@ -20,12 +20,22 @@ import torch
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from http_gateway.schemas_doctor import DoctorReport
-from tests.support.hosts import Host, Network, Service, clean_environment, why_no_firewall, why_not
+from tests.support.hosts import (
+    START_TIMEOUT_S,
+    Host,
+    Network,
+    Service,
+    clean_environment,
+    why_no_firewall,
+    why_not,
+)
 from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ray_nodes import BareEnvironment, RayCluster
+from tests.support.readme import cluster_block, paste
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LIMIT_S = 30.0
+TOKEN = "0123456789abcdef" * 4
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 REASON = why_not()
 in_namespaces = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -134,7 +144,7 @@ def test_a_clock_an_hour_off_is_told_with_the_command_that_sets_it(tmp_path: Pat
 
 @dataclass
 class TwoHosts:
-    """A head with a gateway, and a laptop that has joined it."""
+    """A head by a plain `ray start` with a gateway, and a laptop that has joined it."""
 
     network: Network
     head: Host
@@ -154,24 +164,24 @@ class TwoHosts:
 def two_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoHosts]:
     network = Network(tmp_path_factory.mktemp("net"))
     hosts = TwoHosts(network, network.add_host(), network.add_host())
-    head, address = hosts.head, f"{hosts.head.ip}:6379"
+    head, laptop = hosts.head, hosts.laptop
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     try:
-        hosts.services.append(head.start([*TANDEM, "head"], clean_environment(), "head"))
-        hosts.services[0].wait_for("Ctrl-C ends the cluster")
-        token = (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
-        env = {**clean_environment(), "RAY_AUTH_TOKEN": token}
-        hosts.services.append(hosts.laptop.start([*TANDEM, "join", head.ip], env, "join"))
-        hosts.services[1].wait_for("Joined")
-        serve = [*TANDEM, "serve", "--ray-address", address]
-        hosts.services.append(head.start(serve, clean_environment(), "gateway"))
-        hosts.services[2].wait_for("Ctrl-C stops it")
+        start = cluster_block("ray start --head")
+        started = paste(head, start, "head", head.ip, env=token)
+        hosts.services.append(started)
+        assert started.process.wait(START_TIMEOUT_S) == 0, started.log.read_text()
+        _, serve = cluster_block("tandem head").splitlines()
+        gateway = paste(head, serve, "gateway", head.ip, env=token)
+        joined = paste(laptop, cluster_block("tandem join"), "join", head.ip, env=token)
+        hosts.services += [joined, gateway]
+        joined.wait_for("Joined")
+        gateway.wait_for("Ctrl-C stops it")
         yield hosts
     finally:
-        try:
-            for service in reversed(hosts.services):
-                service.stop()
-        finally:
-            network.remove()
+        network.remove()  # politely it takes long
+        for service in hosts.services:
+            service.process.wait(10)
 
 
 @with_firewall

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +12,7 @@ import pytest
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+from tests.support.readme import blocks
 
 
 @pytest.fixture
@@ -24,10 +22,9 @@ def fresh(tmp_path: Path, home: Path) -> Iterator[GatewayProcess]:
     assert gateway.stop() == 0
 
 
-def blocks(language: str, gateway: GatewayProcess) -> list[str]:
+def for_gateway(language: str, gateway: GatewayProcess) -> list[str]:
     """The README's code in a language, for this gateway."""
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
-    return [block.replace("http://localhost:4000", gateway.url) for block in found]
+    return [block.replace("http://localhost:4000", gateway.url) for block in blocks(language)]
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -46,7 +43,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_its_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) -> None:
-    train, download = (b for b in blocks("shell", fresh) if "/api/jobs" in b)
+    train, download = (b for b in for_gateway("shell", fresh) if "/api/jobs" in b)
     out = run(["bash", "-ec", train], tmp_path)
     for words in ("Job created successfully", '"device_id":2', "Network initialized", "Training"):
         assert words in out.replace(" :", ":"), out
@@ -55,7 +52,7 @@ def test_its_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) ->
     assert job["status"] == "completed" and len(job["history"]) == 10
 
     run(["bash", "-ec", download], tmp_path)
-    plain, by_client = blocks("python", fresh)
+    plain, by_client = for_gateway("python", fresh)
     assert (tmp_path / "model.safetensors").exists()
     run([sys.executable, "-c", plain], tmp_path)
     client.delete_job("1")

@@ -11,16 +11,10 @@ from http_gateway.app import create_app
 from orchestrator.ray_start import DEFAULT_HEAD_PORT, NodePorts
 from orchestrator.settings import Settings
 from tests.support.fake_job_client import FakeJobClient
+from tests.support.readme import README, cluster_block, section
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def section(title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.M | re.S)
-    assert found is not None, title
-    return found[1]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -62,6 +56,6 @@ def test_the_table_of_settings_states_the_defaults() -> None:
 
 def test_the_fixed_ports_are_those_of_tandem_join() -> None:
     ports = NodePorts(5001)
-    cluster = section("Your own cluster")
-    assert all(f"--{flag}={port}" in cluster for flag, port in ports.flags.items())
-    assert f"port {DEFAULT_HEAD_PORT},{ports.firewall}" in cluster
+    for start in (cluster_block("ray start --address"), cluster_block("ray start --head")):
+        assert all(f"--{flag}={port}" in start for flag, port in ports.flags.items())
+    assert f"port {DEFAULT_HEAD_PORT},{ports.firewall}" in cluster_block("sudo ufw")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.hosts import Host, Network, Service, clean_environment
+from tests.support.hosts import START_TIMEOUT_S, Host, Network, Service, clean_environment
 from tests.support.links import Link
 from tests.support.ray_nodes import BareEnvironment
+from tests.support.readme import cluster_block, paste
 
-TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LINKS = (
     Link(),
     Link(mbit_per_s=1000),
@@ -24,7 +26,7 @@ LINKS = (
 )
 URL = "http://127.0.0.1:4000"
 TRAIN = """
-import json, sys
+import json, subprocess, sys
 from http_gateway.client import TandemClient
 url, ips, epochs = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3])
 client = TandemClient(url, timeout_s=60.0)
@@ -32,7 +34,9 @@ job_id = client.create_job(
     {"layer_sizes": [784, 128, 64, 10]}, {"name": "MNIST", "batch_size": 256}
 )
 for ip in ips:
-    client.register_device(ip=ip, port=5001, job_id=job_id)
+    call = sys.argv[4].replace("192.168.1.6", ip).replace('"job_id": "1"', f'"job_id": "{job_id}"')
+    done = subprocess.run(["bash", "-ec", call], capture_output=True, text=True)
+    assert "device_id" in done.stdout, done
 client.initialize(job_id)
 client.train(job_id, epochs=epochs, num_microbatches=2, threads=1)
 job = client.wait_for(job_id, {"completed", "failed"}, timeout_s=200)
@@ -45,8 +49,9 @@ client.delete_job(job_id)
 
 @dataclass
 class HomeNetwork:
-    """Three hosts by the README's words: `tandem head`, `tandem join`, and a plain `ray start` in
-    an environment without anything of Tandem's."""
+    """Three hosts by the README's own commands: `tandem head`, `tandem join`, and a plain `ray
+    start` in an environment without anything of Tandem's. Each host has an environment of its own.
+    """
 
     network: Network
     services: list[Service] = field(default_factory=list)
@@ -72,7 +77,7 @@ class HomeNetwork:
         try:
             for _ in range(3):
                 home.network.add_host()
-            home._start_services(BareEnvironment.make(folder / "bare"), data_dir)
+            home._start_services(folder, data_dir)
         except BaseException:
             home.stop()
             raise
@@ -81,7 +86,8 @@ class HomeNetwork:
     def train(self, hosts: Sequence[Host], epochs: int) -> dict[str, Any]:
         """The document's MNIST job over REST; the job's details at its end."""
         ips = ",".join(host.ip for host in hosts)
-        script = [sys.executable, "-c", TRAIN, URL, ips, str(epochs)]
+        register = cluster_block("/api/devices/register")
+        script = [sys.executable, "-c", TRAIN, URL, ips, str(epochs), register]
         done = self.head.run(script, clean_environment(), timeout_s=250)
         assert done.returncode == 0, done.stderr
         job: dict[str, Any] = json.loads(done.stdout)
@@ -89,30 +95,29 @@ class HomeNetwork:
         return job
 
     def stop(self) -> None:
-        try:
-            for service in reversed(self.services):
-                service.stop()
-        finally:
-            self.network.remove()
+        """All at once, by force: politely it takes long."""
+        self.network.remove()
+        for service in self.services:
+            service.process.wait(10)
 
-    def _start_services(self, bare: BareEnvironment, data_dir: Path) -> None:
+    def _start_services(self, folder: Path, data_dir: Path) -> None:
         head, laptop, mini = self.hosts
-        address = f"{head.ip}:6379"
-        first = self._add(head.start([*TANDEM, "head"], clean_environment(), "head"))
-        assert f"tandem join {address}" in first.wait_for("Ctrl-C ends the cluster")
-        token = (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
-        env = {**clean_environment(), "RAY_AUTH_TOKEN": token}
-        joined = self._add(laptop.start([*TANDEM, "join", head.ip], env, "join"))
-        command = [bare.python, "-m", "ray.scripts.scripts", "start", f"--address={address}"]
-        command += ["--node-manager-port=5001", "--block"]
-        plain = {**env, **bare.env, "RAY_AUTH_MODE": "token"}
-        started = self._add(mini.start(command, plain, "ray"))
+        run_head, serve = cluster_block("tandem head").splitlines()
+        said = self._paste(head, run_head, "head").wait_for("Ctrl-C ends the cluster")
+        (command,) = re.findall(r"asks for the token that this shows here: (.*)", said)
+        token = head.run(shlex.split(command), clean_environment()).stdout.strip()
+        own = BareEnvironment.make(folder / "own").with_tandem(folder / "tandem")
+        env = {**own.first_in_path, "RAY_AUTH_TOKEN": token}  # in the place of a prompt
+        joined = self._paste(laptop, cluster_block("tandem join"), "join", env=env)
+        bare = BareEnvironment.make(folder / "bare").first_in_path
+        start = cluster_block("ray start --address")
+        started = self._paste(mini, start, "ray", token=token, env=bare)
+        assert started.process.wait(START_TIMEOUT_S) == 0, started.log.read_text()
         joined.wait_for("Joined")
-        started.wait_for("Ray runtime started")
-        serve = [*TANDEM, "serve", "--ray-address", address]
-        data = {**clean_environment(), "TANDEM_DATA_DIR": str(data_dir)}
-        self._add(head.start(serve, data, "gateway")).wait_for("Ctrl-C stops it")
+        data = {"TANDEM_DATA_DIR": str(data_dir)}
+        self._paste(head, serve, "gateway", env=data).wait_for("Ctrl-C stops it")
 
-    def _add(self, service: Service) -> Service:
+    def _paste(self, host: Host, text: str, name: str, **options: Any) -> Service:
+        service = paste(host, text, name, self.head.ip, **options)
         self.services.append(service)
         return service

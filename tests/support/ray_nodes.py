@@ -19,6 +19,7 @@ import psutil
 from tests.support.ports import consecutive_free_ports, free_ports
 
 START_TIMEOUT_S = 60.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -70,12 +71,37 @@ class BareEnvironment:
         file, which counts in an environment's own folder only."""
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         packages = sysconfig.get_path("purelib")
-        return cls(str(folder / "bin" / "python"), {"PYTHONPATH": packages})
+        environment = cls(str(folder / "bin" / "python"), {"PYTHONPATH": packages})
+        environment.add_command("ray", "ray.scripts.scripts:main")
+        return environment
 
     def with_packages(self, folder: Path) -> BareEnvironment:
         """The same, with the packages in ``folder`` installed as well."""
         paths = f"{folder}{os.pathsep}{self.env['PYTHONPATH']}"
         return BareEnvironment(self.python, {"PYTHONPATH": paths})
+
+    def with_tandem(self, folder: Path) -> BareEnvironment:
+        """The same, with a copy of Tandem in ``folder`` and its command."""
+        for package in ("actors", "orchestrator", "http_gateway"):
+            shutil.copytree(ROOT / package, folder / package)
+        self.add_command("tandem", "http_gateway.cli.main:app")
+        return self.with_packages(folder)
+
+    @property
+    def first_in_path(self) -> dict[str, str]:
+        """The variables of a shell that has this environment's commands."""
+        return {**self.env, "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}"}
+
+    def add_command(self, name: str, function: str) -> None:
+        """As pip makes it of an entry point ``module:function``."""
+        module, _, attribute = function.partition(":")
+        script = self._bin / name
+        script.write_text(f"#!{self.python}\nfrom {module} import {attribute}\n{attribute}()\n")
+        script.chmod(0o755)
+
+    @property
+    def _bin(self) -> Path:
+        return Path(self.python).parent
 
     def can_import(self, module: str) -> bool:
         return self.run(f"import {module}").returncode == 0
