@@ -29,6 +29,14 @@ print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Reso
 JOB = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
 TOLD_WITHIN_S = 30.0
 GIVEN_UP_WITHIN_S = 180.0
+OTHER_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}.99"
+# Ray reads the one, whoever describes a host the other.
+OTHER_PATCH = """
+import collections, platform, sys
+kind = collections.namedtuple("version_info", "major minor micro releaselevel serial")
+sys.version_info = kind(*sys.version_info[:2], 99, *sys.version_info[3:])
+platform.python_version = lambda: ".".join(map(str, sys.version_info[:3]))
+"""
 REASON = why_not()
 
 NO_FIREWALL = why_no_firewall()
@@ -62,6 +70,11 @@ def alive(head: Host) -> list[tuple[str, int, list[str]]]:
     done = head.run([sys.executable, "-c", NODES, f"{head.ip}:6379"], env)
     assert done.returncode == 0, done.stderr
     return [tuple(node) for node in json.loads(done.stdout.splitlines()[-1])]
+
+
+def devices(head: Host) -> list[tuple[str, int]]:
+    """ip and port of Ray's live nodes."""
+    return [(ip, port) for ip, port, _ in alive(head)]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +112,7 @@ def test_a_device_whose_ray_died_comes_back_under_its_port(
     next(process for process in tree if process.name() == "raylet").kill()
     said = joined.wait_for("This device is back.")
     assert "Ray has ended on this device" in said
-    wait_until(lambda: (laptop.ip, 5001) in [n[:2] for n in alive(head)], 30.0, "it is not back")
+    wait_until(lambda: (laptop.ip, 5001) in devices(head), 30.0, "it is not back")
 
 
 @pytest.mark.skipif(NO_FIREWALL is not None, reason=str(NO_FIREWALL))
@@ -117,9 +130,7 @@ def test_a_firewall_that_keeps_the_head_out_is_told_with_the_line_that_opens_it(
         assert "a firewall here keeps the head out" in said
         assert f"sudo ufw allow proto tcp from {head.ip} to any port 5001,5101," in said
         service.wait_for("This device is back.")
-        wait_until(
-            lambda: (laptop.ip, 5001) in [n[:2] for n in alive(head)], 30.0, "it is not back"
-        )
+        wait_until(lambda: (laptop.ip, 5001) in devices(head), 30.0, "it is not back")
     finally:
         service.stop()
 
@@ -188,6 +199,28 @@ def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
     words = "Version mismatch: The cluster was started with"
     assert words in done.stderr and OTHER_RAY in done.stderr
     assert words in (ROOT / "README.md").read_text()
+
+
+def test_another_patch_version_of_python_may_join_where_ray_is_told_so(
+    hosts: tuple[Host, Host], tmp_path: Path
+) -> None:
+    head, laptop = hosts
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "sitecustomize.py").write_text(OTHER_PATCH)
+    bare = BareEnvironment.make(tmp_path / "bare").with_packages(tmp_path / "packages")
+    start = ["start", f"--address={head.ip}:6379", "--node-manager-port=5001", "--block"]
+    command = [bare.python, "-m", "ray.scripts.scripts", *start]
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
+    env = {**clean_environment(), **bare.env, **token}
+    refused = laptop.run(command, env, timeout_s=TOLD_WITHIN_S)
+    assert "Version mismatch" in refused.stderr and OTHER_PYTHON in refused.stderr
+    minor = {"RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor"}  # as the README has it
+    service = laptop.start(command, {**env, **minor}, "patch")
+    try:
+        service.wait_for("Ray runtime started")
+        assert (laptop.ip, 5001) in devices(head)
+    finally:
+        service.stop()
 
 
 def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
