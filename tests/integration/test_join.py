@@ -115,6 +115,23 @@ def test_a_device_whose_ray_died_comes_back_under_its_port(
     wait_until(lambda: (laptop.ip, 5001) in devices(head), 30.0, "it is not back")
 
 
+@pytest.mark.extended
+@pytest.mark.timeout(400)
+def test_a_laptop_whose_lid_was_closed_comes_back_under_its_port(
+    hosts: tuple[Host, Host], joined: Service
+) -> None:
+    head, laptop = hosts
+    keeper = psutil.Process(joined.process.pid)
+    tree = [keeper, *keeper.children(recursive=True)]
+    for process in tree:
+        process.suspend()
+    wait_until(lambda: (laptop.ip, 5001) not in devices(head), GIVEN_UP_WITHIN_S, "it is there")
+    for process in tree:
+        process.resume()
+    joined.wait_for("This device is back.")
+    wait_until(lambda: (laptop.ip, 5001) in devices(head), 30.0, "it is not back")
+
+
 @pytest.mark.skipif(NO_FIREWALL is not None, reason=str(NO_FIREWALL))
 @pytest.mark.extended
 @pytest.mark.timeout(300)
