@@ -37,7 +37,7 @@ from orchestrator.sessions.snapshot_copies import SnapshotCopies
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
 
-GPU_SHARE = 0.01  # Ray shows a GPU only to those who take some of it
+GPU_SHARE = 0.01  # enough for Ray to pick a GPU for the actor, little enough to share it
 HELD_TIMEOUT_S = 2.0
 FETCH_TIMEOUT_S = 60.0
 
