@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-rest bench-planning bench clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-planning bench clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,13 +49,16 @@ bench-recovery: $(VENV)/.installed-test ## measure recovery, and what it costs t
 bench-pipeline: $(VENV)/.installed-bench ## measure two stages against torch.distributed.pipelining
 	$(BIN)/python -m benchmarks.pipeline
 
+bench-combining: $(VENV)/.installed-test ## measure what combining devices brings (ONLY="combine unlike predict")
+	$(BIN)/python -m benchmarks.combining $(if $(ONLY),--only $(ONLY))
+
 bench-rest: $(VENV)/.installed-test ## measure reads of the API while a job trains
 	$(BIN)/python -m benchmarks.rest_reads
 
 bench-planning: $(VENV)/.installed-test ## measure how long plans and simulations take
 	$(BIN)/python -m benchmarks.planning
 
-bench: bench-planning bench-pipeline bench-seed bench-start bench-rest bench-recovery ## measure all but the network
+bench: bench-planning bench-pipeline bench-combining bench-seed bench-start bench-rest bench-recovery ## measure all but the network
 
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)

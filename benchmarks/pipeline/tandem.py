@@ -6,15 +6,14 @@ import itertools
 import os
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 
 from actors.core.specs import StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
+from benchmarks.processes import peak_bytes
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Device
 from orchestrator.placement import Node, ResolvedDevice, parse_nodes
@@ -82,7 +81,7 @@ class Pair:
         from ray._private.state import actors
 
         pids = {a["Name"]: a["Pid"] for a in actors().values() if a["State"] == "ALIVE"}
-        return [_peak_bytes(pids[f"{self._name}-stage-{i}"]) for i in range(len(self._places))]
+        return [peak_bytes(pids[f"{self._name}-stage-{i}"]) for i in range(len(self._places))]
 
 
 def bound_s(cell: Cell, run: Run) -> float:
@@ -126,9 +125,3 @@ def _stored(cell: Cell, samples: Samples) -> StoredDataset:
         ray.put(samples.labels[:NUM_VAL]),
     ]
     return StoredDataset(*refs, num_train=cell.num_train, num_val=NUM_VAL)
-
-
-def _peak_bytes(pid: int) -> int:
-    status = Path(f"/proc/{psutil.Process(pid).pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024

@@ -1,0 +1,1 @@
+"""``make bench-combining``: whether devices are worth combining, and whether the planner knows."""
