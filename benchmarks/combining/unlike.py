@@ -66,8 +66,8 @@ def measure(folder: Path, rounds: int) -> list[str]:
             for place, columns in found.items():
                 for partition, column in columns.items():
                     column.add(_plan(connect(gateway), orders[place], partition))
-                    step_ms = column.measured_s[-1] * 1e3
-                    print(f"{place}: {partition}: {step_ms:.0f} ms, {column.layers[-1]}", flush=True)
+                    took = f"{column.measured_s[-1] * 1e3:.0f} ms, {column.layers[-1]}"
+                    print(f"{place}: {partition}: {took}", flush=True)
     return report(found, rounds)
 
 
