@@ -8,6 +8,7 @@ The exit code is 0 when every job ended with the bits of the undisturbed one, an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -115,8 +116,11 @@ def _strike_in_recovery(
     if not targets:
         targets = wait_until(new_actors, 30, "no new LayerActor")[:1]
     asked_s, status = time.monotonic(), _status(client, job_id)
-    for process in targets:
-        process.send_signal(case.how)
+    *below, leader = targets
+    for process in below:
+        with contextlib.suppress(psutil.NoSuchProcess):  # of a node: one whose work was done
+            process.send_signal(case.how)
+    leader.send_signal(case.how)
     at_s = time.monotonic()
     _remember_frozen(arena, case, targets)
     phase = "recovery" if status == "recovering" else status
@@ -238,7 +242,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as folder:
         expected = _in_arena(Path(folder) / "undisturbed", undisturbed)
         print(HEAD, flush=True)
-        for number, case in enumerate(draw_cases(asked.seed, asked.runs, targets, phases, signals)):
+        cases = draw_cases(asked.seed, asked.runs, targets, phases, signals)
+        for number, case in enumerate(cases[asked.skip :], asked.skip):
             here = Path(folder) / f"run-{number}"
             outcomes.append(_in_arena(here, lambda arena, c=case: run_case(arena, c, expected)))
             print(row(outcomes[-1]), flush=True)
@@ -253,6 +258,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--skip", type=int, default=0, help="so many of the first of these runs")
     only = {"action": "append", "help": "only these; may be given again"}
     parser.add_argument("--target", choices=TARGETS, **only)
     parser.add_argument("--phase", choices=PHASES, **only)
