@@ -10,7 +10,6 @@ from typing import Any
 
 from actors.core.snapshots import TrainingState
 from orchestrator.bit_equality import ComputedFrom
-from orchestrator.cost_model import PlannedStage
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
@@ -30,6 +29,15 @@ class Device:
     @property
     def address(self) -> str:
         return f"{self.ip}:{self.port}"
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """Layers ``[start, end)`` on a device."""
+
+    device_id: int
+    start: int
+    end: int
 
 
 @dataclass

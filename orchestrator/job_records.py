@@ -7,9 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.bit_equality import computed_json, parse_computed
-from orchestrator.cost_model import PlannedStage
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
-from orchestrator.job import Device, Job, Session
+from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_lifecycle import Status
 from orchestrator.job_spec import TrainOptions, parse_job_spec
 from orchestrator.planning.job_planning import parse_planning, planning_json

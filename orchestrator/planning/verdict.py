@@ -1,4 +1,4 @@
-"""Whether a job's devices are worth combining, in a sentence."""
+"""Whether devices are worth combining, in a sentence, and another plan worth a change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from orchestrator.planning.prediction import alone
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 NOTABLE = 0.05
 """Of a step: what the busiest device has to do more than the next one is told from here on."""
+HYSTERESIS = 1.1
+"""A plan must be faster by this factor to be worth a change."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ def judge(job: PlanJob, plan: Plan, num_microbatches_alone: int) -> Verdict:
     else:
         worth, text = False, _not_worth(plan, best)
     return Verdict(worth, text, plan.step_s, same, every, busiest.device_id, held_up_s)
+
+
+def is_worth_a_change(current_s: float, other_s: float) -> bool:
+    """Whether the other plan's step is shorter by ``HYSTERESIS``."""
+    return current_s >= HYSTERESIS * other_s
 
 
 def _best(job: PlanJob, num_microbatches: int, all_cores: bool) -> Single | None:

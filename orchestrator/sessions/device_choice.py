@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.core.specs import StageSpec
-from orchestrator.cost_model import PlannedStage
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import (
     AmbiguousDevice,
@@ -18,7 +17,7 @@ from orchestrator.errors import (
     StageFailure,
 )
 from orchestrator.failure_policy import missing_devices, why_not_wait
-from orchestrator.job import Device, Job, Session
+from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.placement import ClusterView, Node, ResolvedDevice

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.core.specs import StageSpec
-from orchestrator.job import Job
+from orchestrator.job import Job, Session
 from orchestrator.job_spec import TrainOptions
 from orchestrator.planning import asking
-from orchestrator.planning.job_planning import DevicePlace, JobPlanning
+from orchestrator.planning.job_planning import DevicePlace, JobPlanning, planned_job
+from orchestrator.planning.plan_types import Pipelining
+from orchestrator.planning.prediction import predict
 from orchestrator.planning.split_search import Cuts
 from orchestrator.sessions.stage_group import StagePlacement
 
@@ -33,6 +35,15 @@ def split_over(
         job.spec, planning, device_places(placements), wanted.pipelining, momentum
     )
     return with_layers(placements, cuts)
+
+
+def predicted_step_s(job: Job, session: Session, placements: Sequence[StagePlacement]) -> float:
+    """Seconds that a step of the session should take with the layers as they are placed."""
+    options = session.options
+    places = device_places(placements)
+    planned = planned_job(job.spec, job.planning, places, momentum=options.momentum > 0)
+    cuts = (0, *(p.spec.end for p in placements))
+    return predict(planned, cuts, Pipelining(options.schedule, session.num_microbatches)).step_s
 
 
 def with_layers(placements: Sequence[StagePlacement], cuts: Cuts) -> list[StagePlacement]:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from actors.core.snapshot_cadence import Boundary
-from actors.core.specs import SessionSpec
-from orchestrator.cost_model import is_worth_a_change, step_bound_s
 from orchestrator.job import Job
 from orchestrator.job_book import JobBook
-from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
+from orchestrator.planning.verdict import is_worth_a_change
+from orchestrator.sessions.device_choice import DeviceChoice
+from orchestrator.sessions.layer_split import predicted_step_s
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 LOOK_INTERVAL_S = 2.0
+
+
+@dataclass(frozen=True)
+class BetterPlan:
+    """Places on more devices, and how many times as fast a step should be there."""
+
+    placements: list[StagePlacement]
+    speedup: float
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,9 @@ class Newcomers:
         self._taken_by: StageGroup | None = None
         self._looked_s = time.monotonic()
 
-    def look(self, group: StageGroup, spec: SessionSpec, flops_per_s: Mapping[int, float]) -> None:
+    def look(self, group: StageGroup) -> None:
         """Ends the group at the epoch's end when a plan with more devices pays, and those are
-        well; ``flops_per_s`` is by device, as far as measured."""
+        well."""
         if self._taken_by is group:
             return
         if self._offer is not None:
@@ -49,38 +57,22 @@ class Newcomers:
                 self._answered(self._offer, group)
             return
         now_s = time.monotonic()
-        if flops_per_s and now_s - self._looked_s >= LOOK_INTERVAL_S:
+        if now_s - self._looked_s >= LOOK_INTERVAL_S:
             self._looked_s = now_s
-            self._make_offer(group, spec, flops_per_s)
+            self._make_offer(group)
 
     def close(self) -> None:
         """Whoever is asked still may answer; nobody listens."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _make_offer(
-        self, group: StageGroup, spec: SessionSpec, flops_per_s: Mapping[int, float]
-    ) -> None:
-        placements = self._choice.best(self._job)
-        if placements is None or len(placements) <= len(group.placements):
-            return
-        current, other = (
-            self._step_s(p, spec, flops_per_s) for p in (group.placements, placements)
-        )
-        if not is_worth_a_change(current, other):
+    def _make_offer(self, group: StageGroup) -> None:
+        better = better_plan(self._choice, self._job, group.placements)
+        if better is None:
             return
         known = {p.device.device_id for p in group.placements}
-        text = f"{len(placements)} devices should be {current / other:.1f} times as fast"
-        asked = self._pool.submit(self._choice.are_well, placements, known)
+        text = f"{len(better.placements)} devices should be {better.speedup:.1f} times as fast"
+        asked = self._pool.submit(self._choice.are_well, better.placements, known)
         self._offer = _Offer(group, f"{text}: from the next epoch on", asked)
-
-    def _step_s(
-        self,
-        placements: Sequence[StagePlacement],
-        spec: SessionSpec,
-        flops_per_s: Mapping[int, float],
-    ) -> float:
-        stages, network = plan_stages(placements), self._job.spec.network
-        return step_bound_s(network, stages, flops_per_s, spec.batch_size, spec.num_microbatches)
 
     def _answered(self, offer: _Offer, group: StageGroup) -> None:
         """An offer to a group that has ended meanwhile is made anew."""
@@ -89,3 +81,19 @@ class Newcomers:
             self._taken_by = group
             group.request_stop(Boundary.EPOCH)
             self._book.note(self._job, "replanning", offer.text)
+
+
+def better_plan(
+    choice: DeviceChoice, job: Job, in_force: Sequence[StagePlacement]
+) -> BetterPlan | None:
+    """The quickest plan on all devices that could be had, if they are more than those ``in_force``
+    and that is worth a change; both steps are predicted from what was measured of the devices."""
+    placements = choice.best(job)
+    if placements is None or len(placements) <= len(in_force):
+        return None
+    current_s, other_s = (
+        predicted_step_s(job, job.sessions[-1], p) for p in (in_force, placements)
+    )
+    if not is_worth_a_change(current_s, other_s):
+        return None
+    return BetterPlan(placements, current_s / other_s)

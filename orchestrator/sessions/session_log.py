@@ -90,15 +90,6 @@ class SessionLog:
             self._epochs, self._steps = [], []
         self._book.try_save(self._job)
 
-    def flops_per_s(self) -> dict[int, float]:
-        """By device, as far as measured."""
-        speeds = {}
-        for device_id, report in self._totals().items():
-            seconds = report.seconds.forward_s + report.seconds.backward_s
-            if seconds > 0:
-                speeds[device_id] = (report.forward_flops + report.backward_flops) / seconds
-        return speeds
-
     def teraflops(self) -> dict[str, dict[str, float]]:
         """The session's entry in ``GET /api/previous_teraflops``; empty if no step was done."""
         totals = self._totals()

@@ -242,7 +242,7 @@ class SessionRunner:
     ) -> None:
         self.log.take(group, reports, spec.num_steps)
         self._checkpointer.poll(group, reports, before_save=self.log.flush)
-        self._newcomers.look(group, spec, self.log.flops_per_s())
+        self._newcomers.look(group)
 
     def _recover(
         self, group: StageGroup | None, failure: GroupFailure, began: TrainingState | None

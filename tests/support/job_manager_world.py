@@ -33,13 +33,14 @@ class _Host:
 class JobManagerWorld:
     """One JobManager after another on the same storage; node 0 is theirs."""
 
-    def __init__(self, num_nodes: int) -> None:
+    def __init__(self, num_nodes: int, look_interval_s: float = float("inf")) -> None:
+        """A session looks for newcomers that often; by default they are not taken in."""
         self._cleanup = contextlib.ExitStack()
         folder = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         self._config = ManagerConfig(folder, folder, channel="actor_calls")
         self.ray = InProcessRay(num_nodes)
         self._cleanup.enter_context(self.ray.installed())
-        self._cleanup.enter_context(_quick())
+        self._cleanup.enter_context(_quick(look_interval_s))
         self.manager = self._start()
 
     def _start(self) -> JobManager:
@@ -106,11 +107,11 @@ class JobManagerWorld:
 
 
 @contextlib.contextmanager
-def _quick() -> Iterator[None]:
-    """What waits by the clock, waits less; devices that come back are not taken in."""
+def _quick(look_interval_s: float) -> Iterator[None]:
+    """What waits by the clock, waits less."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "load_dataset", _load_once)
         patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)
         patch.setattr(device_choice, "WAIT_INTERVAL_S", 0.02)
-        patch.setattr(newcomers, "LOOK_INTERVAL_S", float("inf"))
+        patch.setattr(newcomers, "LOOK_INTERVAL_S", look_interval_s)
         yield

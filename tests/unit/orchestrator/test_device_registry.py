@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from orchestrator import device_registry
-from orchestrator.cost_model import PlannedStage
 from orchestrator.errors import (
     AmbiguousDevice,
     DeviceAlreadyRegistered,
@@ -11,7 +10,7 @@ from orchestrator.errors import (
     InvalidRequest,
     NodeNotFound,
 )
-from orchestrator.job import Device, Job
+from orchestrator.job import Device, Job, PlannedStage
 from orchestrator.job_lifecycle import Status
 from orchestrator.placement import ClusterView, Node
 from tests.support.job_records import make_job

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.cost_model import PlannedStage
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import DeviceBusy
-from orchestrator.job import Device
+from orchestrator.job import Device, PlannedStage
 from orchestrator.job_lifecycle import Status
 from tests.support.job_records import make_job
 

@@ -1,0 +1,97 @@
+"""Spare devices are taken in where the planner predicts that this pays, and left where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.core.profiles import LinkProfile
+from orchestrator.device_table import DeviceTable
+from orchestrator.job import Device, Job, Session
+from orchestrator.job_book import JobBook
+from orchestrator.job_spec import TrainOptions
+from orchestrator.placement import ClusterView, Node
+from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
+from orchestrator.sessions.device_choice import DeviceChoice, place, plan_stages
+from orchestrator.sessions.newcomers import BetterPlan, better_plan
+from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP
+from tests.support.job_manager_world import JobManagerWorld
+from tests.support.job_records import make_job
+from tests.support.jobs import wait_until
+from tests.support.profiles import device
+
+NODES = tuple(Node(f"node-{n}", GATEWAY_IP, 5000 + n, 1.0, frozenset()) for n in (1, 2))
+CLUSTER = ClusterView(NODES, GATEWAY_IP, f"{GATEWAY_IP}:6379")
+ONE, TWO = (Device(n, GATEWAY_IP, 5000 + n) for n in (1, 2))
+WIDE, NARROW = 512, 16
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[JobBook]:
+    book = JobBook(tmp_path, "the test")
+    yield book
+    book.store.close()
+
+
+def offered(book: JobBook, job: Job, planning: JobPlanning) -> BetterPlan | None:
+    """To a job that trains on device 1, when device 2 has been registered meanwhile."""
+    in_force = place(job, CLUSTER)
+    job.stages, job.planning = plan_stages(in_force), planning
+    job.sessions = [Session(1, TrainOptions(), num_microbatches=4, first_epoch_index=0)]
+    job.devices.append(TWO)
+    return better_plan(DeviceChoice(lambda: CLUSTER, DeviceTable(), book), job, in_force)
+
+
+def training_alone(width: int) -> Job:
+    return make_job("1", ONE, num_layers=4, width=width)
+
+
+def measured(*weights_per_s: float, link: LinkProfile | None = None) -> JobPlanning:
+    """Of device 1, and then of device 2."""
+    profiles = {n: device(n, speed).profile for n, speed in enumerate(weights_per_s, start=1)}
+    links = () if link is None else (MeasuredLink(1, 2, link),)
+    return JobPlanning(profiles=profiles, links=links)
+
+
+@pytest.mark.parametrize("speeds", [(1e9, 1e9), (1e9,)], ids=["measured", "never measured"])
+def test_an_equal_device_is_taken_in_where_the_layers_are_wide(
+    book: JobBook, speeds: tuple[float, ...]
+) -> None:
+    better = offered(book, training_alone(WIDE), measured(*speeds))
+    assert better is not None and 1.1 <= better.speedup < 2
+    assert [p.device for p in better.placements] == [ONE, TWO]
+    assert better.placements[0].spec.end == better.placements[1].spec.start
+
+
+def test_an_equal_device_is_left_a_spare_where_messages_take_longer_than_layers(
+    book: JobBook,
+) -> None:
+    assert offered(book, training_alone(NARROW), measured(1e9, 1e9)) is None
+
+
+def test_a_slow_device_is_left_a_spare(book: JobBook) -> None:
+    assert offered(book, training_alone(WIDE), measured(1e9, 1e7)) is None
+
+
+def test_a_device_behind_a_slow_link_is_left_a_spare(book: JobBook) -> None:
+    link = LinkProfile("actor_calls", latency_s=0.5, bytes_per_s=1e6)
+    assert offered(book, training_alone(WIDE), measured(1e9, 1e9, link=link)) is None
+
+
+def test_a_device_registered_while_a_job_trains_gets_layers_at_an_epochs_end() -> None:
+    world = JobManagerWorld(2, look_interval_s=0.1)
+    try:
+        manager = world.manager
+        model = {"layer_sizes": [64, 1024, 1024, 1024, 10]}
+        job_id = manager.create_job(model, {"name": "digits", "batch_size": 256}, {})
+        manager.register_device(GATEWAY_IP, FIRST_PORT, job_id)
+        manager.initialize(job_id)
+        manager.train(job_id, {"epochs": 100_000, "num_microbatches": 4})
+        manager.register_device(GATEWAY_IP, FIRST_PORT + 1, job_id)
+        wait_until(lambda: not manager.get_job(job_id)["spares"], 30, "it is a spare still")
+        (event,) = manager.list_events(job_id)
+        assert event["kind"] == "replanning" and "2 devices should be 1." in event["text"]
+    finally:
+        world.close()
