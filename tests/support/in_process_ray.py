@@ -50,7 +50,10 @@ class Reference(Future[Any]):
 
 
 class Stream:
-    """What ``remote`` of a streaming method returns: a reference to each value that it yields."""
+    """What ``remote`` of a streaming method returns: a reference to each value that it yields.
+
+    One thread reads, others may settle it. The last reference is settled once, with the end or an
+    error, and stays."""
 
     def __init__(self) -> None:
         self._references = [Reference()]
@@ -63,14 +66,17 @@ class Stream:
         return self.future().done()
 
     def __next__(self) -> Reference:
-        reference = self._references.pop(0)
-        if reference.exception() is None and reference.result() is self:
+        reference = self._references[0]
+        if reference.exception() is not None:
+            return reference
+        if reference.result() is self:
             raise StopIteration
-        return reference
+        return self._references.pop(0)
 
     def add(self, value: Any) -> None:
-        self._references.append(Reference())
-        self._references[-2].settle(value)
+        last = self._references[-1]
+        self._references.append(Reference())  # first, for the reader goes on at once
+        last.settle(value)
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> None:
         """It has come to its end; ``value`` is told to nobody."""
