@@ -13,6 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.datasets import load_dataset
 from orchestrator.errors import DatasetUnavailable
+from orchestrator.job_spec import JobSpec
 
 LOAD_TIMEOUT_S = 600.0
 
@@ -35,6 +36,11 @@ class DatasetKey:
 
     name: str
     resize: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> DatasetKey:
+        """The arrays that the job uses."""
+        return cls(spec.dataset, spec.resize)
 
 
 @dataclass(frozen=True)

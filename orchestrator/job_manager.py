@@ -11,7 +11,6 @@ from typing import Any
 import ray
 
 from actors.core.datasets import count_train_samples
-from actors.core.errors import TandemError
 from actors.core.version import __version__
 from actors.snapshot_transport import fetch
 from orchestrator import device_registry
@@ -36,21 +35,20 @@ from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
 from orchestrator.job_spec import (
     TrainOptions,
-    check_batch_size,
     check_num_microbatches,
     parse_job_spec,
 )
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.placement import ClusterView, parse_nodes
-from orchestrator.planning.partition import PlanRequest, parse_plan_request
+from orchestrator.planning.partition import parse_plan_request
 from orchestrator.proof.proof_desk import ProofDesk
-from orchestrator.sessions.device_choice import place, plan_stages
+from orchestrator.sessions.device_choice import place
 from orchestrator.sessions.plan_desk import PlanDesk, check_request
+from orchestrator.sessions.prepared_groups import PreparedGroups
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 
 class JobManager(JobReader):
@@ -64,7 +62,6 @@ class JobManager(JobReader):
         """Takes up again what was training when an earlier JobManager ended."""
         self._config = config
         self._table = DeviceTable()
-        self._groups: dict[str, StageGroup] = {}
         self._copies = SnapshotCopies()
         self._probes = NodeProbes()
         context = ray.get_runtime_context()
@@ -76,6 +73,7 @@ class JobManager(JobReader):
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
         super().__init__(book, CheckpointStore(LocalStorage(storage / "checkpoints")))
         self._plans = PlanDesk(config, self._copies, self._table, self._lock)
+        self._prepared = PreparedGroups(self._plans, self._book, self._table, self._datasets)
         services = DeskServices(
             config,
             self._book,
@@ -89,7 +87,7 @@ class JobManager(JobReader):
         self._proofs = ProofDesk(services, self._node_id)
         self._table.hold_again(self._book.all())
         for job in self._book.all():
-            self._take_up(job)
+            self._desk.take_up(job)
 
     def describe(self) -> dict[str, Any]:
         """Version and settings; also what tells a gateway that the actor answers."""
@@ -131,9 +129,9 @@ class JobManager(JobReader):
             self._proofs.verifications.cancel(job_id)
         with self._exclusive(job_id, "being deleted", event):
             self._desk.abandon(job_id)
-            self._release(job_id)
+            self._prepared.release(job_id)
             self._book.delete(job_id)
-        self._datasets.keep_only({_dataset_key(job) for job in self._book.all()})
+        self._datasets.keep_only({DatasetKey.of(job.spec) for job in self._book.all()})
         with suppress(StorageUnavailable):  # no checkpoint is left that a job could be taken for
             self._checkpoints.delete_job(job_id)
 
@@ -156,7 +154,7 @@ class JobManager(JobReader):
         ) as job:
             device = device_registry.new_device(job, cluster, ip, port)
             if not job.is_active:
-                self._release(job_id)
+                self._prepared.release(job_id)
             with self._book.changing(job, device.device_id):
                 device_registry.add(job, device)
             return device.device_id
@@ -182,7 +180,7 @@ class JobManager(JobReader):
                 if job.is_active:
                     self._desk.move_off(job, device)
                 else:
-                    self._release(job.job_id)
+                    self._prepared.release(job.job_id)
                 with self._book.changing(job):
                     device_registry.remove(job, device)
 
@@ -195,16 +193,7 @@ class JobManager(JobReader):
         with self._exclusive(job_id, "being initialized", Event.INITIALIZE) as job:
             placements = place(job, self._cluster())
             check_request(job, placements, request)
-            self._datasets.start_loading(_dataset_key(job))
-            with self._lock:
-                self._table.hold(job_id, job.devices)
-            self._end_group(job_id)
-            try:
-                group = self._prepare(job, placements, request)
-            except Exception:
-                self._fall_back(job)
-                raise
-            self._groups[job_id] = group
+            self._prepared.start(job, placements, request)
         with suppress(StorageUnavailable):
             self._checkpoints.delete_runs(job_id, below=job.run)
 
@@ -216,8 +205,7 @@ class JobManager(JobReader):
             placements = place(job, self._cluster())
             check_request(job, placements, request)
             check_num_microbatches(options.get("num_microbatches"), job.spec)
-            with self._lock:
-                group = self._groups.get(job_id)
+            group = self._prepared.get(job_id)
             return self._plans.preview(job, placements, group, request, options)
 
     def verify(self, job_id: str, steps: int | None = None) -> dict[str, Any]:
@@ -246,7 +234,7 @@ class JobManager(JobReader):
             with self._book.changing(job, started):
                 session = _new_session(job, asked, steps.num_microbatches)
                 job.apply(Event.TRAIN)
-            self._desk.start(job, session, self._groups.pop(job_id, None))
+            self._desk.start(job, session, self._prepared.take(job_id))
         return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
@@ -266,7 +254,7 @@ class JobManager(JobReader):
             _check_idle(job)
             if not job.is_active:
                 job.check(Event.RESUME)
-                self._resume(job)
+                self._desk.resume(job)
             return {"status": job.status.value}
 
     def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
@@ -296,77 +284,11 @@ class JobManager(JobReader):
     def _measure_for(self, job_id: str, threads: int | None) -> None:
         """Before a session with other threads than the devices were measured with."""
         with self._lock:
-            job, group = self._book.get(job_id), self._groups.get(job_id)
+            job, group = self._book.get(job_id), self._prepared.get(job_id)
         if threads is None or group is None or job.busy or job.status is not Status.INITIALIZED:
             return
         with self._exclusive(job_id, "being measured", Event.TRAIN):
             job.planning = self._plans.with_threads(job, group, threads)
-
-    def _prepare(
-        self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
-    ) -> StageGroup:
-        """The LayerActors with weights drawn anew, and the data loaded while they started."""
-        job.generation += 1
-        name = f"job-{job.job_id}-generation-{job.generation}"
-        planned = self._plans.start_group(name, job, placements, request)
-        group = planned.group
-        try:
-            check_batch_size(job.spec, self._datasets.get(_dataset_key(job)).num_train)
-            with self._book.changing(job, forget_history=True):
-                job.reset_training()
-                job.stages = plan_stages(group.placements)
-                job.planning = planned.planning
-                job.apply(Event.INITIALIZE)
-        except TandemError:
-            group.kill()
-            raise
-        return group
-
-    def _take_up(self, job: Job) -> None:
-        """After a restart: what trained goes on."""
-        if not job.is_active:
-            return
-        job.apply(Event.LOSE)
-        start = "the session's beginning"
-        with suppress(StorageUnavailable):
-            for checkpoint in self._checkpoints.list(job.job_id, job.run)[:1]:
-                start = f"checkpoint {checkpoint.checkpoint_id}"
-        text = f"The JobManager was started again, and takes the job up from {start}"
-        self._book.note(job, "taken_up", text)
-        self._desk.start(job, job.sessions[-1], None)
-
-    def _resume(self, job: Job) -> None:
-        session = job.unfinished
-        if session is None:
-            raise IllegalTransition(
-                f"Job {job.job_id} is {job.status.value} and has no session to go on with: start "
-                f"one with POST /api/network/train/{job.job_id}"
-            )
-        if not job.devices:
-            raise InvalidRequest("No devices registered")
-        with self._book.changing(job, {"status": Status.RECOVERING.value}):
-            session.outcome, session.num_failures = None, 0
-            job.apply(Event.RESUME)
-        self._book.note(job, "resumed", f"Session {session.index} goes on")
-        self._desk.start(job, session, None)
-
-    def _fall_back(self, job: Job) -> None:
-        """After an initialize that could not start: nothing is held, old weights are kept."""
-        with self._lock:
-            self._table.release(job.job_id)
-            if job.status is Status.INITIALIZED:
-                job.apply(Event.CHANGE_DEVICES)
-
-    def _release(self, job_id: str) -> None:
-        self._end_group(job_id)
-        with self._lock:
-            self._table.release(job_id)
-
-    def _end_group(self, job_id: str) -> None:
-        with self._lock:
-            group = self._groups.pop(job_id, None)
-        if group is not None:
-            group.kill()
 
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())
@@ -385,7 +307,3 @@ def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Sess
 def _check_idle(job: Job) -> None:
     if job.busy is not None:
         raise IllegalTransition(f"Job {job.job_id} is {job.busy}: wait until that is done")
-
-
-def _dataset_key(job: Job) -> DatasetKey:
-    return DatasetKey(job.spec.dataset, job.spec.resize)

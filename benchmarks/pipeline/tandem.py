@@ -18,6 +18,7 @@ from orchestrator.datasets import StoredDataset
 from orchestrator.job import Device
 from orchestrator.placement import Node, ResolvedDevice, parse_nodes
 from orchestrator.ray_connection import connect
+from orchestrator.sessions import edges
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_data import StageData
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
@@ -65,7 +66,7 @@ class Pair:
             specs = [place.spec for place in self._places]
             pairs = zip(actors, specs, strict=True)
             ray.get([a.build.remote(spec, None) for a, spec in pairs], timeout=START_TIMEOUT_S)
-        self._group.connect(session, self._kind, START_TIMEOUT_S)
+        edges.connect(self._group, session, self._kind, START_TIMEOUT_S)
         ray.get(self._group.run(session, [1, 1]), timeout=RUN_TIMEOUT_S)
         reports = ray.get([actor.poll.remote(Seen()) for actor in actors], timeout=START_TIMEOUT_S)
         batch = self._cell.batch_size

@@ -63,7 +63,7 @@ class ProofDesk:
         recorded = self._services.book.store.load_steps(job.job_id, (0, 0), MAX_STEPS)
         if not recorded:
             claim_of(job.job_id, job.spec.network, [], [], [], None)
-        data = self._services.datasets.get(DatasetKey(job.spec.dataset, job.spec.resize))
+        data = self._services.datasets.get(DatasetKey.of(job.spec))
         sessions = [self._recorded(job, session, data) for session in job.sessions]
         unsaved = job.unsaved  # the storage may take it meanwhile
         kept = self._kept(job, sessions, unsaved)

@@ -35,6 +35,12 @@ class DeadLink:
     kept: int
 
 
+def cause_text(error: Exception) -> str:
+    """What an error of Ray's is about, in a line."""
+    cause = getattr(error, "cause", None) or error
+    return " ".join(str(cause).split())
+
+
 def choose_end(silent: Sequence[tuple[int, int]]) -> DeadLink:
     """Of the pairs of stages that don't reach each other, which stage to do without: the one with
     most dead links, the later of two, so that the data stay where they are."""

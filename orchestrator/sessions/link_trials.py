@@ -15,6 +15,7 @@ from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
 from orchestrator.errors import ProbeFailed
 from orchestrator.planning.nominal import nominal_link
+from orchestrator.sessions.edges import kinds_of_edge, open_trial
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
@@ -45,7 +46,7 @@ def try_links(
     slow_s = SLOW * _seconds(nominal_link(ChannelKind.ACTOR_CALLS.value), spec)
     found: dict[int, LinkProfile] = {}
     for parity in (0, 1):
-        kinds = {edge: group.kinds(edge, setting) for edge in edges if edge % 2 == parity}
+        kinds = {edge: kinds_of_edge(group, edge, setting) for edge in edges if edge % 2 == parity}
         for attempt in range(max(map(len, kinds.values()), default=0)):
             tried = [
                 (edge, kinds[edge][attempt])
@@ -75,7 +76,7 @@ def _try(
     try:
         for edge, kind in tried:
             try:
-                group.open_trial(edge, kind, num_bytes, TRIAL_TIMEOUT_S)
+                open_trial(group, edge, kind, num_bytes, TRIAL_TIMEOUT_S)
             except ray.exceptions.RayError as error:
                 _check_alive(group, edge, error)
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,15 @@ from actors.core.datasets import count_train_samples
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.datasets import DatasetKey, DatasetStore
 from orchestrator.device_table import DeviceTable
-from orchestrator.errors import Unavailable
+from orchestrator.errors import (
+    IllegalTransition,
+    InvalidRequest,
+    StorageUnavailable,
+    Unavailable,
+)
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
-from orchestrator.job_lifecycle import Event
+from orchestrator.job_lifecycle import Event, Status
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.placement import ClusterView
 from orchestrator.sessions.checkpointer import Checkpointer
@@ -63,6 +69,36 @@ class SessionDesk:
             self._running[job.job_id] = (runner, thread)
         thread.start()
 
+    def take_up(self, job: Job) -> None:
+        """After a restart of the JobManager: what trained goes on."""
+        if not job.is_active:
+            return
+        job.apply(Event.LOSE)
+        start = "the session's beginning"
+        with suppress(StorageUnavailable):
+            for checkpoint in self._services.checkpoints.list(job.job_id, job.run)[:1]:
+                start = f"checkpoint {checkpoint.checkpoint_id}"
+        text = f"The JobManager was started again, and takes the job up from {start}"
+        self._book.note(job, "taken_up", text)
+        self.start(job, job.sessions[-1], None)
+
+    def resume(self, job: Job) -> None:
+        """Goes on with the session that was stopped or has failed; raises ``IllegalTransition``
+        where there is none, ``InvalidRequest`` without devices."""
+        session = job.unfinished
+        if session is None:
+            raise IllegalTransition(
+                f"Job {job.job_id} is {job.status.value} and has no session to go on with: start "
+                f"one with POST /api/network/train/{job.job_id}"
+            )
+        if not job.devices:
+            raise InvalidRequest("No devices registered")
+        with self._book.changing(job, {"status": Status.RECOVERING.value}):
+            session.outcome, session.num_failures = None, 0
+            job.apply(Event.RESUME)
+        self._book.note(job, "resumed", f"Session {session.index} goes on")
+        self.start(job, session, None)
+
     def stop(self, job_id: str) -> None:
         """Ends the job's session at its next step."""
         runner, _ = self._running[job_id]
@@ -91,7 +127,7 @@ class SessionDesk:
         num_steps = -(-num_train // job.spec.batch_size)
         checkpointer = Checkpointer(s.checkpoints, s.book, job, session, num_steps)
         choice = DeviceChoice(s.cluster, s.table, s.book)
-        key = DatasetKey(job.spec.dataset, job.spec.resize)
+        key = DatasetKey.of(job.spec)
         s.datasets.start_loading(key)
         services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get(key))
         return SessionRunner(services, job, session, choice, checkpointer)

@@ -23,6 +23,7 @@ from orchestrator.job_lifecycle import Event, Status
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
+from orchestrator.sessions.edges import connect
 from orchestrator.sessions.group_failure import GroupFailure, Suspect
 from orchestrator.sessions.layer_split import tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
@@ -205,7 +206,7 @@ class SessionRunner:
             raise GroupFailure(f"{silent[0].label} does not answer any more", can_recover=True)
         try:
             tried = tried_kinds(self._job, group.placements)
-            channels = group.connect(spec, config.channel, config.actor_start_timeout_s, tried)
+            channels = connect(group, spec, config.channel, config.actor_start_timeout_s, tried)
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)

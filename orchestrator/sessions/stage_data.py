@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from orchestrator.datasets import StoredDataset
-from orchestrator.sessions.group_failure import GroupFailure
+from orchestrator.sessions.group_failure import GroupFailure, cause_text
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 LOAD_TIMEOUT_S = 600.0
@@ -80,6 +80,5 @@ def _check(placement: StagePlacement, ref: Any) -> None:
     try:
         ray.get(ref)
     except ray.exceptions.RayError as error:
-        cause = " ".join(str(getattr(error, "cause", None) or error).split())[:300]
-        text = f"{placement.label} could not get its data: {cause}"
+        text = f"{placement.label} could not get its data: {cause_text(error)[:300]}"
         raise GroupFailure(text, can_recover=True) from error

@@ -1,4 +1,4 @@
-"""The LayerActors of one generation: started, connected and ended together."""
+"""The LayerActors of one generation: started and ended together."""
 
 from __future__ import annotations
 
@@ -12,25 +12,18 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
-from actors.channels.messages import message_bytes
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Position, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
 from actors.host_kind import HostKind
-from actors.layer_actor import (
-    CONCURRENCY_GROUPS,
-    DIRECTIONS,
-    ChannelKind,
-    EdgeSpec,
-    LayerActor,
-)
+from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
-from orchestrator.errors import DeviceStartFailed, StageFailure, VersionMismatch
+from orchestrator.errors import DeviceStartFailed, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
-from orchestrator.planning.memory_model import SLOTS
+from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.rollback import plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 
@@ -148,37 +141,6 @@ class StageGroup:
                 silent.append(placement)
         return silent
 
-    def connect(
-        self,
-        session: SessionSpec,
-        setting: str,
-        timeout_s: float,
-        tried: Sequence[str | None] | None = None,
-    ) -> list[str]:
-        """Opens the channels of every edge; returns each edge's kind, stage 0's first.
-
-        ``setting`` is ``auto`` or a kind that is taken for every edge; ``tried`` has, by edge, the
-        kind that was the quickest in a trial.
-        """
-        best = tried or [None] * (len(self.actors) - 1)
-        return [
-            self._connect_edge(i, session, self.kinds(i, setting, kind), timeout_s).value
-            for i, kind in enumerate(best)
-        ]
-
-    def kinds(self, edge: int, setting: str, best: str | None = None) -> list[ChannelKind]:
-        """The kinds of channel that an edge may have, the best first."""
-        nodes = {p.resolved.node.node_id for p in self.placements[edge : edge + 2]}
-        kinds = channel_kinds(setting, same_node=len(nodes) == 1)
-        return sorted(kinds, key=lambda kind: kind.value != best)
-
-    def open_trial(self, edge: int, kind: ChannelKind, num_bytes: int, timeout_s: float) -> None:
-        """Channels both ways for messages of that size, until the actors' ``end_trial``."""
-        for direction in DIRECTIONS:
-            name = f"trial between stages {edge} and {edge + 1} ({direction})"
-            spec = EdgeSpec(name, direction, kind, num_bytes, SLOTS, 0, timeout_s)
-            self._open(edge, spec, timeout_s)
-
     def run(self, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
         """Starts every stage's loop; returns a reference to each stage's end."""
         pairs = zip(self.actors, threads, strict=True)
@@ -295,60 +257,6 @@ class StageGroup:
                 raise _start_failed(placement, error, timeout_s) from error
         return answers
 
-    def _connect_edge(
-        self, edge: int, session: SessionSpec, kinds: Sequence[ChannelKind], timeout_s: float
-    ) -> ChannelKind:
-        for kind in kinds:
-            try:
-                for direction in DIRECTIONS:
-                    self._open(edge, self._edge_spec(edge, direction, kind, session), timeout_s)
-                return kind
-            except ray.exceptions.RayError as error:
-                last_error = error
-        between = f"{self.placements[edge].label} and {self.placements[edge + 1].label}"
-        raise StageFailure(f"No channel between {between}: {_cause(last_error)}")
-
-    def _edge_spec(
-        self, edge: int, direction: str, kind: ChannelKind, session: SessionSpec
-    ) -> EdgeSpec:
-        writer, reader = _ends(edge, direction)
-        features = self.placements[edge].spec.num_outputs
-        return EdgeSpec(
-            name=f"stage {writer} -> stage {reader} ({direction})",
-            direction=direction,
-            kind=kind,
-            buffer_bytes=message_bytes(session.max_rows, features),
-            slots=SLOTS,
-            generation=session.generation,
-            timeout_s=session.channel_timeout_s,
-        )
-
-    def _open(self, edge: int, spec: EdgeSpec, timeout_s: float) -> None:
-        """One after the other, never two at once: opening across nodes calls the reader."""
-        writer, reader = _ends(edge, spec.direction)
-        node_id = self.placements[reader].resolved.node.node_id
-        sends, receives = self.actors[writer], self.actors[reader]
-        opened = sends.connect_out.remote(spec, receives, reader, node_id)
-        ray.get(receives.connect_in.remote(spec, sends, opened), timeout=timeout_s)
-
-
-def _ends(edge: int, direction: str) -> tuple[int, int]:
-    """Writer and reader."""
-    return (edge, edge + 1) if direction == "forward" else (edge + 1, edge)
-
-
-def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
-    """The kinds to try for an edge, in this order.
-
-    ``auto`` takes shared memory only within a Ray node: across nodes Ray spins a thread for every
-    channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
-    """
-    if setting != "auto":
-        return [ChannelKind(setting)]
-    if same_node:
-        return [ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS]
-    return [ChannelKind.ACTOR_CALLS]
-
 
 def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> Any:
     resource = placement.resolved.resource
@@ -372,7 +280,7 @@ def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> A
 def _start_failed(
     placement: StagePlacement, error: Exception, timeout_s: float
 ) -> DeviceStartFailed:
-    why = f"could not start its LayerActor: {_cause(error)}"
+    why = f"could not start its LayerActor: {cause_text(error)}"
     if isinstance(error, ray.exceptions.GetTimeoutError):
         why = (
             f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, or are its "
@@ -393,8 +301,3 @@ def _state(parts: Sequence[PackedSnapshot]) -> TrainingState:
 
 def _with_threads(session: SessionSpec, threads: int) -> SessionSpec:
     return SessionSpec(**{**vars(session), "threads": threads})
-
-
-def _cause(error: Exception) -> str:
-    cause = getattr(error, "cause", None) or error
-    return " ".join(str(cause).split())

@@ -71,6 +71,7 @@ from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice, parse_nodes
+from orchestrator.sessions import edges
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -97,9 +98,9 @@ placements = [
 kind = ray.remote(concurrency_groups=CONCURRENCY_GROUPS)(WithoutSharedMemory)
 actors = [kind.options(num_cpus=0).remote("group") for _ in placements]
 group = StageGroup("group", placements, actors, SnapshotCopies())
-kinds = group.connect(session, "auto", 30.0)
+kinds = edges.connect(group, session, "auto", 30.0)
 try:
-    group.connect(session, "shared_memory", 30.0)
+    edges.connect(group, session, "shared_memory", 30.0)
 except StageFailure as error:
     print(json.dumps([kinds, error.message]))
 """

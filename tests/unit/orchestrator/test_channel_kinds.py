@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from actors.layer_actor import ChannelKind
-from orchestrator.sessions.stage_group import channel_kinds
+from orchestrator.sessions.edges import channel_kinds
 
 SHARED, CALLS = ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS
 

@@ -1,0 +1,115 @@
+"""The channels between a group's neighbouring stages: of which kind, and how they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ray
+
+from actors.channels.messages import message_bytes
+from actors.core.specs import SessionSpec
+from actors.layer_actor import DIRECTIONS, ChannelKind, EdgeSpec
+from orchestrator.errors import StageFailure
+from orchestrator.planning.memory_model import SLOTS
+from orchestrator.sessions.group_failure import cause_text
+from orchestrator.sessions.stage_group import StageGroup
+
+
+def connect(
+    group: StageGroup,
+    session: SessionSpec,
+    setting: str,
+    timeout_s: float,
+    tried: Sequence[str | None] | None = None,
+) -> list[str]:
+    """Opens the channels of every edge; returns each edge's kind, stage 0's first.
+
+    ``setting`` is ``auto`` or a kind that is taken for every edge; ``tried`` has, by edge, the
+    kind that was the quickest in a trial. Raises ``StageFailure`` where no kind works.
+    """
+    best = tried or [None] * (len(group.actors) - 1)
+    return [
+        _connect_edge(group, i, session, kinds_of_edge(group, i, setting, kind), timeout_s).value
+        for i, kind in enumerate(best)
+    ]
+
+
+def kinds_of_edge(
+    group: StageGroup, edge: int, setting: str, best: str | None = None
+) -> list[ChannelKind]:
+    """The kinds of channel that an edge may have, the best first."""
+    nodes = {p.resolved.node.node_id for p in group.placements[edge : edge + 2]}
+    kinds = channel_kinds(setting, same_node=len(nodes) == 1)
+    return sorted(kinds, key=lambda kind: kind.value != best)
+
+
+def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
+    """The kinds to try for an edge, in this order.
+
+    ``auto`` takes shared memory only within a Ray node: across nodes Ray spins a thread for every
+    channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
+    """
+    if setting != "auto":
+        return [ChannelKind(setting)]
+    if same_node:
+        return [ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS]
+    return [ChannelKind.ACTOR_CALLS]
+
+
+def open_trial(
+    group: StageGroup, edge: int, kind: ChannelKind, num_bytes: int, timeout_s: float
+) -> None:
+    """Channels both ways for messages of that size, until the actors' ``end_trial``."""
+    for direction in DIRECTIONS:
+        name = f"trial between stages {edge} and {edge + 1} ({direction})"
+        spec = EdgeSpec(name, direction, kind, num_bytes, SLOTS, 0, timeout_s)
+        _open(group, edge, spec, timeout_s)
+
+
+def _connect_edge(
+    group: StageGroup,
+    edge: int,
+    session: SessionSpec,
+    kinds: Sequence[ChannelKind],
+    timeout_s: float,
+) -> ChannelKind:
+    for kind in kinds:
+        try:
+            for direction in DIRECTIONS:
+                spec = _edge_spec(group, edge, direction, kind, session)
+                _open(group, edge, spec, timeout_s)
+            return kind
+        except ray.exceptions.RayError as error:
+            last_error = error
+    between = f"{group.placements[edge].label} and {group.placements[edge + 1].label}"
+    raise StageFailure(f"No channel between {between}: {cause_text(last_error)}")
+
+
+def _edge_spec(
+    group: StageGroup, edge: int, direction: str, kind: ChannelKind, session: SessionSpec
+) -> EdgeSpec:
+    writer, reader = _ends(edge, direction)
+    features = group.placements[edge].spec.num_outputs
+    return EdgeSpec(
+        name=f"stage {writer} -> stage {reader} ({direction})",
+        direction=direction,
+        kind=kind,
+        buffer_bytes=message_bytes(session.max_rows, features),
+        slots=SLOTS,
+        generation=session.generation,
+        timeout_s=session.channel_timeout_s,
+    )
+
+
+def _open(group: StageGroup, edge: int, spec: EdgeSpec, timeout_s: float) -> None:
+    """One after the other, never two at once: opening across nodes calls the reader."""
+    writer, reader = _ends(edge, spec.direction)
+    node_id = group.placements[reader].resolved.node.node_id
+    sends, receives = group.actors[writer], group.actors[reader]
+    opened = sends.connect_out.remote(spec, receives, reader, node_id)
+    ray.get(receives.connect_in.remote(spec, sends, opened), timeout=timeout_s)
+
+
+def _ends(edge: int, direction: str) -> tuple[int, int]:
+    """Writer and reader."""
+    return (edge, edge + 1) if direction == "forward" else (edge + 1, edge)

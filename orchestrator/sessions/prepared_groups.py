@@ -1,0 +1,95 @@
+"""LayerActors of jobs that are initialized: with layers and weights, waiting for ``train``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from actors.core.errors import TandemError
+from orchestrator.datasets import DatasetKey, DatasetStore
+from orchestrator.device_table import DeviceTable
+from orchestrator.job import Job
+from orchestrator.job_book import JobBook
+from orchestrator.job_lifecycle import Event, Status
+from orchestrator.job_spec import check_batch_size
+from orchestrator.planning.partition import PlanRequest
+from orchestrator.sessions.device_choice import plan_stages
+from orchestrator.sessions.plan_desk import PlanDesk
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+
+class PreparedGroups:
+    """One group a job at most; the book's lock guards them and the table."""
+
+    def __init__(
+        self, plans: PlanDesk, book: JobBook, table: DeviceTable, datasets: DatasetStore
+    ) -> None:
+        self._plans = plans
+        self._book = book
+        self._table = table
+        self._datasets = datasets
+        self._groups: dict[str, StageGroup] = {}
+
+    def start(self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
+        """Holds the job's devices, measures them, starts a group with weights drawn anew in the
+        place of the one there was. Where it can't start nothing is held, and old weights are kept.
+
+        Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``, …
+        """
+        self._datasets.start_loading(DatasetKey.of(job.spec))
+        with self._book.lock:
+            self._table.hold(job.job_id, job.devices)
+        self._end(job.job_id)
+        try:
+            group = self._started(job, placements, request)
+        except Exception:
+            self._fall_back(job)
+            raise
+        self._groups[job.job_id] = group
+
+    def get(self, job_id: str) -> StageGroup | None:
+        """The job's, if it has one."""
+        with self._book.lock:
+            return self._groups.get(job_id)
+
+    def take(self, job_id: str) -> StageGroup | None:
+        """The same, which is the caller's to end from now on."""
+        with self._book.lock:
+            return self._groups.pop(job_id, None)
+
+    def release(self, job_id: str) -> None:
+        """Ends the job's group, if it has one, and gives its devices back."""
+        self._end(job_id)
+        with self._book.lock:
+            self._table.release(job_id)
+
+    def _started(
+        self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
+    ) -> StageGroup:
+        """The data are loaded while the LayerActors start."""
+        job.generation += 1
+        name = f"job-{job.job_id}-generation-{job.generation}"
+        planned = self._plans.start_group(name, job, placements, request)
+        group = planned.group
+        try:
+            num_train = self._datasets.get(DatasetKey.of(job.spec)).num_train
+            check_batch_size(job.spec, num_train)
+            with self._book.changing(job, forget_history=True):
+                job.reset_training()
+                job.stages = plan_stages(group.placements)
+                job.planning = planned.planning
+                job.apply(Event.INITIALIZE)
+        except TandemError:
+            group.kill()
+            raise
+        return group
+
+    def _fall_back(self, job: Job) -> None:
+        with self._book.lock:
+            self._table.release(job.job_id)
+            if job.status is Status.INITIALIZED:
+                job.apply(Event.CHANGE_DEVICES)
+
+    def _end(self, job_id: str) -> None:
+        group = self.take(job_id)
+        if group is not None:
+            group.kill()
