@@ -1,6 +1,8 @@
 """Measures how fast this process computes the layers of a network, within a given time.
 
-What is timed is ``Stage`` itself, so that whatever it costs is in the figures.
+What is timed is ``Stage`` itself, so that whatever it costs is in the figures. On a core that is
+shared, a short operation is done before the core is given away, and a long one is not: so on a CPU
+an operation's time is what the core worked at it, stretched by the share that was had all in all.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from actors.core.profiles import (
     LayerTimes,
     StageOverhead,
     layer_keys,
+    stretched,
 )
 from actors.core.specs import NetworkSpec, Normalization, StageSpec
 from actors.core.stage import Stage
@@ -74,13 +77,15 @@ def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     """Must be called in the thread that computes: torch's thread count is set here, and stays."""
     torch.set_num_threads(request.threads)
     deadline = time.perf_counter() + request.budget_s
-    matmul = _matmul_flops_per_s(device)
-    overhead = _stage_overhead(device)
-    probes = [_LayerProbe(key, device) for key in _shapes(request.network)]
-    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], device)
+    matmul = _matmul_flops_per_s(Watch(device))
+    watch = Watch(device)
+    overhead = _stage_overhead(watch)
+    probes = [_LayerProbe(key, watch) for key in _shapes(request.network)]
+    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], watch)
     points = _measure(probes, request, deadline)
     layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
-    return ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
+    found = ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
+    return stretched(found, watch.stretch)
 
 
 def _shapes(network: NetworkSpec) -> list[LayerKey]:
@@ -102,41 +107,65 @@ def _shrunk(key: LayerKey) -> LayerKey:
     return LayerKey(num_inputs, num_outputs, key.is_first, key.is_last)
 
 
+class Watch:
+    """Times operations; ``stretch`` is by how much longer they took than the core worked."""
+
+    def __init__(self, device: ComputeDevice) -> None:
+        self.device = device
+        self._worked_s = 0.0
+        self._took_s = 0.0
+
+    @property
+    def stretch(self) -> float:
+        """At least 1; always 1 with an accelerator, which is timed by what passes."""
+        return 1.0 if self._worked_s == 0.0 else max(1.0, self._took_s / self._worked_s)
+
+    def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
+        """The seconds that ``run`` takes go under ``name``."""
+        self.device.synchronize()
+        begin, worked = time.perf_counter(), time.thread_time()
+        run()
+        self.device.synchronize()
+        took_s, worked_s = time.perf_counter() - begin, time.thread_time() - worked
+        if self.device.accelerator is not None:
+            times.setdefault(name, []).append(took_s)
+            return
+        self._took_s += took_s
+        self._worked_s += worked_s
+        times.setdefault(name, []).append(worked_s)
+
+
 @dataclass
 class _LayerProbe:
     """One layer as a stage of its own."""
 
     key: LayerKey
-    device: ComputeDevice
+    watch: Watch
     stage: Stage = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(_spec(self.key), device=self.device)
+        self.stage = Stage(_spec(self.key), device=self.watch.device)
 
     def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
         """One forward and one backward pass, whose seconds go under ``name``."""
         grad = self._forward(rows, times)
-        self.time(times, name, partial(self.stage.backward, 0, grad))
+        self.watch.time(times, name, partial(self.stage.backward, 0, grad))
 
     def split_microbatch(self, rows: int, times: Timings) -> None:
         """The same in halves."""
         grad = self._forward(rows, {})
-        self.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
-        self.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
-
-    def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
-        """The seconds that ``run`` takes go under ``name``."""
-        _timed(times, name, run, self.device)
+        self.watch.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
+        self.watch.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
 
     def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
         """Returns a gradient for the way back."""
-        take = self.device.take
+        take = self.watch.device.take
         inputs = take(torch.rand(rows, self.key.num_inputs))
         if not self.key.is_last:
-            self.time(times, "forward", partial(self.stage.forward, 0, inputs))
+            self.watch.time(times, "forward", partial(self.stage.forward, 0, inputs))
             return take(torch.rand(rows, self.key.num_outputs))
         labels = take(torch.zeros(rows, dtype=torch.int64))
-        self.time(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
+        self.watch.time(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
         return None
 
 
@@ -184,7 +213,7 @@ def _rounds(
         begin = time.perf_counter()
         for probe_ in probes:
             times = found[probe_.key].setdefault(rows, {})
-            probe_.time(times, "update", probe_.stage.update)
+            probe_.watch.time(times, "update", probe_.stage.update)
             probe_.microbatch(rows, times, "first_backward")
             probe_.microbatch(rows, times)
         took_s.append(time.perf_counter() - begin)
@@ -250,29 +279,29 @@ def _own(seconds: float, overhead_s: float) -> float:
     return max(seconds - overhead_s, SMALLEST_SHARE * seconds)
 
 
-def _stage_overhead(device: ComputeDevice) -> StageOverhead:
+def _stage_overhead(watch: Watch) -> StageOverhead:
     """What a stage of one tiny layer takes beyond what each further one adds."""
-    one, three = (_tiny(num_layers, device) for num_layers in (1, 3))
+    one, three = (_tiny(num_layers, watch) for num_layers in (1, 3))
     return StageOverhead(
         *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
     )
 
 
-def _tiny(num_layers: int, device: ComputeDevice) -> tuple[float, ...]:
+def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
     """Seconds of a forward pass, a backward pass and an update."""
     network = NetworkSpec((TINY,) * (num_layers + 3))
-    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers), device=device)
+    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers), device=watch.device)
     stage.start_session(0.0)
     times: Timings = {}
     for _ in range(TINY_ROUNDS):
-        inputs, grad = device.take(torch.rand(2, TINY, TINY))
-        _timed(times, "forward", partial(stage.forward, 0, inputs), device)
-        _timed(times, "backward", partial(stage.backward, 0, grad), device)
-        _timed(times, "update", stage.update, device)
+        inputs, grad = watch.device.take(torch.rand(2, TINY, TINY))
+        watch.time(times, "forward", partial(stage.forward, 0, inputs))
+        watch.time(times, "backward", partial(stage.backward, 0, grad))
+        watch.time(times, "update", stage.update)
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 
-def _loading(features: int, rows: int, device: ComputeDevice) -> tuple[float, float]:
+def _loading(features: int, rows: int, watch: Watch) -> tuple[float, float]:
     """What loading a microbatch takes, and each sample of it."""
     images = torch.zeros(2 * rows, features, dtype=torch.uint8)
     scaling = Normalization(0.1, 0.3)
@@ -280,7 +309,7 @@ def _loading(features: int, rows: int, device: ComputeDevice) -> tuple[float, fl
     for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
         for name, some in (("many", samples), ("one", samples[:1])):
-            _timed(times, name, partial(_load, device, images, some, scaling), device)
+            watch.time(times, name, partial(_load, watch.device, images, some, scaling))
     one_s, many_s = _usual(times["one"]), _usual(times["many"])
     return one_s, max(0.0, many_s - one_s) / rows
 
@@ -291,18 +320,10 @@ def _load(
     return device.load(images[samples], scaling)
 
 
-def _matmul_flops_per_s(device: ComputeDevice) -> float:
+def _matmul_flops_per_s(watch: Watch) -> float:
     """The best of some products of square matrices."""
-    left, right = device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
+    left, right = watch.device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
     times: Timings = {}
     for _ in range(MATMUL_ROUNDS):
-        _timed(times, "matmul", partial(torch.mm, left, right), device)
+        watch.time(times, "matmul", partial(torch.mm, left, right))
     return 2 * MATMUL_SIZE**3 / min(times["matmul"])
-
-
-def _timed(times: Timings, name: str, run: Callable[[], object], device: ComputeDevice) -> None:
-    device.synchronize()
-    begin = time.perf_counter()
-    run()
-    device.synchronize()
-    times.setdefault(name, []).append(time.perf_counter() - begin)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 from actors.core.specs import NetworkSpec
 
@@ -69,6 +69,9 @@ class StageOverhead:
     update_s: float = 0.0
 
 
+Times = TypeVar("Times", LayerTimes, StageOverhead)
+
+
 @dataclass(frozen=True)
 class ComputeProfile:
     """How fast a device computes with so many threads.
@@ -82,6 +85,29 @@ class ComputeProfile:
     layers: tuple[LayerProfile, ...]
     load_s: float = 0.0
     load_per_row_s: float = 0.0
+
+
+def stretched(profile: ComputeProfile, factor: float) -> ComputeProfile:
+    """The same device when everything takes ``factor`` times as long; its best rate stays."""
+
+    def all_of(times: Times) -> Times:
+        return type(times)(*(factor * seconds for seconds in vars(times).values()))
+
+    layers = tuple(
+        LayerProfile(
+            layer.key,
+            tuple(LayerPoint(point.rows, all_of(point.times)) for point in layer.points),
+            factor * layer.update_s,
+        )
+        for layer in profile.layers
+    )
+    return replace(
+        profile,
+        overhead=all_of(profile.overhead),
+        layers=layers,
+        load_s=factor * profile.load_s,
+        load_per_row_s=factor * profile.load_per_row_s,
+    )
 
 
 @dataclass(frozen=True)

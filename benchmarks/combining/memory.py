@@ -15,7 +15,7 @@ from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ray_state import process_of_stage
 
-LIMIT_BYTES = 700_000_000
+LIMIT_BYTES = 1_000_000_000
 LARGE = Task([784, 4096, 4096, 4096, 10], 256, 10_000)
 TINY = Task([784, 16, 16, 16, 10], 256, 10_000)
 EPOCHS, CHECKPOINTS = 2, 2

@@ -5,21 +5,26 @@ Counted are the tensors of the job; the process with Python and PyTorch, some 30
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from actors.channels.messages import FLOAT32_BYTES, message_bytes
 from actors.core.specs import NetworkSpec
 from actors.snapshot_keeper import NUM_KEPT
 
-OWN_SNAPSHOTS = NUM_KEPT + 2
-"""Those of the last positions, one that waits to be written as a checkpoint, one on its way."""
+OWN_SNAPSHOTS = NUM_KEPT + 3
+"""Those of the last positions, the next one beside them, one that waits to be written as a
+checkpoint, and one in Ray's object store, on its way to the neighbour."""
+COPIES = NUM_KEPT + 2
+"""Of another stage's: those of the last positions, the next one, and that in the object store."""
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes of one stage. ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
+    """Bytes of one stage. ``gradients`` are the sums, and a layer's of one microbatch before they
+    are added; ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
 
     parameters: int
     gradients: int
@@ -54,17 +59,23 @@ class MemoryModel:
         copies = 0 if copied is None else FLOAT32_BYTES * self.num_parameters(*copied)
         return MemoryNeed(
             parameters,
-            parameters,
+            parameters + self.fresh_gradient,
             state,
             held * self.rows * FLOAT32_BYTES * sum(self.network.layer_sizes[start : end + 1]),
             self.messages_at(start) + self.messages_at(end),
             OWN_SNAPSHOTS * (parameters + state),
-            NUM_KEPT * copies * (2 if self.momentum else 1),
+            COPIES * copies * (2 if self.momentum else 1),
         )
 
     def num_parameters(self, start: int, end: int) -> int:
         """Weights and biases of layers ``[start, end)``."""
         return NetworkSpec(self.network.layer_sizes[start : end + 1]).num_parameters
+
+    @functools.cached_property
+    def fresh_gradient(self) -> int:
+        """Of one layer, as if it were the network's largest."""
+        layers = range(self.network.num_layers)
+        return FLOAT32_BYTES * max(self.num_parameters(i, i + 1) for i in layers)
 
     def messages_at(self, cut: int) -> int:
         """Buffers of one direction of the edge before layer ``cut``; 0 at the network's ends."""

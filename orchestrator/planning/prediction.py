@@ -216,4 +216,4 @@ def _memory_tables(job: PlanJob, num_microbatches: int, held: int) -> tuple[Floa
     activations = FLOAT32_BYTES * held * model.rows * sizes
     messages = np.array([model.messages_at(cut) for cut in range(network.num_layers + 1)])
     layers = _cumulated(FLOAT32_BYTES * copies * parameters + activations[:-1])
-    return layers + activations + messages, layers - messages
+    return layers + activations + messages + model.fresh_gradient, layers - messages

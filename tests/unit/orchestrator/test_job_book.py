@@ -95,7 +95,9 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     assert book.store.load_jobs()[0].status == "initialized"
     events = book.events(job.job_id)
     assert [event.kind for event in events] == ["storage_trouble", "lost", "storage_back"]
-    assert "the disk is full" in events[0].text and events == book.store.load_events(job.job_id)
+    assert "the disk is full" in events[0].text
+    load = book.store.load_events
+    wait_until(lambda: load(job.job_id) == events, 10, "the last event was not written")
 
 
 def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(

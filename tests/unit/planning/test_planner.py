@@ -50,7 +50,7 @@ def test_a_device_with_little_memory_gets_what_fits() -> None:
 
 def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one() -> None:
     network = NetworkSpec((1000,) * 9)
-    room = 160_000_000
+    room = 200_000_000
     two = plan_job(
         job([device(1, room_bytes=room), device(2, room_bytes=room)], network), AUTO, Wanted(EIGHT)
     )
@@ -59,7 +59,7 @@ def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one(
         plan_job(job([device(1, room_bytes=room)], network), AUTO, Wanted(EIGHT))
     text = refused.value.message
     need = two.stages[0].memory.parameters + two.stages[1].memory.parameters
-    assert "does not fit" in text and "offers 160,000,000 (160.0 MB)" in text
+    assert "does not fit" in text and "offers 200,000,000 (200.0 MB)" in text
     assert int(text.split("It needs ")[1].split(" bytes")[0].replace(",", "")) > need
 
 

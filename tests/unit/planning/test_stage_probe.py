@@ -1,16 +1,28 @@
 from __future__ import annotations
 
+import time
+
 import torch
 
+from actors.core.compute_device import CPU
 from actors.core.profiles import (
     DeviceProfile,
     LayerKey,
     device_profile_json,
     layer_keys,
     parse_device_profile,
+    stretched,
 )
 from actors.core.specs import NetworkSpec
-from actors.stage_probe import MAX_SHAPES, MAX_WEIGHTS, ProbeRequest, host_facts, probe
+from actors.stage_probe import (
+    MAX_SHAPES,
+    MAX_WEIGHTS,
+    ProbeRequest,
+    Timings,
+    Watch,
+    host_facts,
+    probe,
+)
 from orchestrator.planning.layer_costs import layer_costs
 
 SMALL = NetworkSpec((64, 32, 32, 32, 10))
@@ -76,3 +88,31 @@ def test_the_memory_of_this_host_is_known() -> None:
 
 def test_the_keys_of_a_network_are_those_of_its_layers() -> None:
     assert len(layer_keys(SMALL)) == 4 and layer_keys(SMALL)[1] == layer_keys(SMALL)[2]
+
+
+def test_a_core_that_is_shared_stretches_what_it_works_at() -> None:
+    watch = Watch(CPU)
+    times: Timings = {}
+
+    def work() -> None:
+        end_s = time.thread_time() + 0.02
+        while time.thread_time() < end_s:
+            pass
+
+    watch.time(times, "working", work)
+    alone = watch.stretch
+    watch.time(times, "waiting", lambda: time.sleep(0.02 * alone))
+    assert watch.stretch > 1.9
+    assert times["working"][0] >= 0.02 > times["waiting"][0]
+
+
+def test_a_stretched_profile_takes_longer_at_everything_but_its_best() -> None:
+    found = probe(request(SMALL, rows=(4,)))
+    twice = stretched(found, 2.0)
+    assert twice.matmul_flops_per_s == found.matmul_flops_per_s
+    assert (
+        twice.load_s == 2 * found.load_s and twice.overhead.update_s == 2 * found.overhead.update_s
+    )
+    before, after = found.layers[0], twice.layers[0]
+    assert after.update_s == 2 * before.update_s
+    assert after.points[0].times.weight_grad_s == 2 * before.points[0].times.weight_grad_s

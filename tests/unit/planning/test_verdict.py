@@ -62,11 +62,11 @@ def test_a_device_with_an_accelerator_is_named_by_it() -> None:
 
 def test_devices_that_have_the_memory_together_only_are_worth_combining() -> None:
     network = NetworkSpec((1000,) * 9)
-    room = 160_000_000
+    room = 200_000_000
     found = verdict(device(1, room_bytes=room), device(2, room_bytes=room), network=network)
     assert found.worth_combining and found.same_threads is None and found.all_cores is None
     assert found.text.startswith("Only together have the devices the memory for this")
-    assert "offers 160.0 MB" in found.text
+    assert "offers 200.0 MB" in found.text
 
 
 def test_one_device_has_nothing_to_combine_with() -> None:
