@@ -50,11 +50,12 @@ def other_ray_addresses(own: str | None = None) -> list[str]:
     return sorted(address for address in find_gcs_addresses() if address != own)
 
 
-def own_ip() -> str:
-    """The address by which Ray knows, or would know, this host."""
+def own_ip(towards: str | None = None) -> str:
+    """The address by which Ray knows, or would know, this host: where it has several, the one on
+    its way to the head ``towards`` (host:port), for the head itself that to the internet."""
     from ray.util import get_node_ip_address
 
-    return str(get_node_ip_address())
+    return str(get_node_ip_address(towards))
 
 
 def check_reachable(address: str) -> None:

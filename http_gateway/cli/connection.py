@@ -13,9 +13,11 @@ import typer
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
+from http_gateway.auth import TOKEN_VARIABLE, is_loopback
 from http_gateway.client import TandemClient
 
-DEFAULT_URL = "http://127.0.0.1:4000"
+GATEWAY_PORT = 4000
+DEFAULT_URL = f"http://127.0.0.1:{GATEWAY_PORT}"
 URL_VARIABLE = "TANDEM_URL"
 TIMEOUT_S = 30.0
 
@@ -40,9 +42,9 @@ def make_client(url: str | None) -> Iterator[TandemClient]:
             raise Unavailable(no_answer_text(base_url, error)) from error
 
 
-def gateway_url(url: str | None) -> str:
+def gateway_url(url: str | None, default: str = DEFAULT_URL) -> str:
     """``url``, else TANDEM_URL, else the default; raises ``InvalidRequest``."""
-    found = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    found = url or os.environ.get(URL_VARIABLE) or default
     try:
         parts = urlsplit(found)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -65,7 +67,13 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
         return f"What answers at {url} is not Tandem's gateway: give its address by --url"
     if isinstance(error, requests.ReadTimeout):
         return f"The gateway at {url} did not answer in time: its own messages may say why"
+    start = "start one with `tandem serve`"
+    if not is_loopback(urlsplit(url).hostname or ""):
+        start = (
+            "let one listen on the network there, with `tandem serve --host 0.0.0.0` and "
+            f"{TOKEN_VARIABLE}"
+        )
     return (
-        f"No gateway answers at {url}: start one with `tandem serve`, or give the address of "
-        f"another by --url or {URL_VARIABLE}"
+        f"No gateway answers at {url}: {start}, or give the address of another by --url or "
+        f"{URL_VARIABLE}"
     )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from http_gateway.cli.connection import GATEWAY_PORT, URL_VARIABLE
 from http_gateway.cli.nodes import NodeOptions, run_head, run_join
-from orchestrator.ray_connection import own_ip
+from http_gateway.cli.registration import Registration
 from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, MAX_DEVICE_PORT
 from orchestrator.settings import load_settings
 
 Storage = Annotated[Path | None, typer.Option(help="where Tandem keeps its files [~/.tandem]")]
 Devices = Annotated[int, typer.Option(min=1, max=64, help="devices this host offers")]
 Detach = Annotated[bool, typer.Option("--detach", help="go on in the background")]
+GatewayUrl = typer.Option(help=f"for --register [{URL_VARIABLE}, or http://<head>:{GATEWAY_PORT}]")
 DevicePort = typer.Option(min=1024, max=MAX_DEVICE_PORT, help="this device's port")
 
 
@@ -38,28 +39,14 @@ def join(
     detach: Detach = False,
     token_file: Annotated[Path | None, typer.Option(help="file with the cluster's token")] = None,
     register: Annotated[str | None, typer.Option(help="job to register this device with")] = None,
-    url: Annotated[str | None, typer.Option(help="the gateway, for --register")] = None,
+    url: Annotated[str | None, GatewayUrl] = None,
     storage_path: Storage = None,
 ) -> None:
     """Make this host a device of the cluster at HEAD, until Ctrl-C."""
     settings = load_settings(storage_path=storage_path)
+    head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
     options = NodeOptions(port, devices, detach)
-    run_join(settings, head, options, token_file, _registration(register, url, head, options))
-
-
-def _registration(
-    job_id: str | None, url: str | None, head: str, options: NodeOptions
-) -> Callable[[], str] | None:
-    if job_id is None:
-        return None
-
-    def register() -> str:
-        from http_gateway.cli.connection import make_client
-
-        ip = own_ip()
-        with make_client(url) as client:
-            for device in range(options.device_port, options.device_port + options.num_devices):
-                client.register_device(ip=ip, port=device, job_id=job_id)
-        return f"Registered with job {job_id}."
-
-    return register
+    registration = None
+    if register is not None:
+        registration = Registration.at(url, head, register, options.devices)
+    run_join(settings, head, options, token_file, registration)

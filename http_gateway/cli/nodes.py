@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
+from http_gateway.cli.registration import Registration
 from http_gateway.interrupts import interruptible
 from orchestrator.cluster_tokens import FROM_ENVIRONMENT, make_token, save_token, token_file
 from orchestrator.embedded_nodes import POLL_S, child_env
@@ -20,7 +21,6 @@ from orchestrator.node_keeper import NodeKeeper, check_port_free
 from orchestrator.ray_connection import check_reachable, own_ip
 from orchestrator.ray_start import (
     CLUSTER_VARIABLES,
-    DEFAULT_HEAD_PORT,
     NodePorts,
     head_arguments,
     join_arguments,
@@ -35,6 +35,11 @@ class NodeOptions:
     device_port: int
     num_devices: int
     detach: bool
+
+    @property
+    def devices(self) -> Sequence[int]:
+        """Their ports."""
+        return range(self.device_port, self.device_port + self.num_devices)
 
 
 def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
@@ -67,11 +72,10 @@ def run_join(
     head: str,
     options: NodeOptions,
     given_token_file: Path | None,
-    register: Callable[[], str] | None,
+    registration: Registration | None,
 ) -> None:
-    """Joins the cluster at ``head`` and stays in it until Ctrl-C; ``register`` is called once."""
+    """Joins the cluster at ``head`` (host:port) and stays in it until Ctrl-C."""
     os.environ.update(CLUSTER_VARIABLES)
-    head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
     check_reachable(head)
     _check_ports(options)
     known = token_file(settings.storage_path, head).exists() and given_token_file is None
@@ -82,8 +86,8 @@ def run_join(
 
     def started() -> None:
         typer.echo(f"Joined {head} as {_devices(options)}.")
-        if register is not None:
-            typer.echo(register())
+        if registration is not None:
+            typer.echo(registration.register())
         typer.echo(
             f"Let through a firewall: TCP {ports.firewall}; `tandem doctor` on the head tells what "
             "is shut. Ctrl-C leaves the cluster."
@@ -165,7 +169,7 @@ def _detach(log: Path, sign: str) -> None:
 
 
 def _devices(options: NodeOptions) -> str:
-    first, last = options.device_port, options.device_port + options.num_devices - 1
+    first, last = options.devices[0], options.devices[-1]
     return f"device {first}" if first == last else f"devices {first} to {last}"
 
 

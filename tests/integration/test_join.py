@@ -1,23 +1,21 @@
-"""`tandem head` and `tandem join`: what a newcomer meets, and a device that comes back."""
+"""`tandem head` and `tandem join`: a device that joins, is registered, comes back and leaves."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-import ray
 
-from tests.support.hosts import Host, Network, Service, clean_environment, why_no_firewall, why_not
+from tests.support.hosts import Host, Service, clean_environment, why_no_firewall, why_not
 from tests.support.jobs import wait_until
-from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
+from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
 from tests.support.ray_nodes import BareEnvironment
 
-TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 NODES = """
 import json, os, sys
 from orchestrator.ray_connection import connect
@@ -27,7 +25,6 @@ print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Reso
                   for n in ray.nodes() if n["Alive"]]))
 """
 JOB = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
-TOLD_WITHIN_S = 30.0
 GIVEN_UP_WITHIN_S = 180.0
 OTHER_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}.99"
 # Ray reads the one, whoever describes a host the other.
@@ -44,26 +41,6 @@ NO_FIREWALL = why_no_firewall()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host]]:
-    """A host with `tandem head`, and one that may join."""
-    network = Network(tmp_path_factory.mktemp("net"))
-    head, laptop = network.add_host(), network.add_host()
-    service = head.start([*TANDEM, "head"], clean_environment(), "head")
-    try:
-        service.wait_for("Ctrl-C ends the cluster")
-        yield head, laptop
-    finally:
-        try:
-            service.stop()
-        finally:
-            network.remove()
-
-
-def token_of(head: Host) -> str:
-    return (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
-
-
 def alive(head: Host) -> list[tuple[str, int, list[str]]]:
     """Ray's live nodes: ip, port, resources."""
     env = {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
@@ -75,13 +52,6 @@ def alive(head: Host) -> list[tuple[str, int, list[str]]]:
 def devices(head: Host) -> list[tuple[str, int]]:
     """ip and port of Ray's live nodes."""
     return [(ip, port) for ip, port, _ in alive(head)]
-
-
-@pytest.fixture(scope="module")
-def other_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("ray")
-    with installed(folder / "packages", [f"ray=={OTHER_RAY}"], "--no-deps") as packages:
-        yield packages
 
 
 @pytest.fixture
@@ -157,65 +127,35 @@ def test_a_device_joins_once(hosts: tuple[Host, Host], joined: Service) -> None:
     assert "joined already" in refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
 
 
-def test_without_a_token_it_says_where_to_find_it(hosts: tuple[Host, Host]) -> None:
+@contextmanager
+def joining(hosts: tuple[Host, Host], *options: str, **env: str) -> Iterator[Service]:
+    """`tandem join` with these options on the laptop, which leaves by Ctrl-C."""
     head, laptop = hosts
-    text = refusal(laptop, head.ip)
-    assert "RAY_AUTH_TOKEN" in text and f"cat ~/.tandem/tokens/{head.ip}_6379" in text
+    env = {**clean_environment(), "RAY_AUTH_TOKEN": token_of(head), **env}
+    service = laptop.start([*TANDEM, "join", head.ip, *options], env, "join")
+    try:
+        yield service
+    finally:
+        assert service.stop() == 0
 
 
-def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: Path) -> None:
-    head, laptop = hosts
-    wrong = tmp_path / "wrong"
-    wrong.write_text("0123456789abcdef" * 4)
-    text = refusal(laptop, head.ip, "--token-file", str(wrong))
-    assert "does not accept this device's token" in text and "0123456789abcdef" not in text
-    assert "no token of" in refusal(laptop, head.ip)
-
-
-@pytest.mark.parametrize(
-    ("head", "words"),
-    [
-        (
-            "127.0.0.1:6380",
-            "at the Ray address 127.0.0.1:6380: on the head run `tandem head`",
-        ),
-        ("host:port", "'host:port' is not of the form host:port"),
-        ("nowhere.invalid", "Nothing answers at the Ray address nowhere.invalid:6379"),
-    ],
-)
-def test_a_head_that_can_not_be_reached_is_told(
-    hosts: tuple[Host, Host], head: str, words: str
-) -> None:
-    assert words in refusal(hosts[1], head)
-
-
-def test_another_ray_is_told_with_the_command_that_mends_it(
-    hosts: tuple[Host, Host], other_ray: Path
-) -> None:
-    head, laptop = hosts
-    env = {"PYTHONPATH": str(other_ray)}
-    ours = f"the head has Ray {ray.__version__} and"
-    remedy = f"run here `pip install 'ray[default]=={ray.__version__}'`"
-    joining = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head), **env)
-    serving = refusal(head, "--ray-address", f"{head.ip}:6379", command="serve", **env)
-    for text in (joining, serving):
-        assert ours in text and f"this device Ray {OTHER_RAY} and" in text and remedy in text
-
-
-def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
-    hosts: tuple[Host, Host], other_ray: Path, tmp_path: Path
-) -> None:
-    head, laptop = hosts
-    bare = BareEnvironment.make(tmp_path / "bare").with_packages(other_ray)
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
-    start = ["start", f"--address={head.ip}:6379", "--node-manager-port=5001"]
-    began = time.monotonic()
-    command = [bare.python, "-m", "ray.scripts.scripts", *start]
-    done = laptop.run(command, {**clean_environment(), **bare.env, **token})
-    assert time.monotonic() - began < TOLD_WITHIN_S and done.returncode != 0
-    words = "Version mismatch: The cluster was started with"
-    assert words in done.stderr and OTHER_RAY in done.stderr
-    assert words in (ROOT / "README.md").read_text()
+@contextmanager
+def on_a_vpn(host: Host) -> Iterator[None]:
+    """Its way to the internet has another address than its way to the other hosts."""
+    ends = ["vpn0", "type", "veth", "peer", "name", "vpn1"]
+    for words in (
+        ["link", "add", *ends],
+        ["addr", "add", "10.99.0.2/24", "dev", "vpn0"],
+        ["link", "set", "vpn1", "up"],
+        ["link", "set", "vpn0", "up"],
+        ["route", "add", "0.0.0.0/1", "via", "10.99.0.1"],
+    ):
+        done = host.run(["ip", *words], clean_environment())
+        assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        host.run(["ip", "link", "del", "vpn0"], clean_environment())
 
 
 def test_another_patch_version_of_python_may_join_where_ray_is_told_so(
@@ -240,61 +180,38 @@ def test_another_patch_version_of_python_may_join_where_ray_is_told_so(
         service.stop()
 
 
-def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
-    hosts: tuple[Host, Host], tmp_path: Path
-) -> None:
-    head, laptop = hosts
-    other = other_python()
-    if other is None:
-        pytest.skip("no Python of another minor version is here")
-    # What `tandem join` imports; it needs no torch.
-    packages = [f"ray=={ray.__version__}", "typer", "psutil", "pydantic-settings[yaml]", "requests"]
-    wheels = ["--python-version", other.version, "--implementation", "cp"]
-    with installed(tmp_path / "env", packages, "--only-binary=:all:", *wheels) as folder:
-        env = {"PYTHONPATH": f"{folder}:{ROOT}", "RAY_AUTH_TOKEN": token_of(head)}
-        text = refusal(laptop, head.ip, python=other.command, **env)
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert f"and Python {own}." in text and f"and Python {other.version}." in text
-    remedy = f".venv/bin/pip install 'ray[default]=={ray.__version__}'"
-    assert f"run here `python{own} -m venv .venv && {remedy}`" in text
-
-
-def refusal(
-    host: Host, *arguments: str, command: str = "join", python: str = sys.executable, **env: str
-) -> str:
-    """The one sentence with which a command gives up, in time."""
-    began = time.monotonic()
-    tandem = [python, "-m", "http_gateway.cli", command]
-    done = host.run([*tandem, *arguments], {**clean_environment(), **env})
-    assert time.monotonic() - began < TOLD_WITHIN_S
-    assert done.returncode == 1, done.stdout
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    return done.stderr
-
-
-def test_a_device_registers_itself_at_a_gateway_on_the_network(hosts: tuple[Host, Host]) -> None:
+def test_a_device_registers_itself_at_the_gateway_of_its_head(hosts: tuple[Host, Host]) -> None:
     head, laptop = hosts
     api_token = {"TANDEM_API_TOKEN": "a-token-of-this-very-test"}
     address = ["--host", head.ip, "--ray-address", f"{head.ip}:6379"]
-    env = {**clean_environment(), **api_token}
-    gateway = head.start([*TANDEM, "serve", *address], env, "serve")
+    gateway = head.start(
+        [*TANDEM, "serve", *address], {**clean_environment(), **api_token}, "serve"
+    )
     try:
         gateway.wait_for("Ctrl-C stops it")
         url = f"http://{head.ip}:4000"
         created = curl(laptop, api_token, "-d", json.dumps(JOB), f"{url}/api/jobs")
         job_id = json.loads(created)["job_id"]
-        env = {**clean_environment(), **api_token, "RAY_AUTH_TOKEN": token_of(head)}
-        join = [*TANDEM, "join", head.ip, "--register", job_id, "--url", url]
-        service = laptop.start(join, env, "register")
-        try:
+        with on_a_vpn(laptop), joining(hosts, "--register", job_id, **api_token) as service:
             service.wait_for(f"Registered with job {job_id}")
-        finally:
-            service.stop()
         job = json.loads(curl(laptop, api_token, f"{url}/api/jobs/{job_id}"))
         assert [device["ip"] for device in job["registered_devices"]] == [laptop.ip]
         assert "needs its token" in curl(laptop, {}, f"{url}/api/jobs")
     finally:
         assert gateway.stop() == 0
+
+
+def test_a_device_that_finds_no_gateway_stays_and_says_how_to_register_it(
+    hosts: tuple[Host, Host],
+) -> None:
+    head, laptop = hosts
+    with joining(hosts, "--register", "1", "--devices", "2") as service:
+        said = service.wait_for("Ctrl-C leaves the cluster")
+        assert f"No gateway answers at http://{head.ip}:4000" in said
+        for port in (5001, 5002):
+            body = json.dumps({"ip": laptop.ip, "port": port, "job_id": "1"})
+            assert f"'{body}'" in said and "localhost:4000/api/devices/register" in said
+        assert (laptop.ip, 5001) in devices(head)
 
 
 def curl(host: Host, token: dict[str, str], *arguments: str) -> str:

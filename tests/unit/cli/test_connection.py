@@ -52,7 +52,7 @@ def test_no_gateway_is_told_with_its_address_and_the_remedy() -> None:
         (requests.exceptions.ProxyError(), "NO_PROXY"),
         (requests.exceptions.JSONDecodeError("", "", 0), "is not Tandem's gateway"),
         (requests.ReadTimeout(), "did not answer in time"),
-        (requests.ConnectTimeout(), "`tandem serve`"),
+        (requests.ConnectTimeout(), "`tandem serve --host 0.0.0.0` and TANDEM_API_TOKEN"),
     ],
 )
 def test_why_there_is_no_answer_is_told(error: requests.RequestException, said: str) -> None:

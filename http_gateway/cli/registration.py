@@ -1,0 +1,60 @@
+"""What ``tandem join --register`` does once this host is in the cluster."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from actors.core.errors import TandemError
+from http_gateway.auth import CURL_HEADER
+from http_gateway.cli.connection import GATEWAY_PORT, gateway_url, make_client
+from http_gateway.client import ApiError
+from orchestrator.ray_connection import own_ip
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Registers this host's devices, by their ``ports``, with a job of the gateway at ``url``;
+    ``head`` is the host:port that they have joined."""
+
+    job_id: str
+    url: str
+    head: str
+    ports: Sequence[int]
+
+    @classmethod
+    def at(cls, url: str | None, head: str, job_id: str, ports: Sequence[int]) -> Registration:
+        """At ``url``, else TANDEM_URL, else on the head's host; raises ``InvalidRequest``."""
+        host = head.rpartition(":")[0]
+        return cls(job_id, gateway_url(url, f"http://{host}:{GATEWAY_PORT}"), head, ports)
+
+    def register(self) -> str:
+        """Whether that was done. What keeps it from that, and how to do it by hand, is told and
+        not raised: the devices have joined all the same."""
+        ip = own_ip(self.head)  # as Ray, which has taken this one
+        registered = 0
+        try:
+            with make_client(self.url) as client:
+                for port in self.ports:
+                    client.register_device(ip=ip, port=port, job_id=self.job_id)
+                    registered += 1
+        except (TandemError, ApiError) as error:
+            by_hand = (f"  {self._curl(ip, port)}" for port in self.ports[registered:])
+            return "\n".join(
+                [
+                    f"Not registered with job {self.job_id}: {str(error).rstrip('.')}.",
+                    "This device stays in the cluster. To register it, on the gateway's host:",
+                    *by_hand,
+                ]
+            )
+        return f"Registered with job {self.job_id}."
+
+    def _curl(self, ip: str, port: int) -> str:
+        """Where the gateway runs, for it may listen there alone; the header does no harm there."""
+        body = {"ip": ip, "port": port, "job_id": self.job_id}
+        url = f"http://localhost:{urlsplit(self.url).port or GATEWAY_PORT}/api/devices/register"
+        words = ["curl", "-X", "POST", url, "-H", "Content-Type: application/json"]
+        return f"{shlex.join([*words, '-d', json.dumps(body)])} {CURL_HEADER}"

@@ -1,0 +1,107 @@
+"""What a newcomer is told who is refused: a sentence with its remedy, in time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from tests.support.hosts import Host, clean_environment, why_not
+from tests.support.newcomers import TOLD_WITHIN_S, refusal, token_of
+from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
+from tests.support.ray_nodes import BareEnvironment
+
+REASON = why_not()
+
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@pytest.fixture(scope="module")
+def other_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("ray")
+    with installed(folder / "packages", [f"ray=={OTHER_RAY}"], "--no-deps") as packages:
+        yield packages
+
+
+def test_without_a_token_it_says_where_to_find_it(hosts: tuple[Host, Host]) -> None:
+    head, laptop = hosts
+    text = refusal(laptop, head.ip)
+    assert "RAY_AUTH_TOKEN" in text and f"cat ~/.tandem/tokens/{head.ip}_6379" in text
+
+
+def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+    head, laptop = hosts
+    wrong = tmp_path / "wrong"
+    wrong.write_text("0123456789abcdef" * 4)
+    text = refusal(laptop, head.ip, "--token-file", str(wrong))
+    assert "does not accept this device's token" in text and "0123456789abcdef" not in text
+    assert "no token of" in refusal(laptop, head.ip)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (
+            "127.0.0.1:6380",
+            "at the Ray address 127.0.0.1:6380: on the head run `tandem head`",
+        ),
+        ("host:port", "'host:port' is not of the form host:port"),
+        ("nowhere.invalid", "Nothing answers at the Ray address nowhere.invalid:6379"),
+    ],
+)
+def test_a_head_that_can_not_be_reached_is_told(
+    hosts: tuple[Host, Host], head: str, words: str
+) -> None:
+    assert words in refusal(hosts[1], head)
+
+
+def test_another_ray_is_told_with_the_command_that_mends_it(
+    hosts: tuple[Host, Host], other_ray: Path
+) -> None:
+    head, laptop = hosts
+    env = {"PYTHONPATH": str(other_ray)}
+    ours = f"the head has Ray {ray.__version__} and"
+    remedy = f"run here `pip install 'ray[default]=={ray.__version__}'`"
+    joining = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head), **env)
+    serving = refusal(head, "--ray-address", f"{head.ip}:6379", command="serve", **env)
+    for text in (joining, serving):
+        assert ours in text and f"this device Ray {OTHER_RAY} and" in text and remedy in text
+
+
+def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
+    hosts: tuple[Host, Host], other_ray: Path, tmp_path: Path
+) -> None:
+    head, laptop = hosts
+    bare = BareEnvironment.make(tmp_path / "bare").with_packages(other_ray)
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
+    start = ["start", f"--address={head.ip}:6379", "--node-manager-port=5001"]
+    began = time.monotonic()
+    command = [bare.python, "-m", "ray.scripts.scripts", *start]
+    done = laptop.run(command, {**clean_environment(), **bare.env, **token})
+    assert time.monotonic() - began < TOLD_WITHIN_S and done.returncode != 0
+    words = "Version mismatch: The cluster was started with"
+    assert words in done.stderr and OTHER_RAY in done.stderr
+    assert words in (ROOT / "README.md").read_text()
+
+
+def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
+    hosts: tuple[Host, Host], tmp_path: Path
+) -> None:
+    head, laptop = hosts
+    other = other_python()
+    if other is None:
+        pytest.skip("no Python of another minor version is here")
+    # What `tandem join` imports; it needs no torch.
+    packages = [f"ray=={ray.__version__}", "typer", "psutil", "pydantic-settings[yaml]", "requests"]
+    wheels = ["--python-version", other.version, "--implementation", "cp"]
+    with installed(tmp_path / "env", packages, "--only-binary=:all:", *wheels) as folder:
+        env = {"PYTHONPATH": f"{folder}:{ROOT}", "RAY_AUTH_TOKEN": token_of(head)}
+        text = refusal(laptop, head.ip, python=other.command, **env)
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"and Python {own}." in text and f"and Python {other.version}." in text
+    remedy = f".venv/bin/pip install 'ray[default]=={ray.__version__}'"
+    assert f"run here `python{own} -m venv .venv && {remedy}`" in text
