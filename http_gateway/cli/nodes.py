@@ -27,6 +27,12 @@ from orchestrator.ray_start import (
 )
 from orchestrator.settings import Settings
 
+RUN = (
+    "import sys; sys.path[:] = filter(None, sys.path); from http_gateway.cli.main import app; app()"
+)
+"""The ``tandem`` command in the current folder, which its arguments may be relative to, but without
+importing what lies there."""
+
 
 @dataclass(frozen=True)
 class NodeOptions:
@@ -49,7 +55,7 @@ def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     address = f"{own_ip()}:{port}"
     token = make_token(settings.storage_path, address)
     if options.detach:
-        return _detach(settings.storage_path / "head.log", "head runs at")
+        return _detach(settings.storage_path / "head.log", "Ctrl-C ends the cluster")
     ports = NodePorts(options.device_port)
 
     def started() -> None:
@@ -78,10 +84,9 @@ def run_join(
     os.environ.update(CLUSTER_VARIABLES)
     check_reachable(head)
     _check_ports(options)
-    known = token_file(settings.storage_path, head).exists() and given_token_file is None
-    token = _find_token(settings.storage_path, head, given_token_file)
-    if options.detach:
-        return _detach(settings.storage_path / f"join-{options.device_port}.log", "Joined")
+    storage = settings.storage_path
+    known = token_file(storage, head).exists() and given_token_file is None
+    token = _find_token(storage, head, given_token_file)
     ports = NodePorts(options.device_port)
 
     def started() -> None:
@@ -93,13 +98,15 @@ def run_join(
             "is shut. Ctrl-C leaves the cluster."
         )
 
-    log = settings.storage_path / f"ray-join-{options.device_port}.log"
+    own_log, log = (storage / f"{name}-{options.device_port}.log" for name in ("join", "ray-join"))
     arguments = join_arguments(head, ports, options.num_devices)
     try:
+        if options.detach:
+            return _detach(own_log, "Ctrl-C leaves the cluster")
         _keep(NodeKeeper(arguments, ports, _env(token), log, _say, head), started)
     except ClusterUnavailable:
         if token is not None and not known:
-            token.unlink()  # it may be the wrong one: the next time asks again
+            token.unlink(missing_ok=True)  # it may be the wrong one: the next time asks again
         raise
 
 
@@ -149,16 +156,16 @@ def _check_ports(options: NodeOptions, *others: int) -> None:
 
 
 def _detach(log: Path, sign: str) -> None:
-    """Runs the same command in the background; returns once that has said ``sign``."""
+    """Runs the same command in the background; returns once that has said ``sign``, the last of
+    what it says when all is done."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "http_gateway.cli", *arguments],
+            [sys.executable, "-c", RUN, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=log.parent,
             start_new_session=True,
         )
     while sign not in (text := log.read_text(errors="replace")):

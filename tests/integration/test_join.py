@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.embedded_nodes import ProcessRecord
+from orchestrator.node_probe import describe_host
 from tests.support.hosts import Host, Service, clean_environment, why_no_firewall, why_not
 from tests.support.jobs import wait_until
 from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
@@ -221,3 +224,25 @@ def curl(host: Host, token: dict[str, str], *arguments: str) -> str:
     done = host.run(["curl", "-s", *headers, *arguments], clean_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
+@pytest.mark.parametrize("command", ["join", "head"])
+def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_command_shown(
+    hosts: tuple[Host, Host], command: str
+) -> None:
+    head, laptop = hosts
+    (laptop.home / "token").write_text(token_of(head))
+    options = {"join": [head.ip, "--token-file", "token", "--register", "1"], "head": []}
+    done = laptop.run([*TANDEM, command, *options[command], "--detach"], clean_environment())
+    assert done.returncode == 0, done.stderr
+    (ending,) = re.findall(r"kill -INT (\d+)", done.stdout)
+    keeper = ProcessRecord.of(int(ending))
+    try:
+        cluster = head if command == "join" else laptop
+        assert (laptop.ip, 5001) in [node[:2] for node in alive(cluster)]
+        assert ("Not registered with job 1" in done.stdout) == (command == "join")
+    finally:
+        assert laptop.run(["kill", "-INT", ending], clean_environment()).returncode == 0
+        wait_until(lambda: keeper.process() is None, 30.0, "it still runs")
+    (log,) = (laptop.home / ".tandem").glob(f"{command}*.log")
+    assert log.read_text().endswith("Ray has ended on this device.\n")
+
+
