@@ -16,7 +16,7 @@ from orchestrator.embedded_nodes import (
     spawn_ray_start,
     wait_until_started,
 )
-from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.errors import ClusterUnavailable
 from orchestrator.ray_connection import check_reachable
 from orchestrator.ray_start import NodePorts, explain_end
 
@@ -90,8 +90,8 @@ class NodeKeeper:
             end_nodes([record])
 
 
-def check_port_free(port: int) -> None:
-    """Raises ``InvalidRequest`` when something has the port already."""
+def why_taken(port: int) -> str | None:
+    """Why nothing could listen at this port of this host; None where it is free."""
     with socket.socket() as probe:
         # Connections of a node that has just left linger; only a listener is in the way.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -99,7 +99,5 @@ def check_port_free(port: int) -> None:
             probe.bind(("", port))
             probe.listen()
         except OSError as error:
-            raise InvalidRequest(
-                f"port {port} is taken on this device ({error.strerror}): has it joined already? "
-                "Leave there with Ctrl-C, or choose another --port"
-            ) from error
+            return error.strerror or str(error)
+    return None

@@ -16,6 +16,7 @@ NUM_WORKER_PORTS = 200
 NUM_WORKER_RANGES = 40
 DEFAULT_DEVICE_PORT = 5001
 DEFAULT_HEAD_PORT = 6379
+MIN_PORT, MAX_PORT = 1024, 65535
 MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
 CLUSTER_VARIABLES = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # devices need not have the same patch
@@ -38,14 +39,21 @@ class NodePorts:
     device: int
 
     @property
-    def flags(self) -> dict[str, int]:
-        """``ray start``'s flag -> port."""
+    def servers(self) -> dict[str, int]:
+        """``ray start``'s flag -> port, of those that a node takes as it starts."""
         names = ("node-manager", "object-manager", "runtime-env-agent", "dashboard-agent-grpc")
         ports = {f"{name}-port": self.device + 100 * i for i, name in enumerate(names)}
         return {
             **ports,
             "dashboard-agent-listen-port": self.device + 400,
             "metrics-export-port": self.device + 500,
+        }
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """``ray start``'s flag -> port."""
+        return {
+            **self.servers,
             "min-worker-port": self._first_worker_port,
             "max-worker-port": self._first_worker_port + NUM_WORKER_PORTS - 1,
         }

@@ -10,18 +10,24 @@ import typer
 from http_gateway.cli.connection import GATEWAY_PORT, URL_VARIABLE
 from http_gateway.cli.nodes import NodeOptions, run_head, run_join
 from http_gateway.cli.registration import Registration
-from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, MAX_DEVICE_PORT
+from orchestrator.ray_start import (
+    DEFAULT_DEVICE_PORT,
+    DEFAULT_HEAD_PORT,
+    MAX_DEVICE_PORT,
+    MAX_PORT,
+    MIN_PORT,
+)
 from orchestrator.settings import load_settings
 
 Storage = Annotated[Path | None, typer.Option(help="where Tandem keeps its files [~/.tandem]")]
 Devices = Annotated[int, typer.Option(min=1, max=64, help="devices this host offers")]
 Detach = Annotated[bool, typer.Option("--detach", help="go on in the background")]
 GatewayUrl = typer.Option(help=f"for --register [{URL_VARIABLE}, or http://<head>:{GATEWAY_PORT}]")
-DevicePort = typer.Option(min=1024, max=MAX_DEVICE_PORT, help="this device's port")
+DevicePort = typer.Option(min=MIN_PORT, max=MAX_DEVICE_PORT, help="this device's port")
 
 
 def head(
-    port: Annotated[int, typer.Option(min=1024, max=65535)] = DEFAULT_HEAD_PORT,
+    port: Annotated[int, typer.Option(min=MIN_PORT, max=MAX_PORT)] = DEFAULT_HEAD_PORT,
     device_port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
     devices: Devices = 1,
     detach: Detach = False,

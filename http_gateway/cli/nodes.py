@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,23 @@ import typer
 
 from http_gateway.cli.registration import Registration
 from http_gateway.interrupts import interruptible
-from orchestrator.cluster_tokens import FROM_ENVIRONMENT, make_token, save_token, token_file
-from orchestrator.embedded_nodes import POLL_S, child_env
+from orchestrator.cluster_tokens import (
+    FROM_ENVIRONMENT,
+    make_token,
+    save_token,
+    show_token,
+    token_file,
+)
+from orchestrator.embedded_nodes import POLL_S, child_env, free_port
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
-from orchestrator.node_keeper import NodeKeeper, check_port_free
+from orchestrator.node_keeper import NodeKeeper, why_taken
 from orchestrator.ray_connection import check_reachable, own_ip
 from orchestrator.ray_start import (
     CLUSTER_VARIABLES,
+    JOINING_VARIABLES,
+    MAX_DEVICE_PORT,
+    MAX_PORT,
+    MIN_PORT,
     NodePorts,
     head_arguments,
     join_arguments,
@@ -51,7 +61,13 @@ class NodeOptions:
 def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     """Starts a cluster's head, and keeps it until Ctrl-C."""
     os.environ.update(CLUSTER_VARIABLES)
-    _check_ports(options, port)
+    _check_ports(
+        [port], lambda: f"does a head run here already? Else add --port {_free_port(port)}"
+    )
+    _check_ports(
+        NodePorts(options.device_port).servers.values(),
+        lambda: f"has this host joined a cluster? Else add --device-port {_free_device(options)}",
+    )
     address = f"{own_ip()}:{port}"
     token = make_token(settings.storage_path, address)
     if options.detach:
@@ -83,7 +99,13 @@ def run_join(
     """Joins the cluster at ``head`` (host:port) and stays in it until Ctrl-C."""
     os.environ.update(CLUSTER_VARIABLES)
     check_reachable(head)
-    _check_ports(options)
+    _check_ports(
+        NodePorts(options.device_port).servers.values(),
+        lambda: (
+            "has it joined already? Leave there with Ctrl-C, or join as one more: "
+            f"`tandem join {head} --port {_free_device(options)}`"
+        ),
+    )
     storage = settings.storage_path
     known = token_file(storage, head).exists() and given_token_file is None
     token = _find_token(storage, head, given_token_file)
@@ -149,10 +171,25 @@ def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | Non
     return kept
 
 
-def _check_ports(options: NodeOptions, *others: int) -> None:
-    flags = NodePorts(options.device_port).flags
-    for port in (*others, *(p for flag, p in flags.items() if "worker" not in flag)):
-        check_port_free(port)
+def _check_ports(ports: Iterable[int], remedy: Callable[[], str]) -> None:
+    """Raises ``InvalidRequest`` with the remedy when something has one of these ports."""
+    for port in ports:
+        if why := why_taken(port):
+            raise InvalidRequest(f"port {port} is taken on this device ({why}): {remedy()}")
+
+
+def _free_port(taken: int) -> int:
+    """The next one above, or else one that the system gives."""
+    above = range(taken + 1, MAX_PORT + 1)
+    return next((port for port in above if not why_taken(port)), 0) or free_port()
+
+
+def _free_device(options: NodeOptions) -> int:
+    """The first port for a device, above those that are wanted if there is one, whose node would
+    have all its ports."""
+    own = options.devices
+    others = [*range(own[-1] + 1, MAX_DEVICE_PORT + 1), *range(MIN_PORT, own[0])]
+    return next(p for p in others if not any(map(why_taken, NodePorts(p).servers.values())))
 
 
 def _detach(log: Path, sign: str) -> None:

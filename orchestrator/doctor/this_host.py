@@ -12,8 +12,8 @@ from orchestrator.doctor.checkup import examine_host
 from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import InvalidRequest
-from orchestrator.node_keeper import check_port_free
+from orchestrator.node_keeper import why_taken
+from orchestrator.ray_connection import own_ip
 from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, NodePorts
 from orchestrator.settings import Settings
 
@@ -47,9 +47,7 @@ def check_this_host(settings: Settings, no_gateway: str) -> dict[str, Any]:
 
 def _look(settings: Settings) -> OwnFacts:
     temp_dir = tempfile.gettempdir()
-    device = NodePorts(DEFAULT_DEVICE_PORT).flags
-    ports = [p for flag, p in device.items() if "worker" not in flag]
-    wanted = [settings.port, DEFAULT_HEAD_PORT, *ports]
+    wanted = [settings.port, DEFAULT_HEAD_PORT, *NodePorts(DEFAULT_DEVICE_PORT).servers.values()]
     return OwnFacts(
         HostFacts(**examine_host(temp_dir)),
         temp_dir,
@@ -58,16 +56,8 @@ def _look(settings: Settings) -> OwnFacts:
             check_folder("data_dir", settings.data_dir),
         ),
         settings.port,
-        tuple(port for port in wanted if not _is_free(port)),
+        tuple(port for port in wanted if why_taken(port)),
     )
-
-
-def _is_free(port: int) -> bool:
-    try:
-        check_port_free(port)
-    except InvalidRequest:
-        return False
-    return True
 
 
 def judge(facts: OwnFacts) -> list[Finding]:
