@@ -20,9 +20,10 @@ from orchestrator.settings import Settings
 
 @dataclass(frozen=True)
 class OwnFacts:
-    """What this host tells of itself; the ports are those that something listens at."""
+    """What this host tells of itself: ``ip`` in its network; ports that something listens at."""
 
     host: HostFacts
+    ip: str
     temp_dir: str
     folders: tuple[Folder, ...]
     gateway_port: int
@@ -50,6 +51,7 @@ def _look(settings: Settings) -> OwnFacts:
     wanted = [settings.port, DEFAULT_HEAD_PORT, *NodePorts(DEFAULT_DEVICE_PORT).servers.values()]
     return OwnFacts(
         HostFacts(**examine_host(temp_dir)),
+        own_ip(),
         temp_dir,
         (
             check_folder("storage_path", settings.storage_path),
@@ -100,7 +102,8 @@ def _ports(facts: OwnFacts) -> Iterator[Finding]:
     if DEFAULT_HEAD_PORT in taken:
         taken.remove(DEFAULT_HEAD_PORT)
         text = f"Port {DEFAULT_HEAD_PORT}, a head's, is taken on this host: one may run already"
-        remedy = f"tandem serve --ray-address localhost:{DEFAULT_HEAD_PORT}"
+        # Not localhost: its token is kept under the head's address.
+        remedy = f"tandem serve --ray-address {facts.ip}:{DEFAULT_HEAD_PORT}"
         yield Finding("warning", "ports", None, text, remedy)
     if taken:
         text = (

@@ -23,7 +23,9 @@ HOST = HostFacts(
     free_disk_bytes=50 * GIB,
     auth_mode=None,
 )
-WELL = OwnFacts(HOST, "/tmp", (Folder("storage_path", "/home/me/.tandem", GIB),), 4000, ())
+WELL = OwnFacts(
+    HOST, "192.168.1.5", "/tmp", (Folder("storage_path", "/home/me/.tandem", GIB),), 4000, ()
+)
 CHECKS = {"versions", "memory", "shared_memory", "disk", "storage", "ports"}
 
 
@@ -67,7 +69,7 @@ def test_a_storage_path_that_can_not_be_written() -> None:
     ("port", "said", "remedy"),
     [
         (4000, "the gateway's", "tandem serve --port 0"),
-        (6379, "a head's", "tandem serve --ray-address localhost:6379"),
+        (6379, "a head's", "tandem serve --ray-address 192.168.1.5:6379"),
         (5101, "a device's ports 5101 are taken", "tandem join <head> --port 5002"),
     ],
 )
