@@ -10,7 +10,7 @@ from actors.core.errors import Unavailable
 from orchestrator.cluster_tokens import token_variables
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
-from orchestrator.ray_start import CLUSTER_VARIABLES
+from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.settings import Settings
 from orchestrator.travelling_code import runtime_env
 
@@ -52,7 +52,7 @@ def start_backend(settings: Settings) -> Backend:
         address = cluster.state.address
         _say_other_clusters(address)
     else:
-        os.environ.update(CLUSTER_VARIABLES)
+        os.environ.update(JOINING_VARIABLES)
         os.environ.update(token_variables(settings.storage_path, address, os.environ))
     try:
         # Embedded nodes run in this very environment, the user's need not have Tandem at all.

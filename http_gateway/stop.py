@@ -7,7 +7,7 @@ import os
 from orchestrator.cluster_tokens import token_variables
 from orchestrator.local_cluster import stop_local_cluster
 from orchestrator.ray_connection import NAMESPACE, connect
-from orchestrator.ray_start import CLUSTER_VARIABLES
+from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.settings import Settings
 
 
@@ -18,7 +18,7 @@ def stop_everything(settings: Settings) -> str:
             return f"Ended the embedded cluster of {settings.storage_path} and its jobs."
         return f"No embedded cluster runs on {settings.storage_path}."
     address = settings.ray_address
-    os.environ.update(CLUSTER_VARIABLES)
+    os.environ.update(JOINING_VARIABLES)
     os.environ.update(token_variables(settings.storage_path, address, os.environ))
     connect(address)
     import ray

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 
 from orchestrator.errors import InvalidRequest
@@ -16,6 +17,16 @@ FROM_ENVIRONMENT = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
 def token_file(storage_path: Path, address: str) -> Path:
     """Where the token of the cluster at ``address`` (host:port) is kept."""
     return storage_path / "tokens" / address.replace(":", "_")
+
+
+def show_token(address: str) -> str:
+    """The command that shows, on its head, the token of a cluster of `tandem head`."""
+    host, _, port = address.rpartition(":")
+    try:
+        known = not ip_address(host).is_loopback
+    except ValueError:  # a name
+        known = False
+    return f"cat ~/.tandem/tokens/{host if known else '*'}_{port}"
 
 
 def make_token(storage_path: Path, address: str) -> Path:
@@ -45,9 +56,12 @@ def save_token(file: Path, token: str) -> None:
 def token_variables(
     storage_path: Path, address: str, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Ray's variables for the cluster at ``address``: nothing where the user has set them, or
-    where no token of it is kept here."""
-    file = token_file(storage_path, address)
-    if any(environment.get(name) for name in FROM_ENVIRONMENT) or not file.exists():
+    """Ray's variables for the cluster at ``address``, besides those that the user has set: nothing
+    where no token of it is known here."""
+    if environment.get("RAY_AUTH_MODE"):
         return {}
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)}
+    mode = {"RAY_AUTH_MODE": "token"}  # without it Ray does not look at a token
+    if any(environment.get(name) for name in FROM_ENVIRONMENT):
+        return mode
+    file = token_file(storage_path, address)
+    return {**mode, "RAY_AUTH_TOKEN_PATH": str(file)} if file.exists() else {}

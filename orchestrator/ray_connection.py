@@ -6,11 +6,12 @@ import logging
 import threading
 from typing import Any
 
+from orchestrator.cluster_tokens import show_token
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.errors import ClusterUnavailable
-from orchestrator.ray_start import explain_mismatch
+from orchestrator.ray_start import explain_mismatch, is_refused
 
-CONNECT_TIMEOUT_S = 45.0
+CONNECT_TIMEOUT_S = 25.0  # told within half a minute, with the start of this process
 NAMESPACE = "tandem"
 
 
@@ -33,8 +34,7 @@ def connect(
     thread.join(timeout_s)
     if not outcome:
         raise ClusterUnavailable(
-            f"Ray at {address} did not answer within {timeout_s:.0f} s: does it use a token "
-            "(RAY_AUTH_MODE=token and the same token in every process), or another Ray version?"
+            f"Ray at {address} did not answer within {timeout_s:.0f} s: {_token_remedy(address)}"
         )
     if isinstance(outcome[0], BaseException):
         raise ClusterUnavailable(
@@ -74,11 +74,21 @@ def check_reachable(address: str) -> None:
 
 
 def _explain(error: BaseException, address: str) -> str:
-    cause = " ".join(str(error).split())
-    return explain_mismatch(cause) or (
-        f"{cause[:250]}. Is it a Ray node itself (ray start --address={address} "
-        "--node-manager-port=5001)? Does the cluster use a token (RAY_AUTH_MODE=token and "
-        "RAY_AUTH_TOKEN_PATH, the same in every process)?"
+    own = " ".join(str(error).split())
+    words = " ".join([own, *str(error.__cause__).split()])  # there Ray says why it failed
+    if is_refused(words):
+        return f"the token is missing or incorrect; {_token_remedy(address)}"
+    return explain_mismatch(words) or (
+        f"{own[:250]}. Is it a Ray node itself (ray start --address={address} "
+        f"--node-manager-port=5001)? If so: {_token_remedy(address)}"
+    )
+
+
+def _token_remedy(address: str) -> str:
+    return (
+        "has this process the cluster's token? That of a `tandem head` is shown there by "
+        f"`{show_token(address)}`, another one is in ~/.ray/auth_token; give it here by "
+        "RAY_AUTH_TOKEN"
     )
 
 

@@ -24,6 +24,14 @@ CLUSTER_VARIABLES = {
 }
 """For every process of a cluster of several devices, before it imports Ray."""
 
+JOINING_VARIABLES = {
+    **CLUSTER_VARIABLES,
+    # Tries, a second apart: who has the wrong token is told before half a minute is over. A head
+    # needs more of them, for it waits like this until it is up itself.
+    "RAY_NUM_REDIS_GET_RETRIES": "10",
+}
+"""The same for those that join one."""
+
 COMMON_FLAGS = (
     "--disable-usage-stats",
     # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
@@ -116,7 +124,7 @@ def explain(output: str) -> str:
     text = " ".join(output.split())
     if mismatch := explain_mismatch(text):
         return mismatch
-    if re.search(r"UNAUTHENTICATED|[Uu]nauthenticated|[Aa]uthentication", text):
+    if is_refused(text):
         return (
             "the head does not accept this device's token: give the one that `tandem head` named, "
             "by RAY_AUTH_TOKEN, by --token-file, or at the prompt"
@@ -124,6 +132,11 @@ def explain(output: str) -> str:
     if "port number" in text and "used by other components" in text:
         return "two of its ports are the same: choose another --port, away from 10002–19999"
     return f"ray start said: {text[-400:]}"
+
+
+def is_refused(text: str) -> bool:
+    """Whether Ray's words are about a token that it wants, or does not accept."""
+    return re.search(r"UNAUTHENTICATED|[Uu]nauthenticated|[Aa]uthentication", text) is not None
 
 
 def explain_mismatch(text: str) -> str | None:

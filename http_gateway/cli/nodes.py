@@ -97,7 +97,7 @@ def run_join(
     registration: Registration | None,
 ) -> None:
     """Joins the cluster at ``head`` (host:port) and stays in it until Ctrl-C."""
-    os.environ.update(CLUSTER_VARIABLES)
+    os.environ.update(JOINING_VARIABLES)
     check_reachable(head)
     _check_ports(
         NodePorts(options.device_port).servers.values(),
@@ -165,7 +165,7 @@ def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | Non
         if not sys.stdin.isatty():
             raise InvalidRequest(
                 f"no token of {head} is known here: give it by RAY_AUTH_TOKEN or --token-file; "
-                f"on the head, `cat ~/.tandem/tokens/{kept.name}` shows it"
+                f"on the head, `{show_token(head)}` shows it"
             )
         save_token(kept, typer.prompt(f"Token of {head}", hide_input=True))
     return kept

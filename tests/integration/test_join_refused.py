@@ -2,22 +2,70 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import ray
 
 from tests.support.hosts import Host, clean_environment, why_not
-from tests.support.newcomers import TOLD_WITHIN_S, refusal, token_of
+from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
 from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
 from tests.support.ray_nodes import BareEnvironment
 
+RAY_START = ["-m", "ray.scripts.scripts", "start"]
+WRONG_TOKEN = "0123456789abcdef" * 4
 REASON = why_not()
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a command ended, and after how long."""
+
+    done: subprocess.CompletedProcess[str]
+    seconds: float
+
+    @property
+    def said(self) -> str:
+        return self.done.stdout + self.done.stderr
+
+
+@pytest.fixture(scope="module")
+def strangers(
+    hosts: tuple[Host, Host], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Refusal]:
+    """Those without the cluster's token, by command and token; all at once, for each has to wait
+    until Ray has lost its patience."""
+    head, laptop = hosts
+    address = f"{head.ip}:6379"
+    bare = BareEnvironment.make(tmp_path_factory.mktemp("bare") / "env")
+    serve = [*TANDEM, "serve", "--port", "0", "--storage-path", "other", "--ray-address", address]
+    start = [bare.python, *RAY_START, f"--address={address}", "--node-manager-port=5001"]
+    driver = [bare.python, "-c", f"import ray; ray.init({address!r})"]
+    wrong = {"RAY_AUTH_TOKEN": WRONG_TOKEN}
+    cases: dict[str, tuple[Host, list[str], dict[str, str]]] = {
+        "serve, wrong": (head, serve, wrong),
+        "serve, none": (head, serve, {}),
+        "start, wrong": (laptop, start, {**bare.env, **wrong, "RAY_AUTH_MODE": "token"}),
+        "start, none": (laptop, start, bare.env),
+        "driver, none": (head, driver, bare.env),
+    }
+
+    def refused(case: str) -> Refusal:
+        host, command, env = cases[case]
+        began = time.monotonic()
+        done = host.run(command, {**clean_environment(), **env})
+        return Refusal(done, time.monotonic() - began)
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        return dict(zip(cases, pool.map(refused, cases), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +84,37 @@ def test_without_a_token_it_says_where_to_find_it(hosts: tuple[Host, Host]) -> N
 def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: Path) -> None:
     head, laptop = hosts
     wrong = tmp_path / "wrong"
-    wrong.write_text("0123456789abcdef" * 4)
+    wrong.write_text(WRONG_TOKEN)
     text = refusal(laptop, head.ip, "--token-file", str(wrong))
-    assert "does not accept this device's token" in text and "0123456789abcdef" not in text
+    assert "does not accept this device's token" in text and WRONG_TOKEN not in text
     assert "no token of" in refusal(laptop, head.ip)
+
+
+@pytest.mark.parametrize("token", ["wrong", "none"])
+def test_a_gateway_without_the_clusters_token_is_told_where_it_is(
+    hosts: tuple[Host, Host], strangers: dict[str, Refusal], token: str
+) -> None:
+    refused = strangers[f"serve, {token}"]
+    assert refused.seconds < TOLD_WITHIN_S and refused.done.returncode == 1
+    sentence = refused.done.stderr.splitlines()[-1]
+    assert sentence.startswith("tandem: ") and WRONG_TOKEN not in refused.said
+    assert f"`cat ~/.tandem/tokens/{hosts[0].ip}_6379`" in sentence
+    assert "give it here by RAY_AUTH_TOKEN" in sentence
+
+
+@pytest.mark.parametrize("token", ["wrong", "none"])
+def test_ray_itself_tells_a_token_in_the_words_of_the_readme(
+    strangers: dict[str, Refusal], token: str
+) -> None:
+    refused = strangers[f"start, {token}"]
+    assert refused.seconds < TOLD_WITHIN_S and refused.done.returncode != 0
+    words = "Authentication token is missing or incorrect"
+    assert words in refused.said and words in (ROOT / "README.md").read_text()
+
+
+def test_ray_refuses_a_program_without_the_clusters_token(strangers: dict[str, Refusal]) -> None:
+    refused = strangers["driver, none"]
+    assert refused.done.returncode != 0 and "InvalidAuthToken" in refused.said
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster_tokens import make_token, save_token, token_file, token_variables
+from orchestrator.cluster_tokens import (
+    make_token,
+    save_token,
+    show_token,
+    token_file,
+    token_variables,
+)
 from orchestrator.errors import InvalidRequest
 
 ADDRESS = "10.0.0.1:6379"
@@ -42,7 +48,26 @@ def test_variables_name_the_file_of_that_cluster_alone(tmp_path: Path) -> None:
     assert token_variables(tmp_path, "10.0.0.9:6379", {}) == {}
 
 
-@pytest.mark.parametrize("name", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"])
-def test_what_the_user_has_set_counts(tmp_path: Path, name: str) -> None:
+def test_the_mode_that_the_user_has_set_counts(tmp_path: Path) -> None:
     make_token(tmp_path, ADDRESS)
-    assert token_variables(tmp_path, ADDRESS, {name: "x"}) == {}
+    environment = {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "x"}
+    assert token_variables(tmp_path, ADDRESS, environment) == {}
+
+
+@pytest.mark.parametrize("name", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
+def test_a_token_that_the_user_has_set_counts_and_is_used(tmp_path: Path, name: str) -> None:
+    make_token(tmp_path, ADDRESS)
+    assert token_variables(tmp_path, ADDRESS, {name: "x"}) == {"RAY_AUTH_MODE": "token"}
+
+
+@pytest.mark.parametrize(
+    ("address", "file"),
+    [
+        (ADDRESS, "10.0.0.1_6379"),
+        ("localhost:6379", "*_6379"),
+        ("127.0.0.1:6379", "*_6379"),
+        ("desk.local:7000", "*_7000"),
+    ],
+)
+def test_where_the_head_keeps_its_token_is_told(address: str, file: str) -> None:
+    assert show_token(address) == f"cat ~/.tandem/tokens/{file}"
