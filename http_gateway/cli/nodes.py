@@ -112,7 +112,7 @@ def run_join(
     ports = NodePorts(options.device_port)
 
     def started() -> None:
-        typer.echo(f"Joined {head} as {_devices(options)}.")
+        typer.echo(f"Joined {head} as {_devices(options)}, with {_versions()}.")
         if registration is not None:
             typer.echo(registration.register())
         typer.echo(
@@ -215,6 +215,16 @@ def _detach(log: Path, sign: str) -> None:
 def _devices(options: NodeOptions) -> str:
     first, last = options.devices[0], options.devices[-1]
     return f"device {first}" if first == last else f"devices {first} to {last}"
+
+
+def _versions() -> str:
+    """Of what must be alike on all devices; torch is not imported for it."""
+    from orchestrator.node_probe import describe_host
+
+    versions = describe_host()["versions"]
+    torch = versions["torch"]
+    shown = f"Python {versions['python']}, Ray {versions['ray']} and "
+    return shown + (f"torch {torch}" if torch else "no torch, without which it can't train")
 
 
 def _say(text: str) -> None:

@@ -23,9 +23,9 @@ from actors.snapshot_transport import PackedSnapshot, pack, unpack
 from orchestrator.errors import DeviceStartFailed, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
-from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.rollback import plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.start_failure import why_not_started
 
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
@@ -243,7 +243,8 @@ class StageGroup:
             if host.tandem != __version__:
                 raise VersionMismatch(
                     f"{placement.label} has Tandem {host.tandem}, the JobManager {__version__}: "
-                    "install the same version on both"
+                    "install the same version on both, then end that JobManager with `tandem stop` "
+                    "and start the gateway again"
                 )
 
     def _answers(self, refs: Sequence[Any], timeout_s: float) -> list[Any]:
@@ -280,13 +281,7 @@ def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> A
 def _start_failed(
     placement: StagePlacement, error: Exception, timeout_s: float
 ) -> DeviceStartFailed:
-    why = f"could not start its LayerActor: {cause_text(error)}"
-    if isinstance(error, ray.exceptions.GetTimeoutError):
-        why = (
-            f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, or are its "
-            "resources taken? See the Ray dashboard"
-        )
-    failed = DeviceStartFailed(f"{placement.label} {why}")
+    failed = DeviceStartFailed(f"{placement.label} {why_not_started(error, timeout_s)}")
     failed.device_id = placement.device.device_id
     return failed
 

@@ -224,6 +224,8 @@ def curl(host: Host, token: dict[str, str], *arguments: str) -> str:
     done = host.run(["curl", "-s", *headers, *arguments], clean_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
 @pytest.mark.parametrize("command", ["join", "head"])
 def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_command_shown(
     hosts: tuple[Host, Host], command: str
@@ -244,5 +246,3 @@ def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_comma
         wait_until(lambda: keeper.process() is None, 30.0, "it still runs")
     (log,) = (laptop.home / ".tandem").glob(f"{command}*.log")
     assert log.read_text().endswith("Ray has ended on this device.\n")
-
-

@@ -80,6 +80,14 @@ class BareEnvironment:
         paths = f"{folder}{os.pathsep}{self.env['PYTHONPATH']}"
         return BareEnvironment(self.python, {"PYTHONPATH": paths})
 
+    def without(self, package: str, folder: Path) -> BareEnvironment:
+        """The same, where ``package`` is not installed; ``folder`` gets links to all others."""
+        folder.mkdir()
+        for entry in Path(self.env["PYTHONPATH"]).iterdir():
+            if entry.name.partition("-")[0].lower() != package:
+                (folder / entry.name).symlink_to(entry)
+        return BareEnvironment(self.python, {"PYTHONPATH": str(folder)})
+
     def with_tandem(self, folder: Path) -> BareEnvironment:
         """The same, with a copy of Tandem in ``folder`` and its command."""
         for package in ("actors", "orchestrator", "http_gateway"):

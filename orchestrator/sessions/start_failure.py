@@ -1,0 +1,23 @@
+"""Why a LayerActor did not start on its device, and what mends it."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import ray
+
+from orchestrator.sessions.group_failure import cause_text
+
+
+def why_not_started(error: Exception, timeout_s: float) -> str:
+    """What a device did or has not, in words that follow its name."""
+    if isinstance(error, ray.exceptions.GetTimeoutError):
+        return (
+            f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
+            "resources taken, or is a firewall in between? `tandem doctor` tells"
+        )
+    cause = cause_text(error)
+    if "No module named 'torch'" in cause:
+        own = metadata.version("torch").partition("+")[0]
+        return f"has no torch: run there `pip install torch=={own}`, and start Ray again"
+    return f"could not start its LayerActor: {cause}"
