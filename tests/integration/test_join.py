@@ -18,6 +18,7 @@ from tests.support.hosts import Host, Service, clean_environment, why_no_firewal
 from tests.support.jobs import wait_until
 from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
 from tests.support.ray_nodes import BareEnvironment
+from tests.support.terminal import CTRL_C
 
 NODES = """
 import json, os, sys
@@ -127,7 +128,25 @@ def test_a_firewall_that_keeps_the_head_out_is_told_with_the_line_that_opens_it(
 
 def test_a_device_joins_once(hosts: tuple[Host, Host], joined: Service) -> None:
     head, laptop = hosts
-    assert "joined already" in refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
+    text = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
+    assert "joined already" in text and f"`tandem join {head.ip}:6379 --port 5002`" in text
+
+
+def test_the_token_is_asked_for_at_a_terminal_not_shown_and_kept(hosts: tuple[Host, Host]) -> None:
+    head, laptop = hosts
+    command = [*TANDEM, "join", head.ip, "--storage-path", "asked"]
+    with laptop.at_terminal(command, clean_environment()) as terminal:
+        terminal.wait_for(f"Token of {head.ip}:6379")
+        terminal.type_hidden(token_of(head) + "\n")
+        terminal.wait_for("Ctrl-C leaves the cluster")
+        for version in ("python", "ray", "torch"):
+            assert f"{version} {describe_host()['versions'][version]}" in terminal.shown.lower()
+        terminal.type(CTRL_C)
+        terminal.wait_for("Ray has ended on this device")
+        assert terminal.process.wait(10) == 0
+        assert token_of(head) not in terminal.shown
+    kept = laptop.home / "asked" / "tokens" / f"{head.ip}_6379"
+    assert kept.read_text() == token_of(head) and kept.stat().st_mode & 0o777 == 0o600
 
 
 @contextmanager
@@ -217,15 +236,6 @@ def test_a_device_that_finds_no_gateway_stays_and_says_how_to_register_it(
         assert (laptop.ip, 5001) in devices(head)
 
 
-def curl(host: Host, token: dict[str, str], *arguments: str) -> str:
-    """What a call from ``host`` answers, with the gateway's token if there is one."""
-    bearer = [f"Authorization: Bearer {value}" for value in token.values()]
-    headers = [part for header in bearer for part in ("-H", header)]
-    done = host.run(["curl", "-s", *headers, *arguments], clean_environment())
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("command", ["join", "head"])
 def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_command_shown(
     hosts: tuple[Host, Host], command: str
@@ -239,10 +249,19 @@ def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_comma
     keeper = ProcessRecord.of(int(ending))
     try:
         cluster = head if command == "join" else laptop
-        assert (laptop.ip, 5001) in [node[:2] for node in alive(cluster)]
+        assert (laptop.ip, 5001) in devices(cluster)
         assert ("Not registered with job 1" in done.stdout) == (command == "join")
     finally:
         assert laptop.run(["kill", "-INT", ending], clean_environment()).returncode == 0
         wait_until(lambda: keeper.process() is None, 30.0, "it still runs")
     (log,) = (laptop.home / ".tandem").glob(f"{command}*.log")
     assert log.read_text().endswith("Ray has ended on this device.\n")
+
+
+def curl(host: Host, token: dict[str, str], *arguments: str) -> str:
+    """What a call from ``host`` answers, with the gateway's token if there is one."""
+    bearer = [f"Authorization: Bearer {value}" for value in token.values()]
+    headers = [part for header in bearer for part in ("-H", header)]
+    done = host.run(["curl", "-s", *headers, *arguments], clean_environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout

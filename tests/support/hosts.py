@@ -10,11 +10,12 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.links import Link, WayOut
+from tests.support.terminal import Terminal
 
 START_TIMEOUT_S = 90.0
 
@@ -91,6 +92,13 @@ class Host:
                 start_new_session=True,
             )
         return Service(process, log)
+
+    def at_terminal(
+        self, command: Sequence[str], env: Mapping[str, str]
+    ) -> AbstractContextManager[Terminal]:
+        """A command on this host that a test types into."""
+        own = {**env, "HOME": str(self.home), "TMPDIR": "/tmp/ray"}
+        return Terminal.running(self._inside(command), own, self.home)
 
     def run(
         self, command: Sequence[str], env: Mapping[str, str], timeout_s: float = 100.0
