@@ -33,12 +33,13 @@ TWO_NODES = (
 
 @dataclass
 class Column:
-    """``steps_s`` has a median a round, ``bounds_s`` the least possible of ours."""
+    """``steps_s`` has a median a round; of ours, ``efficiencies`` what of a round's time was
+    needed."""
 
     name: str
     train: Callable[[int], Timing | Run]
     steps_s: list[float] = field(default_factory=list)
-    bounds_s: list[float] = field(default_factory=list)
+    efficiencies: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     peak_bytes: list[int] = field(default_factory=list)
 
@@ -48,9 +49,8 @@ class Column:
 
     @property
     def efficiency(self) -> float | None:
-        """Bound over measured, round by round, then their median."""
-        pairs = list(zip(self.bounds_s, self.steps_s, strict=False))
-        return statistics.median(bound / own for bound, own in pairs) if pairs else None
+        """Bound over measured, their median over the rounds."""
+        return statistics.median(self.efficiencies) if self.efficiencies else None
 
     def measure(self, cell: Cell, epochs: int) -> None:
         """One round."""
@@ -59,7 +59,7 @@ class Column:
         self.steps_s.append(step_s(timing))
         self.losses = timing.losses
         if isinstance(done, Run):
-            self.bounds_s.append(bound_s(cell, done))
+            self.efficiencies.append(bound_s(cell, done) / statistics.mean(timing.seconds))
             known = self.peak_bytes or done.peak_bytes
             self.peak_bytes = [max(p) for p in zip(known, done.peak_bytes, strict=True)]
 

@@ -86,8 +86,9 @@ class Pair:
 
 
 def bound_s(cell: Cell, run: Run) -> float:
-    """The least time of a step by the stages' own measured times, transport left out
-    (``shared/facts.md``: the pipeline's critical path through each stage)."""
+    """The least time of a step by the stages' own measured times, transport left out: the
+    pipeline's critical path through each stage. The mean over all epochs of the run, the first
+    included."""
     steps = cell.num_steps * len(run.timing.seconds)
     calls = steps * cell.num_microbatches
     own = [(r.seconds.load_s + r.seconds.forward_s + r.seconds.backward_s) for r in run.reports]
