@@ -127,13 +127,14 @@ class LayerActor:
     ) -> Any:
         """Opens the sending end; returns what the reader's ``connect_in`` wants."""
         transport: Transport
-        opened = None
+        opened: Any = None
         self._watch.add(reader_stage, reader)
         if edge.kind is ChannelKind.SHARED_MEMORY:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
         else:
             transport = self._streams[edge.direction] = StreamSender(edge.name)
+            opened = transport.stream_id
         if edge.direction in self._senders:  # of an earlier session
             self._senders[edge.direction].close()
         self._senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
@@ -145,7 +146,8 @@ class LayerActor:
         if edge.kind is ChannelKind.SHARED_MEMORY:
             transport = SharedMemoryTransport(opened, edge.name)
         else:
-            transport = StreamReceiver(getattr(writer, f"stream_{edge.direction}"), edge.name)
+            method = getattr(writer, f"stream_{edge.direction}")
+            transport = StreamReceiver(method, opened, edge.name)
         self._receivers[edge.direction] = Receiver(
             transport, edge.generation, edge.timeout_s, self._device.host_buffer
         )
@@ -225,14 +227,20 @@ class LayerActor:
         self._links().close()
 
     @ray.method(concurrency_group="forward_mail")
-    def stream_forward(self) -> Iterator[Result]:
+    def stream_forward(self, stream_id: str) -> Iterator[Result]:
         """The forward messages, for the neighbour that gets them by actor call."""
-        yield from self._streams["forward"].results()
+        yield from self._stream("forward", stream_id)
 
     @ray.method(concurrency_group="backward_mail")
-    def stream_backward(self) -> Iterator[Result]:
+    def stream_backward(self, stream_id: str) -> Iterator[Result]:
         """The backward messages, likewise."""
-        yield from self._streams["backward"].results()
+        yield from self._stream("backward", stream_id)
+
+    def _stream(self, direction: str, stream_id: str) -> Iterator[Result]:
+        """Nothing where the call comes too late, and that channel is another one now."""
+        sender = self._streams.get(direction)
+        if sender is not None and sender.stream_id == stream_id:
+            yield from sender.results()
 
     def _links(self) -> StageLinks:
         return StageLinks(

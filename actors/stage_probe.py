@@ -1,8 +1,8 @@
 """Measures how fast this process computes the layers of a network, within a given time.
 
 What is timed is ``Stage`` itself, so that whatever it costs is in the figures. On a core that is
-shared, a short operation is done before the core is given away, and a long one is not: so on a CPU
-an operation's time is what the core worked at it, stretched by the share that was had all in all.
+shared, a short operation is done before the core is given away, and a long one is not: so where one
+thread computes, an operation's time is what it worked, stretched by the share of the core it had.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ MATMUL_SIZE = 640
 MATMUL_ROUNDS = 5
 LOAD_ROUNDS = 9
 TINY, TINY_ROUNDS = 8, 40
+FINE_CLOCK_S = 1e-6
 SMALLEST_SHARE = 0.05
 """Of a layer's measured time at least so much is its own, however large the overhead seems."""
 
@@ -77,8 +78,8 @@ def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     """Must be called in the thread that computes: torch's thread count is set here, and stays."""
     torch.set_num_threads(request.threads)
     deadline = time.perf_counter() + request.budget_s
-    matmul = _matmul_flops_per_s(Watch(device))
-    watch = Watch(device)
+    matmul = _matmul_flops_per_s(Watch(device, request.threads))
+    watch = Watch(device, request.threads)
     overhead = _stage_overhead(watch)
     probes = [_LayerProbe(key, watch) for key in _shapes(request.network)]
     load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], watch)
@@ -108,16 +109,22 @@ def _shrunk(key: LayerKey) -> LayerKey:
 
 
 class Watch:
-    """Times operations; ``stretch`` is by how much longer they took than the core worked."""
+    """Times operations; ``stretch`` is by how much longer they took than the core worked.
 
-    def __init__(self, device: ComputeDevice) -> None:
+    Only where one thread computes can be told what it worked: helpers' work is not in its clock,
+    and waiting for them may be.
+    """
+
+    def __init__(self, device: ComputeDevice, threads: int) -> None:
         self.device = device
+        fine = time.get_clock_info("thread_time").resolution <= FINE_CLOCK_S
+        self._tells_work = threads == 1 and device.accelerator is None and fine
         self._worked_s = 0.0
         self._took_s = 0.0
 
     @property
     def stretch(self) -> float:
-        """At least 1; always 1 with an accelerator, which is timed by what passes."""
+        """At least 1, and 1 where that can't be told."""
         return 1.0 if self._worked_s == 0.0 else max(1.0, self._took_s / self._worked_s)
 
     def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
@@ -127,12 +134,10 @@ class Watch:
         run()
         self.device.synchronize()
         took_s, worked_s = time.perf_counter() - begin, time.thread_time() - worked
-        if self.device.accelerator is not None:
-            times.setdefault(name, []).append(took_s)
-            return
-        self._took_s += took_s
-        self._worked_s += worked_s
-        times.setdefault(name, []).append(worked_s)
+        if self._tells_work:
+            self._took_s += took_s
+            self._worked_s += worked_s
+        times.setdefault(name, []).append(worked_s if self._tells_work else took_s)
 
 
 @dataclass

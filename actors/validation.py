@@ -14,9 +14,9 @@ from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 
-WINDOW = 4
-"""Chunks after which a stage tells the one before that it has them. That one is at most two windows
-ahead, which bounds what is on its way where the channel does not."""
+AHEAD = 2
+"""Chunks that a stage may be ahead of the next one, which tells it of each that it has: that bounds
+what is on its way where the channel does not."""
 
 
 class Validation:
@@ -65,9 +65,8 @@ class Validation:
 
     def _send(self, index: int, outputs: torch.Tensor) -> None:
         assert self._links.forward_out is not None and self._links.backward_in is not None
-        windows, rest = divmod(index, WINDOW)
-        if rest == 0 and windows >= 2:
-            self._links.backward_in.recv(self._turn, windows - 2)
+        if index >= AHEAD:
+            self._links.backward_in.recv(self._turn, index - AHEAD)
         self._links.forward_out.send(self._device.give(outputs), self._turn, index)
 
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
@@ -78,8 +77,8 @@ class Validation:
         assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
-        if (index + 1) % WINDOW == 0 and index + 1 + WINDOW < num_chunks:
-            self._links.backward_out.send(torch.zeros(1, 1), self._turn, index // WINDOW)
+        if index + AHEAD < num_chunks:
+            self._links.backward_out.send(torch.zeros(1, 1), self._turn, index)
         return self._device.take(inputs)
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:

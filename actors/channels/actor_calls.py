@@ -9,8 +9,8 @@ result (``docs/decisions/0003-actor-calls-across-nodes.md``).
 from __future__ import annotations
 
 import queue
-import time
-from collections import deque
+import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,11 +34,12 @@ Result = bytes | list[bytes]
 class StreamSender:
     """The sending half: a queue that the neighbour's call empties.
 
-    ``put`` never waits. What is on its way is bounded by those who send: in a step by the
-    microbatches that the schedule lets a stage hold, in a validation by its own window.
+    ``put`` never waits. What is on its way is bounded by those who send: in a step by its
+    microbatches, for the next one begins with gradients of this one; in a validation by a window.
     """
 
     def __init__(self, edge: str) -> None:
+        self.stream_id = uuid.uuid4().hex
         self._edge = edge
         self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
@@ -59,14 +60,8 @@ class StreamSender:
 
     def results(self) -> Iterator[Result]:
         """What the sender's method yields, until the channel is closed: a message, or those that
-        were waiting."""
-        while True:
-            try:
-                first = self._messages.get(timeout=CHECK_S)
-            except queue.Empty:
-                continue
-            if first is None:
-                return
+        were waiting. Who receives watches over the time."""
+        while (first := self._messages.get()) is not None:
             joined = self._waiting(first)
             yield joined if len(joined) > 1 else first
 
@@ -87,44 +82,60 @@ class StreamSender:
 
 class StreamReceiver:
     """The receiving half; ``method`` is the neighbour's actor method that gives the ``results`` of
-    its ``StreamSender``.
+    its ``StreamSender`` with that id.
+
+    A thread of its own takes what comes, so that a message is here when the stage that computes
+    meanwhile asks for it.
     """
 
-    def __init__(self, method: Any, edge: str) -> None:
-        self._results = method.options(num_returns="streaming").remote()
-        self._here: deque[bytes] = deque()
+    def __init__(self, method: Any, stream_id: str, edge: str) -> None:
+        self._results = method.options(num_returns="streaming").remote(stream_id)
+        self._here: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._edge = edge
-        self._closed = False
+        self._closed_because: str | None = None
+        self._is_closed_here = False
+        name = f"receives {edge}"
+        threading.Thread(target=self._receive, name=name, daemon=True).start()
 
     def get(self, timeout_s: float) -> bytes:
-        """Waits for the next message."""
-        deadline = time.monotonic() + timeout_s
-        while not self._closed:
-            if self._here:
-                return self._here.popleft()
-            remaining_s = deadline - time.monotonic()
-            wait_s = max(0.0, min(remaining_s, CHECK_S))
-            ready, _ = ray.wait([self._results], timeout=wait_s, fetch_local=False)
-            if ready:
-                self._take()
-            elif remaining_s <= CHECK_S:
-                raise ChannelTimeout(
-                    f"{self._edge}: a message did not come within {timeout_s:.1f} s"
-                )
-        raise ChannelClosed(f"{self._edge}: the channel was closed")
+        """Waits for the next message; those that came before the other end was closed count."""
+        try:
+            data = None if self._is_closed_here else self._here.get(timeout=max(0.0, timeout_s))
+        except queue.Empty as error:
+            raise ChannelTimeout(
+                f"{self._edge}: a message did not come within {timeout_s:.1f} s"
+            ) from error
+        if data is None:
+            self._here.put(None)  # for whoever asks again
+            raise ChannelClosed(f"{self._edge}: {self._closed_because}")
+        return data
 
     def close(self) -> None:
-        """Wakes who waits here, within ``CHECK_S``."""
-        self._closed = True
+        """Wakes who waits here."""
+        self._is_closed_here = True
+        self._end("the channel was closed")
 
     def put(self, data: bytes, timeout_s: float) -> None:
         raise AssertionError("the sending half is a StreamSender")
 
-    def _take(self) -> None:
+    def _end(self, why: str) -> None:
+        """Only the first reason counts."""
+        if self._closed_because is None:
+            self._closed_because = why
+        self._here.put(None)
+
+    def _receive(self) -> None:
+        """Until either end is closed, or the neighbour is gone."""
         try:
-            result: Result = ray.get(next(self._results))
-            self._here.extend([result] if isinstance(result, bytes) else result)
-        except StopIteration as error:
-            raise ChannelClosed(f"{self._edge}: the channel was closed") from error
+            while self._closed_because is None:
+                ready, _ = ray.wait([self._results], timeout=CHECK_S, fetch_local=False)
+                if ready:
+                    self._take(ray.get(next(self._results)))
+        except StopIteration:
+            self._end("the channel was closed")
         except ray.exceptions.RayError as error:
-            raise ChannelClosed(f"{self._edge}: the neighbour is gone ({error})") from error
+            self._end(f"the neighbour is gone ({error})")
+
+    def _take(self, result: Result) -> None:
+        for data in [result] if isinstance(result, bytes) else result:
+            self._here.put(data)

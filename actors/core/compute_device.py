@@ -72,9 +72,10 @@ class ComputeDevice:
 class Accelerator(ComputeDevice):
     """The process's own accelerator, as ``torch.accelerator`` knows it.
 
-    Copies pass through page-locked memory where the accelerator has it, and do not wait for each
-    other: PyTorch gives such memory to nobody else before a copy from it is done. Products are
-    float32, not TF32 (PyTorch's default).
+    Copies pass through page-locked memory where the accelerator has memory of its own, and then do
+    not wait for each other: PyTorch gives such memory to nobody else before a copy from it is done.
+    Other memory could be reused before, so a copy from it is waited for. Products are float32, not
+    TF32 (PyTorch's default).
     """
 
     defers = True
@@ -96,7 +97,7 @@ class Accelerator(ComputeDevice):
         """The copy may still be under way; what uses it comes behind it."""
         if self._pins and not tensor.is_pinned():
             tensor = tensor.pin_memory()
-        return tensor.to(self._device, non_blocking=True)
+        return tensor.to(self._device, non_blocking=self._pins)
 
     def give(self, tensor: torch.Tensor) -> torch.Tensor:
         """Waits for the copy."""

@@ -63,6 +63,7 @@ class Sgd:
             parameter.grad = None
 
     def state(self) -> Tensors:
-        """A copy of what is kept of each parameter, as ``momentum.<name>``; empty for plain SGD."""
+        """What is kept of each parameter, as ``momentum.<name>``; empty for plain SGD. Not copies:
+        the next step changes them."""
         kept = zip(self._names, self._buffers, strict=True)
-        return {f"{MOMENTUM}.{name}": b.clone() for name, b in kept if b is not None}
+        return {f"{MOMENTUM}.{name}": b for name, b in kept if b is not None}

@@ -141,14 +141,18 @@ class Stage:
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
         """A copy of the parameters and of the optimiser's state, taken between steps."""
         kept = {} if self._optimizer is None else self._optimizer.state()
-        optimizer = {name: self.device.give(tensor) for name, tensor in kept.items()}
+        optimizer = {name: self._copy(tensor) for name, tensor in kept.items()}
         spec, weights = self.spec, self.weights()
         return StageSnapshot(spec.start, spec.end, cursor, weights, optimizer, untold)
 
     def weights(self) -> Weights:
         """A copy of the parameters."""
-        give, tensors = self.device.give, self.layers.state_dict()
-        return {name: give(tensor.detach()).clone() for name, tensor in tensors.items()}
+        tensors = self.layers.state_dict()
+        return {name: self._copy(tensor.detach()) for name, tensor in tensors.items()}
+
+    def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        """In the host's ordinary memory: what is kept long is to be neither shared nor locked."""
+        return self.device.give(tensor).clone()
 
     def _run_layers(self, inputs: torch.Tensor) -> tuple[torch.Tensor, tuple[LinearCall, ...]]:
         if self._splits_backward:

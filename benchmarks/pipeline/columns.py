@@ -34,10 +34,11 @@ TWO_NODES = (
 @dataclass
 class Column:
     """``steps_s`` has a median a round; of ours, ``efficiencies`` what of a round's time was
-    needed."""
+    needed. One that ``is_slow`` is measured in the first round only."""
 
     name: str
     train: Callable[[int], Timing | Run]
+    is_slow: bool = False
     steps_s: list[float] = field(default_factory=list)
     efficiencies: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -125,4 +126,5 @@ class Bench:
 
         for kind, schedule in ways:
             name = f"{where}, {kind.replace('_', ' ')}, {schedule}"
-            yield Column(name, way(kind, schedule))
+            is_slow = where == "two nodes" and kind == "shared_memory"
+            yield Column(name, way(kind, schedule), is_slow)

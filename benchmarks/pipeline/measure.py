@@ -42,7 +42,8 @@ def _measure_cell(bench: Bench, cell: Cell, rounds: int, epochs: int) -> list[Co
     with bench.columns(cell) as columns:
         for _ in range(rounds):
             for column in columns:
-                column.measure(cell, epochs)
+                if not (column.is_slow and column.steps_s):
+                    column.measure(cell, epochs)
         for column in columns:
             efficiency = f"{column.efficiency:.2f}" if column.efficiency else ""
             print(f"{cell} {column.name}: {column.median_s * 1e3:.2f} ms {efficiency}", flush=True)

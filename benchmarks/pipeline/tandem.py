@@ -29,11 +29,13 @@ RUN_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Run:
-    """A session's timing, and what each stage tells of it."""
+    """A session's timing, and what each stage tells of it; ``splits`` is whether its schedule
+    splits the backward pass."""
 
     timing: Timing
     reports: list[StageReport]
     peak_bytes: list[int]
+    splits: bool
 
 
 def join_cluster(address: str) -> list[Node]:
@@ -72,7 +74,7 @@ class Pair:
         batch = self._cell.batch_size
         seconds = [batch / record.samples_per_s for record in reports[-1].epochs]
         losses = [record.loss for record in reports[-1].steps]
-        return Run(Timing(seconds, losses), reports, self._peaks())
+        return Run(Timing(seconds, losses), reports, self._peaks(), schedule.startswith("zb"))
 
     def stop(self) -> None:
         self._group.kill()
@@ -87,15 +89,18 @@ class Pair:
 
 def bound_s(cell: Cell, run: Run) -> float:
     """The least time of a step by the stages' own measured times, transport left out: the
-    pipeline's critical path through each stage. The mean over all epochs of the run, the first
-    included."""
+    pipeline's critical path through each stage. A mean over all epochs of the run.
+
+    Where the backward pass is split, a stage may do the weights' halves while it would wait for the
+    first microbatch of the next step: then its own work alone counts.
+    """
     steps = cell.num_steps * len(run.timing.seconds)
     calls = steps * cell.num_microbatches
     own = [(r.seconds.load_s + r.seconds.forward_s + r.seconds.backward_s) for r in run.reports]
     one = [seconds / calls for seconds in own]
     updates = [r.seconds.update_s / steps for r in run.reports]
     through = [
-        cell.num_microbatches * seconds + sum(one[:i]) + update
+        cell.num_microbatches * seconds + (0.0 if run.splits else sum(one[:i])) + update
         for i, (seconds, update) in enumerate(zip(one, updates, strict=True))
     ]
     return max(*through, sum(one))

@@ -41,12 +41,13 @@ class MemoryNeed:
 
 @dataclass(frozen=True)
 class MemoryModel:
-    """What decides a job's memory. ``rows`` are those of a microbatch, ``max_rows`` those of its
-    largest message, ``momentum`` says whether the optimiser keeps a value for each parameter."""
+    """What decides a job's memory. ``rows`` are those of a microbatch, ``rows_under_way`` those
+    that may be on their way in one direction of an edge, ``momentum`` says whether the optimiser
+    keeps a value for each parameter."""
 
     network: NetworkSpec
     rows: int
-    max_rows: int
+    rows_under_way: int
     momentum: bool = False
 
     def of_stage(
@@ -78,10 +79,10 @@ class MemoryModel:
         return FLOAT32_BYTES * max(self.num_parameters(i, i + 1) for i in layers)
 
     def messages_at(self, cut: int) -> int:
-        """Buffers of one direction of the edge before layer ``cut``; 0 at the network's ends."""
+        """One direction of the edge before layer ``cut``; 0 at the network's ends."""
         if cut in (0, self.network.num_layers):
             return 0
-        return SLOTS * message_bytes(self.max_rows, self.network.layer_sizes[cut])
+        return message_bytes(self.rows_under_way, self.network.layer_sizes[cut])
 
 
 def size_text(num_bytes: float) -> str:

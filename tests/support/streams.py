@@ -26,14 +26,15 @@ NEVER_S = 600.0
 class Neighbour:
     """The actor with the sending half."""
 
-    def open(self) -> int:
-        """A new channel; returns the number of this process."""
+    def open(self) -> tuple[str, int]:
+        """A new channel; returns its id and the number of this process."""
         from actors.channels.actor_calls import StreamSender
 
         self._sender = StreamSender("stage 0 -> stage 1")
-        return os.getpid()
+        return self._sender.stream_id, os.getpid()
 
-    def results(self) -> Iterator[Any]:
+    def results(self, stream_id: str) -> Iterator[Any]:
+        assert stream_id == self._sender.stream_id
         yield from self._sender.results()
 
     def send(self, first: int, end: int) -> None:
@@ -87,8 +88,8 @@ class Trials:
 
         from actors.channels.actor_calls import StreamReceiver
 
-        pid = ray.get(self._actor.open.remote(), timeout=60)
-        return StreamReceiver(self._actor.results, "stage 0 -> stage 1"), pid
+        stream_id, pid = ray.get(self._actor.open.remote(), timeout=60)
+        return StreamReceiver(self._actor.results, stream_id, "stage 0 -> stage 1"), pid
 
 
 def outcome(call: Callable[[], Any]) -> str:

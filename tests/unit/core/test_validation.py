@@ -12,7 +12,7 @@ from actors.core.errors import ChannelTimeout, NonFiniteLoss
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
-from actors.validation import WINDOW, Validation
+from actors.validation import AHEAD, Validation
 from tests.support.in_process import build_pipeline
 
 NETWORK = NetworkSpec((4, 8, 3))
@@ -75,7 +75,7 @@ def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: in
     assert (last.val_loss, last.val_accuracy) == (expected.val_loss, expected.val_accuracy)
 
 
-def test_a_stage_is_never_more_than_two_windows_ahead() -> None:
+def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
     session = windowed(100, timeout_s=0.1)
     forward, backward = StreamSender("forward"), Mailbox(1, "backward")
     links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
@@ -86,4 +86,4 @@ def test_a_stage_is_never_more_than_two_windows_ahead() -> None:
         validation.run(1, 0.0, 0.0)
     forward.close()
     (joined,) = forward.results()
-    assert len(joined) == 2 * WINDOW
+    assert len(joined) == AHEAD

@@ -91,7 +91,7 @@ def test_the_keys_of_a_network_are_those_of_its_layers() -> None:
 
 
 def test_a_core_that_is_shared_stretches_what_it_works_at() -> None:
-    watch = Watch(CPU)
+    watch = Watch(CPU, 1)
     times: Timings = {}
 
     def work() -> None:
