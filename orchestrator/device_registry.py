@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.errors import (
+    ALREADY_REGISTERED,
     AmbiguousDevice,
     DeviceAlreadyRegistered,
     DeviceNotFound,
@@ -25,7 +26,7 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
     """
     address = cluster.canonical_ip(ip)
     if any((device.ip, device.port) == (address, port) for device in job.devices):
-        raise DeviceAlreadyRegistered("Device already registered to this job")
+        raise DeviceAlreadyRegistered(ALREADY_REGISTERED)
     cluster.resolve(ip, port)
     num_layers = job.spec.network.num_layers
     if len(job.devices) >= num_layers and not job.is_active:

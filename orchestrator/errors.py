@@ -49,6 +49,9 @@ __all__ = [
     "VersionMismatch",
 ]
 
+ALREADY_REGISTERED = "Device already registered to this job"
+"""What ``DeviceAlreadyRegistered`` says, by which a client knows it from other conflicts."""
+
 
 class JobNotFound(NotFound):
     """No job has this id."""

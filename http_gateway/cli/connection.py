@@ -42,16 +42,20 @@ def make_client(url: str | None) -> Iterator[TandemClient]:
             raise Unavailable(no_answer_text(base_url, error)) from error
 
 
-def gateway_url(url: str | None, default: str = DEFAULT_URL) -> str:
-    """``url``, else TANDEM_URL, else the default; raises ``InvalidRequest``."""
-    found = url or os.environ.get(URL_VARIABLE) or default
+def gateway_url(
+    url: str | None, default: str = DEFAULT_URL, default_name: str = "the default"
+) -> str:
+    """``url``, else TANDEM_URL, else the default; raises ``InvalidRequest`` with the name of the
+    one that is no address."""
+    set_url = os.environ.get(URL_VARIABLE)
+    found = url or set_url or default
     try:
         parts = urlsplit(found)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # a port out of range, half an IPv6 address
         valid = False
     if not valid:
-        source = "--url" if url else URL_VARIABLE
+        source = "--url" if url else URL_VARIABLE if set_url else default_name
         raise InvalidRequest(f"{source} is {found!r}, but must be an address like {DEFAULT_URL}")
     return found.rstrip("/")
 

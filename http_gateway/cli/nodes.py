@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ from orchestrator.ray_start import (
 )
 from orchestrator.settings import Settings
 
+END_TIMEOUT_S = 40.0  # Ray's processes get a while before they are killed
 RUN = (
     "import sys; sys.path[:] = filter(None, sys.path); from http_gateway.cli.main import app; app()"
 )
@@ -124,7 +126,7 @@ def run_join(
     arguments = join_arguments(head, ports, options.num_devices)
     try:
         if options.detach:
-            return _detach(own_log, "Ctrl-C leaves the cluster")
+            return _detach(own_log, "Ctrl-C leaves the cluster", given_token_file is not None)
         _keep(NodeKeeper(arguments, ports, _env(token), log, _say, head), started)
     except ClusterUnavailable:
         if token is not None and not known:
@@ -192,24 +194,56 @@ def _free_device(options: NodeOptions) -> int:
     return next(p for p in others if not any(map(why_taken, NodePorts(p).servers.values())))
 
 
-def _detach(log: Path, sign: str) -> None:
+def _detach(log: Path, sign: str, token_is_given: bool = False) -> None:
     """Runs the same command in the background; returns once that has said ``sign``, the last of
-    what it says when all is done."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
+    what it says when all is done. ``token_is_given`` by --token-file, and kept by now."""
+    left_out = FROM_ENVIRONMENT if token_is_given else ()  # they would come before the one kept
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
+            [sys.executable, "-c", RUN, *_own_arguments(sys.argv[1:])],
+            env={name: value for name, value in os.environ.items() if name not in left_out},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
+    with interruptible():
+        try:
+            text = _wait_for(sign, process, log)
+        except KeyboardInterrupt:
+            _end(process, log)
+            raise
+    typer.echo(text.replace("Ctrl-C", f"kill -INT {process.pid}").strip())
+
+
+def _own_arguments(given: Sequence[str]) -> list[str]:
+    """Those of the command in the background; --token-file may be a pipe, which is read once."""
+    arguments, left = [], iter(given)
+    for argument in left:
+        if argument == "--token-file":
+            next(left, None)
+        elif argument != "--detach" and not argument.startswith("--token-file="):
+            arguments.append(argument)
+    return arguments
+
+
+def _wait_for(sign: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    """What the process has said, once ``sign`` is among it; raises ``ClusterUnavailable``."""
     while sign not in (text := log.read_text(errors="replace")):
         if process.poll() is not None:  # it gives up by itself, within its own timeouts
             raise ClusterUnavailable(text.removeprefix("tandem: ").strip())
         time.sleep(POLL_S)
-    typer.echo(text.replace("Ctrl-C", f"kill -INT {process.pid}").strip())
+    return text
+
+
+def _end(process: subprocess.Popen[bytes], log: Path) -> None:
+    """As Ctrl-C would, which does not reach it."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        typer.echo(f"process {process.pid} has not ended yet: see {log}", err=True)
 
 
 def _devices(options: NodeOptions) -> str:

@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 from actors.core.errors import TandemError
 from http_gateway.auth import CURL_HEADER
 from http_gateway.cli.connection import GATEWAY_PORT, gateway_url, make_client
-from http_gateway.client import ApiError
+from http_gateway.client import ApiError, TandemClient
+from orchestrator.errors import ALREADY_REGISTERED
 from orchestrator.ray_connection import own_ip
+
+CONFLICT = 409
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Registration:
     def at(cls, url: str | None, head: str, job_id: str, ports: Sequence[int]) -> Registration:
         """At ``url``, else TANDEM_URL, else on the head's host; raises ``InvalidRequest``."""
         host = head.rpartition(":")[0]
-        return cls(job_id, gateway_url(url, f"http://{host}:{GATEWAY_PORT}"), head, ports)
+        default = f"http://{host}:{GATEWAY_PORT}"
+        found = gateway_url(url, default, "the gateway's address, made of HEAD,")
+        return cls(job_id, found, head, ports)
 
     def register(self) -> str:
         """Whether that was done. What keeps it from that, and how to do it by hand, is told and
@@ -39,7 +44,7 @@ class Registration:
         try:
             with make_client(self.url) as client:
                 for port in self.ports:
-                    client.register_device(ip=ip, port=port, job_id=self.job_id)
+                    self._register(client, ip, port)
                     registered += 1
         except (TandemError, ApiError) as error:
             by_hand = (f"  {self._curl(ip, port)}" for port in self.ports[registered:])
@@ -51,6 +56,14 @@ class Registration:
                 ]
             )
         return f"Registered with job {self.job_id}."
+
+    def _register(self, client: TandemClient, ip: str, port: int) -> None:
+        """Or it was done before, as where this host was started again."""
+        try:
+            client.register_device(ip=ip, port=port, job_id=self.job_id)
+        except ApiError as error:
+            if (error.status, error.message) != (CONFLICT, ALREADY_REGISTERED):
+                raise
 
     def _curl(self, ip: str, port: int) -> str:
         """Where the gateway runs, for it may listen there alone; the header does no harm there."""

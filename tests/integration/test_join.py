@@ -242,8 +242,11 @@ def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_comma
 ) -> None:
     head, laptop = hosts
     (laptop.home / "token").write_text(token_of(head))
-    options = {"join": [head.ip, "--token-file", "token", "--register", "1"], "head": []}
-    done = laptop.run([*TANDEM, command, *options[command], "--detach"], clean_environment())
+    options = {"join": [head.ip, "--register", "1"], "head": []}
+    words = [*TANDEM, command, *options[command], "--detach"]
+    pipe = {"join": "--token-file <(cat token)", "head": ""}[command]  # it can be read once
+    line = ["bash", "-c", f'exec "$@" {pipe}', "bash", *words]
+    done = laptop.run(line, clean_environment())
     assert done.returncode == 0, done.stderr
     (ending,) = re.findall(r"kill -INT (\d+)", done.stdout)
     keeper = ProcessRecord.of(int(ending))

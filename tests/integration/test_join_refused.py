@@ -107,7 +107,7 @@ def test_ray_itself_tells_a_token_in_the_words_of_the_readme(
     strangers: dict[str, Refusal], token: str
 ) -> None:
     refused = strangers[f"start, {token}"]
-    assert refused.seconds < TOLD_WITHIN_S and refused.done.returncode != 0
+    assert refused.done.returncode != 0  # how long that takes is Ray's own
     words = "Authentication token is missing or incorrect"
     assert words in refused.said and words in (ROOT / "README.md").read_text()
 
@@ -154,10 +154,9 @@ def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
     bare = BareEnvironment.make(tmp_path / "bare").with_packages(other_ray)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
     start = ["start", f"--address={head.ip}:6379", "--node-manager-port=5001"]
-    began = time.monotonic()
     command = [bare.python, "-m", "ray.scripts.scripts", *start]
     done = laptop.run(command, {**clean_environment(), **bare.env, **token})
-    assert time.monotonic() - began < TOLD_WITHIN_S and done.returncode != 0
+    assert done.returncode != 0
     words = "Version mismatch: The cluster was started with"
     assert words in done.stderr and OTHER_RAY in done.stderr
     assert words in (ROOT / "README.md").read_text()

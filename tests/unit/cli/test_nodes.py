@@ -1,15 +1,19 @@
-"""What ``tandem head`` and ``tandem join`` refuse before they start Ray."""
+"""What ``tandem head`` and ``tandem join`` refuse before they start Ray, and leave to another
+process."""
 
 from __future__ import annotations
 
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from http_gateway.cli import nodes
+from orchestrator.errors import ClusterUnavailable
 from orchestrator.node_keeper import why_taken
 from orchestrator.ray_start import NodePorts
 from tests.support.command_line import tandem
@@ -66,3 +70,38 @@ def test_a_device_that_has_joined_is_told_how_to_join_as_one_more(tmp_path: Path
         (other,) = re.findall(rf"`tandem join 127.0.0.1:{head} --port (\d+)`", text)
         assert int(other) >= port + 3 or int(other) < port
         assert not any(map(why_taken, NodePorts(int(other)).servers.values()))
+
+
+CTRL_C_MEANWHILE = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+os.kill(os.getppid(), signal.SIGINT)
+print("interrupted" if signal.sigtimedwait([signal.SIGINT], 30) else "joined", flush=True)
+"""
+TELL = """
+import os, sys
+print(sys.argv[1:], os.environ.get("RAY_AUTH_TOKEN"), os.environ.get("PATH") is not None)
+sys.exit(1)
+"""
+
+
+def test_ctrl_c_before_a_device_in_the_background_has_joined_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "RUN", CTRL_C_MEANWHILE)
+    monkeypatch.setattr(sys, "argv", ["tandem", "join", "head", "--detach"])
+    with pytest.raises(KeyboardInterrupt):
+        nodes._detach(tmp_path / "log", "Ctrl-C leaves the cluster")
+    assert (tmp_path / "log").read_text() == "interrupted\n"
+
+
+@pytest.mark.parametrize("given", [["--token-file", "/dev/fd/63"], ["--token-file=/dev/stdin"]])
+def test_a_token_file_that_was_read_is_not_read_again_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    monkeypatch.setattr(nodes, "RUN", TELL)
+    monkeypatch.setattr(sys, "argv", ["tandem", "join", *given, "--detach", "head", "--port", "1"])
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "another one")
+    with pytest.raises(ClusterUnavailable) as caught:
+        nodes._detach(tmp_path / "log", "Ctrl-C leaves the cluster", token_is_given=True)
+    assert caught.value.message == "['join', 'head', '--port', '1'] None True"
