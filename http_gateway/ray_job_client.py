@@ -17,7 +17,7 @@ from http_gateway.repeats import REPEATABLE, RESTARTING_TEXT, UNKNOWN_TEXT, may_
 from http_gateway.request_key import current_key
 from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import StorageUnavailable, VersionMismatch
+from orchestrator.errors import END_JOB_MANAGER, StorageUnavailable, VersionMismatch
 from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.ray_connection import NAMESPACE
@@ -329,5 +329,5 @@ def _check_version(manager: Any) -> None:
         raise VersionMismatch(
             f"This cluster runs a JobManager of Tandem {version}, but this gateway is "
             f"{__version__}: start the gateway of version {version}, or end that JobManager with "
-            "`tandem stop`, which ends its jobs"
+            f"{END_JOB_MANAGER}, which ends its jobs"
         )

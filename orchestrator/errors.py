@@ -52,6 +52,10 @@ __all__ = [
 ALREADY_REGISTERED = "Device already registered to this job"
 """What ``DeviceAlreadyRegistered`` says, by which a client knows it from other conflicts."""
 
+END_JOB_MANAGER = (
+    "`tandem stop` (in a cluster of your own: `tandem stop --ray-address <its address>`)"
+)
+
 
 class JobNotFound(NotFound):
     """No job has this id."""

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import AmbiguousDevice, NodeNotFound
+from orchestrator.ray_start import (
+    DEFAULT_DEVICE_PORT,
+    DEVICE_RESOURCE_PREFIX,
+    MAX_DEVICE_PORT,
+    device_resource,
+)
 
-DEVICE_RESOURCE_PREFIX = "device:"
 ACCELERATOR_PREFIX = "accelerator_type:"
+END_ONE = (
+    "end one of them, a `tandem join` by Ctrl-C, a plain `ray start` by its process (`ray stop` "
+    "ends all Ray nodes of the host)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,14 @@ class ResolvedDevice:
         return device_resource(self.port) if self.port in self.node.devices else None
 
 
-def device_resource(port: int) -> str:
-    """The name of the Ray resource that stands for a device."""
-    return f"{DEVICE_RESOURCE_PREFIX}{port}"
-
-
 def rename_command(nodes: Iterable[Node], port: int, address: str) -> str:
     """For one of several nodes of a host that claim to be device ``port``: joins the cluster at
-    ``address`` under the next port that none of ``nodes``, all of that host, claims."""
+    ``address`` under the next port of a device that none of ``nodes``, all of that host, claims."""
     claimed = {claim for node in nodes for claim in node.claims}
-    free = next(other for other in itertools.count(port + 1) if other not in claimed)
+    others = itertools.chain.from_iterable(
+        range(first, MAX_DEVICE_PORT + 1) for first in (port + 1, DEFAULT_DEVICE_PORT)
+    )
+    free = next(other for other in others if other not in claimed)
     return f"tandem join {address} --port {free}"
 
 
@@ -149,4 +156,4 @@ class ClusterView:
         """What leaves one of ``matches``; ``there`` are all of their host."""
         if len({node.port for node in matches}) == 1:  # which only one process can listen at
             return "one of them has ended, which Ray notices within a minute: try again then"
-        return f"Ctrl-C at one of them, then there `{rename_command(there, port, self.address)}`"
+        return f"{END_ONE}, then there `{rename_command(there, port, self.address)}`"

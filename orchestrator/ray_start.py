@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orchestrator.placement import device_resource
-
 # A node that the head can't reach is given up by its health checks, about a minute after it joined.
 SOON_S = 120.0
 FIRST_WORKER_PORT = 10_002
 NUM_WORKER_PORTS = 200
 NUM_WORKER_RANGES = 40
+DEVICE_RESOURCE_PREFIX = "device:"
 DEFAULT_DEVICE_PORT = 5001
 DEFAULT_HEAD_PORT = 6379
 MIN_PORT, MAX_PORT = 1024, 65535
@@ -96,6 +95,11 @@ def _device_arguments(ports: NodePorts, num_devices: int) -> list[str]:
     if num_devices > 1:
         arguments.append(resources_flag(range(ports.device, ports.device + num_devices)))
     return [*arguments, *COMMON_FLAGS]
+
+
+def device_resource(port: int) -> str:
+    """The name of the Ray resource that stands for a device."""
+    return f"{DEVICE_RESOURCE_PREFIX}{port}"
 
 
 def resources_flag(devices: Iterable[int]) -> str:

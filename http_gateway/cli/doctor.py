@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated, Any
 
 import typer
@@ -47,8 +48,11 @@ def _ask(url: str | None) -> tuple[dict[str, Any], int]:
 
 
 def _look_here(no_gateway: str) -> dict[str, Any]:
-    from orchestrator.doctor.this_host import check_this_host  # brings Ray
+    from orchestrator.ray_start import CLUSTER_VARIABLES
     from orchestrator.settings import load_settings
+
+    os.environ.update(CLUSTER_VARIABLES)  # or Ray calls a host with macOS 127.0.0.1
+    from orchestrator.doctor.this_host import check_this_host  # brings Ray
 
     return check_this_host(load_settings(), no_gateway)
 

@@ -73,14 +73,19 @@ def _try_connection(target: tuple[str, int]) -> str | None:
 
 
 def torch_accelerators() -> list[str]:
-    """Those that torch sees; importing it takes seconds."""
+    """Those that torch sees, asked as a LayerActor asks; importing it takes seconds."""
     try:
         import torch
-    except Exception:  # whatever a broken installation raises: it sees none
+
+        device = torch.accelerator.current_accelerator(check_available=True)
+    except Exception:  # whatever a broken installation, or an old one, raises: it sees none
         return []
-    found = [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
-    mps = getattr(torch.backends, "mps", None)
-    return [*found, "mps"] if mps is not None and mps.is_available() else found
+    if device is None:
+        return []
+    name_of = getattr(torch.get_device_module(device), "get_device_name", None)
+    if name_of is None:
+        return [device.type]
+    return [f"{device.type}: {name_of(i)}" for i in range(torch.accelerator.device_count())]
 
 
 class Examiner:

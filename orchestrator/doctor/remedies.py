@@ -14,6 +14,7 @@ SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what is not needed"
 NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # by Wi-Fi; a cable is better"
 SHOW_BIT_RATE = "iw dev wlan0 link  # its bit rate by Wi-Fi; a cable mends it"
 RAYS_WORKER_PORTS = "10002:19999"  # unless ray start is told others
+AFTER_ITS_END = "after Ctrl-C there; a plain `ray start` ends by `ray stop`, with all of the host"
 GIB = 2**30
 
 
@@ -50,7 +51,7 @@ def restart(node: CheckedNode, address: str, gateway_ip: str) -> str:
 def rename(nodes: Sequence[Node], port: int, address: str) -> str:
     """To be run at one of several nodes that claim to be device ``port`` of a host; ``nodes`` are
     all of that host."""
-    return f"{rename_command(nodes, port, address)}  # after Ctrl-C there"
+    return f"{rename_command(nodes, port, address)}  # {AFTER_ITS_END}"
 
 
 def set_clock(host: HostFacts | None) -> str:

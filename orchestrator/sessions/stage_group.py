@@ -20,7 +20,7 @@ from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
-from orchestrator.errors import DeviceStartFailed, VersionMismatch
+from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
 from orchestrator.sessions.rollback import plan_rollback
@@ -243,8 +243,8 @@ class StageGroup:
             if host.tandem != __version__:
                 raise VersionMismatch(
                     f"{placement.label} has Tandem {host.tandem}, the JobManager {__version__}: "
-                    "install the same version on both, then end that JobManager with `tandem stop` "
-                    "and start the gateway again"
+                    "install the same version on both, then end that JobManager with "
+                    f"{END_JOB_MANAGER} and start the gateway again"
                 )
 
     def _answers(self, refs: Sequence[Any], timeout_s: float) -> list[Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,17 @@ from tests.support.command_line import Tandem
 from tests.support.fake_job_client import DOCTOR
 from tests.support.ports import free_ports
 from tests.support.scripted_job_client import ScriptedJobClient
+
+WATCHED = """
+import os, sys
+class Watch:
+    def find_spec(self, name, path, target=None):
+        if name == "ray":
+            print("ray:", os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"), file=sys.stderr)
+sys.meta_path.insert(0, Watch())
+from http_gateway.cli.main import app
+app()
+"""
 
 
 def test_errors_end_it_with_1_and_each_finding_has_its_remedy_below(tandem: Tandem) -> None:
@@ -73,6 +87,15 @@ def test_without_a_gateway_this_host_is_looked_at(
     assert lines[-1].startswith("Looked at this host alone: 1 error")
     report = json.loads(tandem("doctor", "--json", "--url", f"http://127.0.0.1:{port}").stdout)
     assert set(report) == set(DOCTOR) and not report["ok"]
+
+
+def test_ray_is_told_of_clusters_before_it_is_imported(tmp_path: Path) -> None:
+    """On macOS it would call this host 127.0.0.1 else, under which no token is kept."""
+    env = {**os.environ, "TANDEM_STORAGE_PATH": str(tmp_path), "TANDEM_URL": "http://127.0.0.1:1"}
+    env.pop("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", None)
+    command = [sys.executable, "-c", WATCHED, "doctor"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stderr == "ray: 1\n"
 
 
 def test_a_gateway_that_refuses_is_told_with_its_words(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 
 from orchestrator.doctor import checkup
 from orchestrator.doctor.checkup import Examiner, examine_host, torch_accelerators, try_connections
@@ -58,6 +59,24 @@ def test_connections_that_fail_are_told_with_their_reason() -> None:
 def test_a_broken_torch_sees_no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert torch_accelerators() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "seen"),
+    [
+        ("xpu", 2, ["xpu: Arc 0", "xpu: Arc 1"]),
+        ("mps", 1, ["mps"]),  # PyTorch has no name for it
+        (None, 0, []),
+    ],
+)
+def test_every_kind_of_accelerator_that_torch_knows_is_seen(
+    monkeypatch: pytest.MonkeyPatch, kind: str | None, count: int, seen: list[str]
+) -> None:
+    device = kind and torch.device(kind)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: device)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+    monkeypatch.setattr(torch.xpu, "get_device_name", lambda index: f"Arc {index}")
+    assert torch_accelerators() == seen
 
 
 def test_the_examiner_needs_nothing_of_tandems_and_imports_no_torch_unasked() -> None:

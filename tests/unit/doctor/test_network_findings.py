@@ -30,7 +30,9 @@ def test_two_nodes_that_claim_one_device_are_told_with_the_command_that_renames_
         "10.0.0.2:5001 and 10.0.0.2:5002 claim to be the same device, 10.0.0.2:5002, by their port "
         "or by a resource device:5002: it can't be registered"
     )
-    assert finding.remedy == "tandem join 10.0.0.1:6379 --port 5003  # after Ctrl-C there"
+    command, _, comment = finding.remedy.partition("  # ")
+    assert command == "tandem join 10.0.0.1:6379 --port 5003"
+    assert "after Ctrl-C there" in comment and "`ray stop`" in comment
 
 
 def test_of_two_that_claim_one_device_the_job_managers_node_keeps_it() -> None:

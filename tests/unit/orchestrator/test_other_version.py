@@ -31,6 +31,7 @@ def test_it_is_refused_with_the_remedy_and_nothing_of_it_is_left(
         ]
         monkeypatch.setattr(stage_group, "__version__", "0.0.1")
         said = rf"device 1 \(.*\) has Tandem {__version__}, the JobManager 0\.0\.1: .*`tandem stop`"
+        said += r".*`tandem stop --ray-address"
         with pytest.raises(VersionMismatch, match=said):
             StageGroup.open("group", placements, 5.0, SnapshotCopies())
         assert len(cluster.actors) == 2

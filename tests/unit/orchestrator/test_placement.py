@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.errors import AmbiguousDevice, NodeNotFound
 from orchestrator.placement import ClusterView, parse_nodes
+from orchestrator.ray_start import MAX_DEVICE_PORT
 
 GATEWAY = "10.0.0.1"
 
@@ -76,7 +77,16 @@ def test_two_nodes_that_claim_one_device_are_refused() -> None:
     assert "(their node-manager ports: 5001, 5002)" in caught.value.message
     # 5002 is the other one's.
     assert f"`tandem join {GATEWAY}:6379 --port 5003`" in caught.value.message
+    assert "`ray stop` ends all Ray nodes" in caught.value.message
     assert cluster.resolve("10.0.0.2", 5002).resource is None
+
+
+@pytest.mark.parametrize("port", [MAX_DEVICE_PORT, 43_211])
+def test_a_namesake_gets_a_port_that_a_device_may_have(port: int) -> None:
+    twins = [ray_node("10.0.0.2", port), ray_node("10.0.0.2", 5001, **{f"device:{port}": 1})]
+    cluster = ClusterView(tuple(parse_nodes(twins)), GATEWAY, f"{GATEWAY}:6379")
+    with pytest.raises(AmbiguousDevice, match=f"`tandem join {GATEWAY}:6379 --port 5002`"):
+        cluster.resolve("10.0.0.2", port)
 
 
 def test_a_node_whose_end_ray_has_not_noticed_is_no_namesake() -> None:
