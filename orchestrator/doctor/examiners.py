@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orchestrator.doctor.checkup import Examiner
 from orchestrator.doctor.facts import CheckedNode, Clock, Examined, HostFacts, Link
 from orchestrator.doctor.links import measure_links, plan_links
+from orchestrator.sessions.group_failure import cause_text
 
 # Ends of the parts of a checkup, seconds after its start. The gateway waits 30 s for the whole.
 EXAMINED_AFTER_S = 11.0  # a worker process has to start there, then connections may time out
@@ -89,9 +90,8 @@ def _examined(node: CheckedNode, answer: Any) -> Examined:
         told = f"has not answered within {EXAMINED_AFTER_S:.0f} s: it is slow, frozen or cut off; "
         return Examined(node, error=told + "if it stays silent, start Ray there again")
     if isinstance(answer, Exception):
-        cause = " ".join(str(getattr(answer, "cause", None) or answer).split())
-        kind = type(answer).__name__
-        return Examined(node, error=f"could not be examined: {kind}: {cause[:MAX_CAUSE_CHARS]}")
+        cause = cause_text(answer)[:MAX_CAUSE_CHARS]
+        return Examined(node, error=f"could not be examined: {type(answer).__name__}: {cause}")
     return Examined(node, HostFacts(**answer["host"]), refused=answer["refused"])
 
 

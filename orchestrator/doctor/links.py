@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from orchestrator.doctor.facts import NO_TIME, Link
+from orchestrator.sessions.group_failure import cause_text
 
 ALL_PAIRS_UP_TO = 4  # nodes; beyond, pairs grow with the square and their time with them
 LINK_TIMEOUT_S = 5.0  # 16 MB take 1.3 s by 100 Mbit/s, and 4 s by a poor Wi-Fi
@@ -48,6 +49,5 @@ def _measure(examiners: Mapping[str, Any], source: str, target: str, timeout_s: 
     except ray.exceptions.GetTimeoutError:  # raised there, too
         return Link(source, target, error=f"Ray did not carry 16 MB there in {timeout_s:.0f} s")
     except ray.exceptions.RayError as error:
-        cause = " ".join(str(getattr(error, "cause", None) or error).split())
-        return Link(source, target, error=f"Ray's call failed: {cause[:200]}")
+        return Link(source, target, error=f"Ray's call failed: {cause_text(error)[:200]}")
     return Link(source, target, **measured)

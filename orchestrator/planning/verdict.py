@@ -119,7 +119,7 @@ def _not_worth(plan: Plan, best: Single) -> str:
 def _one_device(plan: Plan, best: Single | None) -> str:
     text = f"One device trains alone, {_ms(plan.step_s)} a step: there is nothing to combine"
     if best is not None and best.step_s < plan.step_s:
-        text += f". With {best.threads} threads it would take {_ms(best.step_s)}"
+        text += f"; {_alone(best)} would take {_ms(best.step_s)}"
     return f"{text}."
 
 

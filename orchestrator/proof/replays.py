@@ -15,6 +15,7 @@ from actors.core.replay import ReplayPlan
 from actors.replayer import PackedReplay, Replayer
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import ReplayFailed
+from orchestrator.sessions.group_failure import cause_text
 
 REPLAY_LIMIT_S = 60.0
 FETCH_TIMEOUT_S = 200.0
@@ -87,8 +88,7 @@ class Verification:
                 f"{place.label} did not finish the replay within {timeout_s:.0f} s: is it "
                 "overloaded or frozen? See the Ray dashboard"
             )
-        cause = " ".join(str(getattr(error, "cause", None) or error).split())[:300]
-        return ReplayFailed(f"{place.label} could not do the replay: {cause}")
+        return ReplayFailed(f"{place.label} could not do the replay: {cause_text(error)[:300]}")
 
     def _was_cancelled(self) -> ReplayFailed:
         return ReplayFailed(f"The verification was ended, for job {self.job_id} is being deleted")

@@ -37,7 +37,9 @@ NEWCOMER_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class _Available:
+class Available:
+    """A registered device, and what it means in the cluster now."""
+
     device: Device
     resolved: ResolvedDevice
 
@@ -105,11 +107,14 @@ class DeviceChoice:
             self._wake.wait(WAIT_INTERVAL_S)
         return None
 
-    def best(self, job: Job) -> list[StagePlacement] | None:
-        """Places on all devices that could be had, by Ray's own table; holds nothing. None where
-        they are no more than the job has, or have too little memory."""
+    def obtainable(self, job: Job) -> list[Available]:
+        """The devices that could be had, by Ray's own table; nobody is asked, nothing held."""
         found = self._resolvable(job)
-        available = [a for a in found if not self.suspects.left_out(a.device.device_id)]
+        return [a for a in found if not self.suspects.left_out(a.device.device_id)]
+
+    def best(self, job: Job, available: Sequence[Available]) -> list[StagePlacement] | None:
+        """Places on all of these. None where they are no more than the job has, or have too little
+        memory."""
         if len(available) <= len(job.stages):
             return None
         places, _ = self._planned(job, job.sessions[-1], available)
@@ -128,7 +133,7 @@ class DeviceChoice:
             self.suspects.add(Suspect(device_id, self.suspects.peer_of(device_id)))
         return not cut
 
-    def _with_those_left_out(self, answering: Sequence[_Available]) -> list[_Available]:
+    def _with_those_left_out(self, answering: Sequence[Available]) -> list[Available]:
         """The job can't go on without: a dead link may be back, and another start may succeed."""
         nodes = {a.device.device_id: a.resolved.node for a in answering}
         for device_id in nodes:
@@ -154,7 +159,7 @@ class DeviceChoice:
         self._book.note(job, "waiting", f"Waiting for {', '.join(missing)}")
         self._book.try_save(job)
 
-    def _missing(self, job: Job, available: Sequence[_Available]) -> list[str]:
+    def _missing(self, job: Job, available: Sequence[Available]) -> list[str]:
         registered = [d.address for d in job.devices if d.device_id not in self.excluded]
         there = {a.device.address for a in available}
         missing = missing_devices(job.failure_policy, registered, there)
@@ -178,14 +183,14 @@ class DeviceChoice:
         }
 
     def _try(
-        self, job: Job, session: Session, available: Sequence[_Available]
+        self, job: Job, session: Session, available: Sequence[Available]
     ) -> tuple[list[StagePlacement] | None, list[str]]:
         """Places on these devices; None where more are needed, and which those are."""
         missing = self._missing(job, available)
         return (None, missing) if missing else self._planned(job, session, available)
 
     def _planned(
-        self, job: Job, session: Session, available: Sequence[_Available]
+        self, job: Job, session: Session, available: Sequence[Available]
     ) -> tuple[list[StagePlacement] | None, list[str]]:
         """The stages' places; where the layers do not fit these devices, what is missed."""
         options, count = session.options, session.num_microbatches
@@ -198,7 +203,7 @@ class DeviceChoice:
             wanted = " or ".join(absent) or "a further device"
             return None, [f"{wanted}, for without it there is too little memory: {error.message}"]
 
-    def _resolvable(self, job: Job) -> list[_Available]:
+    def _resolvable(self, job: Job) -> list[Available]:
         cluster = self._cluster()
         holders = self._table.holders()
         found = []
@@ -207,12 +212,12 @@ class DeviceChoice:
             if device.device_id in self.excluded or holder != job.job_id:
                 continue
             try:
-                found.append(_Available(device, cluster.resolve(device.ip, device.port)))
+                found.append(Available(device, cluster.resolve(device.ip, device.port)))
             except (NodeNotFound, AmbiguousDevice):
                 continue
         return found
 
-    def _answering(self, job: Job) -> list[_Available]:
+    def _answering(self, job: Job) -> list[Available]:
         available = self._resolvable(job)
         nodes = {a.resolved.node.node_id: a.resolved.node for a in available}
         seen, self._just_seen = self._just_seen, frozenset()
@@ -224,7 +229,7 @@ class DeviceChoice:
         )
         return [a for a in available if a.resolved.node.node_id in answering]
 
-    def _hold(self, job: Job, available: Sequence[_Available]) -> bool:
+    def _hold(self, job: Job, available: Sequence[Available]) -> bool:
         """Devices are held while they have a stage, and free for others while they have none."""
         with self._book.lock:
             self._table.release(job.job_id)
@@ -236,7 +241,7 @@ class DeviceChoice:
         return True
 
 
-def _places(job: Job, available: Sequence[_Available]) -> list[StagePlacement]:
+def _places(job: Job, available: Sequence[Available]) -> list[StagePlacement]:
     """Every available device gets layers, as far as they go; how many is decided later."""
     network = job.spec.network
     chosen = available[: network.num_layers]
@@ -257,7 +262,7 @@ def place(job: Job, cluster: ClusterView) -> list[StagePlacement]:
     """
     if not job.devices:
         raise InvalidRequest("No devices registered")
-    return _places(job, [_Available(d, cluster.resolve(d.ip, d.port)) for d in job.devices])
+    return _places(job, [Available(d, cluster.resolve(d.ip, d.port)) for d in job.devices])
 
 
 def plan_stages(placements: Sequence[StagePlacement]) -> tuple[PlannedStage, ...]:

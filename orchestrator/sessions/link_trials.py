@@ -16,6 +16,7 @@ from actors.link_trial import TrialSpec, link_profile
 from orchestrator.errors import ProbeFailed
 from orchestrator.planning.nominal import nominal_link
 from orchestrator.sessions.edges import kinds_of_edge, open_trial
+from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
@@ -109,7 +110,7 @@ def _check_alive(group: StageGroup, edge: int, error: Exception) -> None:
         try:
             ray.get(group.actors[stage].pong.remote(), timeout=TRIAL_TIMEOUT_S)
         except ray.exceptions.RayError as gone:
-            text = " ".join(str(error).split())[:200]
+            text = cause_text(error)[:200]
             raise ProbeFailed(
                 f"{group.placements[stage].label} was lost while its links were measured ({text}): "
                 "start it again, or take it out of the job, and try again"

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from actors.core.snapshot_cadence import Boundary
 from orchestrator.job import Job
 from orchestrator.job_book import JobBook
+from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.verdict import is_worth_a_change
-from orchestrator.sessions.device_choice import DeviceChoice
+from orchestrator.sessions.device_choice import Available, DeviceChoice
 from orchestrator.sessions.layer_split import predicted_step_s
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -35,6 +36,15 @@ class _Offer:
     are_well: Future[bool]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """All that a plan for newcomers is made of, and what it has to be better than."""
+
+    available: Sequence[Available]
+    planning: JobPlanning
+    in_force: Sequence[StagePlacement]
+
+
 class Newcomers:
     """Of one session. ``look`` is called by the thread that polls the stages, and never waits."""
 
@@ -44,6 +54,7 @@ class Newcomers:
         self._job = job
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"newcomers-job-{job.job_id}")
         self._offer: _Offer | None = None
+        self._refused: _Known | None = None
         self._taken_by: StageGroup | None = None
         self._looked_s = time.monotonic()
 
@@ -66,12 +77,17 @@ class Newcomers:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _make_offer(self, group: StageGroup) -> None:
-        better = better_plan(self._choice, self._job, group.placements)
+        available = self._choice.obtainable(self._job)
+        known = _Known(available, self._job.planning, group.placements)
+        if known == self._refused:
+            return  # a plan takes long, and whoever calls this hears the heartbeats
+        better = better_plan(self._choice, self._job, available, group.placements)
         if better is None:
+            self._refused = known
             return
-        known = {p.device.device_id for p in group.placements}
+        trains = {p.device.device_id for p in group.placements}
         text = f"{len(better.placements)} devices should be {better.speedup:.1f} times as fast"
-        asked = self._pool.submit(self._choice.are_well, better.placements, known)
+        asked = self._pool.submit(self._choice.are_well, better.placements, trains)
         self._offer = _Offer(group, f"{text}: from the next epoch on", asked)
 
     def _answered(self, offer: _Offer, group: StageGroup) -> None:
@@ -84,11 +100,15 @@ class Newcomers:
 
 
 def better_plan(
-    choice: DeviceChoice, job: Job, in_force: Sequence[StagePlacement]
+    choice: DeviceChoice,
+    job: Job,
+    available: Sequence[Available],
+    in_force: Sequence[StagePlacement],
 ) -> BetterPlan | None:
-    """The quickest plan on all devices that could be had, if they are more than those ``in_force``
-    and that is worth a change; both steps are predicted from what was measured of the devices."""
-    placements = choice.best(job)
+    """The quickest plan on all devices that are ``available``, if they are more than those
+    ``in_force`` and that is worth a change; both steps are predicted from what was measured of the
+    devices."""
+    placements = choice.best(job, available)
     if placements is None or len(placements) <= len(in_force):
         return None
     current_s, other_s = (

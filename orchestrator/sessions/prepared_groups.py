@@ -44,7 +44,8 @@ class PreparedGroups:
         except Exception:
             self._fall_back(job)
             raise
-        self._groups[job.job_id] = group
+        with self._book.lock:
+            self._groups[job.job_id] = group
 
     def get(self, job_id: str) -> StageGroup | None:
         """The job's, if it has one."""

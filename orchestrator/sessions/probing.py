@@ -19,6 +19,7 @@ from orchestrator.job import Job
 from orchestrator.job_spec import default_num_microbatches
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
 from orchestrator.planning.partition import PlanRequest, check_memory_limits
+from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.link_trials import LinkQuestion, try_links
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -262,11 +263,7 @@ def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
             ) from error
         except ray.exceptions.RayError as error:
             raise ProbeFailed(
-                f"{label} was lost while it was measured ({_line(error)}): start it again, or take "
-                "it out of the job, and try again"
+                f"{label} was lost while it was measured ({cause_text(error)[:200]}): start it "
+                "again, or take it out of the job, and try again"
             ) from error
     return answers
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(getattr(error, "cause", None) or error).split())[:200]

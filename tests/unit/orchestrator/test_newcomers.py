@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,11 @@ from orchestrator.job_book import JobBook
 from orchestrator.job_spec import TrainOptions
 from orchestrator.placement import ClusterView, Node
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
-from orchestrator.sessions.device_choice import DeviceChoice, place, plan_stages
-from orchestrator.sessions.newcomers import BetterPlan, better_plan
+from orchestrator.sessions import newcomers
+from orchestrator.sessions.device_choice import Available, DeviceChoice, place, plan_stages
+from orchestrator.sessions.newcomers import BetterPlan, Newcomers, better_plan
+from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.stage_group import StageGroup
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.job_records import make_job
@@ -41,7 +46,8 @@ def offered(book: JobBook, job: Job, planning: JobPlanning) -> BetterPlan | None
     job.stages, job.planning = plan_stages(in_force), planning
     job.sessions = [Session(1, TrainOptions(), num_microbatches=4, first_epoch_index=0)]
     job.devices.append(TWO)
-    return better_plan(DeviceChoice(lambda: CLUSTER, DeviceTable(), book), job, in_force)
+    choice = DeviceChoice(lambda: CLUSTER, DeviceTable(), book)
+    return better_plan(choice, job, choice.obtainable(job), in_force)
 
 
 def training_alone(width: int) -> Job:
@@ -78,6 +84,45 @@ def test_a_slow_device_is_left_a_spare(book: JobBook) -> None:
 def test_a_device_behind_a_slow_link_is_left_a_spare(book: JobBook) -> None:
     link = LinkProfile("actor_calls", latency_s=0.5, bytes_per_s=1e6)
     assert offered(book, training_alone(WIDE), measured(1e9, 1e9, link=link)) is None
+
+
+def test_spares_that_do_not_pay_are_weighed_again_where_something_has_changed_only(
+    book: JobBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[int] = []
+
+    def weigh(
+        choice: DeviceChoice, job: Job, available: Sequence[Available], in_force: Any
+    ) -> BetterPlan | None:
+        weighed.append(len(available))
+        return better_plan(choice, job, available, in_force)
+
+    monkeypatch.setattr(newcomers, "LOOK_INTERVAL_S", 0.0)
+    monkeypatch.setattr(newcomers, "better_plan", weigh)
+    job = training_alone(NARROW)
+    cluster = [CLUSTER]
+    choice = DeviceChoice(lambda: cluster[0], DeviceTable(), book)
+    assert offered(book, job, measured(1e9, 1e9)) is None  # device 2 is a spare from here on
+    spares = Newcomers(choice, book, job)
+    group = StageGroup("group", place(job, CLUSTER)[:1], [], SnapshotCopies())
+
+    def looks() -> list[int]:
+        """How many devices were weighed, while the session looks three times."""
+        weighed.clear()
+        for _ in range(3):
+            spares.look(group)
+        return list(weighed)
+
+    assert (looks(), looks()) == ([2], [])
+    cluster[0] = replace(CLUSTER, nodes=NODES[:1])
+    assert looks() == [1]
+    cluster[0] = replace(CLUSTER, nodes=(NODES[0], replace(NODES[1], node_id="back again")))
+    assert looks() == [2]
+    job.planning = measured(1e9, 2e9)
+    assert (looks(), looks()) == ([2], [])
+    group.placements = place(job, CLUSTER)
+    assert (looks(), looks()) == ([2], [])
+    spares.close()
 
 
 def test_a_device_registered_while_a_job_trains_gets_layers_at_an_epochs_end() -> None:

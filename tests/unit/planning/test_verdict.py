@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actors.core.profiles import LinkProfile
+from actors.core.profiles import LinkProfile, StageOverhead
 from actors.core.specs import NetworkSpec
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanDevice
@@ -72,4 +72,14 @@ def test_devices_that_have_the_memory_together_only_are_worth_combining() -> Non
 def test_one_device_has_nothing_to_combine_with() -> None:
     found = verdict(device(1, all_cores=4e9))
     assert not found.worth_combining and "nothing to combine" in found.text
-    assert "With 4 threads it would take" in found.text
+    assert "; device 1 alone with 4 threads would take" in found.text
+
+
+def test_one_device_that_is_quicker_without_microbatches_is_named_by_what_computes() -> None:
+    fast = device(1)
+    own = replace(fast.profile.own, overhead=StageOverhead(forward_s=1e-3))
+    plain = replace(fast, profile=replace(fast.profile, own=own))
+    gpu = replace(plain, profile=replace(plain.profile, accelerator="NVIDIA B"))
+    found = verdict(gpu)
+    assert "; device 1 alone on its NVIDIA B would take" in found.text
+    assert "; device 1 alone with 1 thread would take" in verdict(plain).text
