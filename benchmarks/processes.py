@@ -26,14 +26,21 @@ def peak_bytes(pid: int) -> int:
 @contextmanager
 def own_memory(pids: Sequence[int]) -> Iterator[list[OwnMemory]]:
     """Looks at them all the time until the block ends; a peak shorter than ``LOOK_INTERVAL_S``
-    may be missed, for the system keeps none of this kind."""
+    may be missed, for the system keeps none of this kind. Raises ``RuntimeError`` at the end where
+    one of them has ended before."""
     found = [OwnMemory() for _ in pids]
+    gone: list[int] = []
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(LOOK_INTERVAL_S):
+        is_last = False
+        while not gone and not is_last:
+            is_last = ended.wait(LOOK_INTERVAL_S)
             for pid, memory in zip(pids, found, strict=True):
-                memory.peak_bytes = max(memory.peak_bytes, _status_bytes(pid, "RssAnon"))
+                try:
+                    memory.peak_bytes = max(memory.peak_bytes, _status_bytes(pid, "RssAnon"))
+                except (OSError, StopIteration):  # one that nobody has waited for has no memory
+                    gone.append(pid)
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -42,6 +49,8 @@ def own_memory(pids: Sequence[int]) -> Iterator[list[OwnMemory]]:
     finally:
         ended.set()
         thread.join()
+    if gone:
+        raise RuntimeError(f"process {gone[0]} ended while its memory was looked at")
 
 
 def _status_bytes(pid: int, name: str) -> int:
