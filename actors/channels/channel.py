@@ -14,14 +14,17 @@ from actors.core.snapshots import Mark
 
 
 class Transport(Protocol):
-    """Moves bytes one way between two stages, in order, a few at a time.
+    """Moves bytes one way between two stages, in order.
+
+    How many are on their way at most is the kind's: shared memory has a few slots, actor calls
+    leave it to those who send (``StreamSender``).
 
     Both calls raise ``ChannelTimeout`` when ``timeout_s`` is over and ``ChannelClosed`` when the
     channel was closed or the other end is known to be gone.
     """
 
     def put(self, data: bytes, timeout_s: float) -> None:
-        """Hands over one message; waits while too many are on the way."""
+        """Hands over one message; where the kind has slots, waits for a free one."""
         ...
 
     def get(self, timeout_s: float) -> bytes:

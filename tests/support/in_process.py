@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import torch
 
 from actors.channels.channel import Receiver, Sender
-from actors.channels.mailbox import Mailbox
 from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.datasets import Dataset
 from actors.core.snapshots import TrainingState
@@ -18,6 +17,7 @@ from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
+from tests.support.mailbox import Mailbox
 
 JOIN_TIMEOUT_S = 60
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from actors.channels.channel import Receiver, Sender
-from actors.channels.mailbox import Mailbox
 from actors.channels.messages import HEADER_BYTES, decode, encode, message_bytes
 from actors.core.errors import ChannelClosed, ChannelTimeout, NonFiniteLoss, StageFailure
+from tests.support.mailbox import Mailbox
 
 
 def test_a_message_survives_the_wire_bit_for_bit() -> None:

@@ -6,7 +6,6 @@ import torch
 
 from actors.channels.actor_calls import StreamSender
 from actors.channels.channel import Receiver, Sender
-from actors.channels.mailbox import Mailbox
 from actors.core.datasets import Dataset, Split
 from actors.core.errors import ChannelTimeout, NonFiniteLoss
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
@@ -14,6 +13,7 @@ from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.validation import AHEAD, Validation
 from tests.support.in_process import build_pipeline
+from tests.support.mailbox import Mailbox
 
 NETWORK = NetworkSpec((4, 8, 3))
 

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from actors.channels.channel import Receiver, Sender
-from actors.channels.mailbox import Mailbox
 from actors.channels.messages import message_bytes
 from actors.core.compute_device import CPU
 from actors.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
+from tests.support.mailbox import Mailbox
 
 SPEC = TrialSpec(rows=100, features=20, rounds=3, compute_s=1e-4)
 SMALL, LARGE = message_bytes(1, 20), message_bytes(100, 20)

@@ -1,4 +1,4 @@
-"""A bounded mailbox: the in-process transport, and the sending half of actor calls."""
+"""A bounded mailbox: a transport between threads of one process."""
 
 from __future__ import annotations
 
