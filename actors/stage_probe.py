@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -28,6 +28,7 @@ from actors.core.profiles import (
 )
 from actors.core.specs import NetworkSpec, Normalization, StageSpec
 from actors.core.stage import Stage
+from actors.loop_probe import loop_overhead_s
 
 MAX_SHAPES = 8
 MAX_WEIGHTS = 2**22
@@ -85,6 +86,10 @@ def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], watch)
     points = _measure(probes, request, deadline)
     layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
+    loop_s = loop_overhead_s(device, request.threads)
+    overhead = replace(
+        overhead, forward_s=overhead.forward_s + loop_s, backward_s=overhead.backward_s + loop_s
+    )
     found = ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
     return stretched(found, watch.stretch)
 

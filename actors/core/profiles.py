@@ -148,6 +148,11 @@ class LinkProfile:
         """The sender's part of that."""
         return min(self.delivery_s(num_bytes), self.send_s + num_bytes * self.send_per_byte_s)
 
+    def taking_s(self, num_bytes: float) -> float:
+        """The receiver's: as much work, as far as it is left."""
+        sending_s = self.sending_s(num_bytes)
+        return min(sending_s, self.delivery_s(num_bytes) - sending_s)
+
 
 def device_profile_json(profile: DeviceProfile) -> dict[str, Any]:
     """Fit for ``parse_device_profile``."""

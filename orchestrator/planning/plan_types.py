@@ -55,8 +55,8 @@ class Pipelining:
 @dataclass(frozen=True)
 class StagePlan:
     """One stage of a plan; seconds are those of a step. ``waiting_s`` is what computing and
-    updating leave of it, ``sending_s`` the part of that in which it hands over messages, and
-    ``wire_s`` how long all its messages are on their way."""
+    updating leave of it, ``sending_s`` the part of that in which it takes and hands over messages,
+    and ``wire_s`` how long all its messages are on their way."""
 
     device_id: int
     label: str

@@ -26,10 +26,11 @@ _schedule = functools.lru_cache(maxsize=64)(build_schedule)
 
 @dataclass(frozen=True)
 class _Messages:
-    """What one microbatch's messages of a stage take: handing them over, and under way."""
+    """What one microbatch's messages of a stage take: of its own time in each pass, for one that it
+    takes and one that it hands over, and under way."""
 
-    forward_send_s: float = 0.0
-    backward_send_s: float = 0.0
+    forward_s: float = 0.0
+    backward_s: float = 0.0
     wire_s: float = 0.0
 
 
@@ -89,13 +90,14 @@ def _layer_costs(job: PlanJob, stage: int, num_microbatches: int) -> LayerCosts:
 def _stage_costs(
     job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int, messages: _Messages
 ) -> StageCosts:
-    """A stage hands its messages over itself: that counts to what made them."""
+    """A stage takes and hands over its messages itself: that counts to what needs and makes them.
+    Taking one is as much work as handing it over."""
     costs = _layer_costs(job, stage, num_microbatches)
     seconds = stage_seconds(costs, cuts[stage], cuts[stage + 1])
     return StageCosts(
-        seconds.forward_s + messages.forward_send_s,
-        seconds.backward_s + messages.backward_send_s,
-        seconds.input_grad_s + messages.backward_send_s,
+        seconds.forward_s + messages.forward_s,
+        seconds.backward_s + messages.backward_s,
+        seconds.input_grad_s + messages.backward_s,
         seconds.weight_grad_s,
         seconds.update_s,
     )
@@ -110,11 +112,13 @@ def _messages(job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int) -> _M
     forward_s = backward_s = wire_s = 0.0
     if after is not None:
         num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
-        forward_s = after.sending_s(num_bytes)
+        forward_s += after.sending_s(num_bytes)
+        backward_s += after.taking_s(num_bytes)
         wire_s += after.delivery_s(num_bytes)
     if before is not None:
         num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
-        backward_s = before.sending_s(num_bytes)
+        forward_s += before.taking_s(num_bytes)
+        backward_s += before.sending_s(num_bytes)
         wire_s += before.delivery_s(num_bytes)
     return _Messages(forward_s, backward_s, wire_s)
 
@@ -128,7 +132,7 @@ def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile
 def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> EdgeCosts:
     link = job.links[edge]
     num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
-    on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes)
+    on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes) - link.taking_s(num_bytes)
     carried_s = min(on_its_way_s, link.carrying_s(num_bytes))
     return EdgeCosts(carried_s, carried_s, on_its_way_s - carried_s)
 
@@ -143,7 +147,7 @@ def _stage_plan(
 ) -> StagePlan:
     device, count = job.devices[stage], pipelining.num_microbatches
     busy_s, step_s = busy_and_step_s
-    sending_s = count * (messages.forward_send_s + messages.backward_send_s)
+    sending_s = count * (messages.forward_s + messages.backward_s)
     costs = _layer_costs(job, stage, count)
     updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s
     held = max_held(_schedule(pipelining.schedule, len(job.devices), count)[stage])
@@ -179,7 +183,11 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     compute = _cumulated(costs.forward_s + costs.backward_s)
     load = np.where(np.arange(num_layers + 1) == 0, costs.load_s, 0.0)
     update = _cumulated(costs.update_s)
-    sent, returned, wire = (_sends(after, num_bytes), _sends(before, num_bytes), 0.0 * num_bytes)
+    sent, returned, wire = (
+        _handles(after, num_bytes),
+        _handles(before, num_bytes),
+        0.0 * num_bytes,
+    )
     if after is not None:
         wire = 2 * (after.latency_s + num_bytes / after.bytes_per_s - sent)
     memory_end, memory_start = _memory_tables(job, num_microbatches, max_held(schedule[stage]))
@@ -197,10 +205,10 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     )
 
 
-def _sends(link: LinkProfile | None, num_bytes: Floats) -> Floats:
+def _handles(link: LinkProfile | None, num_bytes: Floats) -> Floats:
     if link is None:
         return 0.0 * num_bytes
-    return np.array([link.sending_s(size) for size in num_bytes])
+    return np.array([link.sending_s(size) + link.taking_s(size) for size in num_bytes])
 
 
 def _cumulated(values: Floats) -> Floats:

@@ -24,7 +24,7 @@ from orchestrator.sessions.link_trials import LinkQuestion, try_links
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 OWN_BUDGET_S = 0.5
-ALL_CORES_BUDGET_S = 0.2
+ALL_CORES_BUDGET_S = 0.4
 PROBE_TIMEOUT_S = 60.0
 FRESH_S = 60.0
 """A device may become slower or quicker: what is older is measured again where that can be."""
@@ -229,10 +229,11 @@ def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
 
 
 def _request(key: _Key, budget_s: float) -> ProbeRequest:
-    """The rows of the default number of microbatches first; then finer and coarser ones."""
+    """The rows of the default number of microbatches first, then finer and coarser ones; alone a
+    device would take the whole batch at once."""
     batch = key.batch_size
     usual = -(-batch // default_num_microbatches(batch, 2))
-    rows = (usual, -(-batch // FINEST), batch) if key.with_others else (usual, batch)
+    rows = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
     return ProbeRequest(key.network, batch, rows, key.threads, budget_s)
 
 
