@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,13 @@ class Cell:
     def __str__(self) -> str:
         sizes = ", ".join(map(str, self.layer_sizes))
         return f"[{sizes}] B{self.batch_size} M{self.num_microbatches}"
+
+    @property
+    def short_name(self) -> str:
+        """In two lines, equal layers counted."""
+        groups = [(size, len(list(own))) for size, own in itertools.groupby(self.layer_sizes)]
+        sizes = ", ".join(f"{size}×{count}" if count > 1 else f"{size}" for size, count in groups)
+        return f"[{sizes}]\nB{self.batch_size} M{self.num_microbatches}"
 
     @property
     def network(self) -> NetworkSpec:

@@ -29,13 +29,11 @@ RUN_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Run:
-    """A session's timing, and what each stage tells of it; ``splits`` is whether its schedule
-    splits the backward pass."""
+    """A session's timing, and what each stage tells of it."""
 
     timing: Timing
     reports: list[StageReport]
     peak_bytes: list[int]
-    splits: bool
 
 
 def join_cluster(address: str) -> list[Node]:
@@ -74,7 +72,7 @@ class Pair:
         batch = self._cell.batch_size
         seconds = [batch / record.samples_per_s for record in reports[-1].epochs]
         losses = [record.loss for record in reports[-1].steps]
-        return Run(Timing(seconds, losses), reports, self._peaks(), schedule.startswith("zb"))
+        return Run(Timing(seconds, losses), reports, self._peaks())
 
     def stop(self) -> None:
         self._group.kill()
@@ -89,10 +87,8 @@ class Pair:
 
 def bound_s(cell: Cell, run: Run) -> float:
     """The least time of a step by the stages' own measured times, transport left out: the
-    pipeline's critical path through each stage. A mean over all epochs of the run.
-
-    Where the backward pass is split, a stage may do the weights' halves while it would wait for the
-    first microbatch of the next step: then its own work alone counts.
+    pipeline's critical path through each stage. A mean over all epochs of the run. It holds for
+    backward passes that are not split: halves fill the time before the next step begins.
     """
     steps = cell.num_steps * len(run.timing.seconds)
     calls = steps * cell.num_microbatches
@@ -100,7 +96,7 @@ def bound_s(cell: Cell, run: Run) -> float:
     one = [seconds / calls for seconds in own]
     updates = [r.seconds.update_s / steps for r in run.reports]
     through = [
-        cell.num_microbatches * seconds + (0.0 if run.splits else sum(one[:i])) + update
+        cell.num_microbatches * seconds + sum(one[:i]) + update
         for i, (seconds, update) in enumerate(zip(one, updates, strict=True))
     ]
     return max(*through, sum(one))
