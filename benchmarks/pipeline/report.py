@@ -82,8 +82,8 @@ def _milliseconds(column: Column) -> str:
 def _ratios(measured: Mapping[Cell, Sequence[Column]]) -> list[str]:
     lines = [
         "Step time of torch's best schedule over that of our best, on one Ray node and on two; the "
-        "efficiency of 1f1b on one node (bound over measured); each stage's peak memory with our best "
-        "there.",
+        "efficiency of 1f1b on one node (bound over measured); each stage's peak memory with our "
+        "best there.",
         "",
         "| | one node | two nodes | efficiency | peak memory, MB |",
         "|---|---:|---:|---:|---:|",
