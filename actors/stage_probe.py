@@ -86,12 +86,16 @@ def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], watch)
     points = _measure(probes, request, deadline)
     layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
-    loop_s = loop_overhead_s(device, request.threads)
-    overhead = replace(
-        overhead, forward_s=overhead.forward_s + loop_s, backward_s=overhead.backward_s + loop_s
-    )
     found = ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
-    return stretched(found, watch.stretch)
+    return _in_a_loop(stretched(found, watch.stretch), loop_overhead_s(device, request.threads))
+
+
+def _in_a_loop(profile: ComputeProfile, loop_s: float) -> ComputeProfile:
+    forward_s, backward_s = profile.overhead.forward_s, profile.overhead.backward_s
+    overhead = replace(
+        profile.overhead, forward_s=forward_s + loop_s, backward_s=backward_s + loop_s
+    )
+    return replace(profile, overhead=overhead)
 
 
 def _shapes(network: NetworkSpec) -> list[LayerKey]:
