@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from actors.core.compute_device import ComputeDevice
 from actors.reports import ReportBoard
+
+
+@dataclass(slots=True)
+class _Work:
+    """A part of a step, between two marks."""
+
+    part: str
+    begin: Any
+    end: Any
+    flops: int
 
 
 class StageClock:
@@ -15,7 +26,7 @@ class StageClock:
     def __init__(self, device: ComputeDevice, board: ReportBoard) -> None:
         self._device = device
         self._board = board
-        self._open: list[tuple[str, Any, Any, int]] = []
+        self._open: list[_Work] = []
 
     def begin(self) -> Any:
         """A mark for ``add``."""
@@ -23,17 +34,19 @@ class StageClock:
 
     def add(self, part: str, begin: Any, flops: int = 0) -> None:
         """What was done since: ``forward``, ``backward`` or ``update``."""
-        self._open.append((part, begin, self._device.mark(), flops))
+        self._open.append(_Work(part, begin, self._device.mark(), flops))
         if not self._device.defers:
             self.settle()
 
     def settle(self) -> None:
         """Waits until all of it is done."""
-        board = self._board
-        for part, begin, end, flops in self._open:
-            took_s = self._device.seconds(begin, end)
-            setattr(board.seconds, f"{part}_s", getattr(board.seconds, f"{part}_s") + took_s)
-            if flops:
-                name = f"{part}_flops"
-                setattr(board, name, getattr(board, name) + flops)
+        for work in self._open:
+            took_s = self._device.seconds(work.begin, work.end)
+            _add(self._board.seconds, f"{work.part}_s", took_s)
+            if work.flops:
+                _add(self._board, f"{work.part}_flops", work.flops)
         self._open.clear()
+
+
+def _add(totals: object, name: str, value: float) -> None:
+    setattr(totals, name, getattr(totals, name) + value)
