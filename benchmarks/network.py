@@ -1,4 +1,4 @@
-"""``make bench-network``: the document's MNIST job over three hosts, by the link between them.
+"""``make bench-network``: the small MNIST job over three hosts, by the link between them.
 
 The hosts are network namespaces of this machine, which needs root; they share its cores. Writes
 its part of ``docs/benchmarks.md``. Real MNIST is read from the folder that TANDEM_DATA_DIR names.

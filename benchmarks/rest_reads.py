@@ -37,7 +37,7 @@ class Reads:
 
 
 def measure(rounds: int) -> Reads:
-    """The document's job on two devices of one node."""
+    """The small MNIST job on two devices of one node."""
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         gateway = GatewayProcess.start(Path(folder), ["--local-devices", "2"])
         try:

@@ -1,4 +1,4 @@
-"""``make bench-seed``: the document's MNIST job on two devices of one node, against plain loops.
+"""``make bench-seed``: the small MNIST job on two devices of one node, against plain loops.
 
 One run, rounds interleaved: in each round every column trains one session, so that a drifting
 machine drifts under all of them. Writes its part of ``docs/benchmarks.md``. Real MNIST is read
