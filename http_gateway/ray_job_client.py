@@ -329,5 +329,5 @@ def _check_version(manager: Any) -> None:
         raise VersionMismatch(
             f"This cluster runs a JobManager of Tandem {version}, but this gateway is "
             f"{__version__}: start the gateway of version {version}, or end that JobManager with "
-            f"{END_JOB_MANAGER}, which ends its jobs"
+            f"{END_JOB_MANAGER}"
         )

@@ -10,12 +10,14 @@ from orchestrator.ray_connection import NAMESPACE, connect
 from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.settings import Settings
 
+GOES_ON = "Jobs that were training go on when a gateway is started on the same storage path."
+
 
 def stop_everything(settings: Settings) -> str:
     """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray."""
     if settings.ray_address is None:
         if stop_local_cluster(settings.storage_path):
-            return f"Ended the embedded cluster of {settings.storage_path} and its jobs."
+            return f"Ended the embedded cluster of {settings.storage_path}. {GOES_ON}"
         return f"No embedded cluster runs on {settings.storage_path}."
     address = settings.ray_address
     os.environ.update(JOINING_VARIABLES)
@@ -31,4 +33,4 @@ def stop_everything(settings: Settings) -> str:
         return f"No JobManager runs in the cluster at {settings.ray_address}."
     ray.kill(manager, no_restart=True)
     ray.shutdown()
-    return f"Ended the JobManager at {settings.ray_address} and its jobs; Ray itself runs on."
+    return f"Ended the JobManager at {settings.ray_address}; Ray itself runs on. {GOES_ON}"
