@@ -32,6 +32,7 @@ from tests.chaos.cases import (
 )
 from tests.support.jobs import actor_processes, create_job
 from tests.support.ports import consecutive_free_ports
+from tests.support.printed import printed_json
 from tests.support.ray_state import held_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +120,7 @@ class Arena:
         command = [sys.executable, "-m", "tests.chaos.aim", json.dumps(asdict(aim))]
         done = subprocess.run(command, cwd=ROOT, timeout=90, capture_output=True, text=True)
         assert done.returncode == 0, f"aiming failed: {done.stderr[-500:]}"
-        return Strike(**json.loads(done.stdout.splitlines()[-1]))
+        return Strike(**printed_json(done.stdout))
 
     def targets(self, case: Case) -> list[psutil.Process]:
         """What the case's signal meets, but for a LayerActor, which Ray knows."""

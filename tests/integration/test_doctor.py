@@ -228,6 +228,7 @@ def test_a_device_whose_firewall_lets_nothing_in_is_told_with_the_line_that_open
 
 
 @with_firewall
+@pytest.mark.extended
 @pytest.mark.timeout(240)
 def test_a_head_that_lets_devices_join_and_nothing_more_is_told_with_the_line_that_opens_it(
     two_hosts: TwoHosts,

@@ -17,6 +17,7 @@ from orchestrator.node_probe import describe_host
 from tests.support.hosts import Host, Service, clean_environment, why_no_firewall, why_not
 from tests.support.jobs import wait_until
 from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
+from tests.support.printed import printed_json
 from tests.support.ray_nodes import BareEnvironment
 from tests.support.terminal import CTRL_C
 
@@ -50,7 +51,7 @@ def alive(head: Host) -> list[tuple[str, int, list[str]]]:
     env = {**clean_environment(), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_of(head)}
     done = head.run([sys.executable, "-c", NODES, f"{head.ip}:6379"], env)
     assert done.returncode == 0, done.stderr
-    return [tuple(node) for node in json.loads(done.stdout.splitlines()[-1])]
+    return [tuple(node) for node in printed_json(done.stdout)]
 
 
 def devices(head: Host) -> list[tuple[str, int]]:

@@ -147,6 +147,7 @@ def test_another_ray_is_told_with_the_command_that_mends_it(
         assert ours in text and f"this device Ray {OTHER_RAY} and" in text and remedy in text
 
 
+@pytest.mark.extended
 def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
     hosts: tuple[Host, Host], other_ray: Path, tmp_path: Path
 ) -> None:
@@ -162,6 +163,7 @@ def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
     assert words in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.extended
 def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
     hosts: tuple[Host, Host], tmp_path: Path
 ) -> None:

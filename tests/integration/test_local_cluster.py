@@ -28,6 +28,7 @@ from orchestrator.local_cluster import (
 from orchestrator.settings import Settings, load_settings
 from tests.support.jobs import wait_until
 from tests.support.ports import consecutive_free_ports
+from tests.support.printed import printed_json
 
 ENSURE = """
 import sys
@@ -145,7 +146,7 @@ def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_rep
     asked = settings(storage, local_nodes=True, local_device_port=port)
     old = ensure_local_cluster(asked)
     asked_of_ray = run(NODES, old.state.address, **cluster_auth(storage))
-    ports = [node[0] for node in json.loads(asked_of_ray.stdout.splitlines()[-1])]
+    ports = [node[0] for node in printed_json(asked_of_ray.stdout)]
     assert sorted(ports) == [port, port + 1]
 
     os.kill(pids_of(old)[0], signal.SIGKILL)
@@ -161,7 +162,7 @@ def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_rep
 def test_one_node_offers_every_device_as_a_resource(storage: Path) -> None:
     cluster = ensure_local_cluster(settings(storage, local_devices=3, local_device_port=6001))
     asked_of_ray = run(NODES, cluster.state.address, **cluster_auth(storage))
-    ((_, resources),) = json.loads(asked_of_ray.stdout.splitlines()[-1])
+    ((_, resources),) = printed_json(asked_of_ray.stdout)
     assert {"device:6001", "device:6002", "device:6003"} <= set(resources)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from tests.support.jobs import (
     wait_until,
 )
 from tests.support.ports import free_ports
+from tests.support.printed import printed_json
 from tests.support.ray_nodes import RayCluster
 
 MANY_EPOCHS = 100_000
@@ -248,7 +248,7 @@ def test_a_stage_takes_its_share_of_a_gpu_and_computes_by_what_pytorch_can_use(
 ) -> None:
     done = run(cluster, ON_A_GPU, cluster.address)
     assert done.returncode == 0, done.stderr
-    gpu_ids, device = json.loads(done.stdout.splitlines()[-1])
+    gpu_ids, device = printed_json(done.stdout)
     assert gpu_ids == [0]
     assert (device == "CPU") is not torch.accelerator.is_available()
 
@@ -256,6 +256,6 @@ def test_a_stage_takes_its_share_of_a_gpu_and_computes_by_what_pytorch_can_use(
 def test_where_shared_memory_fails_neighbours_call_each_other(cluster: RayCluster) -> None:
     done = run(cluster, WITHOUT_SHARED_MEMORY, cluster.address)
     assert done.returncode == 0, done.stderr
-    kinds, refused = json.loads(done.stdout.splitlines()[-1])
+    kinds, refused = printed_json(done.stdout)
     assert kinds == ["actor_calls"]
     assert "device 1 (a:1) and device 2 (a:2)" in refused and "no such memory here" in refused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from http_gateway.gateway_process import GatewayProcess
+from tests.support.printed import printed_json
 from tests.support.streams import NUM_MESSAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ def found(gateway: GatewayProcess) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.support.streams", gateway.info["ray_address"], storage]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
-    trials: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    trials: dict[str, Any] = printed_json(done.stdout)
     return trials
 
 

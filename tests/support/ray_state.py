@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import psutil
 
 from http_gateway.gateway_process import GatewayProcess
+from tests.support.printed import printed_json
 
 _PRELUDE = """
 import json, os, sys
@@ -54,4 +54,4 @@ def _ask(gateway: GatewayProcess, script: str) -> Any:
     storage = str(gateway.log_path.parent)
     command = [sys.executable, "-c", _PRELUDE + script, gateway.info["ray_address"], storage]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return printed_json(done.stdout)
