@@ -12,13 +12,12 @@ from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_dev
 from actors.core.datasets import Dataset, load_dataset
 from actors.core.flops import count_stage_flops
 from actors.core.snapshots import TrainingState
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
 from actors.host_kind import this_host
 from actors.stage_probe import ProbeRequest, host_facts, probe
+from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.far_device import FarDevice
 from tests.support.in_process import Pipeline, build_pipeline
 
-NETWORK = NetworkSpec((64, 32, 16, 10), seed=5)
 CUTS = [0, 1, 2, 3]
 LOSS_TOLERANCE = 1e-3
 """Relative, after three epochs."""
@@ -35,29 +34,6 @@ KINDS = [
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return load_dataset("digits", Path("unused"))
-
-
-def make_session(**changes: object) -> SessionSpec:
-    values: dict[str, object] = {
-        "generation": 1,
-        "epochs": 3,
-        "learning_rate": 0.05,
-        "batch_size": 100,
-        "val_batch_size": 150,
-        "num_train": 1438,
-        "num_val": 359,
-        "normalization": Normalization(0.3059, 0.3763),
-        "num_microbatches": 3,
-        "momentum": 0.9,
-        "channel_timeout_s": 20.0,
-    }
-    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def run(pipeline: Pipeline) -> Pipeline:
-    pipeline.run()
-    assert not pipeline.errors
-    return pipeline
 
 
 def losses(pipeline: Pipeline) -> list[float]:

@@ -10,39 +10,15 @@ import torch
 from actors.core.datasets import Dataset, load_dataset
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import TrainingState
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.in_process import Pipeline, build_pipeline
 
-NETWORK = NetworkSpec((64, 32, 16, 10), seed=5)
 CUTS = [0, 2, 3]
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return load_dataset("digits", Path("unused"))
-
-
-def make_session(**changes: object) -> SessionSpec:
-    values: dict[str, object] = {
-        "generation": 1,
-        "epochs": 3,
-        "learning_rate": 0.05,
-        "batch_size": 100,
-        "val_batch_size": 150,
-        "num_train": 1438,
-        "num_val": 359,
-        "normalization": Normalization(0.3059, 0.3763),
-        "num_microbatches": 3,
-        "momentum": 0.9,
-        "channel_timeout_s": 20.0,
-    }
-    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def run(pipeline: Pipeline) -> Pipeline:
-    pipeline.run()
-    assert not pipeline.errors
-    return pipeline
 
 
 def records(pipeline: Pipeline) -> list[tuple[float, float]]:

@@ -23,20 +23,25 @@ def samples(count: int) -> Split:
     return Split(images, np.arange(count, dtype=np.int64) % 3)
 
 
+def session_of(num_val: int, **changes: object) -> SessionSpec:
+    values: dict[str, object] = {
+        "generation": 1,
+        "epochs": 2,
+        "learning_rate": 0.1,
+        "batch_size": 6,
+        "val_batch_size": 1,
+        "num_train": 6,
+        "num_val": num_val,
+        "normalization": Normalization(0.5, 0.5),
+        "channel_timeout_s": 10.0,
+    }
+    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("cuts", [[0, 2], [0, 1, 2]])
 def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[int]) -> None:
     """The step's loss is of before its update; only validation sees what that made."""
-    session = SessionSpec(
-        generation=1,
-        epochs=1,
-        learning_rate=1e38,
-        batch_size=6,
-        val_batch_size=3,
-        num_train=6,
-        num_val=3,
-        normalization=Normalization(0.5, 0.5),
-        channel_timeout_s=10.0,
-    )
+    session = session_of(3, learning_rate=1e38, epochs=1, val_batch_size=3)
     pipeline = build_pipeline(NETWORK, session, Dataset(samples(6), samples(3)), cuts)
     pipeline.run()
     error = pipeline.errors[len(cuts) - 2]
@@ -46,24 +51,10 @@ def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[i
     assert pipeline.loops[-1].board.epochs.after(0) == ()
 
 
-def windowed(num_chunks: int, timeout_s: float = 10.0) -> SessionSpec:
-    return SessionSpec(
-        generation=1,
-        epochs=2,
-        learning_rate=0.1,
-        batch_size=6,
-        val_batch_size=1,
-        num_train=6,
-        num_val=num_chunks,
-        normalization=Normalization(0.5, 0.5),
-        channel_timeout_s=timeout_s,
-    )
-
-
 @pytest.mark.parametrize("slots", [1, 2, 100])
 @pytest.mark.parametrize("num_chunks", [1, 4, 7, 8, 9, 12, 13, 40])
 def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: int) -> None:
-    session, dataset = windowed(num_chunks), Dataset(samples(6), samples(num_chunks))
+    session, dataset = session_of(num_chunks), Dataset(samples(6), samples(num_chunks))
     network = NetworkSpec((4, 8, 8, 3))
     pipeline = build_pipeline(network, session, dataset, [0, 1, 2, 3], slots)
     pipeline.run()
@@ -76,7 +67,7 @@ def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: in
 
 
 def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
-    session = windowed(100, timeout_s=0.1)
+    session = session_of(100)
     forward, backward = StreamSender("forward"), Mailbox(1, "backward")
     links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
     images = torch.from_numpy(samples(100).images)

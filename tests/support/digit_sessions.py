@@ -1,0 +1,32 @@
+"""Sessions on digits with momentum, run by stage loops in threads."""
+
+from __future__ import annotations
+
+from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from tests.support.in_process import Pipeline
+
+NETWORK = NetworkSpec((64, 32, 16, 10), seed=5)
+
+
+def make_session(**changes: object) -> SessionSpec:
+    values: dict[str, object] = {
+        "generation": 1,
+        "epochs": 3,
+        "learning_rate": 0.05,
+        "batch_size": 100,
+        "val_batch_size": 150,
+        "num_train": 1438,
+        "num_val": 359,
+        "normalization": Normalization(0.3059, 0.3763),
+        "num_microbatches": 3,
+        "momentum": 0.9,
+        "channel_timeout_s": 20.0,
+    }
+    return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def run(pipeline: Pipeline) -> Pipeline:
+    """To its end, without an error."""
+    pipeline.run()
+    assert not pipeline.errors
+    return pipeline
