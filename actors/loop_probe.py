@@ -38,6 +38,7 @@ def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
     loop = StageLoop(stage, session, StageData(images, labels, images, labels), StageLinks())
     loop.run()
     (epoch,) = loop.board.epochs.all()
-    took_s = session.num_train / epoch.samples_per_s
-    beside_s = took_s - sum(vars(loop.board.seconds).values())
-    return max(0.0, beside_s) / (STEPS * 2 * MICROBATCHES)
+    took_s = session.num_train / epoch.samples_per_s  # snapshots before and behind are not in it
+    seconds = loop.board.seconds
+    computing_s = seconds.load_s + seconds.forward_s + seconds.backward_s + seconds.update_s
+    return max(0.0, took_s - computing_s) / (STEPS * 2 * MICROBATCHES)
