@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
@@ -12,13 +10,6 @@ from tests.support.jobs import wait_until
 
 DATA = {"name": "digits", "batch_size": 64}
 TIMEOUT_S = 20.0
-
-
-@pytest.fixture
-def world() -> Iterator[JobManagerWorld]:
-    world = JobManagerWorld(3)
-    yield world
-    world.close()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,6 @@ from tests.support.jobs import wait_until
 DATA = {"name": "digits", "batch_size": 64}
 STEPS_AN_EPOCH = 23
 TIMEOUT_S = 60.0
-
-
-@pytest.fixture
-def world() -> Iterator[JobManagerWorld]:
-    world = JobManagerWorld(3)
-    yield world
-    world.close()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
