@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from http_gateway.client import ApiError, TandemClient
+from http_gateway.coming_back import VARIABLE
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import actor_processes, wait_until
 from tests.support.ports import free_ports
@@ -120,8 +121,9 @@ def test_a_gateway_that_waits_ends_at_once_when_told(cluster: RayCluster, tmp_pa
     try:
         cluster.nodes[0].kill()
         client = TandemClient(gateway.url, timeout_s=10.0)
+        process = psutil.Process(gateway.process.pid)
+        wait_until(lambda: VARIABLE in process.environ(), 20, "it has not begun anew")
         wait_until(lambda: text_with(client, "is gone: the gateway waits"), 20, "nothing was said")
-        time.sleep(3.0)  # it has begun anew by then
     finally:
         begun = time.monotonic()
         code = gateway.stop()
