@@ -25,7 +25,8 @@ def connect(
     """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 
     ``setting`` is ``auto`` or a kind that is taken for every edge; ``tried`` has, by edge, the
-    kind that was the quickest in a trial. Raises ``StageFailure`` where no kind works.
+    kind that was the quickest in a trial. Raises ``StageFailure`` where no kind works,
+    ``DeviceStartFailed`` when a device is lost meanwhile.
     """
     best = tried or [None] * (len(group.actors) - 1)
     return [
@@ -107,7 +108,7 @@ def _open(group: StageGroup, edge: int, spec: EdgeSpec, timeout_s: float) -> Non
     node_id = group.placements[reader].resolved.node.node_id
     sends, receives = group.actors[writer], group.actors[reader]
     opened = sends.connect_out.remote(spec, receives, reader, node_id)
-    ray.get(receives.connect_in.remote(spec, sends, opened), timeout=timeout_s)
+    group.get(receives.connect_in.remote(spec, sends, opened), timeout_s)
 
 
 def _ends(edge: int, direction: str) -> tuple[int, int]:

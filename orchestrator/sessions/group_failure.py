@@ -35,7 +35,7 @@ class DeadLink:
     kept: int
 
 
-def cause_text(error: Exception) -> str:
+def cause_text(error: BaseException) -> str:
     """What an error of Ray's is about, in a line."""
     cause = getattr(error, "cause", None) or error
     return " ".join(str(cause).split())

@@ -191,8 +191,7 @@ class SessionRunner:
         try:
             return StageGroup.start(name, placements, state, timeout_s, self._services.copies)
         except DeviceStartFailed as error:
-            suspect = None if error.device_id is None else Suspect(error.device_id)
-            raise GroupFailure(error.message, can_recover=True, suspect=suspect) from error
+            raise _without(error) from error
 
     def _train(
         self, group: StageGroup, state: TrainingState | None, data: StageData
@@ -207,6 +206,8 @@ class SessionRunner:
         try:
             tried = tried_kinds(self._job, group.placements)
             channels = connect(group, spec, config.channel, config.actor_start_timeout_s, tried)
+        except DeviceStartFailed as error:
+            raise _without(error) from error
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
@@ -305,3 +306,9 @@ class SessionRunner:
             self._group, self._running = None, frozenset()
             self._changed.notify_all()
         group.kill()
+
+
+def _without(error: DeviceStartFailed) -> GroupFailure:
+    """Another generation may do, for a while without the device that did not start."""
+    suspect = None if error.device_id is None else Suspect(error.device_id)
+    return GroupFailure(error.message, can_recover=True, suspect=suspect)

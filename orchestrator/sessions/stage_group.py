@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice
 from orchestrator.sessions.rollback import plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.start_failure import why_not_started
+from orchestrator.sessions.start_failure import too_slow, why_not_started
+from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
 
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
@@ -67,6 +68,8 @@ class StageGroup:
         self.survivors: list[StagePlacement] = []
         self._given_up: set[int] = set()
         """Those that have answered ``rescue``."""
+        nodes = [p.resolved.node for p in placements]
+        self._watch = StartWatch(nodes, lambda i: ask_node(nodes[i].node_id, actors[i]))
 
     @classmethod
     def start(
@@ -223,7 +226,7 @@ class StageGroup:
             self._copies.open(self.name)
             manager = ray.get_runtime_context().current_actor
             asked = [self.actors[0].copy_to.remote(manager, None)]
-        ray.get(asked, timeout=timeout_s)
+        self._answers(asked, timeout_s)
 
     def kill(self) -> None:
         """Closes the channels where an actor still answers, then ends every actor."""
@@ -247,16 +250,32 @@ class StageGroup:
                     f"{END_JOB_MANAGER} and start the gateway again"
                 )
 
+    def get(self, ref: Any, timeout_s: float) -> Any:
+        """As Ray's; raises ``DeviceStartFailed`` when a device of the group is lost meanwhile."""
+        (end,) = self._wait([ref], timeout_s)
+        if not end.done():
+            raise ray.exceptions.GetTimeoutError(f"no answer within {timeout_s:.0f} s")
+        return end.result()
+
+    def _wait(self, refs: Sequence[Any], timeout_s: float) -> list[Future[Any]]:
+        ends = [ref.future() for ref in refs]
+        try:
+            self._watch.wait(ends, timeout_s)
+        except StartStuck as stuck:
+            raise _start_failed(self.placements[stuck.stage], stuck.why) from stuck
+        return ends
+
     def _answers(self, refs: Sequence[Any], timeout_s: float) -> list[Any]:
         """One of each actor; raises ``DeviceStartFailed``."""
-        deadline = time.monotonic() + timeout_s
-        answers = []
-        for ref, placement in zip(refs, self.placements, strict=True):
-            try:
-                answers.append(ray.get(ref, timeout=max(0.0, deadline - time.monotonic())))
-            except ray.exceptions.RayError as error:
-                raise _start_failed(placement, error, timeout_s) from error
-        return answers
+        ends = self._wait(refs, timeout_s)
+        for end, placement in zip(ends, self.placements, strict=True):
+            error = end.exception() if end.done() else None
+            if error is not None:
+                raise _start_failed(placement, why_not_started(error)) from error
+        for end, placement in zip(ends, self.placements, strict=True):
+            if not end.done():
+                raise _start_failed(placement, too_slow(timeout_s))
+        return [end.result() for end in ends]
 
 
 def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> Any:
@@ -278,10 +297,8 @@ def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> A
     )
 
 
-def _start_failed(
-    placement: StagePlacement, error: Exception, timeout_s: float
-) -> DeviceStartFailed:
-    failed = DeviceStartFailed(f"{placement.label} {why_not_started(error, timeout_s)}")
+def _start_failed(placement: StagePlacement, why: str) -> DeviceStartFailed:
+    failed = DeviceStartFailed(f"{placement.label} {why}")
     failed.device_id = placement.device.device_id
     return failed
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from importlib import metadata
 
-import ray
-
 from orchestrator.sessions.group_failure import cause_text
 
 
-def why_not_started(error: Exception, timeout_s: float) -> str:
+def too_slow(timeout_s: float) -> str:
+    """The same of a device that was waited for so long."""
+    return (
+        f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
+        "resources taken, or is a firewall in between? `tandem doctor` tells"
+    )
+
+
+def why_not_started(error: BaseException) -> str:
     """What a device did or has not, in words that follow its name."""
-    if isinstance(error, ray.exceptions.GetTimeoutError):
-        return (
-            f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
-            "resources taken, or is a firewall in between? `tandem doctor` tells"
-        )
     cause = cause_text(error)
     if "No module named 'torch'" in cause:
         own = metadata.version("torch").partition("+")[0]
