@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from http_gateway.client import TandemClient
+from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
 from tests.support.mnist import write_mnist
 from tests.support.ray_nodes import RayCluster
-from tests.support.ray_state import process_of_stage
+from tests.support.ray_state import frozen_while_starting, process_of_stage
 
 NOTICED_WITHIN_S = 20.0
 MANY_EPOCHS = 100_000
@@ -71,6 +72,21 @@ def test_a_frozen_layer_actor_fails_the_job_by_name(
     error = assert_fails_in_time(client, job_id, since)
     assert "device 2 (" in error and "has not answered" in error
     wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+def test_a_layer_actor_that_is_frozen_while_it_starts_is_named_and_killed(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = create_job(client, gateway.info["devices"][:2])
+    with frozen_while_starting(gateway, 1) as frozen_pid:
+        with pytest.raises(ApiError, match=r"device 2 \(.*has a frozen LayerActor") as refused:
+            client.initialize(job_id)
+        pid = frozen_pid()
+    assert refused.value.status == 503
+    wait_until(lambda: not psutil.pid_exists(pid), 20, "the frozen process is left")
+    client.initialize(job_id)
+    client.train(job_id, epochs=1)
+    assert client.wait_for(job_id, {"completed", "failed"}, 30)["status"] == "completed"
 
 
 def test_a_job_that_failed_trains_again_after_initialize(

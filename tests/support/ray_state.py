@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
@@ -30,6 +32,20 @@ _ACTOR_PIDS = """
 from ray._private.state import actors
 print(json.dumps({a["Name"]: a["Pid"] for a in actors().values() if a["State"] == "ALIVE"}))
 """
+_FREEZE_STARTING = """
+import signal, time
+from ray._private.state import actors
+print("looks", flush=True)
+deadline, suffix = time.monotonic() + 30, f"-stage-{sys.argv[3]}"
+while time.monotonic() < deadline:
+    for a in actors(actor_state_name="PENDING_CREATION").values():
+        if a["Name"].endswith(suffix) and a["Pid"]:
+            os.kill(a["Pid"], signal.SIGSTOP)
+            print(a["Pid"], flush=True)
+            sys.exit()
+    time.sleep(0.01)
+sys.exit("no such actor has begun to start")
+"""
 
 
 def store_bytes(gateway: GatewayProcess) -> int:
@@ -50,8 +66,29 @@ def process_of_stage(gateway: GatewayProcess, stage: int) -> psutil.Process:
     return psutil.Process(pid)
 
 
+@contextmanager
+def frozen_while_starting(gateway: GatewayProcess, stage: int) -> Iterator[Callable[[], int]]:
+    """Stops the next LayerActor of this stage before it has started, which takes as long as its
+    imports; gives what waits for that and tells its process."""
+    looking = subprocess.Popen(
+        _command(gateway, _FREEZE_STARTING, str(stage)), stdout=subprocess.PIPE, text=True
+    )
+    assert looking.stdout is not None
+    try:
+        while looking.stdout.readline() not in ("looks\n", ""):  # Ray prints, too
+            pass
+        yield lambda: int(looking.communicate(timeout=40)[0].split()[-1])
+    finally:
+        looking.kill()
+        looking.communicate()
+
+
 def _ask(gateway: GatewayProcess, script: str) -> Any:
-    storage = str(gateway.log_path.parent)
-    command = [sys.executable, "-c", _PRELUDE + script, gateway.info["ray_address"], storage]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(_command(gateway, script), capture_output=True, timeout=60, check=True)
     return printed_json(done.stdout)
+
+
+def _command(gateway: GatewayProcess, script: str, *arguments: str) -> list[str]:
+    storage = str(gateway.log_path.parent)
+    address = gateway.info["ray_address"]
+    return [sys.executable, "-c", _PRELUDE + script, address, storage, *arguments]
