@@ -16,7 +16,7 @@ import numpy as np
 import ray
 import torch
 
-from actors.channels.actor_calls import Result, StreamReceiver, StreamSender
+from actors.channels.actor_calls import StreamReceiver, StreamSender
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
 from actors.core.compute_device import this_device
@@ -227,16 +227,16 @@ class LayerActor:
         self._links().close()
 
     @ray.method(concurrency_group="forward_mail")
-    def stream_forward(self, stream_id: str) -> Iterator[Result]:
+    def stream_forward(self, stream_id: str) -> Iterator[bytes]:
         """The forward messages, for the neighbour that gets them by actor call."""
         yield from self._stream("forward", stream_id)
 
     @ray.method(concurrency_group="backward_mail")
-    def stream_backward(self, stream_id: str) -> Iterator[Result]:
+    def stream_backward(self, stream_id: str) -> Iterator[bytes]:
         """The backward messages, likewise."""
         yield from self._stream("backward", stream_id)
 
-    def _stream(self, direction: str, stream_id: str) -> Iterator[Result]:
+    def _stream(self, direction: str, stream_id: str) -> Iterator[bytes]:
         """Nothing where the call comes too late, and that channel is another one now."""
         sender = self._streams.get(direction)
         if sender is not None and sender.stream_id == stream_id:

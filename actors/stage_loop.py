@@ -64,6 +64,7 @@ class StageLoop:
         self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
+        self._num_microbatches = 1
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
 
@@ -121,7 +122,7 @@ class StageLoop:
 
     def _train_step(self, microbatches: list[Microbatch]) -> None:
         self._begin_step()
-        self._loss = 0.0
+        self._loss, self._num_microbatches = 0.0, len(microbatches)
         for action in self._actions(len(microbatches)):
             microbatch = microbatches[action.microbatch]
             if action.kind is Kind.FORWARD:
@@ -178,7 +179,7 @@ class StageLoop:
         outputs = self._compute_forward(microbatch, inputs)
         self._clock.add("forward", begin, self._flops(len(microbatch.samples)).forward)
         if outputs is not None:
-            self._send(self._links.forward_out, outputs, microbatch.index)
+            self._send(self._links.forward_out, outputs, microbatch)
 
     def _compute_forward(self, microbatch: Microbatch, inputs: torch.Tensor) -> torch.Tensor | None:
         if not self._stage.spec.is_last:
@@ -200,7 +201,7 @@ class StageLoop:
         self._clock.add("backward", begin, self._flops(len(microbatch.samples)).of(kind))
         if not self._stage.spec.is_first:
             assert input_grad is not None
-            self._send(self._links.backward_out, input_grad, microbatch.index)
+            self._send(self._links.backward_out, input_grad, microbatch)
 
     def _weight_grad(self, microbatch: Microbatch) -> None:
         self.board.phase = Phase.BACKWARD
@@ -231,12 +232,17 @@ class StageLoop:
             self._set_mark(message.header.mark)
         return self._device.take(message.tensor)
 
-    def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: int) -> None:
+    def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: Microbatch) -> None:
         assert sender is not None
         given = self._device.give(tensor)
         begin = time.perf_counter()
-        sender.send(given, self._turn, microbatch, self._mark)
+        sender.send(given, self._turn, microbatch.index, self._mark, self._joins_next(microbatch))
         self.board.seconds.wait_s += time.perf_counter() - begin
+
+    def _joins_next(self, microbatch: Microbatch) -> bool:
+        """Whether the message of the next microbatch goes together with this one's."""
+        number = microbatch.index + 1
+        return number % self._session.joined != 0 and number < self._num_microbatches
 
     def _end_session(self) -> None:
         """Passes the end on, so that every stage has done the same steps."""
@@ -256,7 +262,8 @@ class StageLoop:
 
     def _build_actions(self, num_microbatches: int) -> list[Action]:
         spec = self._stage.spec
-        schedule = checked_schedule(self._session.schedule, spec.num_stages, num_microbatches)
+        name, joined = self._session.schedule, self._session.joined
+        schedule = checked_schedule(name, spec.num_stages, num_microbatches, joined)
         return schedule[spec.index]
 
     def _count_flops(self, rows: int) -> StageFlops:

@@ -8,27 +8,49 @@ result (``docs/decisions/0003-actor-calls-across-nodes.md``).
 
 from __future__ import annotations
 
+import itertools
 import queue
+import struct
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import ray
 
+from actors.channels.messages import INLINE_BYTES
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
-INLINE_BYTES = 8 * 2**20
 INLINE_ENVIRONMENT = {"RAY_max_direct_call_object_size": str(INLINE_BYTES)}
-"""For the sender's process: Ray takes results up to that size along with its own words, larger
-ones by way of two object stores, which takes ten milliseconds."""
+"""For the sender's process."""
 
 JOINED_BYTES = 2**19
 """A result grows by the messages that wait until it has that size: more would keep the first one
 waiting for the last."""
 CHECK_S = 0.5
 
-Result = bytes | list[bytes]
+_JOINED_MARK = b"\xff" * 8
+"""No message begins so: its generation would be negative."""
+
+
+def join(messages: Sequence[bytes]) -> bytes:
+    """One result of several messages: the mark, how many, how long each, then they themselves.
+
+    Not a list: what is plain bytes Ray does not pickle.
+    """
+    sizes = struct.pack(f"<{1 + len(messages)}q", len(messages), *map(len, messages))
+    return b"".join((_JOINED_MARK, sizes, *messages))
+
+
+def split(result: bytes) -> list[bytes | memoryview]:
+    """The messages of a result, which may be a single one; nothing is copied."""
+    if not result.startswith(_JOINED_MARK):
+        return [result]
+    (count,) = struct.unpack_from("<q", result, len(_JOINED_MARK))
+    sizes = struct.unpack_from(f"<{count}q", result, len(_JOINED_MARK) + 8)
+    begin = len(_JOINED_MARK) + 8 * (1 + count)
+    bounds = itertools.pairwise(itertools.accumulate(sizes, initial=begin))
+    return [memoryview(result)[first:end] for first, end in bounds]
 
 
 class StreamSender:
@@ -36,47 +58,52 @@ class StreamSender:
 
     ``put`` never waits. What is on its way is bounded by those who send: in a step by its
     microbatches, for the next one begins with gradients of this one; in a validation by a window.
+    One thread puts.
     """
 
     def __init__(self, edge: str) -> None:
         self.stream_id = uuid.uuid4().hex
         self._edge = edge
-        self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[list[bytes] | None] = queue.SimpleQueue()
+        self._held: list[bytes] = []
         self._closed = False
 
-    def put(self, data: bytes, timeout_s: float) -> None:
-        """Hands over one message."""
+    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
+        """Hands over one message, and those that were to join it."""
         if self._closed:
             raise ChannelClosed(f"{self._edge}: the channel was closed")
-        self._messages.put(data)
+        self._held.append(data)
+        if not joins_next:
+            self._messages.put(self._held)
+            self._held = []
 
     def close(self) -> None:
         """The stream ends behind what was put."""
         self._closed = True
         self._messages.put(None)
 
-    def get(self, timeout_s: float) -> bytes:
+    def get(self, timeout_s: float) -> bytes | memoryview:
         raise AssertionError("the receiving half is a StreamReceiver")
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Iterator[bytes]:
         """What the sender's method yields, until the channel is closed: a message, or those that
         were waiting. Who receives watches over the time."""
         while (first := self._messages.get()) is not None:
-            joined = self._waiting(first)
-            yield joined if len(joined) > 1 else first
+            joined = self._with_waiting(first)
+            yield join(joined) if len(joined) > 1 else joined[0]
 
-    def _waiting(self, first: bytes) -> list[bytes]:
-        joined, size = [first], len(first)
+    def _with_waiting(self, first: list[bytes]) -> list[bytes]:
+        joined, size = first, sum(map(len, first))
         while size < JOINED_BYTES:
             try:
-                message = self._messages.get_nowait()
+                messages = self._messages.get_nowait()
             except queue.Empty:
                 break
-            if message is None:
+            if messages is None:
                 self._messages.put(None)  # for the next look
                 break
-            joined.append(message)
-            size += len(message)
+            joined = joined + messages
+            size += sum(map(len, messages))
         return joined
 
 
@@ -90,14 +117,14 @@ class StreamReceiver:
 
     def __init__(self, method: Any, stream_id: str, edge: str) -> None:
         self._results = method.options(num_returns="streaming").remote(stream_id)
-        self._here: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._here: queue.SimpleQueue[bytes | memoryview | None] = queue.SimpleQueue()
         self._edge = edge
         self._closed_because: str | None = None
         self._is_closed_here = False
         name = f"receives {edge}"
         threading.Thread(target=self._receive, name=name, daemon=True).start()
 
-    def get(self, timeout_s: float) -> bytes:
+    def get(self, timeout_s: float) -> bytes | memoryview:
         """Waits for the next message; those that came before the other end was closed count."""
         try:
             data = None if self._is_closed_here else self._here.get(timeout=max(0.0, timeout_s))
@@ -115,7 +142,7 @@ class StreamReceiver:
         self._is_closed_here = True
         self._end("the channel was closed")
 
-    def put(self, data: bytes, timeout_s: float) -> None:
+    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
         raise AssertionError("the sending half is a StreamSender")
 
     def _end(self, why: str) -> None:
@@ -136,6 +163,6 @@ class StreamReceiver:
         except ray.exceptions.RayError as error:
             self._end(f"the neighbour is gone ({error})")
 
-    def _take(self, result: Result) -> None:
-        for data in [result] if isinstance(result, bytes) else result:
+    def _take(self, result: bytes) -> None:
+        for data in split(result):
             self._here.put(data)

@@ -23,11 +23,12 @@ class Transport(Protocol):
     channel was closed or the other end is known to be gone.
     """
 
-    def put(self, data: bytes, timeout_s: float) -> None:
-        """Hands over one message; where the kind has slots, waits for a free one."""
+    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
+        """Hands over one message; where the kind has slots, waits for a free one. One that
+        ``joins_next`` may wait for the next, to go together with it."""
         ...
 
-    def get(self, timeout_s: float) -> bytes:
+    def get(self, timeout_s: float) -> bytes | memoryview:
         """The next message; waits for it."""
         ...
 
@@ -45,12 +46,17 @@ class Sender:
         self._timeout_s = timeout_s
 
     def send(
-        self, tensor: torch.Tensor | None, step: int, microbatch: int, mark: Mark = Mark.NONE
+        self,
+        tensor: torch.Tensor | None,
+        step: int,
+        microbatch: int,
+        mark: Mark = Mark.NONE,
+        joins_next: bool = False,
     ) -> None:
         """Sends float32 ``[rows, features]``; None tells the other end that the session ends,
-        ``mark`` what the step ends with."""
+        ``mark`` what the step ends with. One that ``joins_next`` need not go before the next."""
         data = encode(self._generation, step, microbatch, tensor, mark)
-        self._transport.put(data, self._timeout_s)
+        self._transport.put(data, self._timeout_s, joins_next)
 
     def close(self) -> None:
         self._transport.close()

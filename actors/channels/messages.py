@@ -18,6 +18,9 @@ _HEADER = struct.Struct("<qqqqq")
 HEADER_BYTES = _HEADER.size
 FLOAT32_BYTES = 4
 _END_OF_SESSION = -1
+INLINE_BYTES = 8 * 2**20
+"""Ray takes results of actor calls up to that size along with its own words, larger ones by way of
+two object stores, which takes ten milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def encode(
     return b"".join((header, tensor.contiguous().numpy().data.cast("B")))
 
 
-def decode(data: bytes, buffer: Callable[[int, int], torch.Tensor] = torch.empty) -> Message:
+def decode(
+    data: bytes | memoryview, buffer: Callable[[int, int], torch.Tensor] = torch.empty
+) -> Message:
     """Reads ``encode``'s form into memory of its own, which ``buffer(rows, features)`` gives.
 
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only

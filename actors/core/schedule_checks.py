@@ -45,12 +45,14 @@ class EdgeCosts:
     """How long a microbatch is on its way between two stages: activations, and gradients back.
 
     It keeps neither stage busy. In each direction an edge carries one message at a time, for so
-    long; each arrives ``latency_s`` later, meanwhile the next one may follow.
+    long; each arrives ``latency_s`` later, meanwhile the next one may follow. The microbatches of a
+    step go ``joined`` at a time, as one message, when the last of them is there.
     """
 
     forward_s: float = 0.0
     backward_s: float = 0.0
     latency_s: float = 0.0
+    joined: int = 1
 
 
 @dataclass(frozen=True)
@@ -129,29 +131,40 @@ def _start(
     return _Run(schedule, stages, edges, slots, num_steps)
 
 
-def checked_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
-    """The named schedule, checked for whatever channels it may run over.
+def checked_schedule(
+    name: str, num_stages: int, num_microbatches: int, joined: int = 1
+) -> Schedule:
+    """The named schedule, checked for whatever channels it may run over, and for those that send
+    ``joined`` microbatches as one message.
 
     Raises ``InvalidRequest`` as ``build_schedule`` does, ``ScheduleError`` as ``simulate`` and
     ``check_held``.
     """
     schedule = build_schedule(name, num_stages, num_microbatches)
     simulate(schedule, slots=TIGHTEST_SLOTS)
+    if joined > 1:
+        simulate(schedule, edges=[EdgeCosts(joined=joined)] * (num_stages - 1))
     bound = HELD_BOUNDS[name]
     check_held(schedule, [bound(i, num_stages, num_microbatches) for i in range(num_stages)])
     return schedule
 
 
 class _Link:
-    """One direction of an edge: messages are numbered as they are sent, and taken in that order."""
+    """One direction of an edge: microbatches are numbered as they are sent, ``in_a_step`` in each
+    step, and taken in that order."""
 
-    def __init__(self, receiver: int, transit: float, latency: float, slots: int | None) -> None:
+    def __init__(
+        self, receiver: int, transit: float, edge: EdgeCosts, slots: int | None, in_a_step: int
+    ) -> None:
         self.receiver = receiver
         self.arrivals: list[float] = []
         self.taken: list[float] = []
         self._transit = transit
-        self._latency = latency
+        self._latency = edge.latency_s
+        self._joined = edge.joined
         self._slots = slots
+        self._in_a_step = in_a_step
+        self._held = 0
         self._free_at = 0.0
 
     def room_since(self) -> float | None:
@@ -162,8 +175,14 @@ class _Link:
         return self.taken[must_be_taken] if must_be_taken < len(self.taken) else None
 
     def send(self, at: float) -> None:
+        """A microbatch that is to go together with the next one waits for it."""
+        self._held += 1
+        number = (len(self.arrivals) + self._held) % self._in_a_step
+        if number != 0 and number % self._joined != 0:
+            return
         self._free_at = max(at, self._free_at) + self._transit
-        self.arrivals.append(self._free_at + self._latency)
+        self.arrivals += [self._free_at + self._latency] * self._held
+        self._held = 0
 
 
 class _Run:
@@ -181,11 +200,12 @@ class _Run:
         self._schedule = schedule
         self._num_steps = num_steps
         self._costs = stages
+        count = sum(action.kind is Kind.FORWARD for action in schedule[0])
         self._forward = [
-            _Link(i + 1, edge.forward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
+            _Link(i + 1, edge.forward_s, edge, slots, count) for i, edge in enumerate(edges)
         ]
         self._backward = [
-            _Link(i, edge.backward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
+            _Link(i, edge.backward_s, edge, slots, count) for i, edge in enumerate(edges)
         ]
         self._positions = [0] * len(schedule)
         self._clocks = [0.0] * len(schedule)

@@ -47,7 +47,9 @@ class Cell:
     def num_train(self) -> int:
         return self.num_steps * self.batch_size
 
-    def session(self, epochs: int, schedule: str, generation: int = 1) -> SessionSpec:
+    def session(
+        self, epochs: int, schedule: str, generation: int = 1, joined: int = 1
+    ) -> SessionSpec:
         """The same for every column; those without a pipeline take batches from it."""
         return SessionSpec(
             generation=generation,
@@ -60,6 +62,7 @@ class Cell:
             normalization=NORMALIZATION,
             num_microbatches=self.num_microbatches,
             schedule=schedule,
+            joined=joined,
         )
 
 

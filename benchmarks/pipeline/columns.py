@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.pipeline.cells import Cell, Samples, Timing
 from benchmarks.pipeline.plain import train_plain
-from benchmarks.pipeline.tandem import Pair, Run, bound_s, step_s
+from benchmarks.pipeline.tandem import Pair, Run, Way, bound_s, step_s
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from benchmarks.pipeline.worker import Worker
 from orchestrator.placement import Node
@@ -17,17 +17,19 @@ from orchestrator.placement import Node
 PLAIN = ("plain, 1 thread", "plain, 2 threads")
 TORCH = {"torch 1f1b": "1f1b", "torch zero bubble": "zb"}
 ONE_NODE = (
-    ("shared_memory", "1f1b"),
-    ("shared_memory", "gpipe"),
-    ("shared_memory", "zb-h1"),
-    ("shared_memory", "zb-h2"),
-    ("actor_calls", "1f1b"),
+    Way("shared_memory", "1f1b"),
+    Way("shared_memory", "gpipe"),
+    Way("shared_memory", "zb-h1"),
+    Way("shared_memory", "zb-h2"),
+    Way("actor_calls", "1f1b"),
 )
 TWO_NODES = (
-    ("actor_calls", "1f1b"),
-    ("actor_calls", "gpipe"),
-    ("actor_calls", "zb-h2"),
-    ("shared_memory", "1f1b"),
+    Way("actor_calls", "1f1b"),
+    Way("actor_calls", "gpipe"),
+    Way("actor_calls", "gpipe", 2),
+    Way("actor_calls", "gpipe", 1),
+    Way("actor_calls", "zb-h2"),
+    Way("shared_memory", "1f1b"),
 )
 
 
@@ -99,7 +101,7 @@ class Bench:
         cell: Cell,
         where: str,
         nodes: list[Node],
-        ways: tuple[tuple[str, str], ...],
+        ways: tuple[Way, ...],
         stack: ExitStack,
     ) -> Iterator[Column]:
         pairs: dict[str, Pair] = {}
@@ -113,18 +115,17 @@ class Bench:
                 stack.callback(pairs[kind].stop)
             return pairs[kind]
 
-        def way(kind: str, schedule: str) -> Callable[[int], Run]:
+        def by(way: Way) -> Callable[[int], Run]:
             def train(epochs: int) -> Run:
-                own = pair(kind)
+                own = pair(way.kind)
                 try:
-                    return own.train(epochs, schedule)
+                    return own.train(epochs, way)
                 finally:
                     if own not in pairs.values():
                         own.stop()
 
             return train
 
-        for kind, schedule in ways:
-            name = f"{where}, {kind.replace('_', ' ')}, {schedule}"
-            is_slow = where == "two nodes" and kind == "shared_memory"
-            yield Column(name, way(kind, schedule), is_slow)
+        for way in ways:
+            is_slow = where == "two nodes" and way.kind == "shared_memory"
+            yield Column(f"{where}, {way}", by(way), is_slow)

@@ -28,6 +28,24 @@ RUN_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
+class Way:
+    """How two of our stages train: over which channels, by which schedule, and in how many parts a
+    step's messages go each way; None is a part for each microbatch."""
+
+    kind: str
+    schedule: str
+    parts: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.kind.replace('_', ' ')}, {self.schedule}"
+        return text if self.parts is None else f"{text}, joined to {self.parts}"
+
+    def joined(self, num_microbatches: int) -> int:
+        """How many messages go together."""
+        return 1 if self.parts is None else -(-num_microbatches // self.parts)
+
+
+@dataclass(frozen=True)
 class Run:
     """A session's timing, and what each stage tells of it."""
 
@@ -57,10 +75,11 @@ class Pair:
         StageData(_stored(cell, samples)).give(self._group, START_TIMEOUT_S, lambda: False)
         self._generation = 0
 
-    def train(self, epochs: int, schedule: str) -> Run:
+    def train(self, epochs: int, way: Way) -> Run:
         """One session from the seed's weights, over channels of its own."""
         self._generation += 1
-        session = self._cell.session(epochs, schedule, self._generation)
+        joined = way.joined(self._cell.num_microbatches)
+        session = self._cell.session(epochs, way.schedule, self._generation, joined)
         actors = self._group.actors
         if self._generation > 1:
             specs = [place.spec for place in self._places]

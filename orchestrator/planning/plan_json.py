@@ -36,6 +36,7 @@ def plan_json(
         "samples_per_s": job.batch_size / plan.step_s,
         "bubble": plan.bubble,
         "channels": [link.kind for link in plan.links],
+        "messages_joined": plan.joined,
         "devices": [_device(job, index, stage) for index, stage in enumerate(plan.stages)],
         "links": [_link(job, plan, index) for index in range(len(plan.links))],
         "verdict": asdict(verdict),

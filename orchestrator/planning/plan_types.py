@@ -24,7 +24,8 @@ class PlanDevice:
 @dataclass(frozen=True)
 class PlanJob:
     """What is trained, and on what, in the order of the stages. ``links`` are those between
-    neighbours in that order."""
+    neighbours in that order; of devices that span Ray nodes, actor calls take large results well.
+    """
 
     network: NetworkSpec
     batch_size: int
@@ -32,6 +33,7 @@ class PlanJob:
     devices: tuple[PlanDevice, ...]
     links: tuple[LinkProfile, ...] = ()
     momentum: bool = False
+    spans_nodes: bool = False
 
     def rows(self, num_microbatches: int) -> int:
         """Samples of the largest microbatch."""
@@ -80,7 +82,8 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A split with its schedule, and what a step by it should take."""
+    """A split with its schedule, and what a step by it should take; where the channels can do
+    that, the messages of so many ``joined`` microbatches go together."""
 
     pipelining: Pipelining
     cuts: Cuts
@@ -88,6 +91,7 @@ class Plan:
     bubble: float
     stages: tuple[StagePlan, ...]
     links: tuple[LinkProfile, ...] = ()
+    joined: int = 1
 
     @property
     def too_small(self) -> StagePlan | None:

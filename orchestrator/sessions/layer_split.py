@@ -11,7 +11,7 @@ from orchestrator.job import Job, Session
 from orchestrator.job_spec import TrainOptions
 from orchestrator.planning import asking
 from orchestrator.planning.job_planning import DevicePlace, JobPlanning, planned_job
-from orchestrator.planning.plan_types import Pipelining
+from orchestrator.planning.plan_types import Pipelining, Plan
 from orchestrator.planning.prediction import predict
 from orchestrator.planning.split_search import Cuts
 from orchestrator.sessions.stage_group import StagePlacement
@@ -37,13 +37,13 @@ def split_over(
     return with_layers(placements, cuts)
 
 
-def predicted_step_s(job: Job, session: Session, placements: Sequence[StagePlacement]) -> float:
-    """Seconds that a step of the session should take with the layers as they are placed."""
+def predicted_plan(job: Job, session: Session, placements: Sequence[StagePlacement]) -> Plan:
+    """What a step of the session should take with the layers as they are placed."""
     options = session.options
     places = device_places(placements)
     planned = planned_job(job.spec, job.planning, places, momentum=options.momentum > 0)
     cuts = (0, *(p.spec.end for p in placements))
-    return predict(planned, cuts, Pipelining(options.schedule, session.num_microbatches)).step_s
+    return predict(planned, cuts, Pipelining(options.schedule, session.num_microbatches))
 
 
 def with_layers(placements: Sequence[StagePlacement], cuts: Cuts) -> list[StagePlacement]:

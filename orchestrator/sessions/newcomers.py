@@ -13,7 +13,7 @@ from orchestrator.job_book import JobBook
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.verdict import is_worth_a_change
 from orchestrator.sessions.device_choice import Available, DeviceChoice
-from orchestrator.sessions.layer_split import predicted_step_s
+from orchestrator.sessions.layer_split import predicted_plan
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 LOOK_INTERVAL_S = 2.0
@@ -112,7 +112,7 @@ def better_plan(
     if placements is None or len(placements) <= len(in_force):
         return None
     current_s, other_s = (
-        predicted_step_s(job, job.sessions[-1], p) for p in (in_force, placements)
+        predicted_plan(job, job.sessions[-1], p).step_s for p in (in_force, placements)
     )
     if not is_worth_a_change(current_s, other_s):
         return None

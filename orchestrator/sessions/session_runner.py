@@ -25,7 +25,7 @@ from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
 from orchestrator.sessions.edges import connect
 from orchestrator.sessions.group_failure import GroupFailure, Suspect
-from orchestrator.sessions.layer_split import tried_kinds
+from orchestrator.sessions.layer_split import predicted_plan, tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
@@ -198,7 +198,8 @@ class SessionRunner:
     ) -> GenerationOutcome:
         cursor = Cursor() if state is None else state.cursor
         config = self._services.config
-        spec = session_spec(self._job, self._session, data.stored, config, cursor)
+        joined = predicted_plan(self._job, self._session, group.placements).joined
+        spec = session_spec(self._job, self._session, data.stored, config, cursor, joined)
         self._checkpointer.begin_generation()
         silent = group.silent(config.heartbeat_timeout_s)
         if silent:

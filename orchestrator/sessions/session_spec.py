@@ -17,7 +17,12 @@ from orchestrator.sessions.stage_group import StageGroup
 
 
 def session_spec(
-    job: Job, session: Session, data: StoredDataset, config: ManagerConfig, start: Cursor
+    job: Job,
+    session: Session,
+    data: StoredDataset,
+    config: ManagerConfig,
+    start: Cursor,
+    joined: int = 1,
 ) -> SessionSpec:
     """The same for every stage of the present generation, which goes on from ``start``."""
     spec, options = job.spec, session.options
@@ -39,6 +44,7 @@ def session_spec(
         momentum=options.momentum,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
+        joined=joined,
     )
 
 

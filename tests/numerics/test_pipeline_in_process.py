@@ -13,6 +13,7 @@ from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
 from actors.core.specs import NetworkSpec, Normalization, SessionSpec
 from tests.support.in_process import build_pipeline
+from tests.support.mailbox import JoiningMailbox
 from tests.support.plain_loop import train_plainly
 
 NETWORK = NetworkSpec((784, 128, 64, 10), seed=3)
@@ -77,3 +78,23 @@ def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(
     assert [r.train_loss for r in pipeline.loops[-1].board.epochs.after(0)] == plain.train_losses
     weights = pipeline.weights()
     assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize("joined", [1, 2, 4, 7])
+@pytest.mark.parametrize("cuts", [[0, 2, 3], [0, 1, 2, 3]])
+def test_messages_that_go_together_keep_the_bits(
+    digits: Dataset, cuts: list[int], joined: int
+) -> None:
+    session = make_session(num_microbatches=7, schedule="gpipe", joined=joined, epochs=1)
+    plain = train_plainly(NETWORK, session, digits)
+    pipeline = build_pipeline(NETWORK, session, digits, cuts, slots=None)
+    pipeline.run()
+    assert not pipeline.errors
+    weights = pipeline.weights()
+    assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
+    together = {1: [1] * 7, 2: [2, 2, 2, 1], 4: [4, 3], 7: [7]}[joined]
+    in_training = session.num_steps * len(together)
+    for mailbox in pipeline.mailboxes:
+        assert isinstance(mailbox, JoiningMailbox)
+        assert mailbox.sizes[:in_training] == together * session.num_steps
+        assert set(mailbox.sizes[in_training:]) <= {1}

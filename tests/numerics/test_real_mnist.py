@@ -18,7 +18,7 @@ from tests.support.mnist_oracle import DATASET, NUM_MICROBATCHES, assert_same_bi
 from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 5
-SCHEDULES = {1: "1f1b", 2: "1f1b", 3: "zb-h1"}
+SCHEDULES = {1: "1f1b", 2: "gpipe", 3: "zb-h1"}
 """By number of devices; the bits do not depend on it."""
 
 

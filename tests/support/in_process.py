@@ -17,7 +17,7 @@ from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
-from tests.support.mailbox import Mailbox
+from tests.support.mailbox import JoiningMailbox, Mailbox
 
 JOIN_TIMEOUT_S = 60
 
@@ -29,6 +29,7 @@ class Pipeline:
     stages: list[Stage]
     loops: list[StageLoop]
     links: list[StageLinks]
+    mailboxes: list[Mailbox] = field(default_factory=list)
     errors: dict[int, BaseException] = field(default_factory=dict)
     completed: dict[int, bool] = field(default_factory=dict)
 
@@ -62,22 +63,29 @@ def build_pipeline(
     session: SessionSpec,
     dataset: Dataset,
     cuts: list[int],
-    slots: int = 2,
+    slots: int | None = 2,
     state: TrainingState | None = None,
     devices: Sequence[ComputeDevice] | None = None,
 ) -> Pipeline:
     """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages; they go on
-    from ``state``, if one is given, and compute on ``devices``, by default the CPU."""
+    from ``state``, if one is given, and compute on ``devices``, by default the CPU. Channels with
+    no number of ``slots`` let messages go together."""
     num_stages = len(cuts) - 1
     computers = devices or [CPU] * num_stages
-    links = _build_links(computers, session, slots)
+    boxes = [_mailboxes(slots, way, num_stages - 1) for way in ("forward", "backward")]
+    links = _build_links(computers, session, *boxes)
     arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
     data = StageData(*(torch.from_numpy(a) for a in arrays))
     specs = [StageSpec(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
     pairs = zip(specs, computers, strict=True)
     stages = [_stage(spec, state, device) for spec, device in pairs]
     loops = [StageLoop(stage, session, data, links[i]) for i, stage in enumerate(stages)]
-    return Pipeline(stages, loops, links)
+    return Pipeline(stages, loops, links, [*boxes[0], *boxes[1]])
+
+
+def _mailboxes(slots: int | None, way: str, count: int) -> list[Mailbox]:
+    names = [f"{way} {i}" for i in range(count)]
+    return [JoiningMailbox(n) if slots is None else Mailbox(slots, n) for n in names]
 
 
 def _stage(spec: StageSpec, state: TrainingState | None, device: ComputeDevice) -> Stage:
@@ -88,12 +96,13 @@ def _stage(spec: StageSpec, state: TrainingState | None, device: ComputeDevice) 
 
 
 def _build_links(
-    devices: Sequence[ComputeDevice], session: SessionSpec, slots: int
+    devices: Sequence[ComputeDevice],
+    session: SessionSpec,
+    forward: Sequence[Mailbox],
+    backward: Sequence[Mailbox],
 ) -> list[StageLinks]:
     num_stages = len(devices)
     timeout_s, generation = session.channel_timeout_s, session.generation
-    forward = [Mailbox(slots, f"forward {i}") for i in range(num_stages - 1)]
-    backward = [Mailbox(slots, f"backward {i}") for i in range(num_stages - 1)]
     links = []
     for i in range(num_stages):
         first, last = i == 0, i == num_stages - 1

@@ -97,6 +97,24 @@ def test_a_step_among_others_takes_what_the_busiest_stage_does_or_more(
     assert max(simulation.busy) * (1 - 1e-9) <= step <= simulation.makespan * (1 + 1e-9)
 
 
+def test_joined_messages_go_when_the_last_of_them_is_there() -> None:
+    edge = EdgeCosts(forward_s=1.0, backward_s=2.0, latency_s=0.5, joined=2)
+    starts = simulate(gpipe(2, 3), [StageCosts(1.0, 1.0)] * 2, [edge]).starts
+    by_stage = [[start for a, start in starts.items() if a.stage == stage] for stage in (0, 1)]
+    assert by_stage[1] == [3.5, 4.5, 5.5, 6.5, 7.5, 8.5]  # two arrive at 3.5, one at 4.5
+    assert by_stage[0] == [0.0, 1.0, 2.0, 11.0, 12.0, 13.0]  # two at 11.0, one at 13.0
+
+
+@given(stages, microbatches, st.integers(1, 32))
+def test_gpipe_may_join_any_number_of_messages(p: int, m: int, joined: int) -> None:
+    assert checked_schedule("gpipe", p, m, joined) == gpipe(p, m)
+
+
+def test_a_schedule_that_waits_for_an_answer_may_not_join_all() -> None:
+    with pytest.raises(ScheduleError, match="deadlocks"):
+        checked_schedule("1f1b", 2, 8, joined=8)
+
+
 def test_a_step_begins_while_the_last_stage_is_at_the_one_before() -> None:
     costs = [StageCosts(1.0, 1.0, update_s=1.0), StageCosts(1.0, 1.0, update_s=6.0)]
     schedule = one_f_one_b(2, 1)
