@@ -23,10 +23,12 @@ LOOK_AFTER_S = 2.0
 """Most waits are over by then, and a look takes from what is waited for."""
 LOOK_INTERVAL_S = 0.5
 CONNECT_TIMEOUT_S = 1.0
+UNREACHED_S = 4.0
+"""As long as a device that trains may be silent."""
 NODE_TIMEOUT_S = 15.0
 """A node may have to start a worker process for a look, and to fetch Tandem's code first."""
 IN_A_ROW = 2
-"""A single look may meet a debugger, or a packet that got lost."""
+"""A single look may meet a debugger."""
 
 UNREACHED = "is not reached any more: is it switched off, asleep or unplugged?"
 SILENT = f"has not answered for {NODE_TIMEOUT_S:.0f} s: is it asleep, or overloaded?"
@@ -62,12 +64,13 @@ class StartStuck(Exception):
 
 @dataclass
 class _Sight:
-    """A stage's look that is under way, and how many in a row showed the same."""
+    """A stage's look that is under way, in how many in a row its process was stopped, and since
+    when its node was not reached."""
 
     look: Future[bool] | None = None
     since_s: float = 0.0
-    unreached: int = 0
     stopped: int = 0
+    unreached_since_s: float | None = None
 
 
 class StartWatch:
@@ -110,8 +113,11 @@ class StartWatch:
     def _trouble(self, stage: int) -> str | None:
         node, sight = self._nodes[stage], self._sights[stage]
         reached = is_listening(node.ip, node.port, CONNECT_TIMEOUT_S)
-        sight.unreached = 0 if reached else sight.unreached + 1
-        if sight.unreached >= IN_A_ROW:
+        if reached:
+            sight.unreached_since_s = None
+        elif sight.unreached_since_s is None:
+            sight.unreached_since_s = self._clock()
+        elif self._clock() - sight.unreached_since_s >= UNREACHED_S:
             return UNREACHED
         if sight.look is not None and sight.look.done():
             found = sight.look.exception() is None and sight.look.result()

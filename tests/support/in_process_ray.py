@@ -20,7 +20,7 @@ import pytest
 import ray
 
 from actors.core.snapshot_cadence import Boundary
-from orchestrator.sessions import liveness, stage_group
+from orchestrator.sessions import liveness, stage_group, start_watch
 
 GATEWAY_IP = "10.0.0.1"
 FIRST_PORT = 5001
@@ -174,7 +174,9 @@ class InProcessRay:
                 patch.setattr(ray, name, getattr(self, name))
             patch.setattr(ray.experimental, "get_object_locations", lambda refs, timeout_ms: {})
             patch.setattr(stage_group, "_remote", self.remote)
-            patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
+            for module in (liveness, start_watch):
+                patch.setattr(module, "is_listening", lambda ip, port, timeout_s: True)
+            patch.setattr(stage_group, "ask_node", self._ask_node)
             patch.setattr(liveness, "start_probe", self._probe)
             try:
                 yield
@@ -272,6 +274,12 @@ class InProcessRay:
         else:
             probe.set_result({})
         return probe
+
+    def _ask_node(self, node_id: str, actor: Actor) -> Future[bool]:
+        """No process of its own, so none that is stopped."""
+        answer: Future[bool] = Future()
+        answer.set_result(False)
+        return answer
 
 
 @dataclass(frozen=True)

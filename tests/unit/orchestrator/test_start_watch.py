@@ -19,6 +19,7 @@ from orchestrator.sessions.start_watch import (
     NODE_TIMEOUT_S,
     SILENT,
     UNREACHED,
+    UNREACHED_S,
     StartStuck,
     StartWatch,
     is_stopped,
@@ -114,6 +115,9 @@ def test_a_node_whose_port_is_closed_is_lost_and_not_asked() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         world = World(server.getsockname()[1])
     assert world.why_stuck() is None
+    world.now_s += UNREACHED_S / 2
+    assert world.why_stuck() is None
+    world.now_s += UNREACHED_S / 2
     assert world.why_stuck() == (0, UNREACHED)
     assert world.asked == [[], []]
 
