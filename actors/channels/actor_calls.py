@@ -78,7 +78,7 @@ class StreamSender:
             self._held = []
 
     def close(self) -> None:
-        """The stream ends behind what was put."""
+        """The stream ends behind what was put, but for what still waited to be joined."""
         self._closed = True
         self._messages.put(None)
 

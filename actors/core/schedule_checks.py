@@ -42,11 +42,11 @@ class StageCosts:
 
 @dataclass(frozen=True)
 class EdgeCosts:
-    """How long a microbatch is on its way between two stages: activations, and gradients back.
+    """How long a message is on its way between two stages: activations, and gradients back.
 
     It keeps neither stage busy. In each direction an edge carries one message at a time, for so
-    long; each arrives ``latency_s`` later, meanwhile the next one may follow. The microbatches of a
-    step go ``joined`` at a time, as one message, when the last of them is there.
+    long; each arrives ``latency_s`` later, meanwhile the next one may follow. A message is of
+    ``joined`` microbatches of a step, and goes when the last of them is there.
     """
 
     forward_s: float = 0.0

@@ -108,13 +108,7 @@ def planned_job(
         for a, b in itertools.pairwise(places)
     )
     return PlanJob(
-        spec.network,
-        spec.batch_size,
-        spec.val_batch_size,
-        tuple(devices),
-        links,
-        momentum,
-        spans_nodes=len({place.node_id for place in places}) > 1,
+        spec.network, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from actors.channels.messages import message_bytes
 from actors.core.flops import FLOPS_PER_TFLOP
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
+from orchestrator.planning.prediction import in_a_message
 from orchestrator.planning.verdict import Verdict
 
 
@@ -110,9 +111,8 @@ def _device(job: PlanJob, index: int, stage: StagePlan) -> dict[str, Any]:
 
 def _link(job: PlanJob, plan: Plan, index: int) -> dict[str, Any]:
     link, cut = plan.links[index], plan.cuts[index + 1]
-    num_bytes = message_bytes(
-        job.rows(plan.pipelining.num_microbatches), job.network.layer_sizes[cut]
-    )
+    rows, features = job.rows(plan.pipelining.num_microbatches), job.network.layer_sizes[cut]
+    num_bytes = in_a_message(link, plan.joined) * message_bytes(rows, features)
     return {
         "devices": [plan.stages[index].device_id, plan.stages[index + 1].device_id],
         "kind": link.kind,

@@ -24,8 +24,7 @@ class PlanDevice:
 @dataclass(frozen=True)
 class PlanJob:
     """What is trained, and on what, in the order of the stages. ``links`` are those between
-    neighbours in that order; of devices that span Ray nodes, actor calls take large results well.
-    """
+    neighbours in that order."""
 
     network: NetworkSpec
     batch_size: int
@@ -33,7 +32,6 @@ class PlanJob:
     devices: tuple[PlanDevice, ...]
     links: tuple[LinkProfile, ...] = ()
     momentum: bool = False
-    spans_nodes: bool = False
 
     def rows(self, num_microbatches: int) -> int:
         """Samples of the largest microbatch."""

@@ -47,18 +47,17 @@ class _Messages:
 
 def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
     """What a step by this split should take, with as many messages joined as is quickest."""
-    best = _predict(job, cuts, pipelining, 1)
-    for joined in _joined_counts(job, cuts, pipelining):
-        plan = _predict(job, cuts, pipelining, joined)
-        if plan.step_s < CLEARLY_JOINED * best.step_s:
-            best = plan
-    return best
+    single = _predict(job, cuts, pipelining, 1)
+    counts = _joined_counts(job, cuts, pipelining)
+    joined = [_predict(job, cuts, pipelining, count) for count in counts]
+    best = min(joined, key=lambda plan: plan.step_s, default=single)
+    return best if best.step_s < CLEARLY_JOINED * single.step_s else single
 
 
 def _joined_counts(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> list[int]:
     """How many messages may go together, other than one."""
     count = pipelining.num_microbatches
-    can_join = job.spans_nodes and any(link.kind in JOINING_KINDS for link in job.links)
+    can_join = any(link.kind in JOINING_KINDS for link in job.links)
     if not can_join or pipelining.schedule not in JOINING_SCHEDULES:
         return []
     largest = max(_message_bytes(job, cut, count) for cut in cuts[1:-1])
@@ -145,22 +144,29 @@ def _messages(
     before, after = _links_of(job, stage)
     forward_s = backward_s = wire_s = 0.0
     if after is not None:
-        together = _together(after, joined)
+        together = in_a_message(after, joined)
         num_bytes = together * _message_bytes(job, cuts[stage + 1], num_microbatches)
-        forward_s += after.sending_s(num_bytes) / together
-        backward_s += after.taking_s(num_bytes) / together
-        wire_s += after.delivery_s(num_bytes) / together
+        share = _num_messages(num_microbatches, together) / num_microbatches
+        forward_s += after.sending_s(num_bytes) * share
+        backward_s += after.taking_s(num_bytes) * share
+        wire_s += after.delivery_s(num_bytes) * share
     if before is not None:
-        together = _together(before, joined)
+        together = in_a_message(before, joined)
         num_bytes = together * _message_bytes(job, cuts[stage], num_microbatches)
-        forward_s += before.taking_s(num_bytes) / together
-        backward_s += before.sending_s(num_bytes) / together
-        wire_s += before.delivery_s(num_bytes) / together
+        share = _num_messages(num_microbatches, together) / num_microbatches
+        forward_s += before.taking_s(num_bytes) * share
+        backward_s += before.sending_s(num_bytes) * share
+        wire_s += before.delivery_s(num_bytes) * share
     return _Messages(forward_s, backward_s, wire_s)
 
 
-def _together(link: LinkProfile, joined: int) -> int:
+def in_a_message(link: LinkProfile, joined: int) -> int:
+    """How many microbatches a message of the link is of."""
     return joined if link.kind in JOINING_KINDS else 1
+
+
+def _num_messages(num_microbatches: int, together: int) -> int:
+    return -(-num_microbatches // together)
 
 
 def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile | None]:
@@ -173,7 +179,7 @@ def _edge_costs(
     job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int, joined: int
 ) -> EdgeCosts:
     link = job.links[edge]
-    together = _together(link, joined)
+    together = in_a_message(link, joined)
     num_bytes = together * _message_bytes(job, cuts[edge + 1], num_microbatches)
     on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes) - link.taking_s(num_bytes)
     carried_s = min(on_its_way_s, link.carrying_s(num_bytes))

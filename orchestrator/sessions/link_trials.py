@@ -13,7 +13,7 @@ from actors.channels.messages import message_bytes
 from actors.core.profiles import LinkProfile
 from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
-from orchestrator.errors import ProbeFailed
+from orchestrator.errors import DeviceStartFailed, ProbeFailed
 from orchestrator.planning.nominal import nominal_link
 from orchestrator.sessions.edges import kinds_of_edge, open_trial
 from orchestrator.sessions.group_failure import cause_text
@@ -78,6 +78,8 @@ def _try(
         for edge, kind in tried:
             try:
                 open_trial(group, edge, kind, num_bytes, TRIAL_TIMEOUT_S)
+            except DeviceStartFailed as error:
+                raise ProbeFailed(f"{error.message}. Its links were being measured") from error
             except ray.exceptions.RayError as error:
                 _check_alive(group, edge, error)
                 continue

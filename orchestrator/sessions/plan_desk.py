@@ -47,6 +47,7 @@ class PlanDesk:
         self._lock = lock
         self._timeout_s = config.actor_start_timeout_s
         self._copies = copies
+        self._channel = config.channel
         self._probing = Probing(config.channel)
         self._numbers = itertools.count(1)
 
@@ -57,7 +58,7 @@ class PlanDesk:
 
         Raises ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``.
         """
-        group = StageGroup.open(name, placements, self._timeout_s, self._copies)
+        group = StageGroup.open(name, placements, self._timeout_s, self._copies, self._channel)
         try:
             planning = self._probing.planning(group, job, request)
             planned = split_over(job, planning, placements, None)
@@ -95,7 +96,7 @@ class PlanDesk:
         if group is not None:
             return self._probing.planning(group, job, request, threads)
         name = f"job-{job.job_id}-plan-{job.generation}-{next(self._numbers)}"
-        opened = StageGroup.open(name, placements, self._timeout_s, self._copies)
+        opened = StageGroup.open(name, placements, self._timeout_s, self._copies, self._channel)
         try:
             return self._probing.planning(opened, job, request, threads)
         finally:

@@ -187,9 +187,12 @@ class SessionRunner:
             self._session.waiting_for = []
         self._book.try_save(job)
         name = f"job-{job.job_id}-generation-{job.generation}"
-        timeout_s = self._services.config.actor_start_timeout_s
+        config = self._services.config
+        timeout_s = config.actor_start_timeout_s
         try:
-            return StageGroup.start(name, placements, state, timeout_s, self._services.copies)
+            return StageGroup.start(
+                name, placements, state, timeout_s, self._services.copies, config.channel
+            )
         except DeviceStartFailed as error:
             raise _without(error) from error
 

@@ -17,7 +17,7 @@ from actors.core.snapshots import Position, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
 from actors.host_kind import HostKind
-from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
+from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
@@ -31,6 +31,7 @@ from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
 
+AUTO = "auto"
 GPU_SHARE = 0.01  # enough for Ray to pick a GPU for the actor, little enough to share it
 HELD_TIMEOUT_S = 2.0
 FETCH_TIMEOUT_S = 60.0
@@ -68,8 +69,10 @@ class StageGroup:
         self.survivors: list[StagePlacement] = []
         self._given_up: set[int] = set()
         """Those that have answered ``rescue``."""
-        nodes = [p.resolved.node for p in placements]
-        self._watch = StartWatch(nodes, lambda i: ask_node(nodes[i].node_id, actors[i]))
+        self._watch = StartWatch(
+            [p.resolved.node for p in placements],
+            lambda node, stages: ask_node(node, [actors[stage] for stage in stages]),
+        )
 
     @classmethod
     def start(
@@ -79,13 +82,14 @@ class StageGroup:
         state: TrainingState | None,
         timeout_s: float,
         copies: SnapshotCopies,
+        channel: str = AUTO,
     ) -> StageGroup:
         """Starts and builds every stage, or none; without a ``state``, from the seed.
 
         ``copies`` keeps the snapshots of a stage that has no neighbour. Raises
         ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``.
         """
-        group = cls.open(name, placements, timeout_s, copies)
+        group = cls.open(name, placements, timeout_s, copies, channel)
         try:
             group.build(placements, state, timeout_s)
         except BaseException:
@@ -100,13 +104,16 @@ class StageGroup:
         placements: Sequence[StagePlacement],
         timeout_s: float,
         copies: SnapshotCopies,
+        channel: str = AUTO,
     ) -> StageGroup:
         """Starts a LayerActor on each of these devices, or none; the layers may still change.
+        ``channel`` is the setting.
 
         Raises ``DeviceStartFailed``, ``VersionMismatch``.
         """
         nodes = {p.resolved.node.node_id for p in placements}
-        actors = [_create_actor(name, p, spans_nodes=len(nodes) > 1) for p in placements]
+        by_calls = len(nodes) > 1 or channel == ChannelKind.ACTOR_CALLS.value
+        actors = [_create_actor(name, p, by_calls) for p in placements]
         group = cls(name, placements, actors, copies)
         try:
             group._check_hosts(timeout_s)
@@ -268,17 +275,18 @@ class StageGroup:
     def _answers(self, refs: Sequence[Any], timeout_s: float) -> list[Any]:
         """One of each actor; raises ``DeviceStartFailed``."""
         ends = self._wait(refs, timeout_s)
+        late = [end for end in ends if not end.done()]
         for end, placement in zip(ends, self.placements, strict=True):
-            error = end.exception() if end.done() else None
+            error = None if end in late else end.exception()
             if error is not None:
                 raise _start_failed(placement, why_not_started(error)) from error
-        for end, placement in zip(ends, self.placements, strict=True):
-            if not end.done():
-                raise _start_failed(placement, too_slow(timeout_s))
+        if late:
+            raise _start_failed(self.placements[ends.index(late[0])], too_slow(timeout_s))
         return [end.result() for end in ends]
 
 
-def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> Any:
+def _create_actor(group: str, placement: StagePlacement, by_calls: bool) -> Any:
+    """``by_calls``: its messages are results of actor calls, most likely."""
     resource = placement.resolved.resource
     strategy = NodeAffinitySchedulingStrategy(placement.resolved.node.node_id, soft=False)
     return (
@@ -291,7 +299,7 @@ def _create_actor(group: str, placement: StagePlacement, spans_nodes: bool) -> A
             scheduling_strategy=strategy,
             max_restarts=0,
             max_task_retries=0,
-            runtime_env={"env_vars": INLINE_ENVIRONMENT} if spans_nodes else {},
+            runtime_env={"env_vars": INLINE_ENVIRONMENT} if by_calls else {},
         )
         .remote(group)
     )

@@ -65,14 +65,17 @@ def test_losses_and_weights_equal_a_plain_loop(
         assert loop.board.backward_flops == flops.backward
 
 
-@pytest.mark.parametrize("schedule", ["1f1b", "zb-h1"])
+@pytest.mark.parametrize(("schedule", "joined"), [("1f1b", 1), ("zb-h1", 1), ("gpipe", 4)])
 def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(
-    digits: Dataset, schedule: str
+    digits: Dataset, schedule: str, joined: int
 ) -> None:
     few = Dataset(Split(digits.train.images[:103], digits.train.labels[:103]), digits.val)
-    session = make_session(num_train=103, batch_size=50, num_microbatches=5, schedule=schedule)
+    session = make_session(
+        num_train=103, batch_size=50, num_microbatches=5, schedule=schedule, joined=joined
+    )
     plain = train_plainly(NETWORK, session, few)
-    pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3])
+    slots = 2 if joined == 1 else None
+    pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3], slots=slots)
     pipeline.run()
     assert not pipeline.errors
     assert [r.train_loss for r in pipeline.loops[-1].board.epochs.after(0)] == plain.train_losses

@@ -20,7 +20,9 @@ import pytest
 import ray
 
 from actors.core.snapshot_cadence import Boundary
-from orchestrator.sessions import liveness, stage_group, start_watch
+from orchestrator.placement import Node
+from orchestrator.sessions import liveness, stage_group
+from orchestrator.sessions.start_watch import Look
 
 GATEWAY_IP = "10.0.0.1"
 FIRST_PORT = 5001
@@ -174,8 +176,7 @@ class InProcessRay:
                 patch.setattr(ray, name, getattr(self, name))
             patch.setattr(ray.experimental, "get_object_locations", lambda refs, timeout_ms: {})
             patch.setattr(stage_group, "_remote", self.remote)
-            for module in (liveness, start_watch):
-                patch.setattr(module, "is_listening", lambda ip, port, timeout_s: True)
+            patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
             patch.setattr(stage_group, "ask_node", self._ask_node)
             patch.setattr(liveness, "start_probe", self._probe)
             try:
@@ -275,10 +276,10 @@ class InProcessRay:
             probe.set_result({})
         return probe
 
-    def _ask_node(self, node_id: str, actor: Actor) -> Future[bool]:
-        """No process of its own, so none that is stopped."""
-        answer: Future[bool] = Future()
-        answer.set_result(False)
+    def _ask_node(self, node: Node, actors: Sequence[Actor]) -> Future[Look]:
+        """No actor has a process of its own."""
+        answer: Future[Look] = Future()
+        answer.set_result(Look(reached=True))
         return answer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -74,6 +74,13 @@ class JobManagerWorld:
         with contextlib.suppress(NoTrainedWeights):
             more["model"] = self.manager.get_model(job_id)
         return {**job, **more}
+
+    def assert_still(self, before: Mapping[str, dict[str, Any]]) -> None:
+        """What is ``shown`` of these jobs is what was."""
+        for job_id, shown in before.items():
+            now = self.shown(job_id)
+            differs = {n: (v, now.get(n)) for n, v in shown.items() if now.get(n) != v}
+            assert not differs and now.keys() == shown.keys()
 
     def teraflops(self) -> list[Any]:
         """Of every session so far."""

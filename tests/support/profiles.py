@@ -54,6 +54,6 @@ def job(
     batch_size: int = 64,
     momentum: bool = False,
 ) -> PlanJob:
-    """A job on these devices, a Ray node each, with equal links between them."""
+    """A job on these devices, with equal links between them."""
     links = (link,) * (len(devices) - 1)
-    return PlanJob(network, batch_size, 1, tuple(devices), links, momentum, True)
+    return PlanJob(network, batch_size, 1, tuple(devices), links, momentum)

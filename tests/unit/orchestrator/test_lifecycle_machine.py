@@ -268,10 +268,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         teraflops = self.world.teraflops()
         self.world.restart()
         assert [job["job_id"] for job in self.manager.list_jobs()] == list(self.jobs)
-        for job_id, shown in before.items():
-            now = self.world.shown(job_id)
-            differs = {n: (v, now.get(n)) for n, v in shown.items() if now.get(n) != v}
-            assert not differs and now.keys() == shown.keys()
+        self.world.assert_still(before)
         assert self.world.teraflops() == teraflops
         for job in self.jobs.values():
             job.prepared = ()
@@ -293,10 +290,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         before = {job_id: self.world.shown(job_id) for job_id in self.jobs}
         with pytest.raises(error):
             call()
-        for job_id, shown in before.items():
-            now = self.world.shown(job_id)
-            assert {n: (v, now.get(n)) for n, v in shown.items() if now.get(n) != v} == {}
-            assert now.keys() == shown.keys()
+        self.world.assert_still(before)
         return None
 
     def held_by_others(self, job_id: str) -> set[int]:

@@ -11,6 +11,7 @@ from actors.core.profiles import LinkProfile
 from actors.core.schedules import SCHEDULES
 from actors.core.specs import NetworkSpec
 from orchestrator.errors import InvalidRequest
+from orchestrator.planning import prediction
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanJob
 from orchestrator.planning.planner import Wanted, plan_job, plan_steps
@@ -134,16 +135,15 @@ def test_only_channels_that_can_join_messages_do() -> None:
     )
 
 
-def test_messages_within_a_node_do_not_go_together() -> None:
-    planned = replace(job([device(1), device(2)], link=SLOW), spans_nodes=False)
-    assert predict(planned, (0, 2, 4), Pipelining("gpipe", 8)).joined == 1
-
-
-def test_no_more_messages_go_together_than_a_result_takes_well() -> None:
-    wide = NetworkSpec((100, 100_000, 100))
-    plan = predict(job([device(1), device(2)], wide, SLOW), (0, 1, 2), Pipelining("gpipe", 32))
-    message = 2 * 400_000
-    assert plan.joined * message <= MAX_JOINED_BYTES < 32 * message
+def test_no_more_messages_go_together_than_a_result_takes_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wide, far = NetworkSpec((100, 100_000, 100)), LinkProfile("actor_calls", 5e-3, 1e10, 1e-3)
+    quick = job([device(1, 1e12), device(2, 1e12)], wide, far)
+    many = Pipelining("gpipe", 32)
+    assert predict(quick, (0, 1, 2), many).joined * 2 * 400_000 <= MAX_JOINED_BYTES
+    monkeypatch.setattr(prediction, "MAX_JOINED_BYTES", 10**12)
+    assert predict(quick, (0, 1, 2), many).joined * 2 * 400_000 > MAX_JOINED_BYTES
 
 
 def test_one_device_alone_needs_no_messages() -> None:
