@@ -67,6 +67,7 @@ class LinkWatch:
             for neighbour in self._neighbours.values():
                 _ask(neighbour)
             if time.monotonic() - self._polled_s > LEASE_S:
+                print(f"Nobody has polled this LayerActor for {LEASE_S:.0f} s: it ends", flush=True)
                 os._exit(1)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-import ray
-
 from benchmarks.pipeline.cells import Cell, Samples, Timing
 from benchmarks.pipeline.plain import train_plain
 from benchmarks.pipeline.tandem import Pair, Run, Way, bound_s, step_s
@@ -38,8 +36,7 @@ TWO_NODES = (
 @dataclass
 class Column:
     """``steps_s`` has a median a round; of ours, ``efficiencies`` what of a round's time was
-    needed. One that ``is_slow`` is measured in the first round only, and may die: Ray's channels
-    across nodes are an alpha feature."""
+    needed. One that ``is_slow`` is measured in the first round only."""
 
     name: str
     train: Callable[[int], Timing | Run]
@@ -60,13 +57,7 @@ class Column:
 
     def measure(self, cell: Cell, epochs: int) -> None:
         """One round."""
-        try:
-            done = self.train(epochs)
-        except ray.exceptions.RayActorError as error:
-            if not self.is_slow:
-                raise
-            print(f"{cell} {self.name} died: {error}", flush=True)
-            return
+        done = self.train(epochs)
         timing = done.timing if isinstance(done, Run) else done
         self.steps_s.append(step_s(timing))
         self.losses = timing.losses

@@ -45,8 +45,6 @@ def _measure_cell(bench: Bench, cell: Cell, rounds: int, epochs: int) -> list[Co
                 if not (column.is_slow and column.steps_s):
                     column.measure(cell, epochs)
         for column in columns:
-            if not column.steps_s:
-                continue
             efficiency = f"{column.efficiency:.2f}" if column.efficiency else ""
             print(f"{cell} {column.name}: {column.median_s * 1e3:.2f} ms {efficiency}", flush=True)
         return columns

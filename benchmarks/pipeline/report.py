@@ -17,8 +17,7 @@ BOUNDED = "one node, shared memory, 1f1b"
 
 def best(columns: Sequence[Column], prefix: str) -> Column:
     """The quickest of those whose names begin so."""
-    measured = (c for c in columns if c.name.startswith(prefix) and c.steps_s)
-    return min(measured, key=lambda c: c.median_s)
+    return min((c for c in columns if c.name.startswith(prefix)), key=lambda c: c.median_s)
 
 
 def ratio(slower: Column, faster: Column) -> float:
@@ -74,8 +73,6 @@ def plot(measured: Mapping[Cell, Sequence[Column]]) -> None:
 
 
 def _milliseconds(column: Column) -> str:
-    if not column.steps_s:
-        return "died"
     low, high = min(column.steps_s), max(column.steps_s)
     digits = 2 if low < 0.1 else 0
     own = [f"{s * 1e3:.{digits}f}" for s in (column.median_s, low, high)]
@@ -116,13 +113,7 @@ def _losses(measured: Mapping[Cell, Sequence[Column]]) -> list[str]:
         plain = columns[0].losses
         groups = [("plain, 2",), ("torch",), ("one node", "two nodes")]
         shown = " | ".join(
-            _number(
-                max(
-                    _difference(c.losses, plain)
-                    for c in columns
-                    if c.name.startswith(group) and c.losses
-                )
-            )
+            _number(max(_difference(c.losses, plain) for c in columns if c.name.startswith(group)))
             for group in groups
         )
         lines.append(f"| {cell} | {shown} |")

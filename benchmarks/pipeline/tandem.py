@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import statistics
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 
-from actors.core.specs import StageSpec
+from actors.core.specs import SessionSpec, StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
 from benchmarks.processes import peak_bytes
@@ -25,6 +26,7 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 300.0
+POLL_INTERVAL_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,23 @@ class Pair:
             pairs = zip(actors, specs, strict=True)
             ray.get([a.build.remote(spec, None) for a, spec in pairs], timeout=START_TIMEOUT_S)
         edges.connect(self._group, session, self._kind, START_TIMEOUT_S)
-        ray.get(self._group.run(session, [1, 1]), timeout=RUN_TIMEOUT_S)
+        self._run(session)
         reports = ray.get([actor.poll.remote(Seen()) for actor in actors], timeout=START_TIMEOUT_S)
         batch = self._cell.batch_size
         seconds = [batch / record.samples_per_s for record in reports[-1].epochs]
         losses = [record.loss for record in reports[-1].steps]
         return Run(Timing(seconds, losses), reports, self._peaks())
+
+    def _run(self, session: SessionSpec) -> None:
+        """To its end; a LayerActor that nobody polls takes itself for left behind."""
+        ends = self._group.run(session, [1, 1])
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        running = ends
+        while running and time.monotonic() < deadline:
+            _, running = ray.wait(running, num_returns=len(running), timeout=POLL_INTERVAL_S)
+            polls = [actor.poll.remote(Seen()) for actor in self._group.actors]
+            ray.get(polls, timeout=START_TIMEOUT_S)
+        ray.get(ends, timeout=0)
 
     def stop(self) -> None:
         self._group.kill()
