@@ -33,7 +33,10 @@ class Setup:
 
 SETUPS = [
     Setup("one node, shared memory", (), "shared_memory"),
-    Setup("one node, actor calls", ("--channel", "actor_calls"), "actor_calls"),
+    pytest.param(
+        Setup("one node, actor calls", ("--channel", "actor_calls"), "actor_calls"),
+        marks=pytest.mark.extended,  # no default there; the next but one has the same channels
+    ),
     pytest.param(
         Setup(
             "several nodes, shared memory",
