@@ -141,32 +141,32 @@ def _messages(
     job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int, joined: int
 ) -> _Messages:
     """Of joined messages, a microbatch's share."""
-    before, after = _links_of(job, stage)
     forward_s = backward_s = wire_s = 0.0
+    before, after = _links_of(job, stage)
     if after is not None:
-        together = in_a_message(after, joined)
-        num_bytes = together * _message_bytes(job, cuts[stage + 1], num_microbatches)
-        share = _num_messages(num_microbatches, together) / num_microbatches
-        forward_s += after.sending_s(num_bytes) * share
-        backward_s += after.taking_s(num_bytes) * share
-        wire_s += after.delivery_s(num_bytes) * share
+        num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
+        handing_s, taking_s, under_way_s = _shares(after, num_bytes, num_microbatches, joined)
+        forward_s, backward_s, wire_s = handing_s, taking_s, under_way_s
     if before is not None:
-        together = in_a_message(before, joined)
-        num_bytes = together * _message_bytes(job, cuts[stage], num_microbatches)
-        share = _num_messages(num_microbatches, together) / num_microbatches
-        forward_s += before.taking_s(num_bytes) * share
-        backward_s += before.sending_s(num_bytes) * share
-        wire_s += before.delivery_s(num_bytes) * share
+        num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
+        handing_s, taking_s, under_way_s = _shares(before, num_bytes, num_microbatches, joined)
+        forward_s, backward_s = forward_s + taking_s, backward_s + handing_s
+        wire_s += under_way_s
     return _Messages(forward_s, backward_s, wire_s)
+
+
+def _shares(
+    link: LinkProfile, num_bytes: int, num_microbatches: int, joined: int
+) -> tuple[float, float, float]:
+    """What a microbatch of ``num_bytes`` costs its sender and its receiver, and is on its way."""
+    together = in_a_message(link, joined)
+    size, share = together * num_bytes, -(-num_microbatches // together) / num_microbatches
+    return link.sending_s(size) * share, link.taking_s(size) * share, link.delivery_s(size) * share
 
 
 def in_a_message(link: LinkProfile, joined: int) -> int:
     """How many microbatches a message of the link is of."""
     return joined if link.kind in JOINING_KINDS else 1
-
-
-def _num_messages(num_microbatches: int, together: int) -> int:
-    return -(-num_microbatches // together)
 
 
 def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile | None]:

@@ -22,6 +22,7 @@ from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, pack, unpack
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
 from orchestrator.job import Device
+from orchestrator.manager_config import ManagerConfig
 from orchestrator.placement import ResolvedDevice
 from orchestrator.sessions.rollback import plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -31,7 +32,6 @@ from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote
 
-AUTO = "auto"
 GPU_SHARE = 0.01  # enough for Ray to pick a GPU for the actor, little enough to share it
 HELD_TIMEOUT_S = 2.0
 FETCH_TIMEOUT_S = 60.0
@@ -82,7 +82,7 @@ class StageGroup:
         state: TrainingState | None,
         timeout_s: float,
         copies: SnapshotCopies,
-        channel: str = AUTO,
+        channel: str = ManagerConfig.channel,
     ) -> StageGroup:
         """Starts and builds every stage, or none; without a ``state``, from the seed.
 
@@ -104,7 +104,7 @@ class StageGroup:
         placements: Sequence[StagePlacement],
         timeout_s: float,
         copies: SnapshotCopies,
-        channel: str = AUTO,
+        channel: str = ManagerConfig.channel,
     ) -> StageGroup:
         """Starts a LayerActor on each of these devices, or none; the layers may still change.
         ``channel`` is the setting.

@@ -8,7 +8,7 @@ from orchestrator.sessions.group_failure import cause_text
 
 
 def too_slow(timeout_s: float) -> str:
-    """The same of a device that was waited for so long."""
+    """What a device did that was waited for so long, in words that follow its name."""
     return (
         f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
         "resources taken, or is a firewall in between? `tandem doctor` tells"
