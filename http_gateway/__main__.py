@@ -1,8 +1,8 @@
 """``python -m http_gateway``: the same as ``tandem serve``."""
 
-import typer
+import sys
 
-from http_gateway.cli.main import serve
+from http_gateway.cli.main import app
 
 if __name__ == "__main__":
-    typer.run(serve)
+    app(["serve", *sys.argv[1:]])

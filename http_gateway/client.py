@@ -20,12 +20,16 @@ DRAIN_TIMEOUT_S = 630.0  # a device that trains hands its layers over, and the g
 
 
 class ApiError(RuntimeError):
-    """The API answered with an error: its ``status`` and ``message``."""
+    """The API answered with an error: its ``message``, which is a sentence for people, and its
+    ``status`` for programs."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status}: {message}")
+        super().__init__(status, message)  # so that it can be pickled
         self.status = status
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -245,7 +249,7 @@ class TandemClient:
         url = self._base_url + path
         response = self._session.request(method, url, timeout=timeout, **arguments)
         if response.status_code >= 400:
-            raise ApiError(response.status_code, _error_text(response) + _remedy(response))
+            raise ApiError(response.status_code, _error_text(response, url) + _remedy(response))
         return response
 
 
@@ -260,8 +264,11 @@ def _remedy(response: requests.Response) -> str:
     return f". TandemClient takes the token as token=…, the commands of tandem by {TOKEN_VARIABLE}"
 
 
-def _error_text(response: requests.Response) -> str:
+def _error_text(response: requests.Response, url: str) -> str:
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return response.text[:200]
+        return (
+            f"What answers at {url} is not Tandem's gateway but another server, or a proxy before "
+            f"it: it says {response.status_code} {response.reason or ''}".rstrip()
+        )

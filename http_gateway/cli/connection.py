@@ -5,25 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 from urllib.parse import urlsplit
 
 import requests
-import typer
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
 from http_gateway.auth import TOKEN_VARIABLE, is_loopback
+from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
 from http_gateway.client import TandemClient
 
-GATEWAY_PORT = 4000
-DEFAULT_URL = f"http://127.0.0.1:{GATEWAY_PORT}"
-URL_VARIABLE = "TANDEM_URL"
 TIMEOUT_S = 30.0
-
-Url = Annotated[
-    str | None, typer.Option("--url", help=f"the gateway [{URL_VARIABLE}, or {DEFAULT_URL}]")
-]
 
 
 @contextmanager

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from actors.core.errors import TandemError, Unavailable
-from http_gateway.cli.connection import Url, make_client
+from http_gateway.cli.connection import make_client
 from http_gateway.client import ApiError
 
 ERRORS_FOUND = 1
 NOT_ASKED = 2
 
-Json = Annotated[bool, typer.Option("--json", help="the report as one JSON object")]
 
-
-def doctor(url: Url = None, as_json: Json = False) -> None:
-    """Is the cluster fit to train? Says what is wrong, and which command mends it.
-
-    Ends with 0 when there is no error, with 1 when there is one, and with 2 when no gateway
-    answers; then it looks at this host alone.
-    """
+def run_doctor(url: str | None, as_json: bool) -> None:
+    """Ends with 0 when there is no error, with 1 when there is one, with 2 without a gateway."""
     try:
         report, exit_code = _ask(url)
     except (TandemError, ApiError) as error:
-        message = error.message if isinstance(error, ApiError) else str(error)
-        typer.echo(f"tandem: {message}", err=True)
+        typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(NOT_ASKED) from None
     if as_json:
         typer.echo(json.dumps(report))

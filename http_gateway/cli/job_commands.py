@@ -1,4 +1,4 @@
-"""The command lines of ``tandem train``, ``watch``, ``pause`` and ``resume``."""
+"""The command lines of ``tandem train`` and of the commands that name a job."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from typing import Annotated
 
 import typer
 
-from http_gateway.cli.connection import Url
+from actors.core.schedules import SCHEDULES
+from http_gateway.cli.options import AsJson, Job, JsonLines, Url
 
-Job = Annotated[str, typer.Argument(help="the job's id")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object a line, for programs")]
+ScheduleOption = typer.Option(help=f"{', '.join(SCHEDULES)} or auto")
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file: what to train, on what, where")],
+    config: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML file: what to train, on what, where")
+    ],
     url: Url = None,
-    json_lines: Json = False,
-    model_out: Annotated[Path | None, typer.Option(help="file to put the weights in")] = None,
+    json_lines: JsonLines = False,
+    model_out: Annotated[
+        Path | None, typer.Option(help="file for the trained weights (safetensors)")
+    ] = None,
 ) -> None:
-    """Train as a YAML file says, and watch until the end; Ctrl-C leaves the job training."""
+    """Train as a YAML file says, and show it until the end.
+
+    The folder configs/jobs has examples of such files. Ctrl-C leaves the job training.
+    """
     from http_gateway.cli.live_view import new_view
     from http_gateway.cli.reporting import reporting
     from http_gateway.cli.training import run_train
@@ -28,8 +35,24 @@ def train(
         run_train(config, url, view, model_out)
 
 
+def watch(job: Job, url: Url = None, json_lines: JsonLines = False) -> None:
+    """Show a job until its end.
+
+    Ctrl-C ends the watching alone; the job goes on.
+    """
+    from http_gateway.cli.live_view import new_view
+    from http_gateway.cli.reporting import reporting
+    from http_gateway.cli.training import run_watch
+
+    with reporting(new_view(json_lines)) as view:
+        run_watch(job, url, view)
+
+
 def pause(job: Job, url: Url = None) -> None:
-    """Stop a job at its next step, with a checkpoint; `tandem resume` goes on from there."""
+    """Stop a job at its next step, and keep its work.
+
+    `tandem resume` goes on from there.
+    """
     from http_gateway.cli.connection import make_client
 
     with make_client(url) as client:
@@ -40,9 +63,9 @@ def pause(job: Job, url: Url = None) -> None:
 def resume(
     job: Job,
     url: Url = None,
-    watching: Annotated[bool, typer.Option("--watch", help="until the job's end")] = False,
+    watching: Annotated[bool, typer.Option("--watch", help="show the job until its end")] = False,
 ) -> None:
-    """Go on with a job that was stopped or failed."""
+    """Go on with a job that was paused or has failed."""
     from http_gateway.cli.connection import make_client
 
     with make_client(url) as client:
@@ -52,15 +75,42 @@ def resume(
         watch(job, url)
 
 
-def watch(
+def plan(
     job: Job,
     url: Url = None,
-    json_lines: Json = False,
+    schedule: Annotated[str | None, ScheduleOption] = None,
+    microbatches: Annotated[
+        str | None, typer.Option(help="how many a batch is cut into, or auto")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of each device")] = None,
+    in_force: Annotated[
+        bool, typer.Option("--in-force", help="the plan that the job has, and how long steps took")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Watch a job until its end; Ctrl-C ends the watching alone."""
-    from http_gateway.cli.live_view import new_view
-    from http_gateway.cli.reporting import reporting
-    from http_gateway.cli.training import run_watch
+    """Show how a job would be split, and whether that pays.
 
-    with reporting(new_view(json_lines)) as view:
-        run_watch(job, url, view)
+    The options ask what would be if; they change nothing about the job.
+    """
+    from http_gateway.cli.plan_command import run_plan
+
+    run_plan(job, url, schedule, microbatches, threads, in_force, as_json)
+
+
+def verify(
+    job: Job,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="how many of the first steps (default: to the first saved weights)"),
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a job's first steps with a plain PyTorch loop.
+
+    One device trains them again without a pipeline: are the numbers the same, bit for bit? Ends
+    with 0 when they are, with 1 when not, and with 2 when nothing could be compared.
+    """
+    from http_gateway.cli.verify_command import run_verify
+
+    run_verify(job, steps, url, as_json)

@@ -12,20 +12,23 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
-from http_gateway.cli.doctor import doctor
-from http_gateway.cli.job_commands import pause, resume, train, watch
-from http_gateway.cli.node_commands import head, join
-from http_gateway.cli.plan_command import plan
+from http_gateway.cli.job_commands import pause, plan, resume, train, verify, watch
+from http_gateway.cli.node_commands import doctor, head, join
+from http_gateway.cli.options import Config, PlainCommand, PlainGroup, RayAddress, Storage
 from http_gateway.cli.schedule_commands import schedule
-from http_gateway.cli.verify_command import verify
-from http_gateway.client import ApiError
-from http_gateway.gateway_process import GatewayStartError
-from orchestrator.settings import load_settings
+
+# Help has to be quick: what a command needs to do its work is imported when it does it.
+
+RUN_IT = "Run it"
+TRAIN = "Train"
+OWN_CLUSTER = "A cluster of your own devices"
+LOOK = "Learn and look up"
 
 app = typer.Typer(
-    help="Train one neural network across the devices you own.",
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog="Begin with `tandem demo`; `tandem COMMAND --help` says more of a command.",
 )
 
 
@@ -44,75 +47,20 @@ class ChannelChoice(str, Enum):
     actor_calls = "actor_calls"
 
 
-Address = Annotated[str | None, typer.Option(help="Ray cluster to join, e.g. 192.168.1.5:6379")]
-Storage = Annotated[Path | None, typer.Option(help="where Tandem keeps its files [~/.tandem]")]
-Config = Annotated[Path | None, typer.Option(help="YAML file with settings; flags come first")]
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
 
 
-@app.command()
-def serve(
-    config: Config = None,
-    host: Annotated[str | None, typer.Option(help="address to listen on [127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="port; 0 takes a free one [4000]")] = None,
-    ray_address: Address = None,
-    local_devices: Annotated[int | None, typer.Option(help="embedded devices [2]")] = None,
-    local_nodes: Annotated[
-        bool | None, typer.Option("--local-nodes", help="each embedded device its own Ray node")
-    ] = None,
-    local_device_port: Annotated[
-        int | None, typer.Option(help="first device's port [5001]")
-    ] = None,
-    storage_path: Storage = None,
-    data_dir: Annotated[Path | None, typer.Option(help="folder of the data sets")] = None,
-    channel: Annotated[ChannelChoice | None, typer.Option(help="[auto]")] = None,
-    port_file: Annotated[Path | None, typer.Option(help="JSON file to write when ready")] = None,
-) -> None:
-    """Start the gateway; joins a Ray cluster, or starts one on this host."""
-    with _one_sentence():
-        settings = load_settings(
-            config,
-            host=host,
-            port=port,
-            ray_address=ray_address,
-            local_devices=local_devices,
-            local_nodes=local_nodes,
-            local_device_port=local_device_port,
-            storage_path=storage_path,
-            data_dir=data_dir,
-            channel=None if channel is None else channel.value,
-        )
-        from http_gateway.serve import serve as serve_until_stopped
-
-        serve_until_stopped(settings, port_file)
+Version = typer.Option(
+    "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+)
 
 
-@app.command()
-def stop(config: Config = None, ray_address: Address = None, storage_path: Storage = None) -> None:
-    """End the JobManager with all its jobs, and the embedded cluster if that is it."""
-    with _one_sentence():
-        settings = load_settings(config, ray_address=ray_address, storage_path=storage_path)
-        from http_gateway.stop import stop_everything
-
-        typer.echo(stop_everything(settings))
-
-
-@app.command()
-def demo(
-    dataset: Annotated[DemoDataset, typer.Option()] = DemoDataset.digits,
-    keep: Annotated[bool, typer.Option("--keep", help="leave everything running")] = False,
-) -> None:
-    """Train a small network on two embedded devices, and show every step."""
-    from http_gateway.cli.demo import run_demo
-    from http_gateway.cli.live_view import new_console
-
-    with _one_sentence():
-        raise typer.Exit(run_demo(dataset.value, keep, new_console()))
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+@app.callback()
+def tandem(version: Annotated[bool, Version] = False) -> None:
+    """Train one neural network across the devices you own."""
 
 
 @contextmanager
@@ -120,15 +68,108 @@ def _one_sentence() -> Iterator[None]:
     """Errors raised on purpose are told in their own words, without a traceback."""
     try:
         yield
-    except (TandemError, ApiError, GatewayStartError) as error:
+    except Exception as error:
+        from http_gateway.client import ApiError
+        from http_gateway.gateway_process import GatewayStartError
+
+        if not isinstance(error, TandemError | ApiError | GatewayStartError):
+            raise
         typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-for _command in (head, join, pause, plan, resume):
-    app.command()(_one_sentence()(_command))
-app.command()(train)
-app.command()(watch)
-app.command()(doctor)
-app.command()(verify)
-app.add_typer(schedule, name="schedule")
+def serve(
+    config: Config = None,
+    host: Annotated[
+        str | None, typer.Option(help="address to listen on (default: 127.0.0.1)")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="port; 0 takes a free one (default: 4000)")
+    ] = None,
+    ray_address: RayAddress = None,
+    local_devices: Annotated[
+        int | None, typer.Option(help="devices that it starts here (default: 2)")
+    ] = None,
+    local_nodes: Annotated[
+        bool | None, typer.Option("--local-nodes", help="each of them as a Ray node of its own")
+    ] = None,
+    local_device_port: Annotated[
+        int | None, typer.Option(help="port of the first of them (default: 5001)")
+    ] = None,
+    storage_path: Storage = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="folder of the data sets (default: ~/.tandem/data)")
+    ] = None,
+    channel: Annotated[
+        ChannelChoice | None, typer.Option(help="what carries tensors (default: auto)")
+    ] = None,
+    port_file: Annotated[
+        Path | None, typer.Option(help="JSON file to write once it serves")
+    ] = None,
+) -> None:
+    """Start the gateway, which takes jobs over HTTP, until Ctrl-C.
+
+    By default it starts two devices on this host. With --ray-address it uses the devices of a
+    cluster, such as one that `tandem head` started.
+    """
+    from http_gateway.serve import serve as serve_until_stopped
+    from orchestrator.settings import load_settings
+
+    settings = load_settings(
+        config,
+        host=host,
+        port=port,
+        ray_address=ray_address,
+        local_devices=local_devices,
+        local_nodes=local_nodes,
+        local_device_port=local_device_port,
+        storage_path=storage_path,
+        data_dir=data_dir,
+        channel=None if channel is None else channel.value,
+    )
+    serve_until_stopped(settings, port_file)
+
+
+def stop(
+    config: Config = None, ray_address: RayAddress = None, storage_path: Storage = None
+) -> None:
+    """End all training, and the cluster that `tandem serve` started.
+
+    With --ray-address it ends the training there, and leaves that cluster running. Every job is
+    kept: those that were training go on with the next `tandem serve`.
+    """
+    from http_gateway.stop import stop_everything
+    from orchestrator.settings import load_settings
+
+    settings = load_settings(config, ray_address=ray_address, storage_path=storage_path)
+    typer.echo(stop_everything(settings))
+
+
+def demo(
+    dataset: Annotated[DemoDataset, typer.Option(help="what to train on")] = DemoDataset.digits,
+    keep: Annotated[bool, typer.Option("--keep", help="leave it all running at the end")] = False,
+) -> None:
+    """Train a small network on this host, and show every step.
+
+    It starts a gateway with two devices, and ends them when it is done.
+    """
+    from http_gateway.cli.demo import run_demo
+    from http_gateway.cli.live_view import new_console
+
+    raise typer.Exit(run_demo(dataset.value, keep, new_console()))
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+for _panel, _commands in (
+    (RUN_IT, (demo, serve, stop)),
+    (TRAIN, (train, watch, pause, resume, plan, verify)),
+    (OWN_CLUSTER, (head, join, doctor)),
+):
+    for _command in _commands:
+        app.command(cls=PlainCommand, rich_help_panel=_panel)(_one_sentence()(_command))
+app.add_typer(schedule, name="schedule", rich_help_panel=LOOK)
+app.command(cls=PlainCommand, rich_help_panel=LOOK)(version)

@@ -1,4 +1,4 @@
-"""The command lines of ``tandem head`` and ``tandem join``."""
+"""The command lines of ``tandem head``, ``tandem join`` and ``tandem doctor``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from http_gateway.cli.connection import GATEWAY_PORT, URL_VARIABLE
-from http_gateway.cli.nodes import NodeOptions, run_head, run_join
-from http_gateway.cli.registration import Registration
+from http_gateway.cli.options import GATEWAY_PORT, URL_VARIABLE, AsJson, Storage, Url
 from orchestrator.ray_start import (
     DEFAULT_DEVICE_PORT,
     DEFAULT_HEAD_PORT,
@@ -17,38 +15,57 @@ from orchestrator.ray_start import (
     MAX_PORT,
     MIN_PORT,
 )
-from orchestrator.settings import load_settings
 
-Storage = Annotated[Path | None, typer.Option(help="where Tandem keeps its files [~/.tandem]")]
 Devices = Annotated[int, typer.Option(min=1, max=64, help="devices this host offers")]
 Detach = Annotated[bool, typer.Option("--detach", help="go on in the background")]
-GatewayUrl = typer.Option(help=f"for --register [{URL_VARIABLE}, or http://<head>:{GATEWAY_PORT}]")
-DevicePort = typer.Option(min=MIN_PORT, max=MAX_DEVICE_PORT, help="this device's port")
+GatewayUrl = typer.Option(
+    help=f"the gateway for --register (default: {URL_VARIABLE}, or http://HEAD:{GATEWAY_PORT})"
+)
+DevicePort = typer.Option(min=MIN_PORT, max=MAX_DEVICE_PORT, help="the port that names this device")
 
 
 def head(
-    port: Annotated[int, typer.Option(min=MIN_PORT, max=MAX_PORT)] = DEFAULT_HEAD_PORT,
+    port: Annotated[
+        int, typer.Option(min=MIN_PORT, max=MAX_PORT, help="port at which devices join")
+    ] = DEFAULT_HEAD_PORT,
     device_port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
     devices: Devices = 1,
     detach: Detach = False,
     storage_path: Storage = None,
 ) -> None:
-    """Start a cluster of your own on this host, which is its first device."""
+    """Start a cluster of your own; this host is its first device.
+
+    It prints the command by which every other device joins. Ctrl-C ends the cluster.
+    """
+    from http_gateway.cli.nodes import NodeOptions, run_head
+    from orchestrator.settings import load_settings
+
     settings = load_settings(storage_path=storage_path)
     run_head(settings, port, NodeOptions(device_port, devices, detach))
 
 
 def join(
-    head: Annotated[str, typer.Argument(help="the head: host or host:port")],
+    head: Annotated[
+        str, typer.Argument(metavar="HEAD", help="the head's address: host or host:port")
+    ],
     port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
     devices: Devices = 1,
     detach: Detach = False,
     token_file: Annotated[Path | None, typer.Option(help="file with the cluster's token")] = None,
-    register: Annotated[str | None, typer.Option(help="job to register this device with")] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="JOB", help="id of a job to register this device with")
+    ] = None,
     url: Annotated[str | None, GatewayUrl] = None,
     storage_path: Storage = None,
 ) -> None:
-    """Make this host a device of the cluster at HEAD, until Ctrl-C."""
+    """Make this host a device of the cluster at HEAD.
+
+    It asks for the cluster's token, which the head shows. Ctrl-C leaves the cluster.
+    """
+    from http_gateway.cli.nodes import NodeOptions, run_join
+    from http_gateway.cli.registration import Registration
+    from orchestrator.settings import load_settings
+
     settings = load_settings(storage_path=storage_path)
     head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
     options = NodeOptions(port, devices, detach)
@@ -56,3 +73,14 @@ def join(
     if register is not None:
         registration = Registration.at(url, head, register, options.devices)
     run_join(settings, head, options, token_file, registration)
+
+
+def doctor(url: Url = None, as_json: AsJson = False) -> None:
+    """Check whether the cluster is fit to train, and say how to mend it.
+
+    Ends with 0 when there is no error, with 1 when there is one, and with 2 when no gateway
+    answers; then it looks at this host alone.
+    """
+    from http_gateway.cli.doctor import run_doctor
+
+    run_doctor(url, as_json)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from http_gateway.cli.connection import Url, make_client
-
-Job = Annotated[str, typer.Argument(help="the job's id")]
-Json = Annotated[bool, typer.Option("--json", help="what the API answers")]
+from http_gateway.cli.connection import make_client
 
 
-def plan(
-    job: Job,
-    url: Url = None,
-    schedule: Annotated[str | None, typer.Option(help="1f1b, gpipe, zb-h1, zb-h2, auto")] = None,
-    microbatches: Annotated[str | None, typer.Option(help="how many a step, or auto")] = None,
-    threads: Annotated[int | None, typer.Option(help="of each device")] = None,
-    in_force: Annotated[
-        bool, typer.Option("--in-force", help="the plan it trains by, and what steps took")
-    ] = False,
-    as_json: Json = False,
+def run_plan(
+    job: str,
+    url: str | None,
+    schedule: str | None,
+    microbatches: str | None,
+    threads: int | None,
+    in_force: bool,
+    as_json: bool,
 ) -> None:
-    """Show the plan that a job would get, and whether its devices are worth combining."""
+    """Asks for the plan in force, or for the one that these options would give, and shows it."""
     given = {"schedule": schedule, "num_microbatches": _count(microbatches), "threads": threads}
     options = {name: value for name, value in given.items() if value is not None}
     with make_client(url) as client:

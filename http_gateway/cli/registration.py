@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from actors.core.errors import TandemError
 from http_gateway.auth import CURL_HEADER
-from http_gateway.cli.connection import GATEWAY_PORT, gateway_url, make_client
+from http_gateway.cli.connection import gateway_url, make_client
+from http_gateway.cli.options import GATEWAY_PORT
 from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import ALREADY_REGISTERED
 from orchestrator.ray_connection import own_ip

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from actors.core.schedule_grid import draw
-from actors.core.schedule_svg import svg_grid
 from actors.core.schedules import SCHEDULES
+from http_gateway.cli.options import PlainCommand, PlainGroup
 
 MAX_STAGES = 64
 MAX_MICROBATCHES = 512
@@ -18,17 +17,32 @@ CANT_WRITE = 1
 
 ScheduleName = Enum("ScheduleName", {name: name for name in SCHEDULES}, type=str)  # type: ignore[misc]
 
-schedule = typer.Typer(help="Pipeline schedules: what a step's order looks like.")
+schedule = typer.Typer(cls=PlainGroup, no_args_is_help=True)
 
 
-@schedule.command()
+@schedule.callback()
+def schedules() -> None:
+    """Draw the order in which devices work through a step."""
+
+
+@schedule.command(cls=PlainCommand)
 def show(
-    name: Annotated[ScheduleName, typer.Argument(help="the schedule")],
-    stages: Annotated[int, typer.Option(min=1, max=MAX_STAGES)] = 4,
-    microbatches: Annotated[int, typer.Option(min=1, max=MAX_MICROBATCHES)] = 8,
-    svg: Annotated[Path | None, typer.Option(help="file to draw it in, instead")] = None,
+    name: Annotated[ScheduleName, typer.Argument(metavar="NAME", help=f"{', '.join(SCHEDULES)}")],
+    stages: Annotated[
+        int, typer.Option(min=1, max=MAX_STAGES, help="how many devices share the network")
+    ] = 4,
+    microbatches: Annotated[
+        int, typer.Option(min=1, max=MAX_MICROBATCHES, help="how many a batch is cut into")
+    ] = 8,
+    svg: Annotated[Path | None, typer.Option(help="SVG file to draw it in, instead")] = None,
 ) -> None:
-    """Draw one step: a row a stage, a column the time of a forward pass."""
+    """Draw one step: a row for each device, a column for each unit of time.
+
+    A column is as long as a forward pass of one microbatch.
+    """
+    from actors.core.schedule_grid import draw
+    from actors.core.schedule_svg import svg_grid
+
     drawing = draw(name.value, stages, microbatches)
     if svg is None:
         typer.echo(drawing.text())

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from actors.core.errors import TandemError
-from http_gateway.cli.connection import Url, make_client
+from http_gateway.cli.connection import make_client
 from http_gateway.client import ApiError
 
 DIFFERS = 1
 NOT_VERIFIED = 2
 
-Job = Annotated[str, typer.Argument(help="the job's id")]
-Steps = Annotated[
-    int | None, typer.Option(help="so many of the first [to the first weights that are kept]")
-]
-Json = Annotated[bool, typer.Option("--json", help="what the API answers")]
 
-
-def verify(job: Job, steps: Steps = None, url: Url = None, as_json: Json = False) -> None:
-    """Train a job's first steps again without a pipeline: are the bits the same?
-
-    Ends with 0 when they are, with 1 when not, and with 2 when nothing could be compared.
-    """
+def run_verify(job: str, steps: int | None, url: str | None, as_json: bool) -> None:
+    """Ends with 0 when the bits are the same, with 1 when not, with 2 when nothing was compared."""
     try:
         with make_client(url) as client:
             told = client.verify(job, steps)

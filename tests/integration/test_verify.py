@@ -18,12 +18,12 @@ CHANGE = "UPDATE steps SET loss = loss + 0.5 WHERE job_id = ? AND epoch = 1 AND 
 def test_a_job_is_verified_and_a_changed_loss_is_found(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
-    with pytest.raises(ApiError, match="404: Job not found"):
+    with pytest.raises(ApiError, match="Job not found"):
         client.verify("77")
     job_id = create_job(client, gateway.info["devices"][:2])
     threads = min(2, os.cpu_count() or 1)
     client.initialize(job_id, partition="even", devices={"2": {"threads": threads}})
-    with pytest.raises(ApiError, match=r"409: .* has no step on record yet: train it"):
+    with pytest.raises(ApiError, match=r"has no step on record yet: train it"):
         client.verify(job_id)
     client.train(job_id, epochs=2, num_microbatches=3, schedule="zb-h1", momentum=0.5)
     job = client.wait_for(job_id, ENDED, timeout_s=60.0)

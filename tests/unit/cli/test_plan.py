@@ -42,4 +42,4 @@ def test_a_refusal_is_one_sentence(tandem: Tandem, fake: ScriptedJobClient) -> N
     error: TandemError = IllegalTransition("Job 7 is training")
     fake.errors["plan"] = error
     done = tandem("plan", "7")
-    assert done.exit_code == 1 and done.stderr.strip() == "tandem: 409: Job 7 is training"
+    assert done.exit_code == 1 and done.stderr.strip() == "tandem: Job 7 is training"

@@ -161,7 +161,7 @@ def test_a_job_that_is_not_even_created_leaves_nothing_to_delete(
     fake.errors["create_job"] = InvalidRequest("dataset_config.name is 'digits'")
     result = tandem("train", job_file)
     assert (result.exit_code, fake.names()) == (1, ["create_job"])
-    assert result.stderr == "tandem: 400: dataset_config.name is 'digits'\n"
+    assert result.stderr == "tandem: dataset_config.name is 'digits'\n"
 
 
 def test_a_job_that_can_not_be_deleted_is_left_with_the_way_to_do_it(

@@ -40,4 +40,4 @@ def test_a_refusal_is_one_sentence_and_ends_with_2(tandem: Tandem, fake: Scripte
     error: TandemError = IllegalTransition("Job 7 is training")
     fake.errors["verify"] = error
     done = tandem("verify", "7")
-    assert done.exit_code == 2 and done.stderr.strip() == "tandem: 409: Job 7 is training"
+    assert done.exit_code == 2 and done.stderr.strip() == "tandem: Job 7 is training"

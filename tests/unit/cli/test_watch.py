@@ -105,7 +105,7 @@ def test_a_resumed_job_is_watched_when_asked(tandem: Tandem, fake: ScriptedJobCl
 def test_a_job_that_can_not_be_resumed_is_told(tandem: Tandem, fake: ScriptedJobClient) -> None:
     fake.errors["resume_job"] = JobNotFound("Job not found")
     result = tandem("resume", "7", "--watch")
-    assert (result.exit_code, result.stderr) == (1, "tandem: 404: Job not found\n")
+    assert (result.exit_code, result.stderr) == (1, "tandem: Job not found\n")
 
 
 def test_ctrl_c_ends_the_watching_alone(tandem: Tandem, fake: ScriptedJobClient) -> None:
