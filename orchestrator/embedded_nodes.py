@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,33 +14,13 @@ from pathlib import Path
 import psutil
 
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.own_processes import ProcessRecord
 from orchestrator.ray_start import COMMON_FLAGS, explain, resources_flag
 
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05
 MAX_OBJECT_STORE_BYTES = 2 * 2**30
 STARTED = "Ray runtime started"
-
-
-@dataclass(frozen=True)
-class ProcessRecord:
-    """A process that can be told from a later one with the same pid."""
-
-    pid: int
-    created: float
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessRecord:
-        return cls(pid, psutil.Process(pid).create_time())
-
-    def process(self) -> psutil.Process | None:
-        """The process, if it still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = process.status() != psutil.STATUS_ZOMBIE
-            return process if alive and process.create_time() == self.created else None
-        except psutil.NoSuchProcess:
-            return None
 
 
 @dataclass(frozen=True)
@@ -128,47 +106,6 @@ def wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(POLL_S)
 
 
-def end_nodes(records: Sequence[ProcessRecord], timeout_s: float = 15.0) -> None:
-    """Ends the nodes, the head's first in ``records``, with all they started; by force after a
-    while, and at once where the head is gone: the others would look for it all that time.
-
-    A node whose first process was killed leaves others behind: they are found by their session.
-    """
-    if records and records[0].process():
-        for record in reversed(records):  # the head last
-            leader = record.process()
-            for process in [leader] if leader else _session(record):
-                _signal(process, signal.SIGTERM)
-        psutil.wait_procs(_sessions(records), timeout=timeout_s)
-    alive = _sessions(records)
-    for process in alive:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=5.0)
-
-
-def _sessions(records: Sequence[ProcessRecord]) -> list[psutil.Process]:
-    return [process for record in records for process in _session(record)]
-
-
-def _session(record: ProcessRecord) -> list[psutil.Process]:
-    """What still runs of the process session that ``record`` leads or led.
-
-    A pid is given anew only when no session bears its number any more: so none is left of ours
-    once another process has it.
-    """
-    with contextlib.suppress(psutil.NoSuchProcess):
-        if psutil.Process(record.pid).create_time() != record.created:
-            return []
-    return [process for process in psutil.process_iter() if _is_in_session(process, record.pid)]
-
-
-def _is_in_session(process: psutil.Process, session: int) -> bool:
-    try:
-        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
-    except (OSError, psutil.NoSuchProcess):
-        return False
-
-
 def _port_of(address: str) -> str:
     return address.rsplit(":", 1)[1]
 
@@ -194,11 +131,6 @@ def _object_store_bytes() -> int:
     """Ray's default share of 30 % of the memory, capped: no data set here needs more, and on
     systems where it can't be shared memory a larger one lies on disk."""
     return min(int(psutil.virtual_memory().total * 0.3), MAX_OBJECT_STORE_BYTES)
-
-
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
 
 
 def child_env(own: Mapping[str, str]) -> dict[str, str]:

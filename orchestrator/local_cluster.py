@@ -11,36 +11,31 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from orchestrator.embedded_nodes import (
-    NodeLauncher,
-    ProcessRecord,
-    child_env,
-    end_nodes,
-    free_port,
-    is_listening,
-)
+from orchestrator.embedded_nodes import NodeLauncher, child_env, free_port, is_listening
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.own_processes import MARK, ProcessRecord, end_nodes, marked
 from orchestrator.ray_connection import own_ip
 from orchestrator.settings import Settings
 
 LOCK_TIMEOUT_S = 120.0
+TEMP_PREFIX = "/tmp/tandem-"
 
 
 @dataclass(frozen=True)
 class ClusterState:
     """The state file. ``processes`` are the nodes, the head first; ``ray`` is its version.
 
-    It is written when a node has been spawned, ``ready`` when all are up: of a gateway killed in
-    between, the next one finds what to clean up.
+    It is written before anything is started, ``ready`` when all nodes are up: of a gateway killed
+    in between, the next one finds what to clean up.
     """
 
     address: str
@@ -81,20 +76,18 @@ def ensure_local_cluster(settings: Settings) -> LocalCluster:
         if state is not None and _is_alive(state):
             _check_same(state, settings)
             return LocalCluster(storage, state, joined=True)
-        if state is not None:
-            _remove(storage, state)
+        _remove(storage, state)
         return LocalCluster(storage, _start(settings, auth), joined=False)
 
 
 def stop_local_cluster(storage_path: Path) -> bool:
-    """Ends the cluster of a storage path; False when there was none."""
-    if not _state_file(storage_path).exists():
+    """Ends the cluster of a storage path; False when there was none. Raises ``ClusterUnavailable``,
+    with its state kept, when it can't be ended."""
+    if not _state_file(storage_path).exists() and not any(marked(_marks(storage_path))):
         return False
     with _lock(storage_path):
-        state = _read(storage_path)
-        if state is not None:
-            _remove(storage_path, state)
-    return state is not None
+        _remove(storage_path, _read(storage_path))
+    return True
 
 
 def running_address(storage_path: Path) -> str | None:
@@ -143,9 +136,11 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    env = child_env({**auth, "TMPDIR": state.temp_dir})  # what they leave goes with that
-    launcher = NodeLauncher(Path(state.temp_dir), storage, env, record)
+    env = {**auth, "TMPDIR": state.temp_dir, **_marks(storage)}  # what they leave goes with that
+    launcher = NodeLauncher(Path(state.temp_dir), storage, child_env(env), record)
     try:
+        _write(storage, state)
+        Path(state.temp_dir).mkdir(0o700)
         if settings.local_nodes:
             cores = max(1, (os.cpu_count() or 1) // len(ports))  # they share this host's
             launcher.start_head(state.address, ports[0], (), state.dashboard_url, cores)
@@ -169,7 +164,7 @@ def _new_state(settings: Settings) -> ClusterState:
         device_ports=_device_ports(settings),
         local_nodes=settings.local_nodes,
         # Where Ray itself keeps its files: a longer path breaks its sockets (107 characters).
-        temp_dir=tempfile.mkdtemp(prefix="tandem-", dir="/tmp"),
+        temp_dir=f"{TEMP_PREFIX}{secrets.token_hex(4)}",
         ray=version("ray"),
     )
 
@@ -187,16 +182,41 @@ def _check_same(state: ClusterState, settings: Settings) -> None:
 
 
 def _is_alive(state: ClusterState) -> bool:
-    host, port = state.address.rsplit(":", 1)
     running = state.ready and all(record.process() for record in state.processes)
-    return running and is_listening(host, int(port))
+    return running and _answers(state)
 
 
-def _remove(storage: Path, state: ClusterState) -> None:
-    end_nodes(state.processes)
-    shutil.rmtree(state.temp_dir, ignore_errors=True)
+def _answers(state: ClusterState) -> bool:
+    host, port = state.address.rsplit(":", 1)
+    return is_listening(host, int(port))
+
+
+def _remove(storage: Path, state: ClusterState | None) -> None:
+    """Ends whatever runs of it, and only then removes its state; of a state file that was damaged
+    or deleted, the processes tell what there is. Raises ``ClusterUnavailable``."""
+    records: tuple[ProcessRecord, ...] = ()
+    marks = _marks(storage)
+    folders = {process.environ().get("TMPDIR", "") for process in marked(marks)}
+    if state is not None:
+        records, marks = state.processes, {**marks, "TMPDIR": state.temp_dir}
+        folders.add(state.temp_dir)
+    end_nodes(records, marks)
+    if state is not None and _answers(state):
+        raise ClusterUnavailable(
+            f"The embedded cluster of {storage} answers at {state.address}, but is none of this "
+            "host's processes: end it on the host, or in the container, that it was started on; "
+            f"if something else answers there, delete {_state_file(storage)}"
+        )
+    for folder in folders:
+        if folder.startswith(TEMP_PREFIX):
+            shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # read-only: what stays there names processes that have ended
         _state_file(storage).unlink(missing_ok=True)
+
+
+def _marks(storage: Path) -> dict[str, str]:
+    """The variable by which the processes of a storage path's cluster are found."""
+    return {MARK: str(storage.resolve())}
 
 
 def _device_ports(settings: Settings) -> tuple[int, ...]:
@@ -210,7 +230,7 @@ def _lock(storage: Path) -> Iterator[None]:
 
     On a disk that has become read-only nobody starts one, and it can be ended without the lock.
     """
-    lock = FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S)
+    lock = FileLock(storage / "cluster.lock", timeout=LOCK_TIMEOUT_S, is_singleton=True)
     try:
         lock.acquire()
     except Timeout as error:
@@ -235,11 +255,21 @@ def _read(storage: Path) -> ClusterState | None:
     """The state file; a damaged or foreign one counts as none."""
     try:
         raw = json.loads(_state_file(storage).read_text())
-        processes = tuple(ProcessRecord(**record) for record in raw.pop("processes"))
+        processes = tuple(_record(r, raw["temp_dir"]) for r in raw.pop("processes"))
         ports = tuple(raw.pop("device_ports"))
         return ClusterState(processes=processes, device_ports=ports, **raw)
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _record(raw: dict[str, Any], temp_dir: str) -> ProcessRecord:
+    """One that is recorded by a time of day, as it once was, is told by its TMPDIR."""
+    if "started" in raw:
+        return ProcessRecord(int(raw["pid"]), str(raw["place"]), str(raw["started"]))
+    for process in marked({"TMPDIR": temp_dir}):
+        if process.pid == raw["pid"]:
+            return ProcessRecord.of(process.pid)
+    return ProcessRecord(int(raw["pid"]), "", "")
 
 
 def _write(storage: Path, state: ClusterState) -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 
-from orchestrator.embedded_nodes import (
-    ProcessRecord,
-    end_nodes,
-    spawn_ray_start,
-    wait_until_started,
-)
+from orchestrator.embedded_nodes import spawn_ray_start, wait_until_started
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.own_processes import MARK, ProcessRecord, end_nodes
 from orchestrator.ray_connection import check_reachable
 from orchestrator.ray_start import NodePorts, explain_end
 
@@ -35,13 +31,15 @@ class NodeKeeper:
     log: Path
     say: Callable[[str], None]
     head: str | None = None
+    _marks: Mapping[str, str] = field(default_factory=lambda: {MARK: token_hex()}, init=False)
+    _records: list[ProcessRecord] = field(default_factory=list, init=False)
 
     def keep(self, started: Callable[[], None]) -> None:
         """Runs until it is interrupted; ``started`` is called once, when the node is up.
 
         Raises ``ClusterUnavailable`` when the first start fails. Later ones are tried again: a
-        laptop that slept is given up by Ray, and comes back under the same port. Whatever ends
-        this, no process is left.
+        laptop that slept is given up by Ray, and comes back under the same port. ``end`` has to
+        follow, however this is left.
         """
         lived_s = self._live(started)
         while True:
@@ -50,11 +48,14 @@ class NodeKeeper:
 
     def _live(self, started: Callable[[], None]) -> float:
         """For how many seconds the node was up."""
-        with self._node() as process:
+        try:
+            process = self._start()
             began = time.monotonic()
             started()
             process.wait()
             return time.monotonic() - began
+        finally:
+            self.end()
 
     def _live_again(self) -> float:
         delay_s = FIRST_RETRY_S
@@ -77,17 +78,16 @@ class NodeKeeper:
         except OSError:  # the name server may be what is gone
             return host
 
-    @contextmanager
-    def _node(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A started node; its processes are ended however this is left."""
+    def _start(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        process = spawn_ray_start(self.arguments, self.env, self.log)
-        record = ProcessRecord.of(process.pid)
-        try:
-            wait_until_started(process, self.log)
-            yield process
-        finally:
-            end_nodes([record])
+        process = spawn_ray_start(self.arguments, {**self.env, **self._marks}, self.log)
+        self._records = [ProcessRecord.of(process.pid)]
+        wait_until_started(process, self.log)
+        return process
+
+    def end(self) -> None:
+        """Ends the node's processes, if there are any; raises ``ClusterUnavailable``."""
+        end_nodes(self._records, self._marks)
 
 
 def why_taken(port: int) -> str | None:

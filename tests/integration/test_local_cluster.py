@@ -159,6 +159,27 @@ def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_rep
     assert_nothing_left(pids_of(new), storage, new.state.temp_dir, home)
 
 
+def test_whatever_its_state_file_says_a_cluster_is_never_disowned(
+    storage: Path, home: Path
+) -> None:
+    """As after the clock was set: the state of an earlier Tandem, whose times of day tell nothing
+    any more, and one that can't be read."""
+    cluster = ensure_local_cluster(settings(storage))
+    file = storage / "cluster.json"
+    state = json.loads(file.read_text())
+    for record in state["processes"]:
+        record["created"] = psutil.Process(record["pid"]).create_time() + 1
+        del record["place"], record["started"]
+    file.write_text(json.dumps(state))
+    again = ensure_local_cluster(settings(storage))
+    assert again.joined and pids_of(again) == pids_of(cluster)
+
+    file.write_text("{}")
+    done = run(TANDEM, "stop", "--storage-path", str(storage))
+    assert done.returncode == 0 and "Ended" in done.stdout, done.stderr
+    assert_nothing_left(pids_of(cluster), storage, cluster.state.temp_dir, home)
+
+
 def test_one_node_offers_every_device_as_a_resource(storage: Path) -> None:
     cluster = ensure_local_cluster(settings(storage, local_devices=3, local_device_port=6001))
     asked_of_ray = run(NODES, cluster.state.address, **cluster_auth(storage))
