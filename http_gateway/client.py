@@ -13,6 +13,7 @@ from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
 
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
+READY_TIMEOUT_S = 6.0  # the gateway asks the JobManager for up to 5
 DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
 PLAN_TIMEOUT_S = 180.0  # LayerActors may have to start, and to measure
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
@@ -207,14 +208,16 @@ class TandemClient:
         poll_s: float = 0.2,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
         patience_s: float = 0.0,
+        on_silence: Callable[[Exception], None] | None = None,
     ) -> dict[str, Any]:
         """The job's details once its status is one of ``statuses``; raises ``TimeoutError``.
 
-        A gateway that does not answer is asked again for ``patience_s`` before that is an error.
+        A gateway that does not answer is asked again for ``patience_s`` before that is an error;
+        ``on_silence`` is told once for each time that this begins.
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            job = self._get_job_patiently(job_id, patience_s, poll_s)
+            job = _patiently(lambda: self.get_job(job_id), lambda _: patience_s, poll_s, on_silence)
             if on_progress is not None:
                 on_progress(job)
             if job["status"] in statuses:
@@ -223,16 +226,18 @@ class TandemClient:
                 raise TimeoutError(f"job {job_id} is still {job['status']} after {timeout_s:.0f} s")
             time.sleep(poll_s)
 
-    def _get_job_patiently(self, job_id: str, patience_s: float, poll_s: float) -> dict[str, Any]:
-        give_up = time.monotonic() + patience_s
-        while True:
-            try:
-                return self.get_job(job_id)
-            except (requests.RequestException, ApiError) as error:
-                passing = not isinstance(error, ApiError) or error.status == 503
-                if not passing or time.monotonic() >= give_up:
-                    raise
-            time.sleep(poll_s)
+    def wait_until_ready(
+        self,
+        patience_s: Callable[[Exception], float],
+        poll_s: float = 0.2,
+        on_silence: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Until ``ready`` answers; else its error, after the patience that this one deserves."""
+
+        def ask() -> dict[str, Any]:
+            return dict(self._json("GET", "/ready", timeout_s=READY_TIMEOUT_S))
+
+        _patiently(ask, patience_s, poll_s, on_silence)
 
     def _post(self, path: str, idempotency_key: str | None, **arguments: Any) -> Any:
         headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
@@ -251,6 +256,39 @@ class TandemClient:
         if response.status_code >= 400:
             raise ApiError(response.status_code, _error_text(response, url) + _remedy(response))
         return response
+
+
+def _patiently(
+    ask: Callable[[], dict[str, Any]],
+    patience_s: Callable[[Exception], float],
+    poll_s: float,
+    on_silence: Callable[[Exception], None] | None,
+) -> dict[str, Any]:
+    began = time.monotonic()
+    told = False
+    while True:
+        try:
+            return ask()
+        except (requests.RequestException, ApiError) as error:
+            if not _may_pass(error) or time.monotonic() - began >= patience_s(error):
+                raise
+            if on_silence is not None and not told:
+                on_silence(error)
+            told = True
+        time.sleep(poll_s)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether a gateway that starts, or comes back, may answer the next time: not where a proxy
+    or something else answers in its place."""
+    if isinstance(error, ApiError):
+        return error.status == 503
+    lasting = (
+        requests.exceptions.InvalidJSONError,
+        requests.exceptions.ProxyError,
+        requests.exceptions.SSLError,
+    )
+    return not isinstance(error, lasting)
 
 
 def _quoted(job_id: str) -> str:

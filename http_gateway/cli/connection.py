@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import requests
+import typer
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
 from http_gateway.auth import TOKEN_VARIABLE, is_loopback
 from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
-from http_gateway.client import TandemClient
+from http_gateway.cli.reporting import UNKNOWN_JOB, CommandEnd
+from http_gateway.client import ApiError, TandemClient
 
 TIMEOUT_S = 30.0
+START_S = 5.0  # for a gateway that was called a moment ago, where someone waits for an answer
+WATCH_S = 60.0  # where someone watches anyhow
+READY_S = 60.0  # for one that is there, and does not answer yet or says that it is not ready
+POLL_S = 0.2
 
 
 @contextmanager
@@ -32,6 +38,54 @@ def make_client(url: str | None) -> Iterator[TandemClient]:
             yield client
         except requests.RequestException as error:
             raise Unavailable(no_answer_text(base_url, error)) from error
+
+
+@contextmanager
+def waiting_client(url: str | None, patience_s: float | None = None) -> Iterator[TandemClient]:
+    """The same, once there is a gateway, for which it waits ``patience_s`` or START_S.
+
+    One that is not ready after READY_S is asked all the same, for its answer says more.
+    """
+    with make_client(url) as client:
+        _wait_for_gateway(client, gateway_url(url), START_S if patience_s is None else patience_s)
+        yield client
+
+
+@contextmanager
+def job_client(
+    job_id: str, url: str | None, patience_s: float | None = None
+) -> Iterator[TandemClient]:
+    """The same, for a command about one job: raises ``CommandEnd`` if there is none."""
+    with waiting_client(url, patience_s) as client:
+        try:
+            yield client
+        except ApiError as error:
+            known = [job["job_id"] for job in client.list_jobs()] if error.status == 404 else []
+            if error.status != 404 or job_id in known:
+                raise
+            raise CommandEnd(_unknown_job_text(job_id, known), UNKNOWN_JOB) from error
+
+
+def _wait_for_gateway(client: TandemClient, url: str, patience_s: float) -> None:
+    def patience(error: Exception) -> float:
+        there = isinstance(error, ApiError | requests.ReadTimeout)
+        return READY_S if there else patience_s
+
+    def tell(error: Exception) -> None:
+        why = waiting_text(url, error)
+        typer.echo(f"tandem: {why}; waiting up to {patience(error):.0f} s", err=True)
+
+    with suppress(ApiError):
+        client.wait_until_ready(patience, POLL_S, tell)
+
+
+def waiting_text(url: str, error: Exception) -> str:
+    """Why a gateway is waited for, without an end of the sentence."""
+    if isinstance(error, ApiError):
+        return f"The gateway at {url} is not ready yet: {error.message.rstrip('.')}"
+    if isinstance(error, requests.ReadTimeout):
+        return f"The gateway at {url} takes long to answer"
+    return f"No gateway answers at {url} yet (`tandem serve` starts one)"
 
 
 def gateway_url(
@@ -73,3 +127,8 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
         f"No gateway answers at {url}: {start}, or give the address of another by --url or "
         f"{URL_VARIABLE}"
     )
+
+
+def _unknown_job_text(job_id: str, known: Sequence[str]) -> str:
+    has = f"it has {', '.join(known[-10:])}" if known else "it has none"
+    return f"The gateway has no job {job_id!r}; {has}"

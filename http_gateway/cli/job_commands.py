@@ -53,9 +53,9 @@ def pause(job: Job, url: Url = None) -> None:
 
     `tandem resume` goes on from there.
     """
-    from http_gateway.cli.connection import make_client
+    from http_gateway.cli.connection import job_client
 
-    with make_client(url) as client:
+    with job_client(job, url) as client:
         client.stop_job(job)
     typer.echo(f"Job {job} stops at its next step; to go on: tandem resume {job}")
 
@@ -66,9 +66,9 @@ def resume(
     watching: Annotated[bool, typer.Option("--watch", help="show the job until its end")] = False,
 ) -> None:
     """Go on with a job that was paused or has failed."""
-    from http_gateway.cli.connection import make_client
+    from http_gateway.cli.connection import job_client
 
-    with make_client(url) as client:
+    with job_client(job, url) as client:
         status = client.resume_job(job)["status"]
     typer.echo(f"Job {job} is {status}.")
     if watching:

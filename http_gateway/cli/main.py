@@ -69,13 +69,14 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        from http_gateway.cli.reporting import CommandEnd, exit_code
         from http_gateway.client import ApiError
         from http_gateway.gateway_process import GatewayStartError
 
-        if not isinstance(error, TandemError | ApiError | GatewayStartError):
+        if not isinstance(error, TandemError | ApiError | CommandEnd | GatewayStartError):
             raise
         typer.echo(f"tandem: {error}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(exit_code(error)) from None
 
 
 def serve(

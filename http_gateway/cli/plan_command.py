@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from http_gateway.cli.connection import make_client
+from http_gateway.cli.connection import job_client
 
 
 def run_plan(
@@ -25,7 +25,7 @@ def run_plan(
     """Asks for the plan in force, or for the one that these options would give, and shows it."""
     given = {"schedule": schedule, "num_microbatches": _count(microbatches), "threads": threads}
     options = {name: value for name, value in given.items() if value is not None}
-    with make_client(url) as client:
+    with job_client(job, url) as client:
         told = client.get_plan(job) if in_force else client.plan(job, **options)
     if as_json:
         typer.echo(json.dumps(told))

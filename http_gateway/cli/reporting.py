@@ -34,10 +34,10 @@ def reporting(view: View) -> Iterator[View]:
         message = str(error) or "Interrupted"
         view.cut_off(message)
         typer.echo(f"tandem: {message}", err=True)
-        raise typer.Exit(_exit_code(error)) from None
+        raise typer.Exit(exit_code(error)) from None
 
 
-def _exit_code(error: BaseException) -> int:
+def exit_code(error: BaseException) -> int:
     if isinstance(error, CommandEnd):
         return error.exit_code
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED

@@ -13,15 +13,22 @@ from typing import Any
 import requests
 
 from actors.core.errors import InvalidRequest
-from http_gateway.cli.connection import gateway_url, make_client, no_answer_text
+from http_gateway.cli.connection import (
+    WATCH_S,
+    gateway_url,
+    job_client,
+    no_answer_text,
+    waiting_client,
+    waiting_text,
+)
 from http_gateway.cli.job_file import JobFile, load_job_file
 from http_gateway.cli.live_view import View
-from http_gateway.cli.reporting import INTERRUPTED, UNKNOWN_JOB, CommandEnd
+from http_gateway.cli.reporting import INTERRUPTED, CommandEnd
 from http_gateway.client import ApiError, TandemClient
 
 ENDED = ("completed", "failed", "stopped")
 POLL_S = 0.2
-PATIENCE_S = 20.0  # a gateway may be started again, a laptop may wake up
+PATIENCE_S = 60.0  # a gateway may be started again, a laptop may wake up
 TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be deleted
 
 
@@ -30,7 +37,7 @@ def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -
     job_file = load_job_file(path)
     if model_out is not None:
         _check_writable(model_out)
-    with make_client(url) as client:
+    with waiting_client(url) as client:
         training = _Training(client, gateway_url(url), view)
         job = training.follow(training.start(job_file))
         if job["status"] == "completed" and model_out is not None:
@@ -42,16 +49,11 @@ def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -
 
 def run_watch(job_id: str, url: str | None, view: View) -> None:
     """Shows a job until its end; raises ``CommandEnd`` if it failed or there is none."""
-    with make_client(url) as client:
-        try:
-            status = client.get_job(job_id)["status"]
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            raise CommandEnd(_unknown_job_text(client, job_id), UNKNOWN_JOB) from error
+    with job_client(job_id, url, WATCH_S) as client:
+        status = client.get_job(job_id)["status"]
         view.step("watching", f"Job {job_id} is {status}.", job_id=job_id, status=status)
         try:
-            job = _follow(client, job_id, view)
+            job = _follow(client, gateway_url(url), job_id, view)
         except KeyboardInterrupt:
             text = f"Job {job_id} goes on without being watched"
             raise CommandEnd(text, INTERRUPTED) from None
@@ -94,7 +96,7 @@ class _Training:
     def follow(self, job_id: str) -> dict[str, Any]:
         """The job's details at its end."""
         try:
-            return _follow(self._client, job_id, self._view)
+            return _follow(self._client, self._url, job_id, self._view)
         except KeyboardInterrupt:
             text = f"Job {job_id} trains on; {self._how_to_go_on(job_id)}"
             raise CommandEnd(text, INTERRUPTED) from None
@@ -167,13 +169,17 @@ class _Training:
         )
 
 
-def _follow(client: TandemClient, job_id: str, view: View) -> dict[str, Any]:
+def _follow(client: TandemClient, url: str, job_id: str, view: View) -> dict[str, Any]:
     def show(job: dict[str, Any]) -> None:
         if job["status"] == "recovering":
             job = {**job, "newest_event": _newest_event(client, job_id)}
         view.show(job)
 
-    return client.wait_for(job_id, ENDED, math.inf, POLL_S, show, patience_s=PATIENCE_S)
+    def tell(error: Exception) -> None:
+        text = f"{waiting_text(url, error)}; waiting up to {PATIENCE_S:.0f} s."
+        view.step("waiting", text, reason=text)
+
+    return client.wait_for(job_id, ENDED, math.inf, POLL_S, show, PATIENCE_S, tell)
 
 
 def _newest_event(client: TandemClient, job_id: str) -> str | None:
@@ -187,12 +193,6 @@ def _newest_event(client: TandemClient, job_id: str) -> str | None:
 
 def _failure_text(job: dict[str, Any]) -> str:
     return f"Job {job['job_id']} failed: {job.get('error')}"
-
-
-def _unknown_job_text(client: TandemClient, job_id: str) -> str:
-    known = [job["job_id"] for job in client.list_jobs()]
-    has = f"it has {', '.join(known[-10:])}" if known else "it has none"
-    return f"The gateway has no job {job_id!r}; {has}"
 
 
 def _check_writable(path: Path) -> None:

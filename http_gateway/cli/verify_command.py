@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from actors.core.errors import TandemError
-from http_gateway.cli.connection import make_client
+from http_gateway.cli.connection import job_client
+from http_gateway.cli.reporting import CommandEnd
 from http_gateway.client import ApiError
 
 DIFFERS = 1
@@ -18,9 +19,9 @@ NOT_VERIFIED = 2
 def run_verify(job: str, steps: int | None, url: str | None, as_json: bool) -> None:
     """Ends with 0 when the bits are the same, with 1 when not, with 2 when nothing was compared."""
     try:
-        with make_client(url) as client:
+        with job_client(job, url) as client:
             told = client.verify(job, steps)
-    except (TandemError, ApiError) as error:
+    except (TandemError, ApiError, CommandEnd) as error:
         typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(NOT_VERIFIED) from None
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.fake_job_client import DETAILS, FakeJobClient
+from tests.support.fake_job_client import DETAILS, READY, FakeJobClient
 
 EPOCHS, STEPS = 3, 4
 STATS = {
@@ -41,6 +41,13 @@ class ScriptedJobClient(FakeJobClient):
         if len(self.script) > 1:
             self.script.pop(0)
         return {**job, "job_id": job_id}
+
+    def check_ready(self) -> dict[str, Any]:
+        """A command's first look, which is none of its calls."""
+        self.hooks.get("check_ready", lambda: None)()
+        if "check_ready" in self.errors:
+            raise self.errors["check_ready"]
+        return READY
 
     def names(self) -> list[str]:
         """The methods called so far, except looks."""

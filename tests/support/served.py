@@ -14,10 +14,10 @@ from http_gateway.job_client import JobClient
 
 
 @contextmanager
-def served(job_client: JobClient) -> Iterator[str]:
-    """The URL of a server on a free port, which ends with the block."""
+def served(job_client: JobClient, port: int = 0) -> Iterator[str]:
+    """The URL of a server on a free port or this one, which ends with the block."""
     app = create_app(job_client, version="9.8.7")
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
+    server = waitress.create_server(app, host="127.0.0.1", port=port, threads=8)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from http_gateway.cli import training
+from http_gateway.cli import connection, training
 from tests.support.command_line import Tandem
 from tests.support.command_line import tandem as run_tandem
 from tests.support.scripted_job_client import ScriptedJobClient
@@ -47,6 +47,10 @@ def tandem(fake: ScriptedJobClient, url: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("TANDEM_API_TOKEN", raising=False)
     monkeypatch.setattr(training, "POLL_S", 0.001)
     monkeypatch.setattr(training, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(connection, "POLL_S", 0.001)
+    monkeypatch.setattr(connection, "START_S", 0.0)
+    monkeypatch.setattr(connection, "READY_S", 0.0)
+    monkeypatch.setattr(training, "WATCH_S", 0.0)
     return run_tandem
 
 

@@ -105,7 +105,28 @@ def test_a_resumed_job_is_watched_when_asked(tandem: Tandem, fake: ScriptedJobCl
 def test_a_job_that_can_not_be_resumed_is_told(tandem: Tandem, fake: ScriptedJobClient) -> None:
     fake.errors["resume_job"] = JobNotFound("Job not found")
     result = tandem("resume", "7", "--watch")
-    assert (result.exit_code, result.stderr) == (1, "tandem: Job not found\n")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "tandem: The gateway has no job '7'; it has 1\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [("pause", "stop_job"), ("plan", "plan"), ("verify", "verify"), ("watch", "get_job")],
+)
+def test_every_command_about_a_job_that_is_not_there_names_those_that_are(
+    tandem: Tandem, fake: ScriptedJobClient, command: str, method: str
+) -> None:
+    fake.errors[method] = JobNotFound("Job not found")
+    result = tandem(command, "9")
+    assert result.exit_code == 2
+    assert result.stderr == "tandem: The gateway has no job '9'; it has 1\n"
+
+
+def test_what_else_is_not_found_of_a_job_that_is_there_is_told_as_it_is(
+    tandem: Tandem, fake: ScriptedJobClient
+) -> None:
+    fake.errors["verify"] = JobNotFound("Step 99 is not on record")
+    assert tandem("verify", "1").stderr == "tandem: Step 99 is not on record\n"
 
 
 def test_ctrl_c_ends_the_watching_alone(tandem: Tandem, fake: ScriptedJobClient) -> None:

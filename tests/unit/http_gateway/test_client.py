@@ -182,7 +182,7 @@ def test_a_request_is_sent_with_its_idempotency_key(
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
     tried = {name for call, _, _, _ in CALLS for name in call.__code__.co_names}
-    assert public - tried == {"wait_for", "close"}
+    assert public - tried == {"wait_for", "wait_until_ready", "close"}
 
 
 @pytest.mark.parametrize("call", [c[0] for c in CALLS], ids=[c[1] for c in CALLS])
@@ -313,6 +313,47 @@ def test_wait_for_is_patient_when_told(
     gone = TandemClient(f"http://127.0.0.1:{port}")
     with gone, pytest.raises(requests.ConnectionError):
         gone.wait_for("7", {"created"}, 10.0, 0.001, patience_s=0.01)
+
+
+def test_a_silence_is_told_once_each_time_that_it_begins(
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting, training = Unavailable("starting"), {**DETAILS, "status": "training"}
+    answers = [starting, starting, training, starting, DETAILS]
+
+    def get_job(job_id: str) -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    told: list[Exception] = []
+    monkeypatch.setattr(SERVED, "get_job", get_job)
+    client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0, on_silence=told.append)
+    assert [str(error) for error in told] == ["starting", "starting"] and answers == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.ProxyError(),
+        requests.exceptions.JSONDecodeError("", "", 0),
+        requests.exceptions.SSLError(),
+        ApiError(404, "nothing there"),
+    ],
+)
+def test_what_no_waiting_can_mend_is_not_waited_for(
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    told: list[Exception] = []
+
+    def request(*_: Any, **__: Any) -> requests.Response:
+        raise error
+
+    monkeypatch.setattr(client._session, "request", request)
+    with pytest.raises(type(error)):
+        client.wait_until_ready(lambda _: 60.0, 0.001, told.append)
+    assert told == []
 
 
 def test_wait_for_passes_on_that_the_job_is_gone(client: TandemClient, fake: FakeJobClient) -> None:
