@@ -6,13 +6,10 @@ import socket
 import threading
 import time
 
-import waitress
-from waitress.server import BaseWSGIServer
-
 from actors.core.version import __version__
 from http_gateway.coming_back import SwitchedApp
+from http_gateway.http_server import HttpServer
 from http_gateway.job_client import JobClient
-from http_gateway.wire_errors import JsonErrorChannel
 from orchestrator.settings import Settings
 
 POLL_S = 0.05
@@ -26,7 +23,7 @@ class Front:
         self._token = token
         self._listener = listener
         self._app = SwitchedApp()
-        self._server: BaseWSGIServer | None = None
+        self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
 
     def show(self, client: JobClient) -> None:
@@ -38,7 +35,13 @@ class Front:
             client, max_request_body_bytes=limit, token=self._token, version=__version__
         )
         if self._thread is None:
-            self._server = self._create_server(limit)
+            self._server = HttpServer(
+                self._app,
+                self._listener,
+                threads=self._settings.http_threads,
+                # The app refuses a body by its own limit; this one spares the disk.
+                max_request_body_size=2 * limit,
+            )
             self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
             self._thread.start()
 
@@ -58,16 +61,3 @@ class Front:
         """Takes no more requests."""
         if self._server is not None:
             self._server.close()
-
-    def _create_server(self, limit: int) -> BaseWSGIServer:
-        server = waitress.create_server(
-            self._app,
-            sockets=[self._listener],
-            threads=self._settings.http_threads,
-            # The app refuses a body that is too large by its own limit; this one spares the disk.
-            max_request_body_size=2 * limit,
-            channel_request_lookahead=1,
-            ident="tandem",
-        )
-        server.channel_class = JsonErrorChannel
-        return server

@@ -17,8 +17,13 @@ MAX_FIELDS = 100
 class JsonRequest(Request):
     """``get_json`` always parses strictly; an absent body is an empty object.
 
-    ``curl -d`` without a header names a form's content type, so the type is not looked at.
+    ``curl -d`` without a header names a form's content type, so the type is not looked at. Nor is
+    an offer to speak WebSocket, which werkzeug would answer as if the route were another one.
     """
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        environ.pop("HTTP_UPGRADE", None)
+        super().__init__(environ, *args, **kwargs)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body as a dictionary; raises ``InvalidRequest`` when it is anything else."""

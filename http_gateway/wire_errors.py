@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import json
 
-from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
+from waitress.utilities import BadRequest, Error
+
+
+class RequestTimeout(Error):
+    """A request that takes too long to arrive."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
+class Busy(Error):
+    """A request that waited too long for a thread."""
+
+    code = 503
+    reason = "Service Unavailable"
 
 
 class JsonErrorTask(ErrorTask):
@@ -22,7 +37,15 @@ class JsonErrorTask(ErrorTask):
         self.write(body)
 
 
-class JsonErrorChannel(HTTPChannel):
-    """A connection whose errors are JSON."""
+class Parser(HTTPRequestParser):
+    """Refuses what waitress's own trips over, such as a length of thousands of digits."""
 
-    error_task_class = JsonErrorTask
+    def received(self, data: bytes) -> int:
+        """How many of the bytes belong to this request."""
+        try:
+            num_bytes: int = super().received(data)
+        except ValueError as error:
+            self.error = BadRequest(f"{error}")
+            self.completed = True
+            return len(data)
+        return num_bytes

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import waitress
 from waitress import wasyncore
 
 from http_gateway.app import create_app
+from http_gateway.http_server import HttpServer
 from http_gateway.job_client import JobClient
+from http_gateway.patience import Patience
 
 
 @contextmanager
 def served(job_client: JobClient, port: int = 0) -> Iterator[str]:
     """The URL of a server on a free port or this one, which ends with the block."""
-    app = create_app(job_client, version="9.8.7")
-    server = waitress.create_server(app, host="127.0.0.1", port=port, threads=8)
+    with serving(create_app(job_client, version="9.8.7"), port=port) as server:
+        yield f"http://127.0.0.1:{server.effective_port}"
+
+
+@contextmanager
+def serving(
+    app: Any,
+    *,
+    port: int = 0,
+    patience: Patience | None = None,
+    threads: int = 8,
+    max_connections: int = 50,
+    max_request_body_size: int = 2**27,
+) -> Iterator[HttpServer]:
+    """The gateway's HTTP server before ``app``, at its ``effective_port``."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server = HttpServer(
+        app,
+        listener,
+        patience=patience,
+        threads=threads,
+        max_connections=max_connections,
+        max_request_body_size=max_request_body_size,
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        yield server
     finally:
         # Its own thread closes everything, and ends then, having nothing left to wait for.
         server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))

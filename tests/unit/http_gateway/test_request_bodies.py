@@ -136,3 +136,13 @@ def test_a_body_of_unknown_length_is_limited_too(fake: FakeJobClient) -> None:
 def test_a_byte_order_mark_is_no_obstacle(http: FlaskClient, fake: FakeJobClient) -> None:
     assert http.post(TRAIN, data=b'\xef\xbb\xbf{"epochs": 3}').status_code == 200
     assert fake.calls == [("train", ("1", {"epochs": 3, "learning_rate": 0.1}))]
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c", "TLS/1.0"])
+def test_an_offer_to_speak_another_protocol_is_not_taken_up(
+    http: FlaskClient, fake: FakeJobClient, protocol: str
+) -> None:
+    headers = {"Connection": "Upgrade", "Upgrade": protocol}
+    assert http.get("/api/jobs", headers=headers).status_code == 200
+    assert http.get("/health", headers=headers).status_code == 200
+    assert fake.calls == [("list_jobs", ())]

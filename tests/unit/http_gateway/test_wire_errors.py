@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
-import waitress
 
-from http_gateway.wire_errors import JsonErrorChannel
+from tests.support.served import serving
 
 
 def never(environ: object, start_response: object) -> list[bytes]:
@@ -19,13 +17,8 @@ def never(environ: object, start_response: object) -> list[bytes]:
 
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
-    server = waitress.create_server(never, host="127.0.0.1", port=0, max_request_body_size=100)
-    server.channel_class = JsonErrorChannel
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield "127.0.0.1", int(server.effective_port)
-    server.close()
-    thread.join(5)
+    with serving(never, max_request_body_size=100) as server:
+        yield "127.0.0.1", server.effective_port
 
 
 @pytest.mark.parametrize(
@@ -34,8 +27,20 @@ def address() -> Iterator[tuple[str, int]]:
         (b"nonsense\r\n\r\n", 400, "Bad Request"),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" + b" " * 101, 413, "100"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400, "Content-Length"),
+        (b"GET / HTTP/1.1\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n", 400, "digits"),
+        (b"GET http://[/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, "Bad Request"),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 300_000, 431, "header"),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "Transfer-Encoding"),
     ],
-    ids=["no HTTP", "too large", "no length"],
+    ids=[
+        "no HTTP",
+        "too large",
+        "no length",
+        "a length of 5,000 digits",
+        "no address",
+        "large headers",
+        "an encoding it does not know",
+    ],
 )
 def test_it_answers_json_and_ends_the_connection(
     address: tuple[str, int], sent: bytes, status: int, words: str
@@ -48,3 +53,12 @@ def test_it_answers_json_and_ends_the_connection(
     assert "content-type: application/json" in head.lower()
     error = json.loads(body)
     assert list(error) == ["error"] and words in error["error"]
+
+
+def test_a_client_that_sends_on_after_the_answer_still_gets_it(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
+        for _ in range(90):
+            connection.sendall(b" " * 100_000)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")

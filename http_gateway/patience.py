@@ -1,0 +1,50 @@
+"""How long a connection may take for what it does, and which one makes room for others. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    LINGER = "it was answered and closed by us, and its client still sends"
+    NEW = "nothing has come yet"
+    IDLE = "between two requests"
+    HEAD = "a request's first line and headers are coming"
+    BODY = "a request's body is coming"
+    ANSWER = "the client has to take what was written"
+    WORK = "a thread has the request, or the request waits for one"
+
+
+# Where there is no room left, the lowest goes, and of several the one that has taken the longest.
+# Those that are not here stay.
+CLAIMS = {Phase.LINGER: 0, Phase.NEW: 1, Phase.IDLE: 1, Phase.HEAD: 1, Phase.BODY: 2}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds for each phase as a whole, not from byte to byte: who sends a byte a second has to
+    end, too. A transfer is given more time for each byte that has passed."""
+
+    new_s: float = 10.0
+    idle_s: float = 30.0
+    head_s: float = 10.0
+    transfer_s: float = 20.0
+    bytes_per_s: float = 8192.0
+    linger_s: float = 5.0
+    queue_s: float = 10.0  # a request that no thread has taken in that time is not begun any more
+    look_s: float = 1.0
+
+    def limit_s(self, phase: Phase, num_bytes: int) -> float:
+        """How long ``phase`` may last when ``num_bytes`` have passed in it."""
+        if phase in (Phase.BODY, Phase.ANSWER):
+            return self.transfer_s + num_bytes / self.bytes_per_s
+        return {
+            Phase.LINGER: self.linger_s,
+            Phase.NEW: self.new_s,
+            Phase.IDLE: self.idle_s,
+            Phase.HEAD: self.head_s,
+            Phase.WORK: float("inf"),
+        }[phase]
