@@ -25,7 +25,17 @@ def install_access_control(app: Flask, token: str | None) -> None:
 
 
 def _refuse_foreign_page() -> Response | None:
-    reason = refuse_web_page(request.headers.get("Host"), request.headers.get("Origin"))
+    headers = request.headers
+    opens_page = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == (
+        "navigate",
+        "document",
+    )
+    reason = refuse_web_page(
+        headers.get("Host"),
+        headers.get("Origin"),
+        headers.get("Sec-Fetch-Site"),
+        opens_page and _is_public(),
+    )
     return None if reason is None else error_response(reason, 403)
 
 

@@ -16,8 +16,8 @@ from tests.support.browser import needs_browser, rendered
 from tests.support.fake_job_client import FakeJobClient
 
 PAGE = """<!doctype html><title>A page</title><body><script>
-fetch("%s/api/network/initialize/1", {method: "POST", mode: "no-cors", body: "{}"});
-</script>"""
+fetch("{0}/api/network/initialize/1", {{method: "POST", mode: "no-cors", body: "{{}}"}});
+</script><img src="{0}/api/doctor"></body>"""
 
 pytestmark = needs_browser
 
@@ -37,12 +37,12 @@ def served(app: Callable[..., Any]) -> Iterator[int]:
 def test_what_a_foreign_page_sends_is_refused(tmp_path: Path, rebound: bool) -> None:
     fake = FakeJobClient()
     app = create_app(fake, version="1.2.3")
-    seen: list[tuple[str | None, str]] = []
+    seen: set[tuple[str, str | None, str]] = set()
 
     def gateway(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         def note(status: str, *arguments: Any) -> Any:
-            if environ["REQUEST_METHOD"] == "POST":
-                seen.append((environ.get("HTTP_ORIGIN"), status[:3]))
+            if environ["PATH_INFO"].startswith("/api/"):
+                seen.add((environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN"), status[:3]))
             return start_response(status, *arguments)
 
         if environ["PATH_INFO"] == "/page":  # what stood under the name before it was rebound
@@ -51,11 +51,11 @@ def test_what_a_foreign_page_sends_is_refused(tmp_path: Path, rebound: bool) -> 
 
     def foreign(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         start_response("200 OK", [("Content-Type", "text/html")])
-        return [(PAGE % target).encode()]
+        return [PAGE.format(target).encode()]
 
     with served(gateway) as port, served(foreign) as other:
         target = f"http://{'evil.example' if rebound else '127.0.0.1'}:{port}"
         origin = target if rebound else f"http://127.0.0.1:{other}"
         rendered(f"{origin}/page", tmp_path / "profile", "evil.example")
-    assert seen == [(origin, "403")]
+    assert seen == {("POST", origin, "403"), ("GET", None, "403")}
     assert fake.calls == []

@@ -254,6 +254,51 @@ def test_a_program_sends_neither_header_and_is_served(
     assert len(fake.calls) == 2
 
 
+GETS = ["/api/doctor", "/api/devices", "/api/jobs/1/model", "/api/jobs", "/ready", "/nope"]
+LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "something new", ""])
+@pytest.mark.parametrize("path", [*GETS, "/health", "/docs"])
+def test_what_a_foreign_page_shows_costs_nothing(
+    http: FlaskClient, fake: FakeJobClient, path: str, site: str
+) -> None:
+    picture = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    frame = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    for headers in (picture, frame, {"Sec-Fetch-Site": site}):
+        text = error_of(http.get(path, headers=headers), 403)
+        assert "Sec-Fetch-Site" in text and "token" in text
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_a_link_of_a_foreign_page_leads_to_nothing_of_the_users(
+    http: FlaskClient, fake: FakeJobClient, path: str
+) -> None:
+    error_of(http.get(path, headers={**LINK, "Sec-Fetch-Site": "cross-site"}), 403)
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_link_of_a_foreign_page_may_lead_to_what_is_public(http: FlaskClient, path: str) -> None:
+    headers = {**LINK, "Sec-Fetch-Site": "cross-site"}
+    assert http.get(path, headers=headers, follow_redirects=True).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_its_own_page_and_a_typed_address_are_served(
+    http: FlaskClient, fake: FakeJobClient, site: str
+) -> None:
+    assert http.get("/api/doctor", headers={"Sec-Fetch-Site": site}).status_code == 200
+    assert http.get("/api/jobs", headers={**LINK, "Sec-Fetch-Site": site}).status_code == 200
+    assert len(fake.calls) == 2
+
+
+def test_with_the_token_it_does_not_matter_whose_page_asks(locked: FlaskClient) -> None:
+    headers = {**WITH_TOKEN, "Sec-Fetch-Site": "cross-site"}
+    assert locked.get("/api/jobs", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/docs", "/openapi/swagger", "/api/jobs", "/nope"])
 def test_no_page_may_show_it_in_a_frame(http: FlaskClient, path: str) -> None:
     assert http.get(path).headers["X-Frame-Options"] == "DENY"
