@@ -83,10 +83,10 @@ def refuse_web_page(
     A browser on this host carries out requests to loopback for any page it shows. It sends the
     page's ``Origin`` along, except when the page asks for nothing but its own origin's: that is how
     a page appears whose name's DNS answer was changed to 127.0.0.1 meanwhile ("DNS rebinding"). It
-    still bears its name as ``Host``; an address in its place can't be changed so. What a page only
-    shows, such as a picture, is asked for without an Origin, but with the ``Sec-Fetch-Site`` that the
-    page is of. A link may lead to a public page, ``opens_public_page``. Programs that are no browsers
-    need not send any of these headers.
+    still bears its name as ``Host``; an address in its place can't be changed so. What a page
+    merely shows, such as a picture, is asked for without an Origin, but with ``Sec-Fetch-Site``. A
+    link may lead to a public page: ``opens_public_page``. Programs that are no browsers need not
+    send any of these headers.
     """
     if host is not None and not _is_localhost_or_address(host):
         return (
@@ -100,8 +100,8 @@ def refuse_web_page(
         )
     if site not in (None, "same-origin", "none") and not opens_public_page:
         return (
-            "Without a token this gateway takes no requests of web pages but its own, and this one's "
-            f"Sec-Fetch-Site is {shorten(site)!r}: type the address into the browser yourself, or "
+            "Without a token this gateway takes no requests of web pages but its own, and the "
+            f"Sec-Fetch-Site of this one is {shorten(site)!r}: type the address into the browser yourself, or "
             "start the gateway with a token"
         )
     return None

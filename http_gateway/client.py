@@ -51,9 +51,11 @@ class TandemClient:
     Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
     ``token`` is the gateway's, if it asks for one; no variable of the environment is read for it.
     A request repeated with the ``idempotency_key`` of the first, such as a UUID, is done once.
+    The default ``timeout_s`` is longer than the gateway lets a request wait: its answer says what
+    is known.
     """
 
-    def __init__(self, base_url: str, timeout_s: float = 30.0, token: str | None = None) -> None:
+    def __init__(self, base_url: str, timeout_s: float = 45.0, token: str | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._session = requests.Session()

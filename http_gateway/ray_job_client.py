@@ -13,7 +13,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
-from http_gateway.repeats import REPEATABLE, RESTARTING_TEXT, UNKNOWN_TEXT, may_repeat
+from http_gateway import repeats
+from http_gateway.repeats import REPEATABLE, may_repeat
 from http_gateway.request_key import current_key
 from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
@@ -33,6 +34,10 @@ DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
 
 class _Restarting(Exception):
     """The JobManager's process ended, and Ray starts it again."""
+
+
+class _Unanswered(Exception):
+    """The call may have been done; says why there is no answer."""
 
 
 class RayJobClient:
@@ -225,19 +230,30 @@ class RayJobClient:
         self._given_up = reason
 
     def _call(self, method: str, *args: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
-        deadline = time.monotonic() + timeout_s
         key = None if method in REPEATABLE else current_key.get()
+        try:
+            return self._call_until(time.monotonic() + timeout_s, method, *args, key=key)
+        except ray.exceptions.GetTimeoutError as error:
+            silent = repeats.SILENT.format(timeout_s=timeout_s)
+            raise Unavailable(repeats.unanswered(silent, method, key is not None)) from error
+        except _Restarting as error:
+            restarting = repeats.RESTARTING.format(timeout_s=timeout_s)
+            raise Unavailable(f"{restarting}. Try again") from error
+        except _Unanswered as error:
+            raise Unavailable(repeats.unanswered(str(error), method, key is not None)) from error
+
+    def _call_until(self, deadline: float, method: str, *args: Any, key: str | None) -> Any:
+        """Raises ``_Restarting`` if nothing was done until then."""
         while True:
             try:
                 left_s = max(REPEAT_S, deadline - time.monotonic())
                 return self._call_once(method, *args, key=key, timeout_s=left_s)
             except _Restarting as error:
-                if self._given_up is not None:
-                    raise Unavailable(self._given_up) from error
-                if not may_repeat(method, str(error), key is not None):
-                    raise Unavailable(UNKNOWN_TEXT.format(method=method)) from error
+                may = may_repeat(method, str(error), key is not None)
+                if not may or self._given_up is not None:
+                    raise _Unanswered(self._given_up or repeats.RESTARTED) from error
                 if time.monotonic() + REPEAT_S >= deadline:
-                    raise Unavailable(RESTARTING_TEXT.format(timeout_s=timeout_s)) from error
+                    raise
             time.sleep(REPEAT_S)
 
     def _call_once(self, method: str, *args: Any, key: str | None, timeout_s: float) -> Any:
@@ -249,21 +265,15 @@ class RayJobClient:
             if isinstance(error.cause, TandemError):
                 raise error.cause from error
             raise
-        except ray.exceptions.GetTimeoutError as error:
-            raise Unavailable(
-                f"The JobManager did not answer within {timeout_s:.0f} s; it may be overloaded. "
-                "Try again, and see the Ray dashboard"
-            ) from error
+        except ray.exceptions.GetTimeoutError:
+            raise
         except ray.exceptions.ActorUnavailableError as error:
             raise _Restarting(str(error)) from error
         except ray.exceptions.ActorDiedError as error:
             self._forget(manager)
-            raise Unavailable(
-                "The JobManager has been ended; the next request starts a new one, which takes "
-                "up the jobs that are in the store"
-            ) from error
+            raise _Unanswered(repeats.ENDED) from error
         except ray.exceptions.RayError as error:
-            raise Unavailable(f"The JobManager can't be reached: {error}") from error
+            raise _Unanswered(f"The JobManager can't be reached: {error}") from error
 
     @property
     def _loading_timeout_s(self) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from http_gateway.app import create_app
 from http_gateway.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
-from http_gateway.repeats import REPEATABLE, may_repeat
+from http_gateway.repeats import REPEATABLE, may_repeat, unanswered
 from tests.support.answers import error_of, json_of
 
 REASON = "The Ray head at 192.168.1.5:6379 is gone"
@@ -117,3 +117,27 @@ def test_a_write_is_repeated_only_if_it_was_not_even_sent(method: str) -> None:
 @pytest.mark.parametrize("method", sorted(REPEATABLE))
 def test_what_can_be_done_twice_is_repeated(method: str) -> None:
     assert may_repeat(method, CUT) and may_repeat(method, RESTARTED)
+
+
+WRITES = ["create_job", "delete_job", "register_device", "unregister_device", "initialize"]
+WRITES += ["train", "resume_job"]
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_of_a_write_without_an_answer_it_is_said_how_to_look_and_not_to_try_again(
+    method: str,
+) -> None:
+    text = unanswered("The JobManager did not answer", method, has_key=False)
+    assert "not known" in text and "GET /api/" in text
+    assert "try again" not in text.lower()
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_write_with_a_key_may_be_sent_again(method: str) -> None:
+    text = unanswered("The JobManager did not answer", method, has_key=True)
+    assert "not known" in text and "same Idempotency-Key" in text
+
+
+@pytest.mark.parametrize("method", sorted(REPEATABLE))
+def test_what_can_be_done_twice_may_be_tried_again(method: str) -> None:
+    assert unanswered("The JobManager did not answer", method, False).endswith("Try again")

@@ -1,0 +1,72 @@
+"""A call that the JobManager does not answer: what the caller is told of its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from actors.core.errors import Unavailable
+from http_gateway.ray_job_client import RayJobClient
+from http_gateway.request_key import current_key
+from orchestrator.manager_config import ManagerConfig
+
+ERRORS = [
+    ray.exceptions.GetTimeoutError("too late"),
+    ray.exceptions.ActorDiedError(),
+    ray.exceptions.ActorUnavailableError("The actor was restarted", b"0" * 16),
+    ray.exceptions.ObjectLostError("ab", b"", ""),
+]
+
+
+class Manager:
+    """The handle of an actor that gives none of its calls an answer."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def options(self, **_: Any) -> Manager:
+        return self
+
+    def remote(self, *_: Any, **__: Any) -> Manager:
+        return self
+
+
+@pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)
+def client(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayJobClient:
+    def get(*_: Any, **__: Any) -> None:
+        raise request.param
+
+    monkeypatch.setattr(ray, "get", get)
+    config = ManagerConfig(str(tmp_path), str(tmp_path), "auto", 1.0, 1.0, 1.0)
+    client = RayJobClient(config, tmp_path)
+    client._manager = Manager()
+    client.give_up("The head is gone")  # or it would be asked again until the time is over
+    return client
+
+
+@pytest.fixture
+def key() -> Iterator[str]:
+    token = current_key.set("one-key")
+    yield "one-key"
+    current_key.reset(token)
+
+
+def test_a_write_without_a_key_is_not_told_to_try_again(client: RayJobClient) -> None:
+    with pytest.raises(Unavailable) as refused:
+        client.create_job({}, {}, {})
+    assert "not known" in refused.value.message and "GET /api/jobs" in refused.value.message
+    assert "try again" not in refused.value.message.lower()
+
+
+def test_a_write_with_a_key_is_told_to_send_it_again(client: RayJobClient, key: str) -> None:
+    with pytest.raises(Unavailable, match="same Idempotency-Key"):
+        client.create_job({}, {}, {})
+
+
+def test_a_read_is_told_to_try_again(client: RayJobClient) -> None:
+    with pytest.raises(Unavailable, match=r"Try again$"):
+        client.list_jobs()
