@@ -101,8 +101,8 @@ def refuse_web_page(
     if site not in (None, "same-origin", "none") and not opens_public_page:
         return (
             "Without a token this gateway takes no requests of web pages but its own, and the "
-            f"Sec-Fetch-Site of this one is {shorten(site)!r}: type the address into the browser yourself, or "
-            "start the gateway with a token"
+            f"Sec-Fetch-Site of this one is {shorten(site)!r}: type the address into the "
+            "browser yourself, or start the gateway with a token"
         )
     return None
 
