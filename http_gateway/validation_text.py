@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,15 +16,35 @@ OWN_WORDS = ("choice", "ip")
 
 
 def validation_text(
-    error: ValidationError, model: type[BaseModel], whole: str = "the request"
+    error: ValidationError,
+    model: type[BaseModel],
+    whole: str = "the request",
+    line_of: Callable[[Sequence[str | int]], int | None] = lambda _: None,
+    meant: Callable[[Any, dict[str, Any]], str | None] = lambda *_: None,
 ) -> str:
-    """At most three of the errors, as sentences; ``whole`` is what the outermost fields are of."""
+    """At most three of the errors, as sentences; ``whole`` is what the outermost fields are of.
+
+    ``line_of`` tells in which line of a file a field stands, and ``meant`` what a value stands for
+    that is not what its JSON schema asks for; each is None where that is not known.
+    """
     schema = model.model_json_schema()
     items = error.errors(include_url=False)
-    return "; ".join(_sentence(item, schema, whole) for item in items[:MAX_ERRORS])
+    return "; ".join(
+        _in_line(line_of(item["loc"]), _sentence(item, schema, whole, meant))
+        for item in items[:MAX_ERRORS]
+    )
 
 
-def _sentence(item: Any, schema: dict[str, Any], whole: str) -> str:
+def _in_line(line: int | None, sentence: str) -> str:
+    return sentence if line is None else f"line {line}: {sentence}"
+
+
+def _sentence(
+    item: Any,
+    schema: dict[str, Any],
+    whole: str,
+    meant: Callable[[Any, dict[str, Any]], str | None],
+) -> str:
     kind, path, value = item["type"], item["loc"], item["input"]
     name = _name(path)
     node = _node(schema, path, schema)
@@ -40,15 +60,20 @@ def _sentence(item: Any, schema: dict[str, Any], whole: str) -> str:
         return f"{name} has {len(value)} entries, but must be {_allowed(node)}"
     if kind in OWN_WORDS:
         return f"{name} is {_shown(value)}, but must be {item['msg']}"
-    return f"{name} is {_shown(value)}, but must be {_allowed(node)}"
+    guess = meant(value, node)
+    hint = "" if guess is None else f"; did you mean {guess}?"
+    return f"{name} is {_shown(value)}, but must be {_allowed(node)}{hint}"
 
 
 def _unknown_field(path: Sequence[str | int], parent: dict[str, Any], whole: str) -> str:
     known = list(parent.get("properties", {}))
     owner = _name(path[:-1]) or whole
     field = shorten(str(path[-1]))  # before it is compared, which takes long for a long one
-    close = difflib.get_close_matches(field, known, n=1)
+    begin_so = [name for name in known if field and name.startswith(field)]
+    close = difflib.get_close_matches(field, known, n=1) or begin_so
     hint = f'; did you mean "{close[0]}"?' if close else ""
+    if field.partition(":")[0] in known:
+        hint = f'; did you mean "{field.replace(":", ": ", 1)}", with a space after the colon?'
     has = f"it has: {', '.join(known)}" if known else "it takes no fields"
     return f'{owner} has no field "{field}"; {has}{hint}'
 

@@ -5,12 +5,12 @@ Flags come before the environment (``TANDEM_*``), that before the YAML file, tha
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from orchestrator.errors import InvalidRequest
+from orchestrator.plain_yaml import read_yaml
 
 ENV_PREFIX = "TANDEM_"
 CONFIG_VARIABLE = "TANDEM_CONFIG"
@@ -106,15 +107,10 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The configuration file {path} can't be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InvalidRequest(f"The configuration file {path} is no YAML{_place(error)}") from None
+    content = read_yaml(path, "The configuration file").content
     if content is None:
         return {}
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+    if not isinstance(content, dict):
         raise InvalidRequest(
             f"The configuration file {path} must hold lines of the form `name: value`; "
             "configs/tandem.yaml lists the names"
@@ -126,12 +122,6 @@ def _read_file(path: Path) -> dict[str, Any]:
             "token alone that is readable by you only"
         )
     return content
-
-
-def _place(error: yaml.YAMLError) -> str:
-    """Where it is; not what stands there, which may be a secret in the wrong file."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return "" if mark is None else f": see its line {mark.line + 1}"
 
 
 def _with_file(content: dict[str, Any]) -> type[Settings]:
@@ -162,6 +152,8 @@ def _sentence(item: Any, flags: dict[str, Any], path: str | Path | None) -> str:
     name = str(item["loc"][0]).removeprefix(ENV_PREFIX).lower()
     source = _source(name, flags, path)
     if item["type"] == "extra_forbidden":
-        return f"there is no setting {name!r} ({source}); configs/tandem.yaml lists them all"
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        return f"there is no setting {name!r} ({source}); {meant}configs/tandem.yaml lists them all"
     reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return f"the setting {name} is {item['input']!r} ({source}), but {reason}"

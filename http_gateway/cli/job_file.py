@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
-from yaml.constructor import ConstructorError
 
 from actors.core.errors import InvalidRequest
 from http_gateway import schemas, schemas_planning
-from http_gateway.validation_text import validation_text
+from http_gateway.validation_text import shorten, validation_text
+from orchestrator.plain_yaml import read_yaml
 
-MERGE_TAG = "tag:yaml.org,2002:merge"
-TEXT_TAG = "tag:yaml.org,2002:str"
+HOLD = (
+    "hold the keys model_config, dataset_config, devices and, if need be, initialize, train, "
+    "failure_policy, checkpoints; configs/jobs has examples"
+)
+EXPONENT = r"([eE][-+]?[0-9]+)?"
+NUMBER = re.compile(rf"[0-9]+(\.[0-9]*)?{EXPONENT}")
+WITH_COMMA = re.compile(rf"[0-9]+,[0-9]+{EXPONENT}")
+GROUPED = re.compile(r"[0-9]+([ ,.'][0-9]{3})*")
 
 
 @dataclass(frozen=True)
@@ -53,17 +57,15 @@ class JobDocument(schemas.Body):
 
 
 def load_job_file(path: Path) -> JobFile:
-    """Raises ``InvalidRequest`` naming the file, the key and what is allowed there."""
-    content = _read(path)
+    """Raises ``InvalidRequest`` naming the file, the line, the key and what is allowed there."""
+    file = read_yaml(path, "The job file")
+    content = file.content
     if not isinstance(content, dict):
-        raise InvalidRequest(
-            f"The job file {path} must hold the keys model_config, dataset_config, devices and, if "
-            "need be, initialize, train, failure_policy, checkpoints; configs/jobs has examples"
-        )
+        raise InvalidRequest(f"The job file {path} {_found(content)}, but must {HOLD}")
     try:
         JobDocument.model_validate(content)
     except ValidationError as error:
-        text = validation_text(error, JobDocument, whole="it")
+        text = validation_text(error, JobDocument, whole="it", line_of=file.line, meant=_meant)
         raise InvalidRequest(f"The job file {path} can't be used: {text}") from error
     return JobFile(
         content["model_config"],
@@ -76,35 +78,23 @@ def load_job_file(path: Path) -> JobFile:
     )
 
 
-def _read(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            return yaml.load(file, _Loader)
-    except OSError as error:
-        raise InvalidRequest(f"The job file {path} can't be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        cause = " ".join(str(error).split())
-        raise InvalidRequest(f"The job file {path} can't be read: {cause}") from error
+def _found(content: Any) -> str:
+    if content is None:
+        return "is empty"
+    return "holds a list" if isinstance(content, list) else "holds one value"
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML that JSON could say as well: every key a text, and there once; 1e-3 is a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag == MERGE_TAG:
-                continue
-            if key.tag != TEXT_TAG:
-                raise ConstructorError(None, None, "there is a key that is no text", key.start_mark)
-            if key.value in seen:
-                problem = f'the key "{key.value}" is there twice'
-                raise ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 wants a point in a number with an exponent, people do not.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), "-+0123456789"
-)
+def _meant(value: Any, node: dict[str, Any]) -> str | None:
+    """What is wanted, in a text that has it as people write it: 0,5 or 1 000 or "3"."""
+    if not isinstance(value, str):
+        return None
+    kind = node.get("type")
+    if kind == "integer" and GROUPED.fullmatch(value):
+        return str(int(re.sub("[^0-9]", "", value)))
+    if kind == "number" and WITH_COMMA.fullmatch(value):
+        return f"{value.replace(',', '.')}, with a point"
+    if kind == "number" and NUMBER.fullmatch(value):
+        return f"{value}, without quotes"
+    if value.partition(":")[0] in node.get("properties", {}):
+        return f'"{shorten(value).replace(":", ": ", 1)}", with a space after the colon'
+    return None

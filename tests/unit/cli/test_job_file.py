@@ -72,12 +72,6 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
             "must hold the keys model_config, dataset_config, devices and, if need be, initialize",
         ),
         ("- 1", "must hold the keys model_config, dataset_config, devices"),
-        ("a: b: c", "can't be read: mapping values are not allowed here"),
-        ("\0", "can't be read: unacceptable character"),
-        ("[" * 5000, "can't be read"),
-        ("model_config: !!python/name:os.system x", "could not determine a constructor"),
-        (WHOLE + DEVICES, 'the key "devices" is there twice in'),
-        (WHOLE + "1: 2", "there is a key that is no text in"),
         (HEAD, "devices is missing: it must be a list of 1 to 1000 entries"),
         (DEVICES, "model_config is missing: it must be an object with layer_sizes, seed"),
         (HEAD + "devices: []", "devices has 0 entries, but must be a list of 1 to 1000 entries"),
@@ -114,6 +108,48 @@ def test_a_wrong_file_is_refused_with_key_and_limit(tmp_path: Path, text: str, s
         load_job_file(path)
     assert caught.value.message.startswith(f"The job file {path} ")
     assert said in caught.value.message and "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("train:\n  epochs: 3\n  learning_rate: 0,1", ["line 6", "'0,1'", "did you mean 0.1,"]),
+        ("train: {epochs: 3, learning_rate: 0,1}", ["line 4", "learning_rate is 0,1", "0.1"]),
+        ("train: {learning_rate: 0,05, epochs: 3}", ["line 4", "0,05", "write 0.05"]),
+        ("train: {learning_rate: 1,5e-3}", ["line 4", "1,5e-3", "write 1.5e-3"]),
+        ("train: {epochs: '3'}", ["line 4", "train.epochs is '3'", "did you mean 3?"]),
+        ("train: {epochs: 1 000}", ["line 4", "'1 000'", "did you mean 1000?"]),
+        ("train: {epochs: 010}", ["line 4", "'010'", "did you mean 10?"]),
+        ("train: {epochs: 1:30}", ["line 4", "'1:30'", "an integer from 1"]),
+        ("train: {epochs: 2026-01-01}", ["line 4", "'2026-01-01'", "an integer from 1"]),
+        ("train: {epochs: yes}", ["line 4", "train.epochs is true"]),
+        ("train:\n  epochs:3", ["line 4", 'did you mean "epochs: 3", with a space']),
+        ("train: {epochs:3}", ["line 4", 'no field "epochs:3"', '"epochs: 3", with a space']),
+        ("train: {epoch: 3}", ["line 4", 'train has no field "epoch"', 'did you mean "epochs"?']),
+        ("\ntrian: {}", ["line 5", 'no field "trian"', 'did you mean "train"?']),
+        ("failure: {}", ["line 4", 'did you mean "failure_policy"?']),
+        ("on: 1", ["line 4", 'no field "on"']),
+        ("1: 2", ["line 4", 'no field "1"']),
+        ("train:\nepochs: 3", ["line 5", 'no field "epochs"']),
+    ],
+)
+def test_a_slip_is_told_with_its_line_and_what_to_write(
+    tmp_path: Path, more: str, said: list[str]
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        load_job_file(write(tmp_path, WHOLE.lstrip() + more))
+    assert [part for part in said if part not in caught.value.message] == []
+
+
+def test_the_devices_of_initialize_may_be_named_without_quotes(tmp_path: Path) -> None:
+    job = load_job_file(write(tmp_path, WHOLE + "initialize: {devices: {1: {threads: 1}}}"))
+    assert job.initialize == {"devices": {"1": {"threads": 1}}}
+
+
+def test_only_a_guess_that_would_be_taken_is_made(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        load_job_file(write(tmp_path, WHOLE + "train: {epochs: 1.5, learning_rate: fast}"))
+    assert "did you mean" not in caught.value.message
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -169,6 +169,6 @@ def test_the_file_may_name_the_tokens_file_but_not_hold_the_token(tmp_path: Path
 def test_a_file_that_is_no_yaml_is_refused_by_line_without_showing_it(
     tmp_path: Path, line: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=r"tandem\.yaml is no YAML: see its line \d") as caught:
+    with pytest.raises(InvalidRequest, match=r"tandem\.yaml can't be read: line \d") as caught:
         load_settings(write(tmp_path, f"port: 4000\n{line.format(TOKEN)}\n"))
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
