@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from actors.core.errors import Unavailable
 from orchestrator.cluster_tokens import token_variables
+from orchestrator.doctor.finding import strangers_text
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
 from orchestrator.ray_start import JOINING_VARIABLES
@@ -61,6 +63,7 @@ def start_backend(settings: Settings) -> Backend:
 
         client = RayJobClient.start(settings, dashboard_url)
         _say_other_settings(client)
+        _say_strangers(client)
         return Backend(client, address, dashboard_url, cluster)
     except BaseException:
         if cluster is not None and not cluster.joined:
@@ -96,3 +99,9 @@ def _say_other_settings(client: RayJobClient) -> None:
             "until `tandem stop` ends it.",
             flush=True,
         )
+
+
+def _say_strangers(client: RayJobClient) -> None:
+    with suppress(Unavailable):  # whoever asks for a checkpoint is told
+        if strangers := client.list_strangers():
+            print(f"Note: {strangers_text(strangers)}. They are left alone.", flush=True)

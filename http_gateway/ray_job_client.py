@@ -82,6 +82,11 @@ class RayJobClient:
         own = asdict(self._config)
         return {name: value for name, value in running.items() if value != own[name]}
 
+    def list_strangers(self) -> list[str]:
+        """Folders with checkpoints of no job in the store."""
+        strangers: list[str] = self._call("list_strangers")
+        return strangers
+
     def shutdown_job_manager(self) -> None:
         """Ends the JobManager and with it every LayerActor."""
         with self._lock:

@@ -17,6 +17,7 @@ REPEATABLE = frozenset(
         "list_events",
         "list_jobs",
         "list_steps",
+        "list_strangers",
         "plan",
         "predict",
         "previous_teraflops",

@@ -10,7 +10,9 @@ from typing import Any
 
 from actors.core.snapshots import TrainingState
 from orchestrator.bit_equality import ComputedFrom
+from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
+from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
 from orchestrator.planning.job_planning import JobPlanning
@@ -44,6 +46,7 @@ class PlannedStage:
 class Session:
     """One train call: what it was asked, what was decided, how far it got.
 
+    ``folder`` is the name, drawn for it, of the folder of its checkpoints.
     ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
     ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on.
     ``computed`` is by what its steps were, whatever its generations; empty where nobody noted it.
@@ -65,6 +68,10 @@ class Session:
     progress: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     device_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder or draw_identity(f"session-{self.index}")
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class UnsavedState:
 class Job:
     """A job. ``busy`` names an operation under way that others must not cross.
 
+    ``identity`` is drawn when it is created: a job of another database may have the same number.
     ``run`` counts the draws of its weights, ``stages`` is the plan in force, ``planning`` what it
     was made of; ``checkpoint_error`` says why the last checkpoint could not be written.
     """
@@ -106,6 +114,16 @@ class Job:
     unsaved: UnsavedState | None = None
     checkpoint_error: str | None = None
     recent_events: list[str] = field(default_factory=list)
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        self.identity = self.identity or draw_identity(self.job_id)
+
+    @property
+    def lineage(self) -> Lineage:
+        """By which its checkpoints are known."""
+        network, sessions = self.spec.network, tuple((s.index, s.folder) for s in self.sessions)
+        return Lineage(self.job_id, self.identity, network.seed, network.layer_sizes, sessions)
 
     def check(self, event: Event) -> None:
         """Raises ``IllegalTransition`` if ``event`` may not happen now."""
@@ -143,6 +161,11 @@ class Job:
             for session, fields in sessions:
                 vars(session).update(fields)
             raise
+
+    def begin_generation(self) -> str:
+        """The name of its next group of LayerActors."""
+        self.generation += 1
+        return draw_identity(f"job-{self.job_id}-generation-{self.generation}")
 
     def reset_training(self) -> None:
         """Forgets what was trained: the weights are drawn anew."""

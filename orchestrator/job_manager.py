@@ -100,7 +100,10 @@ class JobManager(JobReader):
         with self._lock:
             training = [job.job_id for job in self._book.all() if job.is_active]
         data = check_folder("data_dir", Path(self._config.data_dir))
-        return self._doctor.check([storage, data], training)
+        strangers: list[str] = []
+        with suppress(StorageUnavailable):  # the folders' own findings tell
+            strangers = self.list_strangers()
+        return self._doctor.check([storage, data], training, strangers)
 
     # Jobs
 
@@ -127,13 +130,13 @@ class JobManager(JobReader):
         event = Event.FORCE_DELETE if force else Event.DELETE
         if force:
             self._proofs.verifications.cancel(job_id)
-        with self._exclusive(job_id, "being deleted", event):
+        with self._exclusive(job_id, "being deleted", event) as job:
             self._desk.abandon(job_id)
             self._prepared.release(job_id)
             self._book.delete(job_id)
         self._datasets.keep_only({DatasetKey.of(job.spec) for job in self._book.all()})
-        with suppress(StorageUnavailable):  # no checkpoint is left that a job could be taken for
-            self._checkpoints.delete_job(job_id)
+        with suppress(StorageUnavailable):  # what is left there belongs to no job any more
+            self._checkpoints.delete_job(job.identity)
 
     # Devices
 
@@ -193,9 +196,10 @@ class JobManager(JobReader):
         with self._exclusive(job_id, "being initialized", Event.INITIALIZE) as job:
             placements = place(job, self._cluster())
             check_request(job, placements, request)
+            before = job.lineage.folders
             self._prepared.start(job, placements, request)
         with suppress(StorageUnavailable):
-            self._checkpoints.delete_runs(job_id, below=job.run)
+            self._checkpoints.delete_sessions(job.identity, before)
 
     def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """The plan that initialize and train would make of these options; leaves nothing running.

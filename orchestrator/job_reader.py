@@ -8,7 +8,8 @@ from typing import Any
 
 from actors.core.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
+from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_book import JobBook
 from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
@@ -47,7 +48,13 @@ class JobReader:
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Newest first."""
         job = self._book.get(job_id)
-        return [info.to_json() for info in self._checkpoints.list(job_id, job.run)]
+        return [info.to_json() for info in self._checkpoints.list(job.lineage)]
+
+    def list_strangers(self) -> list[str]:
+        """Folders with checkpoints of no job here, such as those of an earlier database."""
+        with self._lock:
+            lineages = [job.lineage for job in self._book.all()]
+        return self._checkpoints.strangers(lineages)
 
     def list_events(self, job_id: str) -> list[dict[str, Any]]:
         """What happened to the job, oldest first."""
@@ -99,13 +106,26 @@ class JobReader:
         self._book.store.drop_request(key)
 
     def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
-        job = self._book.get(job_id)
-        if job.unsaved is not None:
-            return job.spec, job.unsaved.state.weights
-        loaded = self._checkpoints.load_latest(job_id, job.run)
-        if loaded is None:
-            raise NoTrainedWeights(
-                f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
-                f"first with POST /api/network/train/{job_id}"
-            )
-        return job.spec, loaded.state.weights
+        while True:
+            job = self._book.get(job_id)
+            with self._lock:
+                lineage, unsaved = job.lineage, job.unsaved
+            if unsaved is not None:
+                return job.spec, unsaved.state.weights
+            try:
+                loaded = self._checkpoints.load_latest(lineage)
+            except CheckpointDamaged:
+                if self._has_lineage(job_id, lineage):
+                    raise
+                continue
+            if loaded is not None:
+                return job.spec, loaded.state.weights
+            if self._has_lineage(job_id, lineage):
+                raise NoTrainedWeights(
+                    f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
+                    f"first with POST /api/network/train/{job_id}"
+                )
+
+    def _has_lineage(self, job_id: str, lineage: Lineage) -> bool:
+        """False once the job was initialized or trained meanwhile; raises ``JobNotFound``."""
+        return self._book.get(job_id).lineage == lineage

@@ -33,13 +33,16 @@ def to_record(job: Job) -> JobRecord:
         stages=tuple(StageRecord(s.device_id, s.start, s.end) for s in job.stages),
         sessions=tuple(_session_record(session) for session in job.sessions),
         planning=planning_json(job.planning),
+        identity=job.identity,
     )
 
 
 def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     """The job as it was; ``history`` are its epochs."""
     spec = parse_job_spec(record.model_config, record.dataset_config, num_train=2**62)
-    job = Job(record.job_id, record.model_config, record.dataset_config, spec)
+    job = Job(
+        record.job_id, record.model_config, record.dataset_config, spec, identity=record.identity
+    )
     job.status = Status(record.status)
     job.error = record.error
     job.failure_policy = parse_failure_policy(record.failure_policy)
@@ -73,6 +76,7 @@ def _session_record(session: Session) -> SessionRecord:
         waiting_for=list(session.waiting_for),
         last_cause=session.last_cause,
         computed=computed_json(session.computed),
+        folder=session.folder,
     )
 
 
@@ -94,4 +98,5 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         waiting_for=record.waiting_for,
         last_cause=record.last_cause,
         computed=parse_computed(record.computed),
+        folder=record.folder,
     )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 
 MANIFEST = "manifest.json"
+JOBS = "jobs"
+"""Has a folder for each job."""
 
 
-def job_folder(job_id: str) -> str:
-    """Everything of a job."""
-    assert re.fullmatch(r"[\w-]+", job_id), job_id
-    return f"jobs/{job_id}"
+def job_folder(identity: str) -> str:
+    """Everything of a job; ``identity`` is the one drawn for it."""
+    assert re.fullmatch(r"[\w-]+", identity), identity
+    return f"{JOBS}/{identity}"
 
 
-def run_folder(job_id: str, run: int) -> str:
-    """Everything since the job's weights were drawn for the ``run``-th time."""
-    return f"{job_folder(job_id)}/run-{run}"
+def session_folder(identity: str, session: str) -> str:
+    """Every checkpoint of one of its sessions, by the name drawn for that."""
+    assert re.fullmatch(r"[\w-]+", session), session
+    return f"{job_folder(identity)}/{session}"
 
 
 def checkpoint_name(total_steps: int) -> str:
@@ -24,14 +27,8 @@ def checkpoint_name(total_steps: int) -> str:
 
 
 def is_checkpoint_name(name: str) -> bool:
-    """Whether a folder of a run is one that ``checkpoint_name`` named."""
+    """Whether a folder of a session is one that ``checkpoint_name`` named."""
     return re.fullmatch(r"step-\d{12,}", name) is not None
-
-
-def run_of(folder: str) -> int | None:
-    """3 for ``run-3``; None for anything else."""
-    found = re.fullmatch(r"run-(\d+)", folder)
-    return None if found is None else int(found[1])
 
 
 def stage_file_names(num_stages: int, taken: set[str]) -> list[str]:

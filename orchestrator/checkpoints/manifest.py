@@ -25,15 +25,18 @@ _CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\
 class CheckpointAbout:
     """What a checkpoint is of, as far as the one who takes it knows.
 
-    ``total_steps`` counts the optimiser's steps since the run's weights were drawn and orders its
-    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch``, ``val_loss``
-    and ``val_accuracy`` are None unless it was taken at an epoch's end; ``finished`` says that the
-    session was completed with it.
+    ``identity`` and ``session_folder`` are those drawn for the job and its session, ``run`` counts
+    the draws of its weights. ``total_steps`` counts the optimiser's steps since the run's weights
+    were drawn and orders its checkpoints. ``options`` is the train request in force, ready for
+    JSON. ``epoch``, ``val_loss`` and ``val_accuracy`` are None unless it was taken at an epoch's
+    end; ``finished`` says that the session was completed with it.
     """
 
     job_id: str
+    identity: str
     run: int
     session: int
+    session_folder: str
     seed: int
     layer_sizes: tuple[int, ...]
     first_epoch_index: int
@@ -141,7 +144,9 @@ def decode_manifest(data: bytes, path: str) -> Manifest:
 
 
 def _parse_about(about: dict[str, Any]) -> CheckpointAbout:
-    return CheckpointAbout(**{**about, "layer_sizes": tuple(about["layer_sizes"])})
+    before_identities = {"identity": about["job_id"], "session_folder": f"run-{about['run']}"}
+    layer_sizes = {"layer_sizes": tuple(about["layer_sizes"])}
+    return CheckpointAbout(**{**before_identities, **about, **layer_sizes})
 
 
 def _parse_stage(stage: dict[str, Any]) -> StageEntry:

@@ -1,4 +1,4 @@
-"""Which checkpoints of a run stay."""
+"""Which checkpoints of a job stay."""
 
 from __future__ import annotations
 

@@ -23,19 +23,27 @@ class Doctor:
         self._address = address
         self._examining = threading.Lock()
 
-    def check(self, folders: Sequence[Folder], training_jobs: Sequence[str]) -> dict[str, Any]:
-        """The report, within half a minute; ``training_jobs`` are those that train meanwhile.
+    def check(
+        self,
+        folders: Sequence[Folder],
+        training_jobs: Sequence[str],
+        strangers: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """The report, within half a minute; ``training_jobs`` are those that train meanwhile,
+        ``strangers`` folders with checkpoints of no job.
 
         Raises ``Conflict`` during another one: two would measure each other.
         """
         if not self._examining.acquire(blocking=False):
             raise Conflict("Another checkup of this cluster is under way: try again in 30 s")
         try:
-            return report(self._look(folders, training_jobs))
+            return report(self._look(folders, training_jobs, strangers))
         finally:
             self._examining.release()
 
-    def _look(self, folders: Sequence[Folder], training_jobs: Sequence[str]) -> ClusterFacts:
+    def _look(
+        self, folders: Sequence[Folder], training_jobs: Sequence[str], strangers: Sequence[str]
+    ) -> ClusterFacts:
         nodes = parse_checked_nodes(ray.nodes())
         own = next(node for node in nodes if node.node.node_id == self._node_id)
         host = HostFacts(**examine_host(own.temp_dir))
@@ -49,4 +57,5 @@ class Doctor:
             links=seen.links,
             folders=folders,
             training_jobs=training_jobs,
+            strangers=strangers,
         )

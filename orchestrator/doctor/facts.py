@@ -109,7 +109,8 @@ class Folder:
 @dataclass(frozen=True)
 class ClusterFacts:
     """Everything a checkup saw. ``own`` is the name of the JobManager's node, ``host`` what its
-    host told without Ray's help, ``address`` Ray's to join."""
+    host told without Ray's help, ``address`` Ray's to join, ``strangers`` folders with checkpoints
+    of no job."""
 
     own: str
     gateway_ip: str
@@ -119,6 +120,7 @@ class ClusterFacts:
     links: Sequence[Link]
     folders: Sequence[Folder]
     training_jobs: Sequence[str] = ()
+    strangers: Sequence[str] = ()
 
     def hosts(self) -> Iterator[tuple[str, HostFacts]]:
         """Of the nodes that answered: name and host."""

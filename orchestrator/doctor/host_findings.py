@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.doctor import remedies
 from orchestrator.doctor.facts import ClusterFacts, Folder, HostFacts
-from orchestrator.doctor.finding import GIB, MIB, Finding, Level, size_text
+from orchestrator.doctor.finding import GIB, MIB, Finding, Level, size_text, strangers_text
 
 # Nothing in Tandem or Ray compares the clocks of two hosts, so a wrong one never ends a training
 # and is no error, however wrong. Beyond a second, the logs of two devices can't be laid together.
@@ -163,9 +163,19 @@ def token_modes(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def folders(facts: ClusterFacts) -> Iterator[Finding]:
-    """The gateway's own, that it can't write to or that are nearly full."""
+    """The gateway's own, that it can't write to or that are nearly full; and what lies there
+    unused."""
     for each in facts.folders:
         yield from folder(each)
+    if facts.strangers:
+        yield Finding(
+            "warning",
+            "storage",
+            None,
+            f"{strangers_text(facts.strangers)}. They are left alone: delete them if you don't "
+            "need them",
+            remedies.show_folders(facts.strangers),
+        )
 
 
 def folder(checked: Folder) -> Iterator[Finding]:

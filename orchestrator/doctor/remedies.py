@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
+from orchestrator.doctor.finding import MAX_FOLDERS
 from orchestrator.placement import Node, rename_command
 from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
 
@@ -90,6 +91,11 @@ def make_writable(folder: Folder) -> str:
     """For the user who runs the gateway."""
     path = shlex.quote(folder.path)
     return f'sudo mkdir -p {path} && sudo chown "$USER" {path}'
+
+
+def show_folders(folders: Sequence[str]) -> str:
+    """What is in them, and how large it is."""
+    return f"du -sh {' '.join(map(shlex.quote, folders[:MAX_FOLDERS]))}"
 
 
 def show_disk_use(folder: str) -> str:

@@ -94,7 +94,7 @@ class ProofDesk:
             epoch, step = position
             return KeptAt(session, epoch * steps.get(session, 0) + step, checkpoint_id)
 
-        infos = self._services.checkpoints.list(job.job_id, job.run)
+        infos = self._services.checkpoints.list(job.lineage)
         found = [at(i.about.session, i.cursor.position, i.checkpoint_id) for i in infos]
         if unsaved is not None:
             found.append(at(unsaved.session, unsaved.state.cursor.position, None))
@@ -107,7 +107,7 @@ class ProofDesk:
             assert unsaved is not None, "no other weights are without a checkpoint"
             return _Kept(unsaved.state.weights)
         try:
-            loaded = self._services.checkpoints.load(job.job_id, job.run, claim.kept.checkpoint_id)
+            loaded = self._services.checkpoints.load(job.lineage, claim.kept.checkpoint_id)
         except (StorageUnavailable, NotFound) as error:
             return _Kept(unreadable=error.message)
         return _Kept(loaded.state.weights)

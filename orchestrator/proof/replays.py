@@ -15,6 +15,7 @@ from actors.core.replay import ReplayPlan
 from actors.replayer import PackedReplay, Replayer
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import ReplayFailed
+from orchestrator.identity import draw_identity
 from orchestrator.sessions.group_failure import cause_text
 
 REPLAY_LIMIT_S = 60.0
@@ -72,7 +73,7 @@ class Verification:
             if self._cancelled:
                 raise self._was_cancelled()
             self._actor = actor_class.options(
-                name=f"job-{self.job_id}-replay-{id(self)}",
+                name=draw_identity(f"job-{self.job_id}-replay"),
                 num_cpus=0,
                 scheduling_strategy=strategy,
                 max_restarts=0,

@@ -49,7 +49,7 @@ class Checkpointer:
         job = self._job
         if job.unsaved is not None:
             return self._start(job.unsaved)
-        loaded = self._store.load_latest(job.job_id, job.run)
+        loaded = self._store.load_latest(job.lineage)
         if loaded is None:
             return None
         for sentence in loaded.passed_over:
@@ -158,7 +158,7 @@ class Checkpointer:
         policy, job = self._job.checkpoint_policy, self._job
         self._store.save(self._about(state.cursor, finished), state)
         job.unsaved = job.checkpoint_error = None
-        self._store.retain(job.job_id, job.run, policy.keep_last, policy.keep_best)
+        self._store.retain(job.lineage, policy.keep_last, policy.keep_best)
 
     def _about(self, cursor: Cursor, finished: bool) -> CheckpointAbout:
         job, session = self._job, self._session
@@ -167,8 +167,10 @@ class Checkpointer:
         record = self._record_of(epoch if step else epoch - 1) if ends_epoch else None
         return CheckpointAbout(
             job_id=job.job_id,
+            identity=job.identity,
             run=job.run,
             session=session.index,
+            session_folder=session.folder,
             seed=job.spec.network.seed,
             layer_sizes=job.spec.network.layer_sizes,
             first_epoch_index=session.first_epoch_index,

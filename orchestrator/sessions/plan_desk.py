@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import IllegalTransition, ProbeFailed
+from orchestrator.identity import draw_identity
 from orchestrator.job import Job
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.planning import asking
@@ -49,7 +49,6 @@ class PlanDesk:
         self._copies = copies
         self._channel = config.channel
         self._probing = Probing(config.channel)
-        self._numbers = itertools.count(1)
 
     def start_group(
         self, name: str, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
@@ -95,7 +94,7 @@ class PlanDesk:
     ) -> JobPlanning:
         if group is not None:
             return self._probing.planning(group, job, request, threads)
-        name = f"job-{job.job_id}-plan-{job.generation}-{next(self._numbers)}"
+        name = draw_identity(f"job-{job.job_id}-plan")
         opened = StageGroup.open(name, placements, self._timeout_s, self._copies, self._channel)
         try:
             return self._probing.planning(opened, job, request, threads)

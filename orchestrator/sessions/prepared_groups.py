@@ -67,9 +67,7 @@ class PreparedGroups:
         self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
     ) -> StageGroup:
         """The data are loaded while the LayerActors start."""
-        job.generation += 1
-        name = f"job-{job.job_id}-generation-{job.generation}"
-        planned = self._plans.start_group(name, job, placements, request)
+        planned = self._plans.start_group(job.begin_generation(), job, placements, request)
         group = planned.group
         try:
             num_train = self._datasets.get(DatasetKey.of(job.spec)).num_train

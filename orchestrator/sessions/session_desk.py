@@ -76,7 +76,7 @@ class SessionDesk:
         job.apply(Event.LOSE)
         start = "the session's beginning"
         with suppress(StorageUnavailable):
-            for checkpoint in self._services.checkpoints.list(job.job_id, job.run)[:1]:
+            for checkpoint in self._services.checkpoints.list(job.lineage)[:1]:
                 start = f"checkpoint {checkpoint.checkpoint_id}"
         text = f"The JobManager was started again, and takes the job up from {start}"
         self._book.note(job, "taken_up", text)

@@ -182,11 +182,10 @@ class SessionRunner:
             return None
         job = self._job
         with self._book.lock:
-            job.generation += 1
+            name = job.begin_generation()
             job.stages = plan_stages(placements)
             self._session.waiting_for = []
         self._book.try_save(job)
-        name = f"job-{job.job_id}-generation-{job.generation}"
         config = self._services.config
         timeout_s = config.actor_start_timeout_s
         try:

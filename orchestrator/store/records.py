@@ -26,9 +26,11 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class SessionRecord:
-    """One train call. ``outcome``: completed, stopped, failed, or None while it is unfinished."""
+    """One train call. ``outcome``: completed, stopped, failed, or None while it is unfinished;
+    ``folder``: the name drawn for that of its checkpoints."""
 
     index: int
+    folder: str
     options: dict[str, Any]
     num_microbatches: int
     first_epoch_index: int
@@ -49,12 +51,14 @@ class SessionRecord:
 class JobRecord:
     """A job with all that is replaced together; ``job_id`` is a decimal number as text.
 
+    ``identity`` was drawn for it, and names the folder of its checkpoints.
     ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
     Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
     was asked of its plan and measured for it; None where nothing was.
     """
 
     job_id: str
+    identity: str
     status: str
     error: str | None
     model_config: dict[str, Any]

@@ -17,7 +17,7 @@ FREE_SPACE = "free some space there; nothing that was saved before is lost"
 MAKE_WRITABLE = "make it writable, or choose another --storage-path"
 RESTORE = (
     "move it aside together with its -wal and -shm files, then put a copy back in its place, or "
-    "start with an empty store"
+    "start with an empty store (its jobs then have new folders: the checkpoints there are kept)"
 )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -86,6 +87,7 @@ jobs = Table(
     _needed("generation"),
     _needed("epochs_begun"),
     Column("planning", JSON),
+    Column("identity", Text, nullable=False, server_default=text("''")),
 )
 
 devices = Table(
@@ -127,6 +129,7 @@ sessions = Table(
     Column("waiting_for", JSON, nullable=False, server_default="[]"),
     Column("last_cause", SafeText),
     Column("computed", JSON, nullable=False, server_default="[]"),
+    Column("folder", Text, nullable=False, server_default=text("''")),
 )
 
 epochs = Table(

@@ -120,13 +120,13 @@ def _stage(actor: Any) -> Look:
 
 def _writing(aim: Aim, actor: Any) -> Callable[[], Look]:
     """Looks whether a file of a checkpoint is being written."""
-    folder = Path(aim.storage) / "checkpoints" / "jobs" / aim.job_id
+    folder = Path(aim.storage) / "checkpoints" / "jobs"
     last = _stage(actor)
 
     def look() -> Look:
         nonlocal last
         asked_s = time.monotonic()
-        if any(folder.glob("run-*/step-*/*.partial")):
+        if any(folder.glob(f"{aim.job_id}-*/*/step-*/*.partial")):
             return Look("checkpoint", asked_s, last.epoch, last.step)
         last = _stage(actor)
         return last

@@ -243,7 +243,7 @@ def test_what_a_newer_version_wrote_is_refused_and_left_alone(
     at.stop_job(job_id)
     assert at.wait_for(job_id, ENDED, 60)["status"] == "stopped"
     newest, *older = at.list_checkpoints(job_id)
-    folder = disk / "checkpoints" / "jobs" / job_id / "run-1"
+    (folder,) = (disk / "checkpoints" / "jobs").glob(f"{job_id}-*/session-1-*")
     manifest = folder / newest["checkpoint_id"] / "manifest.json"
     own = manifest.read_bytes()
     manifest.write_bytes(of_newer_format(manifest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,18 @@ import torch
 
 from actors.core.snapshots import Cursor, StageSnapshot, TrainingState
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.checkpoints.manifest import FORMAT_VERSION, CheckpointAbout
 from orchestrator.checkpoints.storage import PARTIAL_SUFFIX, LocalStorage, Storage
 
-JOB, RUN = "7", 1
+JOB, SESSION = "7-d1ce", "session-2-d1ce"
+FOLDER = f"jobs/{JOB}/{SESSION}"
 ABOUT = CheckpointAbout(
-    job_id=JOB,
-    run=RUN,
+    job_id="7",
+    identity=JOB,
+    run=1,
     session=2,
+    session_folder=SESSION,
     seed=11,
     layer_sizes=(5, 4, 3, 2),
     first_epoch_index=3,
@@ -30,6 +35,7 @@ ABOUT = CheckpointAbout(
     val_accuracy=None,
     finished=False,
 )
+OURS = Lineage("7", JOB, ABOUT.seed, ABOUT.layer_sizes, ((2, SESSION),))
 Ranges = Sequence[tuple[int, int]]
 TWO_STAGES: Ranges = ((0, 2), (2, 3))
 
@@ -160,5 +166,19 @@ def of_newer_format(path: Path) -> bytes:
     """The manifest as a later version of the format would have it."""
     version = b'"format_version": %d'
     body = path.read_bytes().rpartition(b',\n  "sha256"')[0]
-    body = body.replace(version % FORMAT_VERSION, version % (FORMAT_VERSION + 1))
+    return _sealed(body.replace(version % FORMAT_VERSION, version % (FORMAT_VERSION + 1)))
+
+
+def resealed(content: dict[str, Any]) -> bytes:
+    """A manifest of this content, with its checksum."""
+    without = {name: value for name, value in content.items() if name != "sha256"}
+    return _sealed(json.dumps(without, indent=2).removesuffix("\n}").encode())
+
+
+def _sealed(body: bytes) -> bytes:
     return body + b',\n  "sha256": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    """Their contents, by their paths."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,12 +49,18 @@ class JobManagerWorld:
         self.ray.current = Actor(_Host, (manager,), node_id_of(0), "job_manager", {})
         return manager
 
-    def restart(self) -> None:
+    @property
+    def storage(self) -> Path:
+        """Database and checkpoints; also where data sets are looked for."""
+        return Path(self._config.storage_path)
+
+    def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """The process ends: nothing of it is written any more, and its actors go along."""
         self.manager._book.store.close()
         for job in self.manager.list_jobs():
             self.manager._desk.abandon(job["job_id"])
         self.ray.end_actors()
+        meanwhile()
         self.manager = self._start()
 
     def close(self) -> None:
@@ -92,6 +99,10 @@ class JobManagerWorld:
         """The job's LayerActors, stage 0's first."""
         prefix = f"job-{job_id}-"
         return [a for a in self.ray.actors if a.is_alive and a.name.startswith(prefix)]
+
+    def group(self, job_id: str) -> str:
+        """The name of the job's LayerActors' group."""
+        return next((a.name.partition("-stage-")[0] for a in self.actors(job_id)), "")
 
     def holders(self) -> dict[int, str]:
         """The job that holds a node, by node."""

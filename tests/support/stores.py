@@ -27,6 +27,7 @@ def session_record(index: int = 1, **changes: Any) -> SessionRecord:
     """A session under way on two devices."""
     record = SessionRecord(
         index=index,
+        folder=f"session-{index}-d1ce",
         options={"epochs": 3, "learning_rate": 0.1, "schedule": "1F1B"},
         num_microbatches=4,
         first_epoch_index=0,
@@ -45,6 +46,7 @@ def job_record(job_id: str = "1", **changes: Any) -> JobRecord:
     """A job that trains on two devices, in its first session."""
     record = JobRecord(
         job_id=job_id,
+        identity=f"{job_id}-d1ce",
         status="training",
         error=None,
         model_config={"layer_sizes": [64, 32, 16, 10]},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import safetensors.torch
 
 from orchestrator.errors import NotFound
-from tests.support.checkpoints import JOB, RUN, about, assert_same, state, store_at
+from tests.support.checkpoints import FOLDER, JOB, OURS, about, assert_same, state, store_at
 
 
 def files(root: Path) -> list[str]:
@@ -16,7 +17,7 @@ def files(root: Path) -> list[str]:
 
 def test_a_state_comes_back_with_its_optimizer_and_cursors(tmp_path: Path) -> None:
     saved = store_at(tmp_path).save(about(5, val_loss=0.25), state(5))
-    loaded = store_at(tmp_path).load_latest(JOB, RUN)
+    loaded = store_at(tmp_path).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(5))
     assert loaded.state.optimizer
@@ -31,7 +32,7 @@ def test_the_network_is_the_same_however_it_was_split(
     tmp_path: Path, ranges: list[tuple[int, int]]
 ) -> None:
     store_at(tmp_path).save(about(5), state(5, ranges))
-    loaded = store_at(tmp_path).load_latest(JOB, RUN)
+    loaded = store_at(tmp_path).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(5, ranges))
     for name, tensor in state(5).weights.items():
@@ -40,7 +41,7 @@ def test_the_network_is_the_same_however_it_was_split(
 
 def test_files_are_where_the_documentation_says(tmp_path: Path) -> None:
     info = store_at(tmp_path).save(about(5), state(5))
-    folder = "jobs/7/run-1/step-000000000005"
+    folder = f"{FOLDER}/step-000000000005"
     names = ["manifest.json", "stage-0.safetensors", "stage-1.safetensors"]
     assert files(tmp_path) == [f"{folder}/{name}" for name in names]
     assert info.num_bytes == sum((tmp_path / folder / n).stat().st_size for n in names[1:])
@@ -62,10 +63,10 @@ def test_a_checkpoint_says_when_and_by_what_it_was_written(tmp_path: Path) -> No
 
 def test_where_nothing_was_saved_there_is_none(tmp_path: Path) -> None:
     store = store_at(tmp_path / "not there")
-    assert store.load_latest(JOB, RUN) is None
-    assert store.list(JOB, RUN) == []
-    store.retain(JOB, RUN, keep_last=1, keep_best=0)
-    store.delete_runs(JOB, below=9)
+    assert store.load_latest(OURS) is None
+    assert store.list(OURS) == []
+    store.retain(OURS, keep_last=1, keep_best=0)
+    store.delete_sessions(JOB, ["session-1"])
     store.delete_job(JOB)
 
 
@@ -73,8 +74,8 @@ def test_the_newest_is_the_one_of_most_steps(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     for steps in (10**12, 9, 100, 10):
         store.save(about(steps), state(steps % 1000))
-    assert [i.about.total_steps for i in store.list(JOB, RUN)] == [10**12, 100, 10, 9]
-    loaded = store.load_latest(JOB, RUN)
+    assert [i.about.total_steps for i in store.list(OURS)] == [10**12, 100, 10, 9]
+    loaded = store.load_latest(OURS)
     assert loaded is not None and loaded.info.about.total_steps == 10**12
 
 
@@ -82,47 +83,49 @@ def test_one_is_loaded_by_its_id(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     for steps in (1, 2, 3):
         store.save(about(steps), state(steps))
-    assert_same(store.load(JOB, RUN, "step-000000000002").state, state(2))
+    assert_same(store.load(OURS, "step-000000000002").state, state(2))
 
 
-@pytest.mark.parametrize("wrong", ["step-000000000009", "../run-1", "", "manifest.json"])
+@pytest.mark.parametrize("wrong", ["step-000000000009", "../session-1", "", "manifest.json"])
 def test_an_id_that_names_none_is_answered_with_those_there_are(tmp_path: Path, wrong: str) -> None:
     store_at(tmp_path).save(about(2), state(2))
     with pytest.raises(NotFound, match="it has step-000000000002"):
-        store_at(tmp_path).load(JOB, RUN, wrong)
+        store_at(tmp_path).load(OURS, wrong)
 
 
 def test_the_same_step_again_replaces_the_files_of_the_first(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.save(about(5), state(1, [(0, 1), (1, 2), (2, 3)]))
     store.save(about(5, finished=True), state(2))
-    loaded = store.load_latest(JOB, RUN)
+    loaded = store.load_latest(OURS)
     assert loaded is not None and loaded.info.about.finished
     assert_same(loaded.state, state(2))
     assert len(files(tmp_path)) == 3
     store.save(about(5), state(3))
-    assert_same(store.load(JOB, RUN, "step-000000000005").state, state(3))
+    assert_same(store.load(OURS, "step-000000000005").state, state(3))
     assert len(files(tmp_path)) == 3
 
 
-def test_jobs_and_runs_are_apart(tmp_path: Path) -> None:
+def test_jobs_and_sessions_are_apart(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    for job, run in (("7", 1), ("7", 2), ("7", 10), ("70", 1)):
-        store.save(about(5, job_id=job, run=run), state(run))
-    store.delete_runs("7", below=10)
-    assert [len(store.list("7", run)) for run in (1, 2, 10)] == [0, 0, 1]
+    for job, session in (("7", 1), ("7", 2), ("70", 1)):
+        folder = f"session-{session}"
+        store.save(about(5, identity=job, session=session, session_folder=folder), state(session))
+    first, second = (replace(OURS, identity="7", sessions=((n, f"session-{n}"),)) for n in (1, 2))
+    other = replace(first, identity="70")
+    store.delete_sessions("7", first.folders)
+    assert [len(store.list(whose)) for whose in (first, second, other)] == [0, 1, 1]
     store.delete_job("7")
-    assert store.load_latest("7", 10) is None
-    assert len(store.list("70", 1)) == 1
+    assert store.load_latest(second) is None
+    assert len(store.list(other)) == 1
     assert not (tmp_path / "jobs" / "7").exists()
 
 
 def test_foreign_files_do_no_harm(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     store.save(about(5), state(5))
-    (tmp_path / "jobs/7/.DS_Store").touch()
-    (tmp_path / "jobs/7/run-1/notes.txt").touch()
-    (tmp_path / "jobs/7/run-1/step-old").mkdir()
-    store.retain(JOB, RUN, keep_last=1, keep_best=0)
-    store.delete_runs(JOB, below=1)
-    assert [i.about.total_steps for i in store.list(JOB, RUN)] == [5]
+    (tmp_path / f"jobs/{JOB}/.DS_Store").touch()
+    (tmp_path / f"{FOLDER}/notes.txt").touch()
+    (tmp_path / f"{FOLDER}/step-old").mkdir()
+    store.retain(OURS, keep_last=1, keep_best=0)
+    assert [i.about.total_steps for i in store.list(OURS)] == [5]

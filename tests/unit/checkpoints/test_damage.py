@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
 from tests.support.checkpoints import (
-    JOB,
-    RUN,
+    FOLDER,
+    OURS,
     about,
     assert_same,
     of_newer_format,
@@ -20,7 +20,8 @@ from tests.support.checkpoints import (
     store_at,
 )
 
-NEWEST = "jobs/7/run-1/step-000000000002"
+NEWEST = f"{FOLDER}/step-000000000002"
+OLDER = f"{FOLDER}/step-000000000001"
 FILES = ["manifest.json", "stage-0.safetensors", "stage-1.safetensors"]
 
 
@@ -37,7 +38,7 @@ def saved_twice(root: Path) -> Path:
 
 def assert_goes_back(root: Path, *said: str) -> None:
     """To the first of both, saying why."""
-    loaded = store_at(root).load_latest(JOB, RUN)
+    loaded = store_at(root).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(1))
     assert loaded.info.about.total_steps == 1
@@ -87,16 +88,14 @@ def test_without_its_manifest_it_was_never_completed(root: Path) -> None:
 
 
 def test_swapped_stage_files_are_noticed(root: Path) -> None:
-    (root / NEWEST / FILES[1]).write_bytes(
-        (root / NEWEST.replace("2", "1") / FILES[1]).read_bytes()
-    )
+    (root / NEWEST / FILES[1]).write_bytes((root / OLDER / FILES[1]).read_bytes())
     assert_goes_back(root, "checksum is wrong")
 
 
 def test_one_that_was_never_completed_is_none_when_it_is_the_first(tmp_path: Path) -> None:
     store_at(tmp_path).save(about(1), state(1))
-    (tmp_path / "jobs/7/run-1/step-000000000001/manifest.json").unlink()
-    assert store_at(tmp_path).load_latest(JOB, RUN) is None
+    (tmp_path / f"{FOLDER}/step-000000000001/manifest.json").unlink()
+    assert store_at(tmp_path).load_latest(OURS) is None
 
 
 def test_when_all_are_damaged_nothing_is_passed_over_in_silence(root: Path) -> None:
@@ -104,25 +103,25 @@ def test_when_all_are_damaged_nothing_is_passed_over_in_silence(root: Path) -> N
     for path in paths:
         path.write_bytes(bytes(path.stat().st_size))
     with pytest.raises(CheckpointDamaged, match=f"{paths[1]}.*{paths[0]}.*initialize"):
-        store_at(root).load_latest(JOB, RUN)
+        store_at(root).load_latest(OURS)
 
 
 def test_a_damaged_one_that_is_asked_for_is_refused(root: Path) -> None:
     (root / NEWEST / FILES[1]).unlink()
     with pytest.raises(CheckpointDamaged, match="is missing"):
-        store_at(root).load(JOB, RUN, "step-000000000002")
+        store_at(root).load(OURS, "step-000000000002")
 
 
 def test_the_list_leaves_out_what_is_not_whole(root: Path) -> None:
     (root / NEWEST / FILES[2]).write_bytes(b"")
-    assert [info.about.total_steps for info in store_at(root).list(JOB, RUN)] == [1]
+    assert [info.about.total_steps for info in store_at(root).list(OURS)] == [1]
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_damaged_one_is_mended_by_saving_it_again(root: Path, file: str) -> None:
     (root / NEWEST / file).write_bytes(b"damaged")
     store_at(root).save(about(2), state(2))
-    loaded = store_at(root).load_latest(JOB, RUN)
+    loaded = store_at(root).load_latest(OURS)
     assert loaded is not None and loaded.passed_over == ()
     assert_same(loaded.state, state(2))
     assert len(list((root / NEWEST).iterdir())) == len(FILES)
@@ -132,15 +131,15 @@ def test_one_of_a_newer_format_is_not_gone_back_behind(root: Path) -> None:
     path = root / NEWEST / "manifest.json"
     path.write_bytes(of_newer_format(path))
     with pytest.raises(CheckpointTooNew, match=str(path)):
-        store_at(root).load_latest(JOB, RUN)
-    store_at(root).retain(JOB, RUN, keep_last=1, keep_best=0)
+        store_at(root).load_latest(OURS)
+    store_at(root).retain(OURS, keep_last=1, keep_best=0)
     assert len(list((root / NEWEST).iterdir())) == len(FILES)
-    assert [info.about.total_steps for info in store_at(root).list(JOB, RUN)] == [1]
+    assert [info.about.total_steps for info in store_at(root).list(OURS)] == [1]
 
 
 def test_an_older_one_of_a_newer_format_is_in_nobodys_way(root: Path) -> None:
-    path = root / NEWEST.replace("2", "1") / "manifest.json"
+    path = root / OLDER / "manifest.json"
     path.write_bytes(of_newer_format(path))
-    loaded = store_at(root).load_latest(JOB, RUN)
+    loaded = store_at(root).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(2))

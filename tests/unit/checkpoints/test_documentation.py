@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.checkpoints import about, state, store_at
+from tests.support.checkpoints import FOLDER, about, state, store_at
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "checkpoints.md").read_text()
 
@@ -13,7 +13,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs" / "checkpoints.md").read_te
 def test_the_documented_command_loads_a_checkpoint_in_plain_pytorch(tmp_path: Path) -> None:
     info = store_at(tmp_path).save(about(240), state(240))
     (program,) = re.findall(r"<<'END'\n(.*?)^END$", PAGE, re.M | re.S)
-    folder = tmp_path / "jobs/7/run-1" / info.checkpoint_id
+    folder = tmp_path / FOLDER / info.checkpoint_id
     command = [sys.executable, "-c", program, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

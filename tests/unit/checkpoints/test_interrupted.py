@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.checkpoints.checkpoint_store import Loaded
+from orchestrator.checkpoints.checkpoint_reader import Loaded
 from tests.support.checkpoints import (
-    JOB,
-    RUN,
+    FOLDER,
+    OURS,
     Killed,
     about,
     assert_same,
@@ -35,7 +35,7 @@ def prepare(root: Path) -> None:
 
 
 def latest(root: Path) -> Loaded:
-    loaded = store_at(root).load_latest(JOB, RUN)
+    loaded = store_at(root).load_latest(OURS)
     assert loaded is not None
     return loaded
 
@@ -61,7 +61,7 @@ def test_a_save_killed_at_any_operation_leaves_the_old_or_the_new(
         outcomes.append(assert_old_or_new(latest(root), step))
         act(store_at(root))
         assert assert_old_or_new(latest(root), step)
-        assert len(list(root.glob(f"jobs/7/run-1/step-{step:012d}/*"))) == 4
+        assert len(list(root.glob(f"{FOLDER}/step-{step:012d}/*"))) == 4
     assert outcomes == sorted(outcomes), "old until the manifest is there, new from then on"
     assert set(outcomes) == {False, True}
 
@@ -102,12 +102,12 @@ def dying(call: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
 SAVER = """
 import itertools, sys
 from pathlib import Path
-from tests.support.checkpoints import JOB, RUN, about, state, store_at
+from tests.support.checkpoints import OURS, about, state, store_at
 store = store_at(Path(sys.argv[1]))
 for step in itertools.count(1):
     store.save(about(step), state(step))
     print(step, flush=True)
-    store.retain(JOB, RUN, keep_last=2, keep_best=0)
+    store.retain(OURS, keep_last=2, keep_best=0)
 """
 
 

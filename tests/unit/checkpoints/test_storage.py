@@ -12,14 +12,7 @@ import pytest
 
 from orchestrator.checkpoints.storage import LocalStorage
 from orchestrator.errors import StorageUnavailable
-from tests.support.checkpoints import (
-    JOB,
-    RUN,
-    about,
-    assert_same,
-    state,
-    store_at,
-)
+from tests.support.checkpoints import FOLDER, JOB, OURS, about, assert_same, state, store_at
 from tests.support.disks import small_disk
 
 
@@ -67,14 +60,14 @@ def test_a_full_disk_is_named_and_the_earlier_checkpoint_stays(tmp_path: Path) -
         with pytest.raises(StorageUnavailable) as raised:
             for step in range(2, 64):
                 store.save(about(step), state(step))
-        assert str(root / "jobs/7/run-1") in raised.value.message
+        assert str(root / FOLDER) in raised.value.message
         assert "the disk is full; free some space there" in raised.value.message
-        loaded = store.load_latest(JOB, RUN)
+        loaded = store.load_latest(OURS)
         assert loaded is not None and loaded.passed_over == ()
         assert_same(loaded.state, state(step - 1))
         assert not list(root.rglob("*.partial"))
         filler.unlink()
-        store.retain(JOB, RUN, keep_last=1, keep_best=0)
+        store.retain(OURS, keep_last=1, keep_best=0)
         store.save(about(step), state(step))
 
 
@@ -91,7 +84,7 @@ def test_a_full_disk_keeps_the_checkpoint_of_the_same_step(tmp_path: Path) -> No
             try:
                 store_at(root).save(about(1, finished=True), state(9))
             except StorageUnavailable:
-                loaded = store_at(root).load_latest(JOB, RUN)
+                loaded = store_at(root).load_latest(OURS)
                 assert loaded is not None and not loaded.info.about.finished
                 assert_same(loaded.state, state(1))
                 assert sorted(root.rglob("*")) == sorted([*before, filler])
@@ -109,7 +102,7 @@ def test_a_read_only_disk_is_named_and_can_still_be_loaded_from(tmp_path: Path) 
             store_at(root).save(about(2), state(2))
         with pytest.raises(StorageUnavailable, match=r"Can't delete .*read-only"):
             store_at(root).delete_job(JOB)
-        loaded = store_at(root).load_latest(JOB, RUN)
+        loaded = store_at(root).load_latest(OURS)
         assert loaded is not None
         assert_same(loaded.state, state(1))
 
@@ -148,6 +141,6 @@ def test_a_failed_sync_after_the_manifest_never_costs_a_checkpoint(
         with pytest.raises(StorageUnavailable, match="the disk reports an error"):
             store.save(about(1, finished=True), state(2))
     monkeypatch.undo()
-    loaded = store.load_latest(JOB, RUN)
+    loaded = store.load_latest(OURS)
     assert loaded is not None and loaded.info.about.finished
     assert_same(loaded.state, state(2))

@@ -230,3 +230,12 @@ def test_the_report_tells_each_node_and_link() -> None:
         "round_trip_s": 0.002,
         "bytes_per_s": 100e6,
     }
+
+
+def test_checkpoints_of_no_job_are_named_and_nothing_is_wrong_with_the_rest() -> None:
+    folders = [f"/tandem/checkpoints/jobs/{n}" for n in range(1, 6)]
+    finding = the_only(replace(cluster(), strangers=folders[:1]), "storage")
+    assert finding.level == "warning" and finding.remedy == f"du -sh {folders[0]}"
+    finding = the_only(replace(cluster(), strangers=folders), "storage")
+    assert folders[0] in finding.text and "2 more" in finding.text
+    assert report(replace(cluster(), strangers=folders))["ok"]

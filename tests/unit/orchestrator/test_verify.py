@@ -203,7 +203,7 @@ def test_steps_lost_before_a_session_was_stopped_are_left_out(world: JobManagerW
 
 def is_beyond_a_snapshot(world: JobManagerWorld, job_id: str) -> bool:
     """By some steps, which would be lost now; the session's first snapshot does not count."""
-    held = world.manager._copies.held(f"job-{job_id}-generation-1")
+    held = world.manager._copies.held(world.group(job_id))
     epoch, step = max((snapshot.position for snapshot in held), default=(0, 0))
     progress = world.manager.get_job(job_id)["progress"]
     return (epoch, step) > (0, 0) and (progress["epoch"] - 1, progress["step"]) > (epoch, step + 20)

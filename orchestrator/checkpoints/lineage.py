@@ -1,0 +1,35 @@
+"""Whose a checkpoint is. Identities are drawn: numbers come again in another database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.checkpoints.manifest import CheckpointAbout
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A job, as its checkpoints know it.
+
+    ``identity`` names its folder. ``sessions`` are the train calls since its weights were drawn,
+    oldest first, each as its index and the name of its folder within the job's.
+    """
+
+    job_id: str
+    identity: str
+    seed: int
+    layer_sizes: tuple[int, ...]
+    sessions: tuple[tuple[int, str], ...]
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The names of the sessions' folders, oldest first, each once."""
+        return tuple(dict.fromkeys(folder for _, folder in self.sessions))
+
+    def has(self, about: CheckpointAbout) -> bool:
+        """Whether the checkpoint is the job's own."""
+        return (
+            about.identity == self.identity
+            and (about.session, about.session_folder) in self.sessions
+            and (about.seed, about.layer_sizes) == (self.seed, self.layer_sizes)
+        )
