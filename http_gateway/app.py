@@ -24,6 +24,9 @@ MAX_BODY_BYTES = 64 * 2**20
 QUERY_PARAMETERS = {
     "devices.unregister_device": {"ip", "job_id"},
     "jobs.delete_job": {"force"},
+    "jobs.get_job": {"after_epoch", "history_limit"},
+    "jobs.list_events": {"after_index", "limit"},
+    "teraflops.previous_teraflops": {"limit"},
     "jobs.list_steps": {"after_epoch", "after_step", "limit"},
 }
 DESCRIPTION = """Trains one neural network across the devices you own.

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
+from http_gateway.watched_job import WatchedJob
 
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
@@ -95,9 +96,10 @@ class TandemClient:
         jobs: list[dict[str, Any]] = self._json("GET", "/api/jobs")["jobs"]
         return jobs
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        """A job's details."""
-        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}"))
+    def get_job(self, job_id: str, **query: int) -> dict[str, Any]:
+        """A job's details, with the latest of its epochs; ``after_epoch`` and ``history_limit`` ask
+        for others."""
+        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}", params=query))
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Deletes a job; one that is training only by ``force``."""
@@ -124,9 +126,11 @@ class TandemClient:
         """The job's checkpoints, newest first."""
         return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/checkpoints")["checkpoints"])
 
-    def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """What happened to the job, oldest first."""
-        return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/events")["events"])
+    def list_events(self, job_id: str, **query: int) -> list[dict[str, Any]]:
+        """The latest of what happened to the job, oldest first; ``after_index`` and ``limit`` ask
+        for others."""
+        path = f"/api/jobs/{_quoted(job_id)}/events"
+        return list(self._json("GET", path, params=query)["events"])
 
     def list_steps(self, job_id: str, **query: int) -> list[dict[str, Any]]:
         """Steps and their losses, in order; ``after_epoch``, ``after_step`` and ``limit`` say
@@ -189,9 +193,9 @@ class TandemClient:
         """The weights as a safetensors file."""
         return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model").content
 
-    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
-        """One entry a session, oldest first."""
-        return list(self._json("GET", "/api/previous_teraflops"))
+    def previous_teraflops(self, **query: int) -> list[dict[str, dict[str, float]]]:
+        """One entry a session, oldest first; of the latest ``limit``, if that is given."""
+        return list(self._json("GET", "/api/previous_teraflops", params=query))
 
     def doctor(self) -> dict[str, Any]:
         """Whether the cluster is fit to train, and what mends it."""
@@ -212,14 +216,16 @@ class TandemClient:
         patience_s: float = 0.0,
         on_silence: Callable[[Exception], None] | None = None,
     ) -> dict[str, Any]:
-        """The job's details once its status is one of ``statuses``; raises ``TimeoutError``.
+        """The job's details once its status is one of ``statuses``; raises ``TimeoutError``. They
+        have the whole history, of which each look asks for what is new.
 
         A gateway that does not answer is asked again for ``patience_s`` before that is an error;
         ``on_silence`` is told once for each time that this begins.
         """
         deadline = time.monotonic() + timeout_s
+        watched = WatchedJob(lambda **query: self.get_job(job_id, **query))
         while True:
-            job = _patiently(lambda: self.get_job(job_id), lambda _: patience_s, poll_s, on_silence)
+            job = _patiently(watched.look, lambda _: patience_s, poll_s, on_silence)
             if on_progress is not None:
                 on_progress(job)
             if job["status"] in statuses:

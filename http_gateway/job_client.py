@@ -29,8 +29,11 @@ class JobClient(Protocol):
         """The jobs not deleted, oldest first."""
         ...
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        """Everything known of one job."""
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        """What is known of one job; of its history the first epochs after that one, or the latest
+        without one."""
         ...
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
@@ -91,8 +94,10 @@ class JobClient(Protocol):
         """The job's checkpoints, newest first."""
         ...
 
-    def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """What happened to the job, oldest first."""
+    def list_events(
+        self, job_id: str, after_index: int | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """The first ``limit`` events after that one, or the latest without one; oldest first."""
         ...
 
     def list_steps(
@@ -109,8 +114,9 @@ class JobClient(Protocol):
         """``{"classes": [int, …], "probabilities": [[float, …], …]}`` for rows of raw features."""
         ...
 
-    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
-        """One entry an ended session, oldest first: device id -> its TFLOPs."""
+    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
+        """One entry an ended session, of the latest ``limit`` or all, oldest first: device id ->
+        its TFLOPs."""
         ...
 
     def doctor(self) -> dict[str, Any]:

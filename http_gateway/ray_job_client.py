@@ -107,8 +107,10 @@ class RayJobClient:
         jobs: list[dict[str, Any]] = self._call("list_jobs")
         return jobs
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        job: dict[str, Any] = self._call("get_job", job_id)
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        job: dict[str, Any] = self._call("get_job", job_id, after_epoch, history_limit)
         return job
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
@@ -163,8 +165,10 @@ class RayJobClient:
         checkpoints: list[dict[str, Any]] = self._call("list_checkpoints", job_id)
         return checkpoints
 
-    def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = self._call("list_events", job_id)
+    def list_events(
+        self, job_id: str, after_index: int | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = self._call("list_events", job_id, after_index, limit)
         return events
 
     def list_steps(
@@ -192,8 +196,8 @@ class RayJobClient:
         predicted: dict[str, Any] = self._call("predict", job_id, inputs)
         return predicted
 
-    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
-        entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops")
+    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
+        entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops", limit)
         return entries
 
     def doctor(self) -> dict[str, Any]:

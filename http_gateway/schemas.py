@@ -21,6 +21,10 @@ MAX_LAYERS = 1_000
 MAX_PREDICT_ROWS = 10_000
 MAX_TEXT_CHARS = 64
 MAX_STEPS = 10_000
+USUAL_EPOCHS = 1_000
+MAX_EPOCHS = 10_000
+USUAL_EVENTS = 1_000
+MAX_EVENTS = 10_000
 MAX_INDEX = 2**31 - 1
 MAX_MICROBATCHES = 4096
 MAX_VERIFIED_STEPS = 100_000
@@ -63,6 +67,8 @@ def _plain_flag(value: str) -> bool:
 
 PlainInt = Annotated[int, BeforeValidator(_plain_digits)]
 """A number in a path or a query."""
+PlainIndex = Annotated[int, Field(ge=0, le=MAX_INDEX), BeforeValidator(_plain_digits)]
+PlainCount = Annotated[int, Field(ge=1, le=MAX_INDEX), BeforeValidator(_plain_digits)]
 
 
 class Body(BaseModel):
@@ -266,6 +272,32 @@ class DeleteQuery(BaseModel):
     force: Annotated[bool, BeforeValidator(_plain_flag)] = Field(
         False, description="true deletes a job that trains, too: it is stopped first"
     )
+
+
+class JobQuery(BaseModel):
+    """Which of a job's epochs."""
+
+    after_epoch: PlainIndex | None = Field(
+        None, description="the first that come after this; default: the latest"
+    )
+    history_limit: PlainInt = Field(
+        USUAL_EPOCHS, ge=0, le=MAX_EPOCHS, description="at most so many epochs"
+    )
+
+
+class EventsQuery(BaseModel):
+    """Which of a job's events."""
+
+    after_index: PlainIndex | None = Field(
+        None, description="the first that come after this; default: the latest"
+    )
+    limit: PlainInt = Field(USUAL_EVENTS, ge=1, le=MAX_EVENTS, description="at most so many")
+
+
+class TeraflopsQuery(BaseModel):
+    """How many sessions."""
+
+    limit: PlainCount | None = Field(None, description="only so many of the latest; default: all")
 
 
 class StepsQuery(BaseModel):

@@ -203,7 +203,10 @@ class JobDetails(JobSummary):
 
     registered_devices: list[RegisteredDevice]
     layers: dict[str, list[int]] = Field(description="device id -> [start, end)")
-    history: list[EpochResult]
+    history: list[EpochResult] = Field(
+        description="in order; the latest 1,000, unless after_epoch and history_limit say otherwise"
+    )
+    num_epochs: int = Field(description="how many there are")
     progress: JobProgress | None = None
     plan: SessionPlan | None = None
     device_stats: dict[str, DeviceStats] | None = None
@@ -250,7 +253,7 @@ class JobEvent(BaseModel):
 
 
 class EventList(BaseModel):
-    """GET /api/jobs/<job_id>/events, oldest first."""
+    """GET /api/jobs/<job_id>/events, oldest first; the latest 1,000 unless others are asked for."""
 
     events: list[JobEvent]
 

@@ -185,8 +185,11 @@ class Job:
             "dataset_config": self.dataset_config,
         }
 
-    def details(self) -> dict[str, Any]:
-        """The job as ``GET /api/jobs/<job_id>`` shows it."""
+    def details(
+        self, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        """The job as ``GET /api/jobs/<job_id>`` shows it; without limits with its whole history."""
+        history = [record for session in self.sessions for record in session.history]
         shown = {
             **self.summary(),
             "registered_devices": [vars(device) for device in self.devices],
@@ -194,7 +197,8 @@ class Job:
             "spares": self._spares(),
             "failure_policy": asdict(self.failure_policy),
             "checkpoints": asdict(self.checkpoint_policy),
-            "history": [record for session in self.sessions for record in session.history],
+            "history": part_of(history, after_epoch, history_limit),
+            "num_epochs": len(history),
         }
         if self.sessions:
             session = self.sessions[-1]
@@ -210,6 +214,15 @@ class Job:
         used = {stage.device_id for stage in self.stages}
         ids = [device.device_id for device in self.devices]
         return [device_id for device_id in ids if self.is_active and device_id not in used]
+
+
+def part_of(
+    history: list[dict[str, Any]], after_epoch: int | None, limit: int | None
+) -> list[dict[str, Any]]:
+    """The first ``limit`` epochs after that one, or the latest without one; None: no limit."""
+    if after_epoch is not None:
+        return [record for record in history if record["epoch"] > after_epoch][:limit]
+    return history if limit is None else history[max(0, len(history) - limit) :]
 
 
 def _plan_of(session: Session) -> dict[str, Any]:

@@ -109,14 +109,23 @@ class JobBook:
         """Why the latest of the job is not on the disk; None where it is."""
         return self._outbox.trouble(job.job_id)
 
-    def events(self, job_id: str) -> list[EventRecord]:
-        """Oldest first, those that no disk has taken yet included."""
+    def events(
+        self, job_id: str, after: int | None = None, limit: int = 10_000
+    ) -> list[EventRecord]:
+        """The first ``limit`` after that index, or the latest without one; oldest first, those that
+        no disk has taken yet included."""
         job = self.get(job_id)
         waiting = self._outbox.events(job.job_id)
-        events = self.store.load_events(job.job_id)
-        known = {(e.at, e.kind, e.text) for e in events}
+        latest = self.store.load_events(job.job_id, None, limit + len(waiting))
+        known = {(e.at, e.kind, e.text) for e in latest}
         new = [e for e in waiting if (e.at, e.kind, e.text) not in known]
-        return [*events, *(replace(e, index=len(events) + i) for i, e in enumerate(new))]
+        next_index = latest[-1].index + 1 if latest else 0
+        latest += [replace(event, index=next_index + i) for i, event in enumerate(new)]
+        if after is None:
+            return latest[-limit:]
+        stored = self.store.load_events(job.job_id, after, limit)
+        last = stored[-1].index if stored else after
+        return [*stored, *(event for event in latest if event.index > last)][:limit]
 
     def _try_flush(self, job: Job) -> None:
         """What is known to be in trouble is tried again elsewhere: nobody waits for it here."""

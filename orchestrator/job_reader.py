@@ -30,11 +30,13 @@ class JobReader:
         with self._lock:
             return [job.summary() for job in self._book.all()]
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        """Raises ``JobNotFound``."""
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        """Raises ``JobNotFound``. Of its history the epochs after that one, or else the latest."""
         with self._lock:
             job = self._book.get(job_id)
-            details = job.details()
+            details = job.details(after_epoch, history_limit)
         trouble = self._book.unsaved_because(job) or job.checkpoint_error
         return details if trouble is None else {**details, "storage_error": trouble}
 
@@ -56,10 +58,13 @@ class JobReader:
             lineages = [job.lineage for job in self._book.all()]
         return self._checkpoints.strangers(lineages)
 
-    def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        """What happened to the job, oldest first."""
+    def list_events(
+        self, job_id: str, after_index: int | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """What happened to the job after that event, or else the latest, oldest first."""
         names = ("index", "at", "kind", "text")
-        return [{n: getattr(event, n) for n in names} for event in self._book.events(job_id)]
+        events = self._book.events(job_id, after_index, limit)
+        return [{n: getattr(event, n) for n in names} for event in events]
 
     def list_steps(
         self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
@@ -79,9 +84,9 @@ class JobReader:
         """Raises ``NoTrainedWeights``, ``InvalidRequest`` for a wrong shape."""
         return predict(*self._trained(job_id), inputs)
 
-    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
-        """Raises ``NoTrainingSessions`` before the first has ended."""
-        entries = self._book.store.load_teraflops()
+    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
+        """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""
+        entries = self._book.store.load_teraflops(limit)
         if not entries:
             raise NoTrainingSessions("No previous training sessions found")
         return entries

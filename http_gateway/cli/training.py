@@ -50,7 +50,7 @@ def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -
 def run_watch(job_id: str, url: str | None, view: View) -> None:
     """Shows a job until its end; raises ``CommandEnd`` if it failed or there is none."""
     with job_client(job_id, url, WATCH_S) as client:
-        status = client.get_job(job_id)["status"]
+        status = client.get_job(job_id, history_limit=0)["status"]
         view.step("watching", f"Job {job_id} is {status}.", job_id=job_id, status=status)
         try:
             job = _follow(client, gateway_url(url), job_id, view)
@@ -150,7 +150,7 @@ class _Training:
         """What became of a job whose training may not have begun."""
         deadline = time.monotonic() + TAKE_BACK_S
         try:
-            while self._client.get_job(job_id).get("progress") is None:
+            while self._client.get_job(job_id, history_limit=0).get("progress") is None:
                 try:
                     self._client.delete_job(job_id)
                     return f"job {job_id} was deleted again"
@@ -185,7 +185,7 @@ def _follow(client: TandemClient, url: str, job_id: str, view: View) -> dict[str
 def _newest_event(client: TandemClient, job_id: str) -> str | None:
     """What is known of why it recovers; a gateway that is away is noticed at the next look."""
     try:
-        events = client.list_events(job_id)
+        events = client.list_events(job_id, limit=1)
     except (ApiError, requests.RequestException):
         return None
     return str(events[-1]["text"]) if events else None

@@ -40,8 +40,8 @@ def _add_jobs(routes: APIBlueprint, client: JobClient) -> None:
         return {"jobs": client.list_jobs()}
 
     @routes.get("/<job_id>", summary="A job's details", responses={200: responses.JobDetails})
-    def get_job(path: schemas.JobPath) -> Any:
-        return client.get_job(path.job_id)
+    def get_job(path: schemas.JobPath, query: schemas.JobQuery) -> Any:
+        return client.get_job(path.job_id, query.after_epoch, query.history_limit)
 
     @routes.delete("/<job_id>", summary="Delete a job", responses={200: responses.Message})
     def delete_job(path: schemas.JobPath, query: schemas.DeleteQuery) -> Any:
@@ -87,8 +87,8 @@ def _add_records(routes: APIBlueprint, client: JobClient) -> None:
         summary="What happened to the job, oldest first",
         responses={200: responses.EventList},
     )
-    def list_events(path: schemas.JobPath) -> Any:
-        return {"events": client.list_events(path.job_id)}
+    def list_events(path: schemas.JobPath, query: schemas.EventsQuery) -> Any:
+        return {"events": client.list_events(path.job_id, query.after_index, query.limit)}
 
     @routes.get(
         "/<job_id>/steps", summary="The loss of every step", responses={200: responses.StepList}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import jsonify
 from flask_openapi3 import APIBlueprint
 
+from http_gateway import schemas
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
 
@@ -36,7 +37,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
         summary="One entry a session, oldest first",
         responses={200: _LIST},
     )
-    def previous_teraflops() -> Any:
-        return jsonify(client.previous_teraflops())
+    def previous_teraflops(query: schemas.TeraflopsQuery) -> Any:
+        return jsonify(client.previous_teraflops(query.limit))
 
     return routes

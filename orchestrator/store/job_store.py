@@ -133,10 +133,13 @@ class JobStore:
         with self._database.write() as connection:
             return result_rows.insert_event(connection, job_id, kind, text, at)
 
-    def load_events(self, job_id: str) -> list[EventRecord]:
-        """In their order; none of an unknown job."""
+    def load_events(
+        self, job_id: str, after: int | None = None, limit: int | None = None
+    ) -> list[EventRecord]:
+        """The first ``limit`` after that index, or the latest without one, in their order; none of
+        an unknown job."""
         with self._database.read() as connection:
-            return result_rows.read_events(connection, job_id)
+            return result_rows.read_events(connection, job_id, after, limit)
 
     def add_teraflops(
         self, job_id: str, run: int, session_index: int, devices: result_rows.DeviceTeraflops
@@ -145,10 +148,10 @@ class JobStore:
         with self._database.write() as connection:
             result_rows.upsert_teraflops(connection, job_id, run, session_index, devices)
 
-    def load_teraflops(self) -> list[result_rows.DeviceTeraflops]:
-        """Of every session, oldest first, those of deleted jobs too."""
+    def load_teraflops(self, limit: int | None = None) -> list[result_rows.DeviceTeraflops]:
+        """Of the latest ``limit`` sessions, or all, oldest first, those of deleted jobs too."""
         with self._database.read() as connection:
-            return result_rows.read_teraflops(connection)
+            return result_rows.read_teraflops(connection, limit)
 
     # Requests with an Idempotency-Key
 

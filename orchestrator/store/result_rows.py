@@ -66,10 +66,16 @@ def insert_event(
     return event
 
 
-def read_events(connection: Connection, job_id: str) -> list[EventRecord]:
-    """In their order."""
-    query = select(events).where(events.c.job_id == job_id).order_by(events.c.index)
-    return [EventRecord(**row) for row in connection.execute(query).mappings()]
+def read_events(
+    connection: Connection, job_id: str, after: int | None, limit: int | None
+) -> list[EventRecord]:
+    """The first ``limit`` after that index, or the latest without one, in their order."""
+    query = select(events).where(events.c.job_id == job_id).limit(limit)
+    if after is not None:
+        query = query.where(events.c.index > after).order_by(events.c.index)
+        return [EventRecord(**row) for row in connection.execute(query).mappings()]
+    latest = connection.execute(query.order_by(events.c.index.desc())).mappings()
+    return [EventRecord(**row) for row in latest][::-1]
 
 
 def upsert_teraflops(
@@ -86,10 +92,10 @@ def upsert_teraflops(
     )
 
 
-def read_teraflops(connection: Connection) -> list[DeviceTeraflops]:
-    """Oldest first."""
-    query = select(teraflops.c.devices).order_by(teraflops.c.sequence)
-    return list(connection.execute(query).scalars())
+def read_teraflops(connection: Connection, limit: int | None) -> list[DeviceTeraflops]:
+    """The latest ``limit``, oldest first."""
+    query = select(teraflops.c.devices).order_by(teraflops.c.sequence.desc()).limit(limit)
+    return list(connection.execute(query).scalars())[::-1]
 
 
 def _upsert(connection: Connection, table: Table, job_id: str, rows: list[dict[str, Any]]) -> None:

@@ -23,6 +23,7 @@ DETAILS = {
     "registered_devices": [],
     "layers": {},
     "history": [],
+    "num_epochs": 0,
     "failure_policy": {
         "max_failures": 100,
         "min_devices": 1,
@@ -203,8 +204,11 @@ class FakeJobClient:
         answer: list[dict[str, Any]] = self._answer("list_jobs", (), [SUMMARY])
         return answer
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("get_job", (job_id,), DETAILS)
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        arguments = (job_id, after_epoch, history_limit)
+        answer: dict[str, Any] = self._answer("get_job", arguments, DETAILS)
         return answer
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
@@ -255,8 +259,11 @@ class FakeJobClient:
         answer: list[dict[str, Any]] = self._answer("list_checkpoints", (job_id,), CHECKPOINTS)
         return answer
 
-    def list_events(self, job_id: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_events", (job_id,), EVENTS)
+    def list_events(
+        self, job_id: str, after_index: int | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        arguments = (job_id, after_index, limit)
+        answer: list[dict[str, Any]] = self._answer("list_events", arguments, EVENTS)
         return answer
 
     def list_steps(
@@ -284,9 +291,9 @@ class FakeJobClient:
         answer: dict[str, Any] = self._answer("predict", (job_id, inputs), PREDICTION)
         return answer
 
-    def previous_teraflops(self) -> list[dict[str, dict[str, float]]]:
+    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         answer: list[dict[str, dict[str, float]]] = self._answer(
-            "previous_teraflops", (), TERAFLOPS
+            "previous_teraflops", (limit,), TERAFLOPS
         )
         return answer
 

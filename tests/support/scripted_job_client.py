@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.job import part_of
 from tests.support.fake_job_client import DETAILS, READY, FakeJobClient
 
 EPOCHS, STEPS = 3, 4
@@ -36,11 +37,14 @@ class ScriptedJobClient(FakeJobClient):
         self.script = [DETAILS]
         self.hooks.clear()
 
-    def get_job(self, job_id: str) -> dict[str, Any]:
-        job = self._answer("get_job", (job_id,), self.script[0])
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        job = self._answer("get_job", (job_id, after_epoch, history_limit), self.script[0])
         if len(self.script) > 1:
             self.script.pop(0)
-        return {**job, "job_id": job_id}
+        history = part_of(job["history"], after_epoch, history_limit)
+        return {**job, "job_id": job_id, "history": history, "num_epochs": len(job["history"])}
 
     def check_ready(self) -> dict[str, Any]:
         """A command's first look, which is none of its calls."""

@@ -75,7 +75,13 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         "1",
     ),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
-    (lambda c: c.get_job("7"), "get_job", ("7",), DETAILS),
+    (lambda c: c.get_job("7"), "get_job", ("7", None, 1_000), DETAILS),
+    (
+        lambda c: c.get_job("7", after_epoch=3, history_limit=0),
+        "get_job",
+        ("7", 3, 0),
+        DETAILS,
+    ),
     (lambda c: c.delete_job("7"), "delete_job", ("7", False), None),
     (lambda c: c.delete_job("7", force=True), "delete_job", ("7", True), None),
     (
@@ -85,7 +91,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         {"message": "Training resumed", "status": "training"},
     ),
     (lambda c: c.list_checkpoints("7"), "list_checkpoints", ("7",), CHECKPOINTS),
-    (lambda c: c.list_events("7"), "list_events", ("7",), EVENTS),
+    (lambda c: c.list_events("7"), "list_events", ("7", None, 1_000), EVENTS),
+    (lambda c: c.list_events("7", after_index=4, limit=2), "list_events", ("7", 4, 2), EVENTS),
     (lambda c: c.list_steps("7"), "list_steps", ("7", 0, 0, 10_000), STEP_LOSSES),
     (
         lambda c: c.list_steps("7", after_epoch=2, after_step=3, limit=5),
@@ -143,7 +150,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.verify("7", 20), "verify", ("7", 20), VERIFIED),
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
     (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
-    (lambda c: c.previous_teraflops(), "previous_teraflops", (), TERAFLOPS),
+    (lambda c: c.previous_teraflops(), "previous_teraflops", (None,), TERAFLOPS),
+    (lambda c: c.previous_teraflops(limit=3), "previous_teraflops", (3,), TERAFLOPS),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
 ]
@@ -268,7 +276,7 @@ def in_turn(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
     """The job's status in each answer to come; the last one stays."""
     left = list(statuses)
 
-    def get_job(job_id: str) -> dict[str, Any]:
+    def get_job(job_id: str, *_: int) -> dict[str, Any]:
         return {**DETAILS, "job_id": job_id, "status": left.pop(0) if len(left) > 1 else left[0]}
 
     monkeypatch.setattr(SERVED, "get_job", get_job)
@@ -299,7 +307,7 @@ def test_wait_for_is_patient_when_told(
 ) -> None:
     refusals: list[Exception] = [Unavailable("starting"), Unavailable("starting")]
 
-    def get_job(job_id: str) -> dict[str, Any]:
+    def get_job(job_id: str, *_: int) -> dict[str, Any]:
         if refusals:
             raise refusals.pop()
         return DETAILS
@@ -321,7 +329,7 @@ def test_a_silence_is_told_once_each_time_that_it_begins(
     starting, training = Unavailable("starting"), {**DETAILS, "status": "training"}
     answers = [starting, starting, training, starting, DETAILS]
 
-    def get_job(job_id: str) -> dict[str, Any]:
+    def get_job(job_id: str, *_: int) -> dict[str, Any]:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from http_gateway.schemas import USUAL_EPOCHS
 from tests.support.answers import json_of
 from tests.support.fake_job_client import SUMMARY, TERAFLOPS, FakeJobClient
 
@@ -115,7 +116,7 @@ def test_a_jobs_details_begin_as_the_document_shows_them(
     response = http.get("/api/jobs/1")
     assert response.status_code == 200
     assert list(json_of(response).items())[:5] == list(SUMMARY.items())
-    assert fake.calls == [("get_job", ("1",))]
+    assert fake.calls == [("get_job", ("1", None, USUAL_EPOCHS))]
 
 
 def test_a_device_is_unregistered_by_its_port(http: FlaskClient, fake: FakeJobClient) -> None:

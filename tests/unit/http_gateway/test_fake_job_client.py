@@ -35,4 +35,4 @@ def test_a_call_is_remembered_and_an_error_raised() -> None:
     fake = FakeJobClient(errors={"get_job": KeyError("7")})
     with pytest.raises(KeyError):
         fake.get_job("7")
-    assert fake.calls == [("get_job", ("7",))]
+    assert fake.calls == [("get_job", ("7", None, None))]

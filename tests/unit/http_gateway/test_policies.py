@@ -43,19 +43,25 @@ def test_force_is_true_or_false(http: FlaskClient, fake: FakeJobClient, force: s
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "limit"),
+    ("path", "name", "value", "limit"),
     [
-        ("limit", "0", "1 to 10000"),
-        ("limit", "10001", "1 to 10000"),
-        ("limit", "1e3", "1 to 10000"),
-        ("after_epoch", "-1", "0 to 2147483647"),
-        ("after_step", "2147483648", "0 to 2147483647"),
+        ("/api/jobs/1/steps", "limit", "0", "1 to 10000"),
+        ("/api/jobs/1/steps", "limit", "10001", "1 to 10000"),
+        ("/api/jobs/1/steps", "limit", "1e3", "1 to 10000"),
+        ("/api/jobs/1/steps", "after_epoch", "-1", "0 to 2147483647"),
+        ("/api/jobs/1/steps", "after_step", "2147483648", "0 to 2147483647"),
+        ("/api/jobs/1", "history_limit", "10001", "0 to 10000"),
+        ("/api/jobs/1", "history_limit", "-1", "0 to 10000"),
+        ("/api/jobs/1", "after_epoch", "-1", "0 to 2147483647"),
+        ("/api/jobs/1/events", "limit", "0", "1 to 10000"),
+        ("/api/jobs/1/events", "after_index", "x", "0 to 2147483647"),
+        ("/api/previous_teraflops", "limit", "0", "1 to 2147483647"),
     ],
 )
-def test_steps_are_asked_for_by_plain_numbers(
-    http: FlaskClient, fake: FakeJobClient, name: str, value: str, limit: str
+def test_parts_of_long_answers_are_asked_for_by_plain_numbers(
+    http: FlaskClient, fake: FakeJobClient, path: str, name: str, value: str, limit: str
 ) -> None:
-    text = error_of(http.get(f"/api/jobs/1/steps?{name}={value}"), 400)
+    text = error_of(http.get(f"{path}?{name}={value}"), 400)
     assert text.startswith(f"{name} is ") and text.endswith(f"must be an integer from {limit}")
     assert fake.calls == []
 
@@ -63,5 +69,5 @@ def test_steps_are_asked_for_by_plain_numbers(
 def test_other_parameters_are_refused(http: FlaskClient, fake: FakeJobClient) -> None:
     text = error_of(http.get("/api/jobs/1/steps?from=1"), 400)
     assert text.endswith("/api/jobs/1/steps takes after_epoch, after_step, limit")
-    assert error_of(http.get("/api/jobs/1/events?limit=1"), 400).endswith("takes none")
+    assert error_of(http.get("/api/jobs/1/checkpoints?limit=1"), 400).endswith("takes none")
     assert fake.calls == []

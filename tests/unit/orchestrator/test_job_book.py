@@ -122,3 +122,47 @@ def test_an_id_is_never_used_again(tmp_path: Path) -> None:
     book.add(make_job(book.next_id()))
     book.delete("1")
     assert book.next_id() == "2"
+
+
+def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
+    job = make_job("1")
+    epochs = [{**EPOCH, "epoch": number} for number in range(1, 20_001)]
+    options = TrainOptions(epochs=10_000)
+    job.sessions = [
+        Session(1, options, 1, 0, history=epochs[:10_000]),
+        Session(2, options, 1, 10_000, history=epochs[10_000:]),
+    ]
+    shown = job.details(history_limit=1_000)
+    assert shown["history"] == epochs[-1_000:] and shown["num_epochs"] == 20_000
+    assert job.details(after_epoch=9_999, history_limit=3)["history"] == epochs[9_999:10_002]
+    assert job.details(after_epoch=20_000, history_limit=3)["history"] == []
+    assert job.details(history_limit=0)["history"] == []
+    assert job.details()["history"] == epochs
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["saved", "not saved yet"])
+def test_events_are_shown_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    book = JobBook(tmp_path, "one")
+    job = make_job(book.next_id())
+    book.add(job)
+    for number in range(6):
+        book.note(job, "seen", str(number))
+    if not saved:
+        monkeypatch.setattr(book.store, "add_event", refuse)
+    for number in range(6, 10):
+        book.note(job, "seen", str(number))
+
+    def texts(*part: int | None) -> list[str]:
+        return [e.text for e in book.events(job.job_id, *part) if e.kind == "seen"]
+
+    every = [str(number) for number in range(10)]
+    assert texts(None, 100) == every
+    assert texts(None, 2) == every[-2:]
+    assert texts(2, 3) == every[3:6]
+    assert texts(4, 4) == every[5:9] if saved else every[5:8]
+    assert [e.index for e in book.events(job.job_id, None, 100)] == list(
+        range(len(book.events(job.job_id, None, 100)))
+    )
+    assert texts(100, 5) == []

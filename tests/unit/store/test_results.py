@@ -110,6 +110,7 @@ def test_teraflops_are_one_entry_a_session_oldest_first(store: JobStore) -> None
     store.add_teraflops("1", 1, 1, second)
     store.add_teraflops("2", 1, 1, again)
     assert store.load_teraflops() == [again, second]
+    assert store.load_teraflops(limit=1) == [second]
 
 
 def test_a_session_after_new_weights_has_teraflops_of_its_own(store: JobStore) -> None:
