@@ -28,6 +28,7 @@ from actors.core.profiles import (
 )
 from actors.core.specs import NetworkSpec, Normalization, StageSpec
 from actors.core.stage import Stage
+from actors.host_limits import usable_memory
 from actors.loop_probe import loop_overhead_s
 
 MAX_SHAPES = 8
@@ -71,8 +72,11 @@ class HostFacts:
 
 
 def host_facts(device: ComputeDevice = CPU) -> HostFacts:
-    """Of the process that calls and computes there."""
-    return HostFacts(device.memory_bytes(), device.accelerator)
+    """Of the process that calls and computes there. The host's memory keeps the snapshots, so that
+    of an accelerator counts up to as much as the host has."""
+    both = (usable_memory().total_bytes, device.own_memory_bytes())
+    memory_bytes = min((size for size in both if size is not None), default=None)
+    return HostFacts(memory_bytes, device.accelerator)
 
 
 def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:

@@ -11,27 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.node_size import node_size
 from orchestrator.own_processes import ProcessRecord
 from orchestrator.ray_start import COMMON_FLAGS, explain, resources_flag
 
 START_TIMEOUT_S = 60.0
 POLL_S = 0.05
-MAX_OBJECT_STORE_BYTES = 2 * 2**30
 STARTED = "Ray runtime started"
 
 
 @dataclass(frozen=True)
 class NodeLauncher:
     """What the embedded nodes have in common. ``env`` carries the cluster's own token; ``record``
-    is told of each node's process before that is up."""
+    is told of each node's process before that is up; ``num_nodes`` share this host."""
 
     temp_dir: Path
     log_dir: Path
     env: dict[str, str]
     record: Callable[[ProcessRecord], None]
+    num_nodes: int = 1
 
     def start_head(
         self,
@@ -39,10 +38,8 @@ class NodeLauncher:
         node_port: int | None,
         devices: Sequence[int],
         dashboard_url: str | None,
-        num_cpus: int | None = None,
     ) -> None:
-        """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one,
-        ``num_cpus`` None all cores."""
+        """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one."""
         arguments = ["--head", f"--port={_port_of(address)}", f"--temp-dir={self.temp_dir}"]
         arguments += [f"--ray-client-server-port={free_port()}"]
         if dashboard_url is None:
@@ -52,19 +49,16 @@ class NodeLauncher:
                 "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={_port_of(dashboard_url)}",
             ]
-        if num_cpus is not None:
-            arguments.append(f"--num-cpus={num_cpus}")
         self._start("head", arguments, node_port, devices)
 
-    def start_node(self, address: str, node_port: int, num_cpus: int) -> None:
+    def start_node(self, address: str, node_port: int) -> None:
         """A further node, which is itself the device ``node_port``."""
-        arguments = [f"--address={address}", f"--num-cpus={num_cpus}"]
-        self._start(f"node-{node_port}", arguments, node_port, ())
+        self._start(f"node-{node_port}", [f"--address={address}"], node_port, ())
 
     def _start(
         self, name: str, arguments: list[str], node_port: int | None, devices: Sequence[int]
     ) -> None:
-        arguments = [*arguments, f"--object-store-memory={_object_store_bytes()}", *COMMON_FLAGS]
+        arguments = [*arguments, *COMMON_FLAGS]
         # Ray's fixed ports would be taken when a second node runs on this host.
         arguments += ["--min-worker-port=0", "--max-worker-port=0"]
         arguments.append("--dashboard-agent-listen-port=0")
@@ -73,19 +67,20 @@ class NodeLauncher:
         if devices:
             arguments.append(resources_flag(devices))
         log = self.log_dir / f"ray-{name}.log"
-        process = spawn_ray_start(arguments, self.env, log)
+        process = spawn_ray_start(arguments, self.env, log, self.num_nodes)
         self.record(ProcessRecord.of(process.pid))
         wait_until_started(process, log)
 
 
 def spawn_ray_start(
-    arguments: Sequence[str], env: Mapping[str, str], log: Path
+    arguments: Sequence[str], env: Mapping[str, str], log: Path, num_nodes: int = 1
 ) -> subprocess.Popen[bytes]:
-    """``ray start --block`` in a process session of its own; its words go to ``log``."""
+    """``ray start --block`` in a process session of its own, of a node that gets its share of what
+    there is here now; its words go to ``log``."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
     with log.open("wb") as output:
         return subprocess.Popen(
-            [*command, *arguments],
+            [*command, *arguments, *node_size(num_nodes).flags],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -125,12 +120,6 @@ def is_listening(host: str, port: int, timeout_s: float = 3.0) -> bool:
             return True
     except OSError:
         return False
-
-
-def _object_store_bytes() -> int:
-    """Ray's default share of 30 % of the memory, capped: no data set here needs more, and on
-    systems where it can't be shared memory a larger one lies on disk."""
-    return min(int(psutil.virtual_memory().total * 0.3), MAX_OBJECT_STORE_BYTES)
 
 
 def child_env(own: Mapping[str, str]) -> dict[str, str]:

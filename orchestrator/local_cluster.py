@@ -137,15 +137,15 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
         _write(storage, state)
 
     env = {**auth, "TMPDIR": state.temp_dir, **_marks(storage)}  # what they leave goes with that
-    launcher = NodeLauncher(Path(state.temp_dir), storage, child_env(env), record)
+    num_nodes = len(ports) if settings.local_nodes else 1
+    launcher = NodeLauncher(Path(state.temp_dir), storage, child_env(env), record, num_nodes)
     try:
         _write(storage, state)
         Path(state.temp_dir).mkdir(0o700)
         if settings.local_nodes:
-            cores = max(1, (os.cpu_count() or 1) // len(ports))  # they share this host's
-            launcher.start_head(state.address, ports[0], (), state.dashboard_url, cores)
+            launcher.start_head(state.address, ports[0], (), state.dashboard_url)
             for port in ports[1:]:
-                launcher.start_node(state.address, port, cores)
+                launcher.start_node(state.address, port)
         else:
             launcher.start_head(state.address, None, ports, state.dashboard_url)
         state = replace(state, ready=True)

@@ -6,7 +6,6 @@ Its code travels with it: the device needs Python and Ray, and nothing of Tandem
 from __future__ import annotations
 
 import functools
-import os
 import platform
 import re
 import sys
@@ -16,21 +15,22 @@ from collections.abc import Callable, Collection
 from concurrent import futures
 from dataclasses import dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors import host_limits
+from actors.host_limits import usable_memory
 from orchestrator.device_list import NodeFacts, Probed
 
 PROBE_TIMEOUT_S = 5.0
 FRESH_S = 30.0  # asking again may start a worker process there, which a training would feel
 DISTRIBUTIONS = {"ray": "ray", "torch": "torch", "tandem": "tandem-train"}
-MEMINFO = Path("/proc/meminfo")
 MAX_CAUSE_CHARS = 300
 
-ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+for _module in (sys.modules[__name__], host_limits):
+    ray.cloudpickle.register_pickle_by_value(_module)
 
 
 # On the device: the standard library only
@@ -41,12 +41,12 @@ def describe_host() -> dict[str, Any]:
 
     Versions are read from what is installed: importing torch would take seconds.
     """
-    total, available = _memory_bytes()
+    memory = usable_memory()
     versions = {name: installed_version(package) for name, package in DISTRIBUTIONS.items()}
     return {
         "os": _operating_system(),
-        "memory_bytes": total,
-        "available_memory_bytes": available,
+        "memory_bytes": memory.total_bytes,
+        "available_memory_bytes": memory.available_bytes,
         "versions": {"python": platform.python_version(), **versions},
     }
 
@@ -65,36 +65,6 @@ def installed_version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
-
-
-def _memory_bytes() -> tuple[int | None, int | None]:
-    """Total and available, by the first way that works here."""
-    for read in (_memory_of_psutil, _memory_of_proc):
-        try:
-            return read()
-        except Exception:  # whatever it is: there is another way
-            continue
-    return _sysconf_bytes("SC_PHYS_PAGES"), _sysconf_bytes("SC_AVPHYS_PAGES")
-
-
-def _memory_of_psutil() -> tuple[int, int]:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    return memory.total, memory.available
-
-
-def _memory_of_proc() -> tuple[int, int]:
-    rows = (line.split() for line in MEMINFO.read_text().splitlines())
-    kib = {row[0]: int(row[1]) for row in rows}
-    return kib["MemTotal:"] * 1024, kib["MemAvailable:"] * 1024
-
-
-def _sysconf_bytes(pages: str) -> int | None:
-    try:
-        return os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # no such call, or no such name, on this system
         return None
 
 

@@ -35,6 +35,8 @@ COMMON_FLAGS = (
     "--disable-usage-stats",
     # It would copy workers' logs to drivers, which Tandem's do not show: a process saved.
     "--include-log-monitor=false",
+    # Nor would a head's autoscaler, which has no machines to start, do more than take 50 MB.
+    "--no-monitor",
 )
 
 

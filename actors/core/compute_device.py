@@ -7,7 +7,6 @@ is told to, so its times are taken by events in its own stream.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -61,12 +60,9 @@ class ComputeDevice:
     def synchronize(self) -> None:
         """Waits until all is done that was asked for."""
 
-    def memory_bytes(self) -> int | None:
-        """What it has; None where the system does not tell."""
-        try:
-            return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, OSError, ValueError):  # no such call, or no such name, here
-            return None
+    def own_memory_bytes(self) -> int | None:
+        """What it has beside the host's memory; None where that is all there is."""
+        return None
 
 
 class Accelerator(ComputeDevice):
@@ -126,13 +122,11 @@ class Accelerator(ComputeDevice):
         """Of all streams."""
         torch.accelerator.synchronize()
 
-    def memory_bytes(self) -> int | None:
-        """The smaller of its own and the host's, which keeps the snapshots."""
-        host = super().memory_bytes()
+    def own_memory_bytes(self) -> int | None:
+        """None for MPS, which shares the host's."""
         if self._device.type == "mps":
-            return host
-        own = int(torch.accelerator.get_memory_info()[1])
-        return own if host is None else min(own, host)
+            return None
+        return int(torch.accelerator.get_memory_info()[1])
 
 
 CPU = ComputeDevice()
