@@ -89,7 +89,8 @@ class DatasetStore:
 
     def _submit(self, key: DatasetKey) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
-        task: Any = ray.remote(_load_arrays).options(
+        # Its process would wait for more, with some 200 MB that it has imported and read.
+        task: Any = ray.remote(max_calls=1)(_load_arrays).options(
             num_cpus=0, num_returns=5, max_retries=0, scheduling_strategy=strategy
         )
         *arrays, counts = tuple(task.remote(key, self._data_dir))

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.doctor import host_findings, network_findings
 from orchestrator.doctor.facts import ClusterFacts, shown_node
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
+from orchestrator.node_size import LITTLE_STORE_BYTES
 
 
 def report(facts: ClusterFacts) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _clock_text(_: ClusterFacts) -> str:
 
 
 def _shared_memory_text(_: ClusterFacts) -> str:
-    limit = size_text(host_findings.LITTLE_OBJECT_STORE_BYTES)
+    limit = size_text(LITTLE_STORE_BYTES)
     return f"Every object store has at least {limit} and fits into /dev/shm"
 
 

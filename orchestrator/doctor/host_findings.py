@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from orchestrator.doctor import remedies
 from orchestrator.doctor.facts import ClusterFacts, Folder, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding, Level, size_text, strangers_text
+from orchestrator.node_size import LITTLE_STORE_BYTES
 
 # Nothing in Tandem or Ray compares the clocks of two hosts, so a wrong one never ends a training
 # and is no error, however wrong. Beyond a second, the logs of two devices can't be laid together.
@@ -14,8 +15,6 @@ MAX_CLOCK_OFFSET_S = 1.0
 # A stage's worker process with torch has some 400 MB before it holds a single layer.
 MIN_MEMORY_BYTES = 512 * MIB
 LITTLE_MEMORY_BYTES = 1 * GIB
-# MNIST is 55 MB as it is stored; beside it lie messages and the weights that are collected.
-LITTLE_OBJECT_STORE_BYTES = 128 * MIB
 # Once a disk is 95 % full, Ray makes no object there that does not fit its store; below half a GiB
 # its logs may fill the rest during a long training.
 MAX_DISK_SHARE = 0.95
@@ -99,10 +98,10 @@ def shared_memory(facts: ClusterFacts) -> Iterator[Finding]:
             )
             remedy = remedies.enlarge_shared_memory(store)
             yield Finding("warning", "shared_memory", node.name, text, remedy)
-        if store < LITTLE_OBJECT_STORE_BYTES:
+        if store < LITTLE_STORE_BYTES:
             text = (
                 f"Ray's object store of {node.name} has {size_text(store)}, less than "
-                f"{size_text(LITTLE_OBJECT_STORE_BYTES)}: a data set may not fit"
+                f"{size_text(LITTLE_STORE_BYTES)}: a data set may not fit"
             )
             remedy = remedies.restart(node.checked, facts.address, facts.gateway_ip)
             yield Finding("warning", "shared_memory", node.name, text, remedy)

@@ -13,6 +13,7 @@ from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
 from orchestrator.doctor.folders import check_folder
 from orchestrator.node_keeper import why_taken
+from orchestrator.node_size import LITTLE_STORE_BYTES
 from orchestrator.ray_connection import own_ip
 from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, NodePorts
 from orchestrator.settings import Settings
@@ -85,7 +86,7 @@ def judge(facts: OwnFacts) -> list[Finding]:
 
 
 def _shared_memory(host: HostFacts) -> Iterator[Finding]:
-    limit = host_findings.LITTLE_OBJECT_STORE_BYTES
+    limit = LITTLE_STORE_BYTES
     if host.shared_memory_bytes is not None and host.shared_memory_bytes < limit:
         text = f"/dev/shm has {size_text(host.shared_memory_bytes)}, less than {size_text(limit)}"
         remedy = remedies.enlarge_shared_memory(2**30)

@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import ray
 
 from actors.core.version import __version__
+from actors.host_limits import usable_memory
 from orchestrator import node_probe
 from orchestrator.device_list import NodeFacts, Probed
 from orchestrator.node_probe import FRESH_S, NodeProbes, describe_host
@@ -72,7 +70,7 @@ def nodes() -> Nodes:
 def test_the_probe_tells_of_this_host() -> None:
     told = describe_host()
     assert told["os"].startswith(platform.system()) and told["os"].endswith(platform.machine())
-    assert told["memory_bytes"] == psutil.virtual_memory().total
+    assert told["memory_bytes"] == usable_memory().total_bytes
     assert 0 < told["available_memory_bytes"] <= told["memory_bytes"]
     versions = told["versions"]
     assert (versions["python"], versions["ray"]) == (platform.python_version(), ray.__version__)
@@ -90,28 +88,6 @@ def test_the_probe_needs_nothing_of_tandems_and_does_not_import_torch() -> None:
 def test_what_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(node_probe.DISTRIBUTIONS, "torch", "no-such-distribution")
     assert describe_host()["versions"]["torch"] is None
-
-
-def test_without_psutil_the_memory_is_read_from_the_kernels_table(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "psutil", None)
-    table = tmp_path / "meminfo"
-    table.write_text("MemTotal:       16 kB\nMemFree: 1 kB\nMemAvailable:    4 kB\nHugePages: 0\n")
-    monkeypatch.setattr(node_probe, "MEMINFO", table)
-    told = describe_host()
-    assert (told["memory_bytes"], told["available_memory_bytes"]) == (16 * 1024, 4 * 1024)
-
-
-def test_without_that_table_the_system_is_asked_and_what_it_does_not_know_is_null(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "psutil", None)
-    monkeypatch.setattr(node_probe, "MEMINFO", tmp_path / "none")
-    known = {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}
-    monkeypatch.setattr(os, "sysconf", lambda name: known[name] if name in known else int(name))
-    told = describe_host()
-    assert (told["memory_bytes"], told["available_memory_bytes"]) == (100 * 4096, None)
 
 
 @pytest.mark.parametrize(
