@@ -89,9 +89,12 @@ class DatasetStore:
 
     def _submit(self, key: DatasetKey) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
-        # Its process would wait for more, with some 200 MB that it has imported and read.
-        task: Any = ray.remote(max_calls=1)(_load_arrays).options(
-            num_cpus=0, num_returns=5, max_retries=0, scheduling_strategy=strategy
+        task: Any = ray.remote(_load_arrays).options(
+            num_cpus=0,
+            num_returns=5,
+            max_retries=0,
+            max_calls=1,  # its process has some 200 MB, with which it would wait for more
+            scheduling_strategy=strategy,
         )
         *arrays, counts = tuple(task.remote(key, self._data_dir))
         return _Loading(arrays, counts)
