@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.host_limits import Memory, usable_cores, usable_memory
+from orchestrator.ray_start import LITTLE_STORE_BYTES
 
 SHARED_MEMORY = Path("/dev/shm")
 STORE_SHARE = 0.3
@@ -17,9 +18,6 @@ SHARED_SHARE = 0.95
 """Of what is free in /dev/shm: Ray puts a store that does not fit there on the disk."""
 MIN_STORE_BYTES = 75 * 2**20
 """Ray refuses smaller ones."""
-LITTLE_STORE_BYTES = 128 * 2**20
-"""MNIST is 55 MB as it is stored; beside it lie messages and the weights that are collected. A
-store as small as that is better on the disk."""
 MAX_ON_DISK_BYTES = 2 * 2**30
 """Of a store that lies there. No data set here needs more, and on macOS Ray refuses more."""
 

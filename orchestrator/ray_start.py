@@ -16,6 +16,9 @@ DEVICE_RESOURCE_PREFIX = "device:"
 DEFAULT_DEVICE_PORT = 5001
 DEFAULT_HEAD_PORT = 6379
 MIN_PORT, MAX_PORT = 1024, 65535
+LITTLE_STORE_BYTES = 128 * 2**20
+"""MNIST is 55 MB as it is stored; beside it lie messages and the weights that are collected. A
+store as small as that is better on the disk."""
 MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
 CLUSTER_VARIABLES = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # devices need not have the same patch

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.doctor import host_findings, network_findings
 from orchestrator.doctor.facts import ClusterFacts, shown_node
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
-from orchestrator.node_size import LITTLE_STORE_BYTES
+from orchestrator.ray_start import LITTLE_STORE_BYTES
 
 
 def report(facts: ClusterFacts) -> dict[str, Any]:

@@ -13,9 +13,13 @@ from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
 from orchestrator.doctor.folders import check_folder
 from orchestrator.node_keeper import why_taken
-from orchestrator.node_size import LITTLE_STORE_BYTES
 from orchestrator.ray_connection import own_ip
-from orchestrator.ray_start import DEFAULT_DEVICE_PORT, DEFAULT_HEAD_PORT, NodePorts
+from orchestrator.ray_start import (
+    DEFAULT_DEVICE_PORT,
+    DEFAULT_HEAD_PORT,
+    LITTLE_STORE_BYTES,
+    NodePorts,
+)
 from orchestrator.settings import Settings
 
 
