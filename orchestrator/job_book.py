@@ -99,6 +99,14 @@ class JobBook:
 
         self.write(job, write)
 
+    def take_back_results(self, job: Job, epoch: int, step: tuple[int, int]) -> None:
+        """Of the last session: a roll-back has undone the epochs after that one, and the steps
+        after ``step`` (epoch, step)."""
+        with self.lock:
+            session = job.sessions[-1]
+            session.history = [known for known in session.history if known["epoch"] <= epoch]
+        self.write(job, lambda: self.store.take_back_results(job.job_id, epoch, step))
+
     def write(self, job: Job, write: Callable[[], object]) -> None:
         """Does that once all that happened to the job before is saved: now or, where the storage
         refuses, as soon as it does not. ``write`` must not take the book's lock."""

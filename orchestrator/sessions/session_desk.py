@@ -130,7 +130,7 @@ class SessionDesk:
         key = DatasetKey.of(job.spec)
         s.datasets.start_loading(key)
         services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get(key))
-        return SessionRunner(services, job, session, choice, checkpointer)
+        return SessionRunner(services, job, session, choice, checkpointer, num_steps)
 
     def _run(
         self, job: Job, session: Session, runner: SessionRunner, prepared: StageGroup | None

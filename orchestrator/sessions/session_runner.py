@@ -11,7 +11,6 @@ import ray
 from actors.core.errors import TandemError
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
-from actors.core.specs import SessionSpec
 from actors.reports import StageReport
 from orchestrator.bit_equality import differences, note_generation
 from orchestrator.datasets import StoredDataset
@@ -66,14 +65,17 @@ class SessionRunner:
         session: Session,
         choice: DeviceChoice,
         checkpointer: Checkpointer,
+        num_steps: int,
     ) -> None:
+        """``num_steps`` are the steps of one epoch."""
         self._services = services
         self._book = services.book
         self._job = job
         self._session = session
         self._choice = choice
         self._checkpointer = checkpointer
-        self.log = SessionLog(services.book, job, session)
+        self._num_steps = num_steps
+        self.log = SessionLog(services.book, job, session, num_steps)
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._group: StageGroup | None = None
@@ -129,7 +131,10 @@ class SessionRunner:
                 self._changed.notify_all()
 
     def _run(self, prepared: StageGroup | None) -> Ending:
-        state = None if prepared else self._checkpointer.load_start()
+        state = None
+        if prepared is None:
+            state = self._checkpointer.load_start()
+            self.log.go_back(state)  # what was saved later than that state is not so any more
         data = StageData(self._services.load_data())
         while True:
             group = None
@@ -164,11 +169,13 @@ class SessionRunner:
         return Ending(Event.COMPLETE if outcome.completed else Event.STOP, outcome.state)
 
     def _note_stop(self, state: TrainingState | None) -> None:
-        session, cursor = self._session, Cursor() if state is None else state.cursor
-        steps = session.progress.get("steps") or 0
-        at = cursor.epoch * steps + cursor.step
+        session = self._session
         with self._book.lock:
-            session.computed = note_generation(session.computed, at, [])
+            session.computed = note_generation(session.computed, self._steps_done(state), [])
+
+    def _steps_done(self, state: TrainingState | None) -> int:
+        cursor = Cursor() if state is None else state.cursor
+        return cursor.epoch * self._num_steps + cursor.step
 
     def _start_group(self, state: TrainingState | None) -> StageGroup | None:
         """Waits for devices; None when the session was stopped meanwhile."""
@@ -214,11 +221,11 @@ class SessionRunner:
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
-        self._going_on(group, channels, cursor.epoch * spec.num_steps + cursor.step)
+        self._going_on(group, channels, self._steps_done(state))
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
         refs = group.run(spec, threads)
         watch = SessionWatch(
-            group, refs, config.heartbeat_timeout_s, lambda r: self._publish(group, spec, r)
+            group, refs, config.heartbeat_timeout_s, lambda r: self._publish(group, r)
         )
         return watch.wait()
 
@@ -242,10 +249,8 @@ class SessionRunner:
         if self._stop.is_set() or self._choice.excluded & self._running:
             group.request_stop(Boundary.STEP)
 
-    def _publish(
-        self, group: StageGroup, spec: SessionSpec, reports: Sequence[StageReport]
-    ) -> None:
-        self.log.take(group, reports, spec.num_steps)
+    def _publish(self, group: StageGroup, reports: Sequence[StageReport]) -> None:
+        self.log.take(group, reports)
         self._checkpointer.poll(group, reports, before_save=self.log.flush)
         self._newcomers.look(group)
 
@@ -261,6 +266,7 @@ class SessionRunner:
             raise StageFailure(failure.message)
         if error is not None:
             state, _ = self._rescue(group, began)
+            self.log.go_back(state)
             if state is not None:
                 self._checkpointer.save_last(state, finished=False)
             raise StageFailure(error)
@@ -270,9 +276,7 @@ class SessionRunner:
         if failure.suspect is not None:
             self._choice.suspects.add(failure.suspect)
         state, source = self._rescue(group, began)
-        if state is not None:
-            self.log.add(state.untold)
-        lost = self._lost_steps(state)
+        lost = self.log.go_back(state)
         with self._book.lock:
             session.lost_steps += lost
         self._book.note(job, "lost", failure.message)
@@ -294,12 +298,6 @@ class SessionRunner:
         if began is not None and (state is None or state.cursor.position < began.cursor.position):
             return began, "where the devices that failed had begun"
         return state, "the last checkpoint" if state is not None else "the session's beginning"
-
-    def _lost_steps(self, state: TrainingState | None) -> int:
-        steps = self._session.progress.get("steps") or 0
-        epoch, step = (0, 0) if state is None else state.cursor.position
-        far_epoch, far_step = self.log.furthest
-        return max(0, (far_epoch - epoch) * steps + far_step - step)
 
     def _end_generation(self, group: StageGroup | None) -> None:
         self.log.end_generation()

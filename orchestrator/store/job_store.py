@@ -116,6 +116,11 @@ class JobStore:
             result_rows.upsert_epochs(connection, job_id, epochs)
             result_rows.upsert_steps(connection, job_id, steps)
 
+    def take_back_results(self, job_id: str, epoch: int, step: tuple[int, int]) -> None:
+        """Deletes the epochs after that one, and the steps after ``step`` (epoch, step)."""
+        with self._database.write() as connection:
+            result_rows.delete_beyond(connection, job_id, epoch, step)
+
     def load_epochs(self, job_id: str) -> list[dict[str, Any]]:
         """As they were added, in their order; none of an unknown job."""
         with self._database.read() as connection:

@@ -52,6 +52,13 @@ def delete_history(connection: Connection, job_id: str) -> None:
         connection.execute(delete(table).where(table.c.job_id == job_id))
 
 
+def delete_beyond(connection: Connection, job_id: str, epoch: int, step: tuple[int, int]) -> None:
+    """Epochs after that one, and steps after ``step`` (epoch, step)."""
+    connection.execute(delete(epochs).where(epochs.c.job_id == job_id, epochs.c.epoch > epoch))
+    beyond = tuple_(steps.c.epoch, steps.c.step) > tuple_(*step)
+    connection.execute(delete(steps).where(steps.c.job_id == job_id, beyond))
+
+
 def insert_event(
     connection: Connection, job_id: str, kind: str, text: str, at: str | None
 ) -> EventRecord:

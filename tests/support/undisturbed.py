@@ -20,12 +20,11 @@ def assert_undisturbed(
 ) -> None:
     """Every weight, every step's loss once and in order, every epoch's losses and accuracy.
 
-    ``options`` are those of the job's only session, which was completed, or stopped at a step:
-    losses of later steps may be there, of which a failure had taken back what they led to.
+    ``options`` are those of the job's only session, which was completed, or stopped at a step.
     """
     job = client.get_job(job_id)
     num_steps = client.list_checkpoints(job_id)[0]["step"]
-    steps = _all_steps(client, job_id)[:num_steps]
+    steps = _all_steps(client, job_id)
     assert len(steps) == num_steps
     expected = _train(job, options, data_dir, num_steps)
     per_epoch = job["progress"]["steps"]

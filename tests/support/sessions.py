@@ -1,0 +1,27 @@
+"""Sessions and their results, made without training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.errors import StorageUnavailable
+from orchestrator.job import Session
+from orchestrator.job_spec import TrainOptions
+
+
+def make_session(**changes: Any) -> Session:
+    """The first one of a job."""
+    values: dict[str, Any] = {"index": 1, "options": TrainOptions(epochs=3)}
+    values |= {"num_microbatches": 1, "first_epoch_index": 0}
+    return Session(**{**values, **changes})
+
+
+def epoch_record(epoch: int, session: int = 1) -> dict[str, Any]:
+    """As a history has it."""
+    losses = {"train_loss": 0.5, "val_loss": 0.25, "val_accuracy": 0.75, "samples_per_s": 10.0}
+    return {"epoch": epoch, "session": session, **losses}
+
+
+def refuse(*_: object) -> None:
+    """Stands for a write to a full disk."""
+    raise StorageUnavailable("the disk is full")
