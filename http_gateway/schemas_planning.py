@@ -78,6 +78,7 @@ class StageMemory(BaseModel):
     gradients_bytes: int
     optimizer_bytes: int
     activations_bytes: int
+    working_bytes: int = Field(description="at hand in a pass, or in a chunk of the validation")
     messages_bytes: int
     snapshots_bytes: int
     copies_bytes: int = Field(description="of another stage's snapshots")

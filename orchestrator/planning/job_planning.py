@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,7 +25,10 @@ from orchestrator.planning.partition import (
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
 MEMORY_SHARE = 0.8
-"""Of a host's memory; the rest is left to the system, and to Python and PyTorch themselves."""
+"""Of a host's memory; the rest is left to the system."""
+PROCESS_BYTES = 300_000_000
+"""What a LayerActor's process has with Python and PyTorch; a small host has not even that in the
+rest."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,11 @@ def planned_job(
 ) -> PlanJob:
     """The job on these devices. One that was not measured is taken for a usual one of the job."""
     known = list(planning.profiles.values())
-    on_host = Counter(place.ip for place in places)
     devices = []
     for place in places:
         profile = planning.profiles.get(place.device_id) or usual_profile(known)
-        limit = planning.request.limits_of(place.device_id).max_memory_bytes
-        if limit is None and profile.memory_bytes is not None:
-            limit = int(MEMORY_SHARE * profile.memory_bytes) // on_host[place.ip]
-        devices.append(PlanDevice(place.device_id, place.label, profile, limit))
+        room = _room_bytes(planning.request, profile, place, places)
+        devices.append(PlanDevice(place.device_id, place.label, profile, room))
     links = tuple(
         planning.link(a.device_id, b.device_id)
         or nominal_link("shared_memory" if a.node_id == b.node_id else "actor_calls")
@@ -110,6 +109,21 @@ def planned_job(
     return PlanJob(
         spec.network, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
     )
+
+
+def _room_bytes(
+    request: PlanRequest, profile: DeviceProfile, place: DevicePlace, places: Sequence[DevicePlace]
+) -> int | None:
+    """What the device's owner allows, else its part of what the owners of the others on its host
+    leave there; None where its memory is not known."""
+    here = [request.limits_of(p.device_id).max_memory_bytes for p in places if p.ip == place.ip]
+    own = request.limits_of(place.device_id).max_memory_bytes
+    if own is not None or profile.memory_bytes is None:
+        return own
+    memory = profile.memory_bytes
+    offered = min(int(MEMORY_SHARE * memory), memory - PROCESS_BYTES * len(here))
+    given = [limit for limit in here if limit is not None]
+    return max(0, offered - sum(given)) // (len(here) - len(given))
 
 
 def request_for(planning: JobPlanning, places: Sequence[DevicePlace]) -> PlanRequest:

@@ -76,16 +76,35 @@ def check_plan_request(request: PlanRequest, num_layers: int, cores: Mapping[int
         _check_manual(request.manual, num_layers, sorted(cores))
 
 
-def check_memory_limits(request: PlanRequest, memory_bytes: Mapping[int, int | None]) -> None:
-    """``memory_bytes`` is what each device has, as far as that is known. Raises
-    ``InvalidRequest``."""
+def check_memory_limits(
+    request: PlanRequest, memory_bytes: Mapping[int, int | None], hosts: Mapping[int, str]
+) -> None:
+    """``memory_bytes`` is what each device has, as far as that is known; ``hosts`` says where those
+    are that have no memory but their host's. Raises ``InvalidRequest`` for a limit beyond what
+    there is, and for those of one host that are so together."""
+    given: dict[str, dict[int, int]] = {}
     for device_id, limits in request.limits.items():
         there_is, asked = memory_bytes.get(device_id), limits.max_memory_bytes
-        if asked is not None and there_is is not None and asked > there_is:
+        if asked is None or there_is is None:
+            continue
+        if asked > there_is:
             raise InvalidRequest(
                 f"devices.{device_id}.max_memory_bytes is {asked}, but the device has {there_is}: "
                 "use less, or leave it out"
             )
+        if device_id in hosts:
+            here = given.setdefault(hosts[device_id], {})
+            here[device_id] = asked
+            _check_together(here, there_is)
+
+
+def _check_together(here: Mapping[int, int], there_is: int) -> None:
+    if sum(here.values()) > there_is:
+        names = " and ".join(f"devices.{i}.max_memory_bytes" for i in here)
+        raise InvalidRequest(
+            f"{names} are {sum(here.values())} together, but these devices are on one host, which "
+            f"has {there_is}: use less, or leave one out"
+        )
 
 
 def split_evenly(num_layers: int, num_stages: int) -> tuple[LayerRange, ...]:

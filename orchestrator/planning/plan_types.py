@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.specs import NetworkSpec
-from orchestrator.planning.memory_model import SLOTS, MemoryModel, MemoryNeed
+from orchestrator.planning.memory_model import MemoryModel, MemoryNeed
 from orchestrator.planning.split_search import Cuts
 
 
@@ -40,8 +40,8 @@ class PlanJob:
     def memory(self, num_microbatches: int) -> MemoryModel:
         """What the stages take, but for how many activations each holds."""
         rows = self.rows(num_microbatches)
-        under_way = max(self.batch_size, SLOTS * self.val_batch_size)
-        return MemoryModel(self.network, rows, under_way, self.momentum)
+        most_rows = max(rows, self.val_batch_size)
+        return MemoryModel(self.network, self.batch_size, rows, most_rows, self.momentum)
 
 
 @dataclass(frozen=True)

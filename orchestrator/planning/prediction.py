@@ -13,7 +13,7 @@ from actors.core.schedule_checks import EdgeCosts, Simulation, StageCosts, simul
 from actors.core.schedule_rules import max_held
 from actors.core.schedules import Schedule, build_schedule
 from orchestrator.planning.layer_costs import Floats, LayerCosts, layer_costs, stage_seconds
-from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS
+from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, held_units
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
@@ -199,10 +199,13 @@ def _stage_plan(
     sending_s = count * (messages.forward_s + messages.backward_s)
     costs = _layer_costs(job, stage, count)
     updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s
-    held = max_held(_schedule(pipelining.schedule, len(job.devices), count)[stage])
+    actions = _schedule(pipelining.schedule, len(job.devices), count)[stage]
     copied = (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])
     need = job.memory(count).of_stage(
-        cuts[stage], cuts[stage + 1], held, copied if len(job.devices) > 1 else None
+        cuts[stage],
+        cuts[stage + 1],
+        held_units(actions),
+        copied if len(job.devices) > 1 else None,
     )
     return StagePlan(
         device.device_id,
@@ -215,7 +218,7 @@ def _stage_plan(
         max(0.0, step_s - busy_s + sending_s),
         sending_s,
         count * messages.wire_s,
-        held,
+        max_held(actions),
         need,
         device.room_bytes,
     )
@@ -239,7 +242,7 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     )
     if after is not None:
         wire = 2 * (after.latency_s + num_bytes / after.bytes_per_s - sent)
-    memory_end, memory_start = _memory_tables(job, num_microbatches, max_held(schedule[stage]))
+    memory_end, memory_start = _memory_tables(job, num_microbatches, held_units(schedule[stage]))
     room = job.devices[stage].room_bytes
     return StageTables(
         compute,
@@ -273,4 +276,5 @@ def _memory_tables(job: PlanJob, num_microbatches: int, held: int) -> tuple[Floa
     activations = FLOAT32_BYTES * held * model.rows * sizes
     messages = np.array([model.messages_at(cut) for cut in range(network.num_layers + 1)])
     layers = _cumulated(FLOAT32_BYTES * copies * parameters + activations[:-1])
-    return layers + activations + messages + model.fresh_gradient, layers - messages
+    fixed = model.fresh_gradient + model.working
+    return layers + activations + messages + fixed, layers - messages

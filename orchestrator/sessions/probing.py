@@ -164,7 +164,12 @@ class Probing:
                 p.device.device_id: self._facts.get(p.resolved.node.node_id) for p in placements
             }
         memory = {i: None if f is None else f.memory_bytes for i, f in facts.items()}
-        check_memory_limits(request, memory)
+        hosts = {
+            p.device.device_id: p.resolved.ip
+            for p in placements
+            if (f := facts[p.device.device_id]) is not None and f.accelerator is None
+        }
+        check_memory_limits(request, memory, hosts)
 
     def _learn_facts(self, group: StageGroup) -> None:
         missing = [

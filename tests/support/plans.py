@@ -7,7 +7,16 @@ from typing import Any
 
 def _device(device_id: int, layers: list[int]) -> dict[str, Any]:
     memory = dict.fromkeys(
-        ("parameters", "gradients", "optimizer", "activations", "messages", "snapshots", "copies"),
+        (
+            "parameters",
+            "gradients",
+            "optimizer",
+            "activations",
+            "working",
+            "messages",
+            "snapshots",
+            "copies",
+        ),
         100_000,
     )
     return {

@@ -69,8 +69,8 @@ def test_owners_limits_bound_threads_and_memory() -> None:
     assert PLANNING.threads(2, None, 1) == 3 and PLANNING.threads(2, 8, 1) == 3
     assert PLANNING.threads(2, 2, 1) == 2 and PLANNING.threads(1, None, 4) == 4
     job = planned_job(SPEC, PLANNING, PLACES)
-    share = int(MEMORY_SHARE * 2**34) // 2
-    assert [d.room_bytes for d in job.devices] == [share, 10**9]
+    rest = int(MEMORY_SHARE * 2**34) - 10**9
+    assert [d.room_bytes for d in job.devices] == [rest, 10**9]
 
 
 def test_a_device_that_was_not_measured_is_a_usual_one_and_its_link_too() -> None:

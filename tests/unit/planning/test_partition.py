@@ -8,6 +8,8 @@ from orchestrator.errors import InvalidRequest
 from orchestrator.planning.partition import (
     DeviceLimits,
     LayerRange,
+    PlanRequest,
+    check_memory_limits,
     check_plan_request,
     parse_plan_request,
     plan_request_json,
@@ -96,3 +98,14 @@ def test_a_map_has_to_name_every_device() -> None:
 def test_limits_that_make_no_sense_are_refused(devices: dict[str, Any], match: str) -> None:
     with pytest.raises(InvalidRequest, match=match):
         check(devices=devices)
+
+
+def test_limits_of_one_host_are_refused_where_they_exceed_it_together() -> None:
+    def limits_of(hosts: dict[int, str]) -> None:
+        request = PlanRequest(limits={1: DeviceLimits(60), 2: DeviceLimits(60)})
+        check_memory_limits(request, {1: 100, 2: 100}, hosts)
+
+    limits_of({1: "10.0.0.1", 2: "10.0.0.2"})
+    limits_of({})  # accelerators have a memory of their own
+    with pytest.raises(InvalidRequest, match=r"devices\.1\..* and devices\.2\..* are 120 together"):
+        limits_of({1: "10.0.0.1", 2: "10.0.0.1"})

@@ -1,0 +1,133 @@
+"""What a plan says of a stage's memory, against what its tensors take."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from actors.core.datasets import Dataset, Split
+from actors.core.profiles import DeviceProfile
+from actors.core.schedules import SCHEDULES
+from actors.core.specs import NetworkSpec, Normalization
+from actors.stage_loop import StageLoop
+from orchestrator.job_spec import JobSpec
+from orchestrator.planning.job_planning import (
+    MEMORY_SHARE,
+    PROCESS_BYTES,
+    DevicePlace,
+    JobPlanning,
+    planned_job,
+)
+from orchestrator.planning.partition import DeviceLimits, PlanRequest
+from orchestrator.planning.plan_types import Pipelining, PlanJob
+from orchestrator.planning.prediction import predict
+from tests.support.digit_sessions import make_session
+from tests.support.in_process import build_pipeline
+from tests.support.live_bytes import LiveBytes
+from tests.support.profiles import FREE, compute, device
+
+DEEP = NetworkSpec((64,) * 7)
+"""Its activations are much larger than its weights, with the samples below."""
+WIDE = NetworkSpec((64, 512, 512, 10))
+SPEC = JobSpec(WIDE, "digits", None, True, 512, 100, Normalization(0.1, 0.3))
+NUM_TRAIN, BATCH = 2048, 1024
+RUN = StageLoop.run
+
+
+def measured(
+    monkeypatch: pytest.MonkeyPatch, job: PlanJob, cuts: tuple[int, ...], pipelining: Pipelining
+) -> list[int]:
+    """By stage the most bytes of tensors in an epoch of two steps with its validation."""
+    tracks: dict[int, LiveBytes] = {}
+
+    def tracked(loop: StageLoop) -> bool:
+        with LiveBytes() as tracks[loop._stage.spec.index]:
+            return RUN(loop)
+
+    monkeypatch.setattr(StageLoop, "run", tracked)
+    session = make_session(
+        epochs=1,
+        batch_size=job.batch_size,
+        val_batch_size=job.val_batch_size,
+        num_train=NUM_TRAIN,
+        num_val=job.val_batch_size,
+        num_microbatches=pipelining.num_microbatches,
+        schedule=pipelining.schedule,
+        momentum=0.9,
+    )
+    data = Dataset(samples(job.network, NUM_TRAIN), samples(job.network, job.val_batch_size))
+    pipeline = build_pipeline(job.network, session, data, list(cuts))
+    pipeline.run()
+    assert not pipeline.errors
+    kept = [sum(p.nbytes for p in stage.layers.parameters()) for stage in pipeline.stages]
+    return [tracks[i].peak + parameters for i, parameters in enumerate(kept)]
+
+
+def samples(network: NetworkSpec, count: int) -> Split:
+    sizes = network.layer_sizes
+    labels = np.arange(count, dtype=np.int64) % sizes[-1]
+    return Split(np.ones((count, sizes[0]), dtype=np.uint8), labels)
+
+
+def job_of(network: NetworkSpec, num_stages: int, val_batch_size: int) -> PlanJob:
+    devices = tuple(device(i + 1) for i in range(num_stages))
+    links = (FREE,) * (num_stages - 1)
+    return PlanJob(network, BATCH, val_batch_size, devices, links, momentum=True)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_no_stage_takes_more_than_its_plan_says_by_any_schedule(
+    monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    splits = ((DEEP, (0, 6)), (DEEP, (0, 3, 6)), (DEEP, (0, 2, 4, 6)), (WIDE, (0, 1, 3)))
+    shapes = ((16, 8), (4 * BATCH, 8), (16, 1))
+    for (network, cuts), (val_rows, count) in itertools.product(splits, shapes):
+        job, pipelining = job_of(network, len(cuts) - 1, val_rows), Pipelining(schedule, count)
+        found = measured(monkeypatch, job, cuts, pipelining)
+        for stage, peak in zip(predict(job, cuts, pipelining).stages, found, strict=True):
+            # Messages are bytes, no tensors, and nobody keeps copies here.
+            said = stage.memory.total - stage.memory.copies - stage.memory.messages
+            assert 0.3 * said < peak <= said, (cuts, val_rows, count, stage.start)
+
+
+GIB = 2**30
+HOST = (
+    DevicePlace(1, "device 1", "10.0.0.1", "node 1"),
+    DevicePlace(2, "device 2", "10.0.0.1", "node 2"),
+)
+OTHER = DevicePlace(3, "device 3", "10.0.0.2", "node 3")
+
+
+def rooms(memory_bytes: int, **limits: int) -> list[int | None]:
+    """Of two devices of a host and one of another; ``limits`` are such as ``d1=10**9``."""
+    asked = {int(name[1:]): DeviceLimits(limit) for name, limit in limits.items()}
+    profile = DeviceProfile(4, memory_bytes, None, compute(), None)
+    planning = JobPlanning(PlanRequest(limits=asked), {i: profile for i in (1, 2, 3)})
+    planned = planned_job(SPEC, planning, (*HOST, OTHER))
+    return [d.room_bytes for d in planned.devices]
+
+
+def test_devices_of_one_host_share_its_memory() -> None:
+    whole = int(MEMORY_SHARE * 8 * GIB)
+    assert rooms(8 * GIB) == [whole // 2, whole // 2, whole]
+
+
+def test_what_one_device_may_take_is_not_the_other_one_s_on_its_host() -> None:
+    whole = int(MEMORY_SHARE * 8 * GIB)
+    assert rooms(8 * GIB, d1=5 * GIB) == [5 * GIB, whole - 5 * GIB, whole]
+    assert rooms(8 * GIB, d1=GIB) == [GIB, whole - GIB, whole]
+    assert rooms(8 * GIB, d1=8 * GIB)[1] == 0
+    assert rooms(8 * GIB, d1=GIB, d2=2 * GIB) == [GIB, 2 * GIB, whole]
+
+
+def test_a_small_host_keeps_room_for_the_processes_themselves() -> None:
+    first, second, other = rooms(GIB)
+    assert first == second == (GIB - 2 * PROCESS_BYTES) // 2
+    assert other == GIB - PROCESS_BYTES
+
+
+def test_a_host_that_does_not_tell_its_memory_sets_no_limit() -> None:
+    planned = planned_job(SPEC, JobPlanning(), HOST)
+    assert [d.room_bytes for d in planned.devices] == [None, None]
