@@ -13,6 +13,7 @@ from orchestrator.doctor.finding import strangers_text
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
 from orchestrator.ray_start import JOINING_VARIABLES
+from orchestrator.ray_words import LOG_NAME
 from orchestrator.settings import Settings
 from orchestrator.travelling_code import runtime_env
 
@@ -58,7 +59,9 @@ def start_backend(settings: Settings) -> Backend:
         os.environ.update(token_variables(settings.storage_path, address, os.environ))
     try:
         # Embedded nodes run in this very environment, the user's need not have Tandem at all.
-        dashboard_url = connect(address, runtime_env=None if cluster else runtime_env())
+        code = None if cluster else runtime_env()
+        log = settings.storage_path / LOG_NAME
+        dashboard_url = connect(address, runtime_env=code, log=log)
         from http_gateway.ray_job_client import RayJobClient
 
         client = RayJobClient.start(settings, dashboard_url)

@@ -8,6 +8,7 @@ from orchestrator.cluster_tokens import token_variables
 from orchestrator.local_cluster import stop_local_cluster
 from orchestrator.ray_connection import NAMESPACE, connect
 from orchestrator.ray_start import JOINING_VARIABLES
+from orchestrator.ray_words import LOG_NAME
 from orchestrator.settings import Settings
 
 GOES_ON = "Jobs that were training go on when a gateway is started on the same storage path."
@@ -22,7 +23,7 @@ def stop_everything(settings: Settings) -> str:
     address = settings.ray_address
     os.environ.update(JOINING_VARIABLES)
     os.environ.update(token_variables(settings.storage_path, address, os.environ))
-    connect(address)
+    connect(address, log=settings.storage_path / LOG_NAME)
     import ray
 
     from orchestrator.job_manager_actor import ACTOR_NAME

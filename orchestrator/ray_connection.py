@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 
 from orchestrator.cluster_tokens import show_token
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.ray_probe import refuses_ray
 from orchestrator.ray_start import explain_mismatch, is_refused
+from orchestrator.ray_words import ray_words_kept
 
 CONNECT_TIMEOUT_S = 25.0  # told within half a minute, with the start of this process
 NAMESPACE = "tandem"
@@ -19,26 +22,31 @@ def connect(
     address: str,
     timeout_s: float = CONNECT_TIMEOUT_S,
     runtime_env: dict[str, Any] | None = None,
+    log: Path | None = None,
 ) -> str | None:
     """Makes this process a driver of the cluster at ``address`` (host:port).
 
-    Returns the address of Ray's dashboard, None where it is off. Ray's environment variables must
-    be set before, for Ray reads them when it is imported. Raises ``ClusterUnavailable`` with the
-    remedy.
+    What Ray itself writes to stderr meanwhile goes to ``log``, if there is one. Returns the address
+    of Ray's dashboard, None where it is off. Ray's environment variables must be set before, for
+    Ray reads them when it is imported. Raises ``ClusterUnavailable`` with the remedy.
     """
     check_reachable(address)
     outcome: list[str | BaseException] = []
     arguments = (address, runtime_env, outcome)
     thread = threading.Thread(target=_init, args=arguments, daemon=True)
-    thread.start()
-    thread.join(timeout_s)
+    with ray_words_kept(log):
+        thread.start()
+        thread.join(timeout_s)
+    kept = log is not None and log.is_file()
+    more = f". Ray's own words are in {log}" if kept else ""
     if not outcome:
         raise ClusterUnavailable(
-            f"Ray at {address} did not answer within {timeout_s:.0f} s: {_token_remedy(address)}"
+            f"Ray at {address} did not answer within {timeout_s:.0f} s: "
+            f"{_token_remedy(address)}{more}"
         )
     if isinstance(outcome[0], BaseException):
         raise ClusterUnavailable(
-            f"This host can't join Ray at {address}: {_explain(outcome[0], address)}"
+            f"This host can't join Ray at {address}: {_explain(outcome[0], address)}{more}"
         ) from outcome[0]
     return f"http://{outcome[0]}" if outcome[0] else None
 
@@ -70,6 +78,11 @@ def check_reachable(address: str) -> None:
             f"Nothing answers at the Ray address {address}: on the head run `tandem head` (or ray "
             f"start --head --port={port} --node-manager-port=5001), and see that its firewall lets "
             f"port {port} through"
+        )
+    if (why := refuses_ray(host, int(port))) is not None:
+        raise ClusterUnavailable(
+            f"What listens at {address} does not answer as a Ray head does, for {why}. Is it the "
+            "address that `tandem head` printed?"
         )
 
 

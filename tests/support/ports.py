@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+RAY_LIKE = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""What a Ray head, which speaks HTTP/2, says first: its settings."""
 
 
 def consecutive_free_ports(count: int) -> list[int]:
@@ -34,6 +38,30 @@ def listening() -> Iterator[int]:
     """The port of something on this host that lets itself be connected to."""
     with socket.create_server(("0.0.0.0", 0)) as server:
         yield server.getsockname()[1]
+
+
+@contextmanager
+def saying(words: bytes) -> Iterator[int]:
+    """The port of something on this host that says this to each that connects, and hangs up."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+
+        def say() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:  # the server is closed
+                    return
+                with connection, suppress(OSError):  # who only looked is gone again
+                    connection.sendall(words)
+                    connection.recv(1024)
+
+        thread = threading.Thread(target=say)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
 
 
 def _is_free(port: int) -> bool:

@@ -17,7 +17,7 @@ from orchestrator.errors import ClusterUnavailable
 from orchestrator.node_keeper import why_taken
 from orchestrator.ray_start import NodePorts
 from tests.support.command_line import tandem
-from tests.support.ports import listening
+from tests.support.ports import RAY_LIKE, listening, saying
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def test_a_port_of_the_heads_device_that_is_taken_is_told_with_a_free_one(
 
 
 def test_a_device_that_has_joined_is_told_how_to_join_as_one_more(tmp_path: Path) -> None:
-    with listening() as head, taken(range(9100, 9300)) as port:
+    with saying(RAY_LIKE) as head, taken(range(9100, 9300)) as port:
         arguments = ["--port", port, "--devices", "3"]
         text = refusal(tmp_path, "join", f"127.0.0.1:{head}", *arguments)
         assert "has it joined already? Leave there with Ctrl-C" in text
