@@ -28,6 +28,7 @@ from actors.core.stage import Stage
 from actors.host_kind import HostKind, this_host
 from actors.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.link_watch import LinkWatch
+from actors.orders import Orders
 from actors.reports import Seen, StageReport
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.snapshot_transport import ActorCopier, PackedSnapshot, fetch, pack, unpack
@@ -78,7 +79,7 @@ class LayerActor:
         self._streams: dict[str, StreamSender] = {}
         self._senders: dict[str, Sender] = {}
         self._receivers: dict[str, Receiver] = {}
-        self._stop_at: Boundary | None = None
+        self._orders = Orders()
         self._data = StageData()
 
     def host(self) -> HostKind:
@@ -167,8 +168,8 @@ class LayerActor:
     def run(self, session: SessionSpec) -> bool:
         """Trains; True when all epochs are done, False when stopped before."""
         assert self._stage is not None, "build comes first"
-        self._loop = StageLoop(self._stage, session, self._data, self._links(), self._keeper)
-        self._loop.stop_at = self._stop_at
+        links, keeper = self._links(), self._keeper
+        self._loop = StageLoop(self._stage, session, self._data, links, keeper, self._orders)
         with self._watch.running():
             return self._loop.run()
 
@@ -183,8 +184,8 @@ class LayerActor:
         self._watch.polled()
         if self._loop is None:
             return None
+        checkpoint = self._keeper.checkpoint_position()  # first: its step is in the report then
         report = self._loop.board.report(seen)
-        checkpoint = self._keeper.checkpoint_position()
         return replace(report, checkpoint=checkpoint, silent_s=self._watch.silent_s())
 
     @ray.method(concurrency_group="control")
@@ -194,15 +195,12 @@ class LayerActor:
     @ray.method(concurrency_group="control")
     def stop(self, boundary: Boundary) -> None:
         """Ends the run there; stage 0 passes it on to the others."""
-        self._stop_at = boundary
-        if self._loop is not None:
-            self._loop.stop_at = boundary
+        self._orders.stop(boundary)
 
     @ray.method(concurrency_group="control")
     def take_checkpoint(self, boundary: Boundary) -> None:
         """Has all stages take a snapshot there that waits to be fetched; asked of stage 0."""
-        if self._loop is not None:
-            self._loop.checkpoint_at = boundary
+        self._orders.take_checkpoint(boundary)
 
     @ray.method(concurrency_group="control")
     def held(self) -> tuple[HeldSnapshot, ...]:

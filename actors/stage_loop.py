@@ -23,6 +23,7 @@ from actors.core.snapshot_cadence import Boundary, SnapshotCadence
 from actors.core.snapshots import Cursor, Mark, StageSnapshot
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
+from actors.orders import Orders
 from actors.reports import Phase, Progress, ReportBoard
 from actors.snapshot_keeper import SnapshotKeeper
 from actors.stage_clock import StageClock
@@ -35,11 +36,8 @@ class SessionStopped(Exception):
 
 
 class StageLoop:
-    """Trains one stage for one session. ``board`` is its report.
-
-    ``stop_at`` and ``checkpoint_at`` are set from other threads and matter in stage 0 alone: where
-    the session ends early, and where a snapshot is taken that waits to be fetched.
-    """
+    """Trains one stage for one session. ``board`` is its report; ``orders`` matter in stage 0
+    alone."""
 
     def __init__(
         self,
@@ -48,10 +46,10 @@ class StageLoop:
         data: StageData,
         links: StageLinks,
         keeper: SnapshotKeeper | None = None,
+        orders: Orders | None = None,
     ) -> None:
         self.board = ReportBoard()
-        self.stop_at: Boundary | None = None
-        self.checkpoint_at: Boundary | None = None
+        self.orders = orders or Orders()
         self._stage = stage
         self._device = stage.device
         self._clock = StageClock(stage.device, self.board)
@@ -148,13 +146,13 @@ class StageLoop:
         self._mark = Mark.NONE
         if not self._stage.spec.is_first:
             return
-        stop_at = self.stop_at
+        stop_at = self.orders.stop_at
         if stop_at is Boundary.STEP or (stop_at is Boundary.EPOCH and self._cursor.step == 0):
             self._end_session()
         ends_epoch = self._cursor.step + 1 == self._session.num_steps
-        self._set_mark(self._cadence.next_step(self.checkpoint_at, ends_epoch))
+        self._set_mark(self._cadence.next_step(self.orders.checkpoint_at, ends_epoch))
         if self._mark is Mark.CHECKPOINT:
-            self.checkpoint_at = None
+            self.orders.checkpoint_begun()
 
     def _set_mark(self, mark: Mark) -> None:
         """A step that ends with a snapshot waits for the copy of the one before."""

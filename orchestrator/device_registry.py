@@ -46,9 +46,12 @@ def add(job: Job, device: Device) -> None:
 
 
 def remove(job: Job, device: Device) -> None:
-    """The job's other devices keep their ids; raises ``IllegalTransition`` while it trains."""
+    """The job's other devices keep their ids. The device has no layers any more: a plan that gives
+    it some is over."""
     job.apply(Event.CHANGE_DEVICES)
     job.devices.remove(device)
+    if any(stage.device_id == device.device_id for stage in job.stages):
+        job.stages = ()
 
 
 def check_spareable(job: Job) -> None:

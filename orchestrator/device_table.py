@@ -44,6 +44,11 @@ class DeviceTable:
         """(ip, port) of each held device -> the job that holds it."""
         return dict(self._holders)
 
+    def drop(self, job_id: str, device: Device) -> None:
+        """One of those that the job holds."""
+        if self._holders.get((device.ip, device.port)) == job_id:
+            del self._holders[device.ip, device.port]
+
     def release(self, job_id: str) -> None:
         """Everything the job holds."""
         self._holders = {key: job for key, job in self._holders.items() if job != job_id}

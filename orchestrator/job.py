@@ -49,6 +49,7 @@ class Session:
     ``folder`` is the name, drawn for it, of the folder of its checkpoints.
     ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
     ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on.
+    ``stop_asked`` was answered and holds, whatever becomes of the JobManager meanwhile.
     ``computed`` is by what its steps were, whatever its generations; empty where nobody noted it.
     """
 
@@ -69,6 +70,7 @@ class Session:
     history: list[dict[str, Any]] = field(default_factory=list)
     device_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
     folder: str = ""
+    stop_asked: bool = False
 
     def __post_init__(self) -> None:
         self.folder = self.folder or draw_identity(f"session-{self.index}")

@@ -180,11 +180,9 @@ class JobManager(JobReader):
                     )
                     held.enter_context(doing)
             for job, device in found.items():
-                if job.is_active:
-                    self._desk.move_off(job, device)
-                else:
+                if not job.is_active:
                     self._prepared.release(job.job_id)
-                with self._book.changing(job):
+                with self._desk.moved_off(job, device), self._book.changing(job):
                     device_registry.remove(job, device)
 
     # Training
@@ -242,13 +240,16 @@ class JobManager(JobReader):
         return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
-        """Asks a training job to stop at its next step; one that has stopped, stays so."""
+        """Asks a training job to stop at its next step; one that has stopped, stays so. A
+        JobManager that takes the job up stops it too, unless no disk could be told."""
         with self._lock:
             job = self._book.get(job_id)
             if job.status is not Status.STOPPED:
                 job.check(Event.STOP)
-                self._desk.stop(job_id)
-            return {"status": job.status.value}
+                self._desk.stop(job)
+            answer = {"status": job.status.value}
+        self._book.try_save(job)
+        return answer
 
     def resume_job(self, job_id: str) -> dict[str, Any]:
         """Goes on with the session that was stopped or has failed, on the devices there are now;

@@ -77,6 +77,7 @@ def _session_record(session: Session) -> SessionRecord:
         last_cause=session.last_cause,
         computed=computed_json(session.computed),
         folder=session.folder,
+        stop_asked=session.stop_asked,
     )
 
 
@@ -99,4 +100,5 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         last_cause=record.last_cause,
         computed=parse_computed(record.computed),
         folder=record.folder,
+        stop_asked=record.stop_asked,
     )

@@ -47,8 +47,9 @@ class Checkpointer:
         """The newest state of this session, or what it began with; None for weights drawn from the
         seed. Raises ``StorageUnavailable``."""
         job = self._job
-        if job.unsaved is not None:
-            return self._start(job.unsaved)
+        unsaved = job.unsaved  # the storage may take it meanwhile
+        if unsaved is not None:
+            return self._start(unsaved)
         loaded = self._store.load_latest(job.lineage)
         if loaded is None:
             return None

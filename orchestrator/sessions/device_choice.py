@@ -235,7 +235,9 @@ class DeviceChoice:
             self._table.release(job.job_id)
             try:
                 chosen = available[: job.spec.network.num_layers]
-                self._table.hold(job.job_id, [a.device for a in chosen])
+                devices = [a.device for a in chosen]
+                kept = [d for d in devices if d.device_id not in self.excluded]
+                self._table.hold(job.job_id, kept)
             except DeviceBusy:
                 return False
         return True

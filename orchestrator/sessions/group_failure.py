@@ -27,6 +27,10 @@ class GroupFailure(Exception):
         self.suspect = suspect
 
 
+class GivenUp(Exception):
+    """What a generation was started for is wanted no more."""
+
+
 @dataclass(frozen=True)
 class DeadLink:
     """Between two stages, by their indices; the one that is left out, and the other."""

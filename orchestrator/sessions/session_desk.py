@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.placement import ClusterView
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice
+from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
@@ -58,10 +59,12 @@ class SessionDesk:
 
     def start(self, job: Job, session: Session, prepared: StageGroup | None) -> None:
         """``prepared`` has drawn the weights already; without it, the newest state is loaded."""
-        runner = self._runner(job, session)
+        runner = self._runner(job, session, prepared)
+        if session.stop_asked:
+            runner.stop()
         thread = threading.Thread(
             target=self._run,
-            args=(job, session, runner, prepared),
+            args=(job, session, runner),
             name=f"train-job-{job.job_id}",
             daemon=True,
         )
@@ -94,24 +97,39 @@ class SessionDesk:
         if not job.devices:
             raise InvalidRequest("No devices registered")
         with self._book.changing(job, {"status": Status.RECOVERING.value}):
-            session.outcome, session.num_failures = None, 0
+            session.outcome, session.num_failures, session.stop_asked = None, 0, False
             job.apply(Event.RESUME)
         self._book.note(job, "resumed", f"Session {session.index} goes on")
         self.start(job, session, None)
 
-    def stop(self, job_id: str) -> None:
+    def stop(self, job: Job) -> None:
         """Ends the job's session at its next step."""
-        runner, _ = self._running[job_id]
+        job.sessions[-1].stop_asked = True
+        runner, _ = self._running[job.job_id]
         runner.stop()
 
-    def move_off(self, job: Job, device: Device) -> None:
-        """The device's layers and optimiser state go elsewhere; raises ``Unavailable``."""
+    @contextmanager
+    def moved_off(self, job: Job, device: Device) -> Iterator[None]:
+        """Without layers or optimiser state on the device, which gets none any more; where the
+        block raises, it may have some again. Raises ``Unavailable``."""
         running = self._running.get(job.job_id)
-        if running is not None and not running[0].drain(device.device_id):
+        if running is None:
+            yield
+            return
+        runner, _ = running
+        if not runner.drain(device.device_id):
             raise Unavailable(
-                f"Device {device.address} still has layers of job {job.job_id}: they could not be "
-                f"moved in time. See GET /api/jobs/{job.job_id}/events, and try again"
+                f"Device {device.address} still has layers of job {job.job_id}: they are on their "
+                f"way to other devices, and none are given to it any more. Send the same again "
+                f"to take it out; GET /api/jobs/{job.job_id}/events tells what goes on"
             )
+        try:
+            yield
+        except BaseException:
+            runner.keep(device.device_id)
+            raise
+        with self._book.lock:
+            self._services.table.drop(job.job_id, device)
 
     def abandon(self, job_id: str) -> None:
         """Ends the job's session, if one is under way, and keeps nothing of it."""
@@ -121,7 +139,7 @@ class SessionDesk:
             runner.abandon()
             thread.join(ABANDON_TIMEOUT_S)
 
-    def _runner(self, job: Job, session: Session) -> SessionRunner:
+    def _runner(self, job: Job, session: Session, prepared: StageGroup | None) -> SessionRunner:
         s = self._services
         num_train = count_train_samples(job.spec.dataset, Path(s.config.data_dir))
         num_steps = -(-num_train // job.spec.batch_size)
@@ -130,13 +148,12 @@ class SessionDesk:
         key = DatasetKey.of(job.spec)
         s.datasets.start_loading(key)
         services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get(key))
-        return SessionRunner(services, job, session, choice, checkpointer, num_steps)
+        log = SessionLog(s.book, job, session, num_steps)
+        return SessionRunner(services, job, session, choice, checkpointer, log, prepared)
 
-    def _run(
-        self, job: Job, session: Session, runner: SessionRunner, prepared: StageGroup | None
-    ) -> None:
+    def _run(self, job: Job, session: Session, runner: SessionRunner) -> None:
         try:
-            ending = runner.run(prepared)
+            ending = runner.run()
         except Exception as error:
             logger.exception("job %s failed", job.job_id)
             ending = Ending(Event.FAIL, None, f"{type(error).__name__}: {error}")

@@ -81,6 +81,11 @@ class SessionLog:
             self._session.progress = progress
         return lost
 
+    def steps_done(self, state: TrainingState | None) -> int:
+        """Of the session, in that state; None is its beginning."""
+        epoch, step = (0, 0) if state is None else state.cursor.position
+        return epoch * self._num_steps + step
+
     def _progress_at(self, position: Position) -> dict[str, Any]:
         session, (epoch, step) = self._session, position
         if position == (0, 0):

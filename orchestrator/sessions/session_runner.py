@@ -23,7 +23,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
 from orchestrator.sessions.edges import connect
-from orchestrator.sessions.group_failure import GroupFailure, Suspect
+from orchestrator.sessions.group_failure import GivenUp, GroupFailure, Suspect
 from orchestrator.sessions.layer_split import predicted_plan, tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
@@ -31,7 +31,7 @@ from orchestrator.sessions.session_spec import computed_layers, resolve_threads,
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_data import StageData
-from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 DRAIN_TIMEOUT_S = 170.0
 
@@ -65,21 +65,23 @@ class SessionRunner:
         session: Session,
         choice: DeviceChoice,
         checkpointer: Checkpointer,
-        num_steps: int,
+        log: SessionLog,
+        prepared: StageGroup | None,
     ) -> None:
-        """``num_steps`` are the steps of one epoch."""
+        """``prepared`` has drawn the weights already; it is used if it still lives."""
         self._services = services
         self._book = services.book
         self._job = job
         self._session = session
         self._choice = choice
         self._checkpointer = checkpointer
-        self._num_steps = num_steps
-        self.log = SessionLog(services.book, job, session, num_steps)
+        self.log = log
+        self._prepared = prepared
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._group: StageGroup | None = None
-        self._running: frozenset[int] = frozenset()
+        self._placed = frozenset() if prepared is None else _devices(prepared.placements)
+        """The devices that have layers, or are being given some."""
         self._ended = False
         self._abandoned = False
         self._newcomers = Newcomers(choice, services.book, job)
@@ -92,22 +94,21 @@ class SessionRunner:
         self._choice.wake()
 
     def drain(self, device_id: int) -> bool:
-        """Moves the device's layers and optimiser state away; False when it took too long."""
-        self._choice.exclude(device_id)
-        if (group := self._group) is not None and device_id in self._running:
-            group.request_stop(Boundary.STEP)
-        self._choice.wake()
+        """Moves the device's layers and optimiser state away, and gives it none any more; False
+        when that takes longer."""
         with self._changed:
-            moved = self._changed.wait_for(
-                lambda: self._ended or self._trains_without(device_id), DRAIN_TIMEOUT_S
-            )
-        if not moved:
-            self._choice.include(device_id)
+            self._choice.exclude(device_id)
+            if self._group is not None and device_id in self._placed:
+                self._group.request_stop(Boundary.STEP)
             self._choice.wake()
-        return moved
+            return self._changed.wait_for(
+                lambda: self._ended or device_id not in self._placed, DRAIN_TIMEOUT_S
+            )
 
-    def _trains_without(self, device_id: int) -> bool:
-        return self._group is not None and device_id not in self._running
+    def keep(self, device_id: int) -> None:
+        """A device that was drained stays in the job after all."""
+        self._choice.include(device_id)
+        self._choice.wake()
 
     def abandon(self) -> None:
         """The job is being deleted: nothing is kept."""
@@ -117,10 +118,10 @@ class SessionRunner:
         if (group := self._group) is not None:
             group.kill()
 
-    def run(self, prepared: StageGroup | None) -> Ending:
-        """``prepared`` has drawn the weights already; it is used if it still lives."""
+    def run(self) -> Ending:
+        """To its end, whatever happens to devices."""
         try:
-            return self._run(prepared)
+            return self._run()
         except TandemError as error:
             return Ending(Event.FAIL, None, error.message)
         finally:
@@ -130,8 +131,8 @@ class SessionRunner:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _run(self, prepared: StageGroup | None) -> Ending:
-        state = None
+    def _run(self) -> Ending:
+        state, prepared = None, self._prepared
         if prepared is None:
             state = self._checkpointer.load_start()
             self.log.go_back(state)  # what was saved later than that state is not so any more
@@ -143,13 +144,15 @@ class SessionRunner:
                 if group is None:
                     return self._stopped_waiting(state)
                 outcome = self._train(group, state, data)
+            except GivenUp:
+                continue
             except GroupFailure as failure:
                 if self._abandoned:
                     return Ending(Event.STOP, None)
                 state = self._recover(group, failure, state)
                 continue
             finally:
-                prepared = None
+                prepared = self._prepared = None
                 self._end_generation(group)
             state = outcome.state
             self._choice.just_seen(group.placements)
@@ -163,6 +166,8 @@ class SessionRunner:
         return Ending(Event.STOP, state)
 
     def _end(self, outcome: GenerationOutcome) -> Ending:
+        if self._abandoned:
+            return Ending(Event.STOP, None)
         if not outcome.completed:
             self._note_stop(outcome.state)
         self._checkpointer.save_last(outcome.state, finished=outcome.completed)
@@ -171,20 +176,12 @@ class SessionRunner:
     def _note_stop(self, state: TrainingState | None) -> None:
         session = self._session
         with self._book.lock:
-            session.computed = note_generation(session.computed, self._steps_done(state), [])
-
-    def _steps_done(self, state: TrainingState | None) -> int:
-        cursor = Cursor() if state is None else state.cursor
-        return cursor.epoch * self._num_steps + cursor.step
+            done = self.log.steps_done(state)
+            session.computed = note_generation(session.computed, done, [])
 
     def _start_group(self, state: TrainingState | None) -> StageGroup | None:
         """Waits for devices; None when the session was stopped meanwhile."""
-        try:
-            placements = self._choice.wait(self._job, self._session, self._stop)
-        except StageFailure:
-            if state is not None:
-                self._checkpointer.save_last(state, finished=False)
-            raise
+        placements = self._choose(state)
         if placements is None:
             return None
         job = self._job
@@ -201,6 +198,27 @@ class SessionRunner:
             )
         except DeviceStartFailed as error:
             raise _without(error) from error
+
+    def _choose(self, state: TrainingState | None) -> list[StagePlacement] | None:
+        """Places on devices of which none was taken out meanwhile; None when stopped."""
+        while True:
+            try:
+                placements = self._choice.wait(self._job, self._session, self._stop)
+            except StageFailure:
+                if state is not None:
+                    self._checkpointer.save_last(state, finished=False)
+                raise
+            if placements is None:
+                return None
+            with self._changed:
+                devices = _devices(placements)
+                if not self._choice.excluded & devices:
+                    self._placed = devices
+                    return placements
+
+    def _is_unwanted(self) -> bool:
+        """The generation that starts: the session was stopped, or a device is being taken out."""
+        return self._stop.is_set() or bool(self._choice.excluded & self._placed)
 
     def _train(
         self, group: StageGroup, state: TrainingState | None, data: StageData
@@ -220,8 +238,8 @@ class SessionRunner:
             raise _without(error) from error
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(str(error), can_recover=True) from error
-        data.give(group, config.heartbeat_timeout_s, lambda: self._abandoned)
-        self._going_on(group, channels, self._steps_done(state))
+        data.give(group, config.heartbeat_timeout_s, self._is_unwanted)
+        self._going_on(group, channels, self.log.steps_done(state))
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
         refs = group.run(spec, threads)
         watch = SessionWatch(
@@ -244,10 +262,8 @@ class SessionRunner:
         self._book.try_save(job)
         with self._changed:
             self._group = group
-            self._running = frozenset(p.device.device_id for p in group.placements)
-            self._changed.notify_all()
-        if self._stop.is_set() or self._choice.excluded & self._running:
-            group.request_stop(Boundary.STEP)
+            if self._is_unwanted():
+                group.request_stop(Boundary.STEP)
 
     def _publish(self, group: StageGroup, reports: Sequence[StageReport]) -> None:
         self.log.take(group, reports)
@@ -301,12 +317,15 @@ class SessionRunner:
 
     def _end_generation(self, group: StageGroup | None) -> None:
         self.log.end_generation()
-        if group is None:
-            return
+        if group is not None:
+            group.kill()
         with self._changed:
-            self._group, self._running = None, frozenset()
+            self._group, self._placed = None, frozenset()
             self._changed.notify_all()
-        group.kill()
+
+
+def _devices(placements: Sequence[StagePlacement]) -> frozenset[int]:
+    return frozenset(p.device.device_id for p in placements)
 
 
 def _without(error: DeviceStartFailed) -> GroupFailure:

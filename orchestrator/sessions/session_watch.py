@@ -13,13 +13,14 @@ import ray
 
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError
 from actors.core.snapshots import TrainingState
-from actors.reports import Seen, StageReport
+from actors.reports import Progress, Seen, StageReport, StageSeconds
 from orchestrator.sessions.group_failure import GroupFailure, Suspect, choose_end
 from orchestrator.sessions.stage_group import StageGroup
 
 POLL_INTERVAL_S = 0.2
 ROOT_CAUSE_WAIT_S = 2.0
 COLLECT_TIMEOUT_S = 60.0
+NOT_BEGUN = StageReport(Progress(), (), (), StageSeconds(), 0, 0, 0)
 LINK_GRACE_S = 0.25
 """A device that is silent is found before its links are."""
 
@@ -42,15 +43,11 @@ class _Heartbeat:
     seen: Seen = field(default_factory=Seen)
 
     def take(self, report: StageReport | None) -> None:
-        """The answer has come; what the one before told and was not published is told with it."""
-        untold = self.report
+        """The answer has come, and is published at once."""
         if report is not None:
             new_epochs, new_steps = len(report.epochs), len(report.steps)
             self.seen = Seen(self.seen.epochs + new_epochs, self.seen.steps + new_steps)
-        if report is not None and untold is not None:
-            epochs, steps = untold.epochs + report.epochs, untold.steps + report.steps
-            report = replace(report, epochs=epochs, steps=steps)
-        self.report = report
+            self.report = report
 
 
 @dataclass
@@ -120,10 +117,10 @@ class SessionWatch:
             self._publish()
 
     def _publish(self) -> None:
-        reports = [beat.report for beat in self._beats if beat.report is not None]
-        if len(reports) < len(self._beats):
-            return  # a stage has not begun: what the others tell is published with its first
-        self.publish(reports)
+        """Also while a stage has not begun: the stages keep what they have told no longer."""
+        if all(beat.report is None for beat in self._beats):
+            return
+        self.publish([beat.report or NOT_BEGUN for beat in self._beats])
         for beat in self._beats:  # told once
             if beat.report is not None:
                 beat.report = replace(beat.report, epochs=(), steps=())

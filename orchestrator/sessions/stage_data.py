@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from orchestrator.datasets import StoredDataset
-from orchestrator.sessions.group_failure import GroupFailure, cause_text
+from orchestrator.sessions.group_failure import GivenUp, GroupFailure, cause_text
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 LOAD_TIMEOUT_S = 600.0
@@ -44,7 +44,7 @@ class StageData:
             for ref in done:
                 _check(group.placements[loads.index(ref)], ref)
             if given_up():
-                raise GroupFailure("the job is being deleted", can_recover=True)
+                raise GivenUp
             if pending and (silent := group.silent(heartbeat_timeout_s)):
                 text = f"{silent[0].label} does not answer any more"
                 raise GroupFailure(text, can_recover=True)

@@ -13,6 +13,8 @@ LEFT_OUT_S = 60.0
 """So long at first; the device's next failure doubles that."""
 NEEDED_S = 5.0
 """The same where the job can't go on without the device, up to ``LEFT_OUT_S``."""
+MAX_DOUBLINGS = 10
+"""From then on it is left out for 17 hours each time."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class _Record:
     since_s: float
     count: int
     peer_id: int | None
+
+    @property
+    def factor(self) -> float:
+        """By how much longer than at first it is left out."""
+        return float(2 ** min(self.count - 1, MAX_DOUBLINGS))
 
 
 class Suspects:
@@ -49,8 +56,9 @@ class Suspects:
             return False
         if is_needed and record.peer_id is not None:
             return True
-        factor = 2.0 ** (record.count - 1)
-        span_s = min(NEEDED_S * factor, LEFT_OUT_S) if is_needed else LEFT_OUT_S * factor
+        span_s = LEFT_OUT_S * record.factor
+        if is_needed:
+            span_s = min(NEEDED_S * record.factor, LEFT_OUT_S)
         return self._clock() - record.since_s < span_s
 
     def peer_of(self, device_id: int) -> int | None:
@@ -63,5 +71,5 @@ class Suspects:
         """Its link is back; how often it has failed is kept."""
         with self._lock:
             record = self._records[device_id]
-            span_s = LEFT_OUT_S * 2.0 ** (record.count - 1)
-            self._records[device_id] = _Record(self._clock() - span_s, record.count, None)
+            since_s = self._clock() - LEFT_OUT_S * record.factor
+            self._records[device_id] = _Record(since_s, record.count, None)

@@ -45,6 +45,7 @@ class SessionRecord:
     waiting_for: list[str] = field(default_factory=list)
     last_cause: str | None = None
     computed: list[dict[str, Any]] = field(default_factory=list)
+    stop_asked: bool = False
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,7 @@ sessions = Table(
     Column("last_cause", SafeText),
     Column("computed", JSON, nullable=False, server_default="[]"),
     Column("folder", Text, nullable=False, server_default=text("''")),
+    Column("stop_asked", Boolean, nullable=False, server_default=text("0")),
 )
 
 epochs = Table(

@@ -49,7 +49,7 @@ def _stop_after(pipeline: Pipeline, num_steps: int) -> list[object]:
 
     def stop_in_time() -> None:
         if len(pipeline.loops[-1].board.steps.all()) >= num_steps:
-            loop.stop_at = Boundary.STEP
+            loop.orders.stop(Boundary.STEP)
         begin_step()
 
     loop._begin_step = stop_in_time  # type: ignore[method-assign]
@@ -62,6 +62,6 @@ def _stop_after(pipeline: Pipeline, num_steps: int) -> list[object]:
 
 def test_a_session_stopped_at_an_epochs_end_has_whole_epochs(digits: Dataset) -> None:
     pipeline = build_pipeline(NETWORK, make_session(), digits, CUTS)
-    pipeline.loops[0].stop_at = Boundary.EPOCH
+    pipeline.loops[0].orders.stop(Boundary.EPOCH)
     run(pipeline)
     assert [loop.state().cursor.position for loop in pipeline.loops] == [(0, 0), (0, 0)]

@@ -20,7 +20,16 @@ from orchestrator.sessions import device_choice, newcomers, session_watch
 from tests.support.in_process_ray import FIRST_PORT, Actor, InProcessRay, node_id_of
 
 ANSWER_TIMEOUT_S = 10.0
-VOLATILE = ("status", "progress", "history", "device_stats", "plan", "layers", "spares")
+VOLATILE = (
+    "status",
+    "progress",
+    "history",
+    "num_epochs",
+    "device_stats",
+    "plan",
+    "layers",
+    "spares",
+)
 _load_once = functools.cache(datasets.load_dataset)
 
 

@@ -103,7 +103,7 @@ def stop_after(pipeline: Pipeline, num_steps: int) -> None:
         told(rate)
         epoch, step = first._cursor.position
         if epoch * SESSION.num_steps + step == num_steps:
-            first.stop_at = Boundary.STEP
+            first.orders.stop(Boundary.STEP)
 
     first._tell_step = tell  # type: ignore[method-assign]
 

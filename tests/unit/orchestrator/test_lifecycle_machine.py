@@ -140,16 +140,15 @@ class LifecycleMachine(RuleBasedStateMachine):
             error = JobNotFound
         elif node not in job.devices.values():
             error = DeviceNotFound
-        elif job.is_active and len(job.devices) == 1:
+        elif job.is_active and len(job.devices) <= job.min_devices:
             error = IllegalTransition
-        elif job.is_active and len(self.available(job_id) - {node}) < job.min_devices:
-            return  # drained when another device is there: a matter of minutes
         port = FIRST_PORT + node
         self.order(error, lambda: self.manager.unregister_device(port, job_id=job_id))
         if job is not None and error is None:
             job.devices = {i: n for i, n in job.devices.items() if n != node}
             job.status = TRANSITIONS[job.status, Event.CHANGE_DEVICES]
             job.prepared = ()
+            self.settle()
 
     @rule(pick=picks)
     def initialize_job(self, pick: int) -> None:

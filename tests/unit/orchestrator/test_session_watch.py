@@ -14,19 +14,18 @@ def report(*losses: float) -> StageReport:
     return StageReport(Progress(), (), steps, StageSeconds(), 0, 0, 0)
 
 
-def test_what_is_told_before_every_stage_has_begun_is_not_lost() -> None:
+def test_what_is_told_is_published_at_once_though_a_stage_has_not_begun() -> None:
     published: list[Sequence[StageReport]] = []
     group: Any = None
     watch = SessionWatch(group, [], 4.0, published.append)
     first, last = watch._beats = [_Heartbeat(None, 0.0), _Heartbeat(None, 0.0)]
-    last.take(report(0.5))
     watch._publish()
     assert published == []
+    last.take(report(0.5))
+    watch._publish()
     last.take(report(0.25))
     first.take(report())
     watch._publish()
-    assert [step.loss for step in published[0][-1].steps] == [0.5, 0.25]
-    last.take(report(0.125))
+    assert [[step.loss for step in told[-1].steps] for told in published] == [[0.5], [0.25]]
     watch._publish()
-    assert [step.loss for step in published[1][-1].steps] == [0.125]
-    assert last.seen == Seen(0, 3)
+    assert published[-1][-1].steps == () and last.seen == Seen(0, 2)

@@ -36,6 +36,21 @@ def test_a_device_that_is_needed_has_its_turn_sooner() -> None:
         assert not suspects.left_out(1, is_needed=True)
 
 
+def test_a_device_that_has_failed_thousands_of_times_is_left_out_no_longer_than_a_day() -> None:
+    clock = Clock()
+    suspects = Suspects(clock)
+    for _ in range(3000):
+        suspects.add(Suspect(1, peer_id=2))
+    assert suspects.left_out(1)
+    suspects.clear_link(1)
+    assert not suspects.left_out(1) and not suspects.left_out(1, is_needed=True)
+    suspects.add(Suspect(1))
+    clock.now_s += 61.0
+    assert not suspects.left_out(1, is_needed=True) and suspects.left_out(1)
+    clock.now_s += 86_400.0
+    assert not suspects.left_out(1)
+
+
 def test_a_dead_link_counts_until_it_is_seen_to_be_back() -> None:
     clock = Clock()
     suspects = Suspects(clock)
