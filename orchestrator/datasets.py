@@ -89,11 +89,11 @@ class DatasetStore:
 
     def _submit(self, key: DatasetKey) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
-        task: Any = ray.remote(_load_arrays).options(
+        # Its process has some 200 MB, with which it would wait for more tasks.
+        task: Any = ray.remote(max_calls=1)(_load_arrays).options(
             num_cpus=0,
             num_returns=5,
             max_retries=0,
-            max_calls=1,  # its process has some 200 MB, with which it would wait for more
             scheduling_strategy=strategy,
         )
         *arrays, counts = tuple(task.remote(key, self._data_dir))

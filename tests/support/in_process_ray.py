@@ -262,6 +262,8 @@ class InProcessRay:
         imported get Ray's own."""
         if "concurrency_groups" in options:
             return lambda actor_class: _ActorClass(self, actor_class, **options)
+        if "max_calls" in options:
+            return self.remote
         if isinstance(what, type) and what.__module__.startswith("actors."):
             return _ActorClass(self, what, {})
         if getattr(what, "__module__", "").startswith("orchestrator."):
