@@ -83,7 +83,7 @@ setup(
     ],
     install_requires=REQUIRED,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["tandem = http_gateway.cli.main:app"]},
+    entry_points={"console_scripts": ["tandem = http_gateway.cli.start:main"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",

@@ -2,7 +2,7 @@
 
 import sys
 
-from http_gateway.cli.main import app
+from http_gateway.cli.start import main
 
 if __name__ == "__main__":
-    app(["serve", *sys.argv[1:]])
+    main(["serve", *sys.argv[1:]])

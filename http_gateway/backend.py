@@ -44,7 +44,10 @@ class Backend:
 
 
 def start_backend(settings: Settings) -> Backend:
-    """Makes this process a driver of the cluster that the settings name; raises ``TandemError``."""
+    """Makes this process a driver of the cluster that the settings name; raises ``TandemError``.
+
+    However this is left, an embedded cluster that it has started is the caller's to end.
+    """
     cluster = None
     address = settings.ray_address
     if address is None:
@@ -57,21 +60,15 @@ def start_backend(settings: Settings) -> Backend:
     else:
         os.environ.update(JOINING_VARIABLES)
         os.environ.update(token_variables(settings.storage_path, address, os.environ))
-    try:
-        # Embedded nodes run in this very environment, the user's need not have Tandem at all.
-        code = None if cluster else runtime_env()
-        log = settings.storage_path / LOG_NAME
-        dashboard_url = connect(address, runtime_env=code, log=log)
-        from http_gateway.ray_job_client import RayJobClient
+    # Embedded nodes run in this very environment, the user's need not have Tandem at all.
+    code = None if cluster else runtime_env()
+    dashboard_url = connect(address, runtime_env=code, log=settings.storage_path / LOG_NAME)
+    from http_gateway.ray_job_client import RayJobClient
 
-        client = RayJobClient.start(settings, dashboard_url)
-        _say_other_settings(client)
-        _say_strangers(client)
-        return Backend(client, address, dashboard_url, cluster)
-    except BaseException:
-        if cluster is not None and not cluster.joined:
-            cluster.stop()
-        raise
+    client = RayJobClient.start(settings, dashboard_url)
+    _say_other_settings(client)
+    _say_strangers(client)
+    return Backend(client, address, dashboard_url, cluster)
 
 
 def cluster_auth_of(settings: Settings) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NoReturn
 
 from actors.core.errors import Unavailable
+from http_gateway.interrupts import SIGNALS
 
 VARIABLE = "_TANDEM_COMING_BACK"
 OPEN_FILES = "/dev/fd"
@@ -68,7 +70,12 @@ class SwitchedApp:
 
 
 def execute_again(listener: socket.socket, reason: str, environ: Mapping[str, str]) -> NoReturn:
-    """The same command line in this very process, with the environment it once had."""
+    """The same command line in this very process, with the environment it once had.
+
+    What asks it to end meanwhile is blocked, for nobody heeds it before the command has begun: it
+    comes then.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     _reap_children()
     keep = listener.fileno()
     _close_at_exec(int(name) for name in os.listdir(OPEN_FILES) if int(name) > 2)

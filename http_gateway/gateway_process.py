@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from http_gateway.auth import TOKEN_VARIABLE
+from orchestrator.local_cluster import stop_local_cluster
 
 POLL_S = 0.05
+STOP_TIMEOUT_S = 120.0  # it saves what trains first
 
 
 class GatewayStartError(RuntimeError):
@@ -44,11 +46,29 @@ class GatewayProcess:
         timeout_s: float = 60.0,
         token: str | None = None,
     ) -> GatewayProcess:
-        """Starts ``python -m http_gateway`` on a free port and waits until it serves.
+        """Starts one and waits until it serves. Raises ``GatewayStartError``; a child that did not
+        come up is ended."""
+        gateway = cls.spawn(storage_path, arguments, env, token)
+        try:
+            gateway.wait_until_it_serves(timeout_s)
+        except BaseException:
+            gateway.stop()
+            raise
+        return gateway
+
+    @classmethod
+    def spawn(
+        cls,
+        storage_path: Path,
+        arguments: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> GatewayProcess:
+        """Starts ``python -m http_gateway`` on a free port.
 
         It listens on loopback and asks for ``token`` alone: the user's, which the caller need not
         know, is kept from it. Its own process group keeps a Ctrl-C in the terminal from reaching
-        it twice. Raises ``GatewayStartError``; a child that did not come up is ended.
+        it twice.
         """
         storage_path = storage_path.absolute()
         storage_path.mkdir(parents=True, exist_ok=True)
@@ -74,23 +94,23 @@ class GatewayProcess:
                 cwd=storage_path,  # `-m` makes the current folder importable, here and in Ray
                 start_new_session=True,
             )
-        gateway = cls(process, {}, log_path)
-        try:
-            gateway.info = gateway._wait_for(port_file, timeout_s)
-        except BaseException:
-            gateway.stop()
-            raise
-        return gateway
+        return cls(process, {}, log_path)
 
-    def stop(self, timeout_s: float = 30.0) -> int:
-        """Ends it as Ctrl-C would, then by force; returns its exit code."""
+    def wait_until_it_serves(self, timeout_s: float = 60.0) -> None:
+        """Raises ``GatewayStartError`` if it does not."""
+        self.info = self._wait_for(self.log_path.with_name("gateway.json"), timeout_s)
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Ends it as Ctrl-C would, then by force, with its cluster; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            code = self.process.wait()
+            stop_local_cluster(self.log_path.parent)
+            return code
 
     def _wait_for(self, port_file: Path, timeout_s: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s

@@ -1,26 +1,123 @@
-"""Ctrl-C and SIGTERM, alike for everything that runs until then."""
+"""What asks a command to end: Ctrl-C, SIGTERM, a terminal or a pipe that was closed. Alike for all.
+
+It is noted at any moment, and interrupts the command by ``KeyboardInterrupt`` inside
+``interruptible()`` alone: so what is outside, such as to start a process and to end it, is done
+whole. It does so once: what follows is the orderly end. Of the later ones only another Ctrl-C
+interrupts, and only what the end itself declares to be ``interruptible()``, to be skipped by it.
+"""
 
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+EVERYTHING = SIGNALS | {signal.SIGPIPE}
+SAME_PRESS_S = 0.1
+"""A wrapper may pass on a Ctrl-C that the terminal has sent to this process as well."""
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGINT and SIGTERM raise ``KeyboardInterrupt``, once: the orderly end is not disturbed."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def interrupt(*_: Any) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
+class _Interrupts:
+    """Of one command."""
+
+    def __init__(self) -> None:
+        self.open: frozenset[int] = frozenset()  # what interrupts just now
+        self.asked: int | None = None  # what it was that has interrupted first
+        self._pending: int | None = None
+        self._since_s = 0.0
+
+    def note(self, number: int) -> None:
+        if self.asked is None:
+            if number in SIGNALS or self._pending is None:
+                self._pending = number
+        elif number == signal.SIGINT and time.monotonic() - self._since_s > SAME_PRESS_S:
+            self._pending = number
+        if threading.current_thread() is threading.main_thread():
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """Raises ``KeyboardInterrupt`` if there is why."""
+        if self._pending not in self.open:
+            return
+        if self.asked is None:
+            self.asked = self._pending
+        self._pending, self._since_s = None, time.monotonic()
+        self.open = frozenset()  # until the next block: an interruption amid its end changes that
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    @property
+    def is_ending(self) -> bool:
+        return self.asked is not None or self._pending in SIGNALS
+
+
+_command = _Interrupts()
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Installs the handlers for a command, whatever was set before, and restores that.
+
+    A SIGHUP that was ignored from the start, as by nohup, stays so. Ctrl-C does not: a shell's
+    script has it ignored for what it starts in the background, and `kill -INT` has to end that.
+    """
+    global _command
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _command = _Interrupts()
+    before: dict[signal.Signals, Any] = {}
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, _note_signal)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # blocked by `execute_again`
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible(by: frozenset[int] = EVERYTHING) -> Iterator[None]:
+    """Inside, what asks the command to end raises ``KeyboardInterrupt``, also what was noted
+    before."""
+    state = _command
+    before = state.open
+    try:
+        state.open = by
+        state.interrupt()
+        yield
+    finally:
+        state.open = before
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Inside, what asks the command to end is only noted."""
+    with interruptible(frozenset()):
+        yield
+
+
+def pipe_closed() -> None:
+    """Nobody reads any more what the command writes."""
+    _command.note(signal.SIGPIPE)
+
+
+def is_ending() -> bool:
+    """Whether the command was asked to end: its last words may not keep it."""
+    return _command.is_ending
+
+
+def exit_code() -> int:
+    """What a shell makes of the signal that has interrupted the command."""
+    return 128 + (_command.asked or signal.SIGINT)
+
+
+def _note_signal(number: int, _: Any) -> None:
+    if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:  # so no alarm is Python's:
+        signal.alarm(0)  # Ray's, while it connects, would abort the process
+    _command.note(number)

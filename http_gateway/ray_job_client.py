@@ -28,6 +28,7 @@ MAX_CONCURRENCY = 64
 CALL_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 60.0
 REPEAT_S = 0.25
+SAVE_CALL_S = 10.0
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
 
@@ -86,6 +87,10 @@ class RayJobClient:
         """Folders with checkpoints of no job in the store."""
         strangers: list[str] = self._call("list_strangers")
         return strangers
+
+    def save_for_end(self) -> list[dict[str, Any]]:
+        """See the JobManager's; nothing where it was never reached. Raises ``Unavailable``."""
+        return [] if self._manager is None else save_for_end(self._manager)
 
     def shutdown_job_manager(self) -> None:
         """Ends the JobManager and with it every LayerActor."""
@@ -310,6 +315,17 @@ def _submit(manager: Any, method: str, *arguments: Any, key: str | None = None) 
     # One of another version may know nothing of keys: it shall still tell its version.
     keywords = {} if key is None else {"key": key}
     return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, **keywords)
+
+
+def save_for_end(manager: Any) -> list[dict[str, Any]]:
+    """Asks for it once, and repeats nothing; raises ``Unavailable``."""
+    try:
+        told: list[dict[str, Any]] = ray.get(_submit(manager, "save_for_end"), timeout=SAVE_CALL_S)
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None) or error
+        why = " ".join(str(cause).split())[:200]
+        raise Unavailable(f"the JobManager does not answer: {why}") from error
+    return told
 
 
 def _find_or_create(config: ManagerConfig) -> Any:

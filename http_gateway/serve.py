@@ -6,8 +6,9 @@ import errno
 import json
 import os
 import socket
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from http_gateway.api_token import exposed_file, serving_token, token_source
 from http_gateway.backend import Backend, start_backend
 from http_gateway.coming_back import ComingBack, WaitingJobClient, execute_again
 from http_gateway.front import Front
-from http_gateway.interrupts import interruptible
+from http_gateway.interrupts import SIGNALS, held, interruptible, is_ending
+from http_gateway.saving import save_jobs
 from http_gateway.watchdog import Watchdog
 from orchestrator.embedded_nodes import is_listening
+from orchestrator.local_cluster import running_address, stop_local_cluster
 from orchestrator.ray_connection import own_ip
 from orchestrator.settings import Settings
 from orchestrator.store.storage_lock import lock_storage
@@ -29,6 +32,7 @@ from orchestrator.store.storage_lock import lock_storage
 POLL_S = 1.0
 RETRY_S = 5.0
 LOCK_S = 1.0
+DRIVER_END_S = 10.0
 LAST_ANSWERS_S = 2.0  # for the requests under way when the Ray head goes
 
 
@@ -36,8 +40,9 @@ class PortTaken(TandemError):
     """The gateway's port can't be bound."""
 
 
+@held()
 def serve(settings: Settings, port_file: Path | None = None) -> None:
-    """Serves until SIGINT or SIGTERM; raises ``TandemError`` when it can't start."""
+    """Serves until it is interrupted; raises ``TandemError`` when it can't start."""
     back = ComingBack.take(os.environ)
     environ = dict(os.environ)  # without Ray's variables, which come in later
     token = serving_token(settings)
@@ -45,21 +50,26 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         print(f"Note: other users of this host can reach the token: chmod 600 {file}", flush=True)
     port = settings.port
     opened = _listening_socket(settings.host, port) if back is None else closing(back.listener())
-    with opened as listener, _only_gateway(settings, listener), interruptible():
+    with opened as listener, _only_gateway(settings, listener):
+        ran_before = back is None and running_address(settings.storage_path) is not None
         gateway = _Gateway(settings, Front(settings, token, listener), listener, environ)
+        backend = None
         try:
-            backend = start_backend(settings) if back is None else gateway.start_again(back.reason)
+            with interruptible(SIGNALS):  # that nobody reads its words is no reason to end
+                if back is None:
+                    backend = start_backend(settings)
+                else:
+                    backend = gateway.start_again(back.reason)
+                gateway.serve(backend, port_file)
         except KeyboardInterrupt:
-            if back is None:
-                raise
-            gateway.front.close()
-            return  # it has served, as at any other end
-        try:
-            gateway.serve(backend, port_file)
-        except KeyboardInterrupt:
-            gateway.front.close()
+            if backend is None and back is None:
+                raise  # it has never served
         finally:
-            _leave(backend)
+            gateway.front.close()
+            if backend is not None:
+                _leave(backend)
+            else:
+                _leave_unready(settings, ran_before)
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ class _Gateway:
         watchdog.start()
         try:
             while self.front.serves:
+                if is_ending():  # a library may have swallowed the interruption
+                    raise KeyboardInterrupt
                 if watchdog.head_gone.wait(POLL_S):
                     self._begin_anew(backend)
         finally:
@@ -152,12 +164,11 @@ def _gone_text(backend: Backend) -> str:
 
 
 def _say(text: str) -> None:
-    _print(f"{text.rstrip('.')}.")
+    _print(text if text.endswith("…") else f"{text.rstrip('.')}.")
 
 
 def _print(text: str) -> None:
-    with suppress(OSError):  # where the words go may be the very disk that is full
-        print(text, flush=True)
+    print(text, flush=True)
 
 
 @contextmanager
@@ -208,15 +219,49 @@ def _leave(backend: Backend) -> None:
     """An embedded cluster ends with its gateway; any other goes on training."""
     import ray
 
-    if backend.cluster is not None:
-        _print("Stopping the JobManager and the embedded Ray cluster …")
-        backend.client.shutdown_job_manager()
+    if backend.cluster is None:
         ray.shutdown()
-        backend.cluster.stop()
+        _print(_going_on(backend.address))
         return
-    ray.shutdown()
-    _print(
+    try:
+        save_jobs(backend.client.save_for_end, _say)
+        _print("Stopping the JobManager and the embedded Ray cluster …")
+        _try_for(DRIVER_END_S, backend.client.shutdown_job_manager, ray.shutdown)
+    finally:
+        backend.cluster.stop()
+
+
+def _leave_unready(settings: Settings, ran_before: bool) -> None:
+    """Nothing is left of a start that came to nothing."""
+    storage = settings.storage_path
+    if settings.ray_address is not None:
+        if is_ending():
+            _print(_going_on(settings.ray_address))
+    elif not ran_before:
+        stop_local_cluster(storage)
+    elif running_address(storage):
+        _say(
+            "The embedded cluster that an earlier gateway had left runs on; to end it: tandem stop "
+            f"--storage-path {storage}"
+        )
+
+
+def _going_on(address: str) -> str:
+    return (
         "The gateway has ended; training goes on in the cluster.\n"
-        f"  come back:       tandem serve --ray-address {backend.address}\n"
-        f"  stop everything: tandem stop --ray-address {backend.address}"
+        f"  come back:       tandem serve --ray-address {address}\n"
+        f"  stop everything: tandem stop --ray-address {address}"
     )
+
+
+def _try_for(timeout_s: float, *calls: Callable[[], object]) -> None:
+    """What may hang without a Ray head; the processes are ended in any case."""
+
+    def call_all() -> None:
+        for call in calls:
+            with suppress(Exception):
+                call()
+
+    thread = threading.Thread(target=call_all, name="leave-ray", daemon=True)
+    thread.start()
+    thread.join(timeout_s)

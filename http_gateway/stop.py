@@ -3,35 +3,103 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import psutil
+
+from http_gateway.interrupts import held
+from http_gateway.saving import save_jobs
 from orchestrator.cluster_tokens import token_variables
-from orchestrator.local_cluster import stop_local_cluster
+from orchestrator.errors import ClusterUnavailable
+from orchestrator.local_cluster import cluster_auth, running_address, stop_local_cluster
 from orchestrator.ray_connection import NAMESPACE, connect
 from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.ray_words import LOG_NAME
 from orchestrator.settings import Settings
+from orchestrator.store.storage_lock import lock_holder
 
 GOES_ON = "Jobs that were training go on when a gateway is started on the same storage path."
+POLL_S = 0.1
+GATEWAY_END_S = 180.0  # it saves what trains first
+
+Say = Callable[[str], None]
 
 
-def stop_everything(settings: Settings) -> str:
-    """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray."""
+@held()
+def stop_everything(settings: Settings, say: Say) -> str:
+    """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray, and
+    where something can't be ended."""
     if settings.ray_address is None:
-        if stop_local_cluster(settings.storage_path):
-            return f"Ended the embedded cluster of {settings.storage_path}. {GOES_ON}"
-        return f"No embedded cluster runs on {settings.storage_path}."
+        return _stop_embedded(settings.storage_path, say)
     address = settings.ray_address
     os.environ.update(JOINING_VARIABLES)
     os.environ.update(token_variables(settings.storage_path, address, os.environ))
-    connect(address, log=settings.storage_path / LOG_NAME)
+    if not _end_job_manager(address, settings.storage_path, say):
+        return f"No JobManager runs in the cluster at {address}."
+    return f"Ended the JobManager at {address}; Ray itself runs on. {GOES_ON}"
+
+
+def _stop_embedded(storage: Path, say: Say) -> str:
+    gateway = lock_holder(storage, "gateway")
+    if gateway is not None:
+        _end_gateway(gateway, say)
+    elif (address := running_address(storage)) is not None:
+        os.environ.update(cluster_auth(storage))
+        os.environ.pop("RAY_AUTH_TOKEN", None)
+        try:
+            _end_job_manager(address, storage, say)
+        except ClusterUnavailable as error:
+            say(f"The newest state of jobs that train can't be saved: {error.message}")
+    if not stop_local_cluster(storage) and gateway is None:
+        return f"No embedded cluster runs on {storage}."
+    return f"Ended the embedded cluster of {storage}. {GOES_ON}"
+
+
+def _end_gateway(gateway: psutil.Process, say: Say) -> None:
+    """It would start the cluster again; asked to end, it takes everything along."""
+    say(f"The gateway, process {gateway.pid}, is asked to end with its cluster …")
+    try:
+        gateway.send_signal(signal.SIGTERM)
+        _wait_for_end(gateway)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.Error as error:
+        raise ClusterUnavailable(
+            f"The gateway, process {gateway.pid}, does not end ({error}): end it as the user that "
+            f"started it, with kill -9 {gateway.pid}, and try again"
+        ) from error
+
+
+def _wait_for_end(gateway: psutil.Process) -> None:
+    """Until nobody but its parent, perhaps, remembers it."""
+    deadline = time.monotonic() + GATEWAY_END_S
+    while gateway.is_running() and gateway.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            raise psutil.TimeoutExpired(GATEWAY_END_S, gateway.pid)
+        time.sleep(POLL_S)
+
+
+def _end_job_manager(address: str, storage: Path, say: Say) -> bool:
+    """False where there is none."""
+    connect(address, log=storage / LOG_NAME)
     import ray
 
+    from http_gateway.ray_job_client import save_for_end
     from orchestrator.job_manager_actor import ACTOR_NAME
+
+    def ask() -> list[dict[str, Any]]:
+        return save_for_end(manager)
 
     try:
         manager = ray.get_actor(ACTOR_NAME, namespace=NAMESPACE)
+        save_jobs(ask, say)
+        ray.kill(manager, no_restart=True)
     except ValueError:
-        return f"No JobManager runs in the cluster at {settings.ray_address}."
-    ray.kill(manager, no_restart=True)
-    ray.shutdown()
-    return f"Ended the JobManager at {settings.ray_address}; Ray itself runs on. {GOES_ON}"
+        return False
+    finally:
+        ray.shutdown()
+    return True

@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 
+from actors.channels.messages import FLOAT32_BYTES
 from actors.core.datasets import count_train_samples
 from actors.core.version import __version__
 from actors.snapshot_transport import fetch
@@ -262,6 +263,27 @@ class JobManager(JobReader):
                 self._desk.resume(job)
             return {"status": job.status.value}
 
+    def save_for_end(self) -> list[dict[str, Any]]:
+        """Before this process is ended: every session stops at its next step and saves its state,
+        and a later JobManager goes on there. Does not wait: called again, it tells how far it is.
+
+        ``error`` is why nothing newer than the last checkpoint is kept.
+        """
+        with self._lock:
+            suspended = self._desk.suspend()
+            jobs = [
+                (job, suspended[job.job_id]) for job in self._book.all() if job.job_id in suspended
+            ]
+        return [
+            {
+                "job_id": job.job_id,
+                "bytes": _state_bytes(job),
+                "is_done": is_done,
+                "error": self._book.unsaved_because(job) or job.checkpoint_error,
+            }
+            for job, is_done in jobs
+        ]
+
     def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
         """A stage that trains alone has no neighbour to keep its snapshots; see ``ActorCopier`` for
         the form of this one."""
@@ -299,6 +321,11 @@ class JobManager(JobReader):
         nodes = parse_nodes(ray.nodes())
         own_ip = next(node.ip for node in nodes if node.node_id == self._node_id)
         return ClusterView(tuple(nodes), own_ip, self._ray_address)
+
+
+def _state_bytes(job: Job) -> int:
+    """Weights, and as much for the optimiser at most."""
+    return 2 * FLOAT32_BYTES * job.spec.network.num_parameters
 
 
 def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ MARK = "TANDEM_NODE_OF"
 """Every process of a Ray node has this variable, but those that overwrite their environment with a
 title: these are in the process session of one that has it."""
 KILL_TIMEOUT_S = 5.0
+SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def end_nodes(
 
     Raises ``ClusterUnavailable`` naming what could not be ended.
     """
+    ended = {process.pid for process in members(records, marks)}
     if records and records[0].process():
         for process in _to_ask(records, marks):
             _signal(process, signal.SIGTERM)
@@ -101,6 +104,7 @@ def end_nodes(
             f"Processes of Ray can't be ended and run on: {pids}. End them as the user that "
             f"started them, with kill -9 {pids}, and try again"
         )
+    _remove_semaphores(ended)
 
 
 def _to_ask(records: Sequence[ProcessRecord], marks: Mapping[str, str]) -> Iterator[psutil.Process]:
@@ -109,6 +113,15 @@ def _to_ask(records: Sequence[ProcessRecord], marks: Mapping[str, str]) -> Itera
     leaders = {record.pid: record.process() for record in reversed(records)}
     yield from (p for p in members(records, marks) if not leaders.get(_session(p.pid) or 0))
     yield from filter(None, leaders.values())
+
+
+def _remove_semaphores(pids: set[int]) -> None:
+    """Ray names those of its shared-memory channels by the raylet's pid, and leaves them there."""
+    for file in SHARED_MEMORY.glob("sem.*-*"):
+        found = re.fullmatch(r"sem\.(?:hdr|obj)(\d+)-\d+", file.name)
+        if found and int(found[1]) in pids:
+            with suppress(OSError):
+                file.unlink()
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def connect(
     with ray_words_kept(log):
         thread.start()
         thread.join(timeout_s)
+    _handle_sigterm_again()
     kept = log is not None and log.is_file()
     more = f". Ray's own words are in {log}" if kept else ""
     if not outcome:
@@ -103,6 +105,13 @@ def _token_remedy(address: str) -> str:
         f"`{show_token(address)}`, another one is in ~/.ray/auth_token; give it here by "
         "RAY_AUTH_TOKEN"
     )
+
+
+def _handle_sigterm_again() -> None:
+    """Ray has put a handler of its own before this process's, which aborts it 3 s later."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _init(

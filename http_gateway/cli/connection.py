@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 import typer
+from urllib3.exceptions import NewConnectionError
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
@@ -104,6 +105,12 @@ def gateway_url(
         source = "--url" if url else URL_VARIABLE if set_url else default_name
         raise InvalidRequest(f"{source} is {found!r}, but must be an address like {DEFAULT_URL}")
     return found.rstrip("/")
+
+
+def never_sent(error: requests.RequestException) -> bool:
+    """Whether nothing can have come of the request: there was no connection."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
 
 
 def no_answer_text(url: str, error: requests.RequestException) -> str:

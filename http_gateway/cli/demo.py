@@ -18,6 +18,7 @@ from http_gateway.cli.tables import curl_panel, image_text
 from http_gateway.cli.training import ENDED
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
+from http_gateway.interrupts import held, interruptible
 from orchestrator.settings import load_settings
 
 LAYER_SIZES = [784, 128, 64, 10]
@@ -39,6 +40,7 @@ class Recorder:
         self.curls.append(f"curl {verb}{self.url}{path}{data}{tail}")
 
 
+@held()
 def run_demo(dataset: str, keep: bool, console: Console) -> int:
     """Starts a gateway with two embedded devices, trains, shows the result; returns exit code."""
     began = time.monotonic()
@@ -46,12 +48,14 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
     storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
     console.print("Starting Ray with two devices, and the gateway …")
     arguments = ["--local-devices", "2", "--data-dir", str(data_dir)]
-    gateway = GatewayProcess.start(storage, arguments, _own_environment())
+    gateway = GatewayProcess.spawn(storage, arguments, _own_environment())
     ok = False
     try:
-        console.print(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
-        _say_where_the_dashboard_is(gateway, storage, console)
-        ok = _Demo(gateway, dataset, data_dir, console, began).run()
+        with interruptible():
+            gateway.wait_until_it_serves()
+            console.print(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
+            _say_where_the_dashboard_is(gateway, storage, console)
+            ok = _Demo(gateway, dataset, data_dir, console, began).run()
         return 0 if ok else 1
     finally:
         if ok and keep:

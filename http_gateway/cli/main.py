@@ -14,7 +14,8 @@ from actors.core.errors import TandemError
 from actors.core.version import __version__
 from http_gateway.cli.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.node_commands import doctor, head, join
-from http_gateway.cli.options import Config, PlainCommand, PlainGroup, RayAddress, Storage
+from http_gateway.cli.options import Config, PlainCommand, RayAddress, Storage
+from http_gateway.cli.root import Root
 from http_gateway.cli.schedule_commands import schedule
 
 # Help has to be quick: what a command needs to do its work is imported when it does it.
@@ -25,7 +26,7 @@ OWN_CLUSTER = "A cluster of your own devices"
 LOOK = "Learn and look up"
 
 app = typer.Typer(
-    cls=PlainGroup,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Begin with `tandem demo`; `tandem COMMAND --help` says more of a command.",
@@ -143,7 +144,7 @@ def stop(
     from orchestrator.settings import load_settings
 
     settings = load_settings(config, ray_address=ray_address, storage_path=storage_path)
-    typer.echo(stop_everything(settings))
+    typer.echo(stop_everything(settings, typer.echo))
 
 
 def demo(

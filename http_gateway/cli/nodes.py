@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from http_gateway.cli.registration import Registration
-from http_gateway.interrupts import interruptible
+from http_gateway.interrupts import SIGNALS, held, interruptible
 from orchestrator.cluster_tokens import (
     FROM_ENVIRONMENT,
     make_token,
@@ -40,7 +40,8 @@ from orchestrator.settings import Settings
 
 END_TIMEOUT_S = 40.0  # Ray's processes get a while before they are killed
 RUN = (
-    "import sys; sys.path[:] = filter(None, sys.path); from http_gateway.cli.main import app; app()"
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from http_gateway.cli.start import main; main()"
 )
 """The ``tandem`` command in the current folder, which its arguments may be relative to, but without
 importing what lies there."""
@@ -60,6 +61,7 @@ class NodeOptions:
         return range(self.device_port, self.device_port + self.num_devices)
 
 
+@held()
 def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     """Starts a cluster's head, and keeps it until Ctrl-C."""
     os.environ.update(CLUSTER_VARIABLES)
@@ -91,6 +93,7 @@ def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     _keep(NodeKeeper(arguments, ports, _env(token), log, _say), started)
 
 
+@held()
 def run_join(
     settings: Settings,
     head: str,
@@ -135,11 +138,15 @@ def run_join(
 
 
 def _keep(keeper: NodeKeeper, started: Callable[[], None]) -> None:
-    with interruptible():
+    """Until it is interrupted; a pipe that nobody reads any more is no reason to end a node."""
+    try:
         try:
-            keeper.keep(started)
-        except KeyboardInterrupt:
-            typer.echo("Ray has ended on this device.")
+            with interruptible(SIGNALS):
+                keeper.keep(started)
+        finally:
+            keeper.end()
+    except KeyboardInterrupt:
+        typer.echo("Ray has ended on this device.")
 
 
 def _env(token: Path | None) -> dict[str, str]:
@@ -169,7 +176,9 @@ def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | Non
                 f"no token of {head} is known here: give it by RAY_AUTH_TOKEN or --token-file; "
                 f"on the head, `{show_token(head)}` shows it"
             )
-        save_token(kept, typer.prompt(f"Token of {head}", hide_input=True))
+        with interruptible():
+            token = typer.prompt(f"Token of {head}", hide_input=True)
+        save_token(kept, token)
     return kept
 
 
@@ -208,12 +217,12 @@ def _detach(log: Path, sign: str, token_is_given: bool = False) -> None:
             stderr=output,
             start_new_session=True,
         )
-    with interruptible():
-        try:
+    try:
+        with interruptible():
             text = _wait_for(sign, process, log)
-        except KeyboardInterrupt:
-            _end(process, log)
-            raise
+    except KeyboardInterrupt:
+        _end(process, log)
+        raise
     typer.echo(text.replace("Ctrl-C", f"kill -INT {process.pid}").strip())
 
 

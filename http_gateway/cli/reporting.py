@@ -10,6 +10,7 @@ import typer
 from actors.core.errors import TandemError
 from http_gateway.cli.live_view import View
 from http_gateway.client import ApiError
+from http_gateway.interrupts import held
 
 FAILED = 1
 UNKNOWN_JOB = 2
@@ -32,8 +33,9 @@ def reporting(view: View) -> Iterator[View]:
             yield view
     except (TandemError, ApiError, CommandEnd, KeyboardInterrupt) as error:
         message = str(error) or "Interrupted"
-        view.cut_off(message)
-        typer.echo(f"tandem: {message}", err=True)
+        with held():
+            view.cut_off(message)
+            typer.echo(f"tandem: {message}", err=True)
         raise typer.Exit(exit_code(error)) from None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import requests
 
@@ -17,6 +18,7 @@ from http_gateway.cli.connection import (
     WATCH_S,
     gateway_url,
     job_client,
+    never_sent,
     no_answer_text,
     waiting_client,
     waiting_text,
@@ -25,10 +27,12 @@ from http_gateway.cli.job_file import JobFile, load_job_file
 from http_gateway.cli.live_view import View
 from http_gateway.cli.reporting import INTERRUPTED, CommandEnd
 from http_gateway.client import ApiError, TandemClient
+from http_gateway.interrupts import held, interruptible
 
 ENDED = ("completed", "failed", "stopped")
 POLL_S = 0.2
 PATIENCE_S = 60.0  # a gateway may be started again, a laptop may wake up
+CONFLICT = 409
 TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be deleted
 
 
@@ -37,7 +41,7 @@ def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -
     job_file = load_job_file(path)
     if model_out is not None:
         _check_writable(model_out)
-    with waiting_client(url) as client:
+    with waiting_client(url) as client, held():
         training = _Training(client, gateway_url(url), view)
         job = training.follow(training.start(job_file))
         if job["status"] == "completed" and model_out is not None:
@@ -69,16 +73,17 @@ class _Training:
         self._client = client
         self._url = url
         self._view = view
+        self._key = str(uuid4())
+        self._job_id: str | None = None
 
     def start(self, job_file: JobFile) -> str:
         """The id of a job that trains."""
-        model, dataset = job_file.model_config, job_file.dataset_config
-        job_id = self._client.create_job(
-            model, dataset, job_file.failure_policy, job_file.checkpoints
-        )
-        with self._taken_back(job_id):
-            what = f"Job {job_id} at {self._url}: {model['layer_sizes']} on {dataset['name']}"
-            self._view.step("created", what, job_id=job_id)
+        with self._taken_back(job_file), interruptible():
+            job_id = self._job_id = self._create(job_file)
+            layers, data = job_file.model_config["layer_sizes"], job_file.dataset_config["name"]
+            self._view.step(
+                "created", f"Job {job_id} at {self._url}: {layers} on {data}", job_id=job_id
+            )
             for device in job_file.devices:
                 device_id = self._client.register_device(**device, job_id=job_id)
                 where = f"Device {device_id}: {device['ip']}:{device['port']}"
@@ -93,10 +98,21 @@ class _Training:
             self._view.step("training", text, **asked)
         return job_id
 
+    def _create(self, job_file: JobFile) -> str:
+        """Asked for again, it is the same job."""
+        return self._client.create_job(
+            job_file.model_config,
+            job_file.dataset_config,
+            job_file.failure_policy,
+            job_file.checkpoints,
+            idempotency_key=self._key,
+        )
+
     def follow(self, job_id: str) -> dict[str, Any]:
         """The job's details at its end."""
         try:
-            return _follow(self._client, self._url, job_id, self._view)
+            with interruptible():
+                return _follow(self._client, self._url, job_id, self._view)
         except KeyboardInterrupt:
             text = f"Job {job_id} trains on; {self._how_to_go_on(job_id)}"
             raise CommandEnd(text, INTERRUPTED) from None
@@ -109,7 +125,12 @@ class _Training:
 
     def save_model(self, job_id: str, path: Path) -> None:
         """Never half of it: a reader finds the whole file or what was there before."""
-        weights = self._client.get_model(job_id)
+        try:
+            with interruptible():
+                weights = self._client.get_model(job_id)
+        except KeyboardInterrupt:
+            text = f"Job {job_id} is completed; {self._how_to_get_weights(job_id)}"
+            raise CommandEnd(text, INTERRUPTED) from None
         partial = path.with_name(path.name + ".partial")
         try:
             partial.write_bytes(weights)
@@ -117,8 +138,8 @@ class _Training:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise CommandEnd(
-                f"Job {job_id} is completed, but {path} can't be written ({error.strerror}): get "
-                f"the weights by curl {self._url}/api/jobs/{job_id}/model -o <file>"
+                f"Job {job_id} is completed, but {path} can't be written ({error.strerror}); "
+                + self._how_to_get_weights(job_id)
             ) from error
         text = f"The trained weights are in {path}, {len(weights):,} bytes."
         self._view.step("model", text, path=str(path), bytes=len(weights))
@@ -134,33 +155,49 @@ class _Training:
         )
 
     @contextmanager
-    def _taken_back(self, job_id: str) -> Iterator[None]:
+    def _taken_back(self, job_file: JobFile) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            raise CommandEnd(f"Interrupted; {self._take_back(job_id)}", INTERRUPTED) from None
+            raise CommandEnd(f"Interrupted; {self._take_back(job_file)}", INTERRUPTED) from None
         except ApiError as error:
-            text = f"Job {job_id} was refused: {error.message}; {self._take_back(job_id)}"
+            if self._job_id is None:
+                raise  # there is none
+            text = f"Job {self._job_id} was refused: {error.message}; {self._take_back(job_file)}"
             raise CommandEnd(text) from error
         except requests.RequestException as error:
-            text = f"{no_answer_text(self._url, error)}; {self._take_back(job_id)}"
+            if self._job_id is None and never_sent(error):
+                raise
+            text = f"{no_answer_text(self._url, error)}; {self._take_back(job_file)}"
             raise CommandEnd(text) from error
 
-    def _take_back(self, job_id: str) -> str:
-        """What became of a job whose training may not have begun."""
+    def _take_back(self, job_file: JobFile) -> str:
+        """What became of a job whose training may not have begun. Ctrl-C: it is not waited for."""
         deadline = time.monotonic() + TAKE_BACK_S
         try:
-            while self._client.get_job(job_id, history_limit=0).get("progress") is None:
-                try:
-                    self._client.delete_job(job_id)
-                    return f"job {job_id} was deleted again"
-                except ApiError as error:
-                    if error.status != 409 or time.monotonic() >= deadline:
-                        raise
-                time.sleep(POLL_S)
-        except (ApiError, requests.RequestException):
-            return f"job {job_id} is left: curl -X DELETE {self._url}/api/jobs/{job_id}"
-        return f"job {job_id} trains; {self._how_to_go_on(job_id)}"
+            with interruptible():
+                return self._delete_by(deadline, job_file)
+        except (ApiError, requests.RequestException, KeyboardInterrupt):
+            if self._job_id is None:
+                return f"whether a job was made is not known: curl {self._url}/api/jobs"
+            return f"job {self._job_id} is left: curl -X DELETE {self._url}/api/jobs/{self._job_id}"
+
+    def _delete_by(self, deadline: float, job_file: JobFile) -> str:
+        """Again and again while something is done with it."""
+        while True:
+            try:
+                job_id = self._job_id = self._job_id or self._create(job_file)
+                if self._client.get_job(job_id, history_limit=0).get("progress") is not None:
+                    return f"job {job_id} trains; {self._how_to_go_on(job_id)}"
+                self._client.delete_job(job_id)
+                return f"job {job_id} was deleted again"
+            except ApiError as error:
+                if error.status != CONFLICT or time.monotonic() >= deadline:
+                    raise
+            time.sleep(POLL_S)
+
+    def _how_to_get_weights(self, job_id: str) -> str:
+        return f"get the weights by curl {self._url}/api/jobs/{job_id}/model -o <file>"
 
     def _how_to_go_on(self, job_id: str) -> str:
         return (

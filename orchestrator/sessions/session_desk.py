@@ -56,6 +56,8 @@ class SessionDesk:
         self._services = services
         self._book = services.book
         self._running: dict[str, tuple[SessionRunner, threading.Thread]] = {}
+        self._suspended: set[str] = set()
+        self._last: set[str] = set()
 
     def start(self, job: Job, session: Session, prepared: StageGroup | None) -> None:
         """``prepared`` has drawn the weights already; without it, the newest state is loaded."""
@@ -108,6 +110,17 @@ class SessionDesk:
         runner, _ = self._running[job.job_id]
         runner.stop()
 
+    def suspend(self) -> dict[str, bool]:
+        """Ends every session at its next step and saves its state, but not its job: a later
+        JobManager goes on with it there. By job whether that is done; may be asked again."""
+        with self._book.lock:
+            for job_id, (runner, _) in self._running.items():
+                self._last.add(job_id)
+                if not runner.is_stopping:
+                    self._suspended.add(job_id)
+                    runner.stop()
+            return {job_id: job_id not in self._running for job_id in self._last}
+
     @contextmanager
     def moved_off(self, job: Job, device: Device) -> Iterator[None]:
         """Without layers or optimiser state on the device, which gets none any more; where the
@@ -157,11 +170,14 @@ class SessionDesk:
         except Exception as error:
             logger.exception("job %s failed", job.job_id)
             ending = Ending(Event.FAIL, None, f"{type(error).__name__}: {error}")
-        if ending.event is not Event.FAIL:
+        is_suspended = ending.event is Event.STOP and job.job_id in self._suspended
+        if ending.event is not Event.FAIL and not is_suspended:
             self._keep_teraflops(job, session, runner)
         with self._book.lock:
-            self._services.table.release(job.job_id)
             self._running.pop(job.job_id, None)
+            if is_suspended:
+                return
+            self._services.table.release(job.job_id)
             _end(job, session, ending)
         self._book.note(job, job.status.value, ending.error or f"Session {session.index} has ended")
         self._book.try_save(job)

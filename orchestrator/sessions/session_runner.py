@@ -93,6 +93,11 @@ class SessionRunner:
             group.request_stop(Boundary.STEP)
         self._choice.wake()
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop, or to keep nothing."""
+        return self._stop.is_set()
+
     def drain(self, device_id: int) -> bool:
         """Moves the device's layers and optimiser state away, and gives it none any more; False
         when that takes longer."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 from filelock import BaseFileLock, FileLock, Timeout
 
 from orchestrator.errors import StorageUnavailable
+from orchestrator.own_processes import ProcessRecord
 
 
 def lock_storage(
@@ -33,12 +37,34 @@ def lock_storage(
         ) from error
     # A full disk is no reason to fail: what fails then leaves the file empty.
     with suppress(OSError):
-        owner_file.write_text(f"{owner} (process {os.getpid()})", encoding="utf-8")
+        record = json.dumps(asdict(ProcessRecord.of(os.getpid())))
+        owner_file.write_text(f"{owner} (process {os.getpid()})\n{record}\n", encoding="utf-8")
     return lock
+
+
+def lock_holder(storage_path: Path, role: str) -> psutil.Process | None:
+    """The process that has the lock of ``role``, None where none has it. Raises
+    ``StorageUnavailable`` for one that can't be told: of an earlier Tandem, or of another host."""
+    path = storage_path / f"{role}.lock"
+    if not path.exists():
+        return None
+    lock = FileLock(path)
+    with suppress(Timeout, OSError):
+        lock.acquire(timeout=0)
+        lock.release()
+        return None
+    owner_file = storage_path / f"{role}.owner"
+    with suppress(OSError, ValueError, TypeError, IndexError):
+        record = ProcessRecord(**json.loads(owner_file.read_text("utf-8").splitlines()[1]))
+        if (process := record.process()) is not None:
+            return process
+    raise StorageUnavailable(
+        f"The storage path {storage_path} is in use by {_read(owner_file)}: end that one first"
+    )
 
 
 def _read(owner_file: Path) -> str:
     try:
-        return owner_file.read_text(encoding="utf-8") or "another process"
-    except OSError:
+        return owner_file.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
         return "another process"

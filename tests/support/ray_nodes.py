@@ -92,7 +92,7 @@ class BareEnvironment:
         """The same, with a copy of Tandem in ``folder`` and its command."""
         for package in ("actors", "orchestrator", "http_gateway"):
             shutil.copytree(ROOT / package, folder / package)
-        self.add_command("tandem", "http_gateway.cli.main:app")
+        self.add_command("tandem", "http_gateway.cli.start:main")
         return self.with_packages(folder)
 
     @property

@@ -53,9 +53,14 @@ class ScriptedJobClient(FakeJobClient):
             raise self.errors["check_ready"]
         return READY
 
+    def asked(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """What was asked so far: the calls, without looks and what keys of requests bring."""
+        others = ("get_job", "begin_request", "finish_request", "drop_request")
+        return [call for call in self.calls if call[0] not in others]
+
     def names(self) -> list[str]:
-        """The methods called so far, except looks."""
-        return [name for name, _ in self.calls if name != "get_job"]
+        """Their methods."""
+        return [name for name, _ in self.asked()]
 
     def _answer(self, method: str, arguments: tuple[Any, ...], usual: Any) -> Any:
         self.hooks.get(method, lambda: None)()

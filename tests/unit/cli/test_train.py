@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from http_gateway.cli import training
+from http_gateway.interrupts import SAME_PRESS_S
 from orchestrator.errors import DeviceBusy, IllegalTransition, InvalidRequest, NodeNotFound
 from tests.support.command_line import Tandem, events
 from tests.support.fake_job_client import DETAILS, WEIGHTS
@@ -23,13 +25,18 @@ def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def press_ctrl_c_again() -> None:
+    time.sleep(2 * SAME_PRESS_S)  # as a person does
+    press_ctrl_c()
+
+
 def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
     tandem: Tandem, fake: ScriptedJobClient, job_file: Path
 ) -> None:
     fake.script = whole_session()
     result = tandem("train", job_file)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert [call for call in fake.calls if call[0] != "get_job"] == [
+    assert fake.asked() == [
         (
             "create_job",
             (
@@ -216,6 +223,50 @@ def test_ctrl_c_before_the_training_takes_the_job_back(
     assert result.exit_code == 130
     assert result.stderr == "tandem: Interrupted; job 1 was deleted again\n"
     assert fake.names()[4:] == ["delete_job"] * 4
+
+
+def test_a_second_ctrl_c_leaves_the_job_and_says_how_to_delete_it(
+    tandem: Tandem, fake: ScriptedJobClient, job_file: Path, url: str
+) -> None:
+    fake.errors["delete_job"] = IllegalTransition("Job 1 is being initialized")
+    fake.hooks = {"initialize": press_ctrl_c, "delete_job": press_ctrl_c_again}
+    began = time.monotonic()
+    result = tandem("train", job_file)
+    assert result.exit_code == 130 and time.monotonic() - began < training.TAKE_BACK_S / 2
+    assert f"job 1 is left: curl -X DELETE {url}/api/jobs/1" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("method", STARTED)
+def test_whatever_interrupts_it_wherever_the_job_is_taken_back(
+    tandem: Tandem,
+    fake: ScriptedJobClient,
+    job_file: Path,
+    method: str,
+    number: signal.Signals,
+) -> None:
+    fake.hooks[method] = lambda: fake.hooks.clear() or os.kill(os.getpid(), number)
+    result = tandem("train", job_file)
+    assert result.exit_code == 128 + number
+    assert "job 1 was deleted again" in result.stderr
+    assert fake.names()[-1] == "delete_job"
+
+
+def test_a_create_whose_answer_is_lost_is_asked_for_again_under_its_key(
+    tandem: Tandem, fake: ScriptedJobClient, job_file: Path
+) -> None:
+    fake.hooks["create_job"] = lambda: fake.hooks.clear() or press_ctrl_c()
+    assert "job 1 was deleted again" in tandem("train", job_file).stderr
+    keys = {arguments[0] for name, arguments in fake.calls if name == "begin_request"}
+    assert fake.names() == ["create_job", "create_job", "delete_job"] and len(keys) == 1
+
+
+def test_a_job_whose_create_nobody_answers_is_not_said_not_to_be(
+    tandem: Tandem, fake: ScriptedJobClient, job_file: Path, url: str
+) -> None:
+    fake.hooks["create_job"] = press_ctrl_c
+    fake.errors["create_job"] = RuntimeError("broken")
+    assert f"not known: curl {url}/api/jobs" in tandem("train", job_file).stderr
 
 
 def test_a_job_that_stays_busy_is_left(

@@ -138,6 +138,18 @@ def test_nodes_are_given_time_to_end_only_while_their_head_is_there(
     assert head_record.process() is node_record.process() is None
 
 
+def test_semaphores_of_what_was_ended_are_removed_and_no_others(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_processes, "SHARED_MEMORY", tmp_path)
+    process, record = nodes.start()
+    kept = [f"sem.hdr{process.pid}1-17960", "sem.obj1-17960", f"sem.{process.pid}-1", "plasma-1"]
+    for name in [*kept, f"sem.hdr{process.pid}-17960", f"sem.obj{process.pid}-17961"]:
+        (tmp_path / name).touch()
+    end_nodes([record], nodes.marks, timeout_s=0.1)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)
+
+
 def test_only_the_kernels_count_and_no_time_of_day_is_recorded() -> None:
     here = ProcessRecord.of(os.getpid())
     if sys.platform == "linux":

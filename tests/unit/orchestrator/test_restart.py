@@ -51,3 +51,31 @@ def test_a_new_job_manager_says_from_where_it_takes_a_job_up(world: JobManagerWo
     world.restart()
     event = [e for e in world.manager.list_events(job_id) if e["kind"] == "taken_up"][-1]
     assert f"checkpoint {newest}" in event["text"]
+
+
+def test_what_is_saved_for_the_end_goes_on_there_in_the_next_job_manager(
+    world: JobManagerWorld,
+) -> None:
+    jobs = [start_training(world, node) for node in (0, 1)]
+    stopped = start_training(world, 2)
+    world.manager.stop_job(stopped)
+    asked = {told["job_id"]: told for told in world.manager.save_for_end()}
+    assert asked.keys() == {*jobs, stopped} and all(told["bytes"] > 0 for told in asked.values())
+    wait_for(lambda: all(told["is_done"] for told in world.manager.save_for_end()))
+    assert [told["error"] for told in world.manager.save_for_end()] == [None] * len(asked)
+    saved = {job: world.manager.list_checkpoints(job)[0]["step"] for job in jobs}
+    furthest = {job: len(world.manager.list_steps(job)) for job in jobs}
+    assert saved == furthest, "a step was done that is not saved"
+    assert not any(world.actors(job) for job in jobs)
+
+    world.restart()
+    for job in jobs:
+        assert world.manager.get_job(job)["status"] in ("training", "recovering")
+        (event,) = [e for e in world.manager.list_events(job) if e["kind"] == "taken_up"]
+        assert "checkpoint" in event["text"]
+    wait_for(lambda: all(world.trains(job) for job in jobs))
+    assert world.manager.get_job(stopped)["status"] == "stopped"
+
+
+def test_without_a_session_nothing_is_to_be_saved_for_the_end(world: JobManagerWorld) -> None:
+    assert world.manager.save_for_end() == []

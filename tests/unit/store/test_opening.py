@@ -12,6 +12,7 @@ import pytest
 from orchestrator.errors import StorageUnavailable, StoreFenced
 from orchestrator.store.job_store import FILE_NAME, JobStore
 from orchestrator.store.records import StepRecord
+from orchestrator.store.storage_lock import lock_holder, lock_storage
 from tests.support.stores import OWNER, job_record, writing_process
 
 
@@ -182,3 +183,14 @@ def test_a_disk_that_is_full_from_the_start_is_refused(small_disk: Path) -> None
     assert str(small_disk / FILE_NAME) in message and "free some space" in message
     filler.unlink()
     make_store(small_disk)
+
+
+def test_the_process_that_has_a_lock_is_told_and_only_as_long_as_it_has_it(tmp_path: Path) -> None:
+    assert lock_holder(tmp_path, "gateway") is None
+    with lock_storage(tmp_path, "a gateway", 1.0, "gateway"):
+        holder = lock_holder(tmp_path, "gateway")
+        assert holder is not None and holder.pid == os.getpid()
+        (tmp_path / "gateway.owner").write_text("of an earlier Tandem (process 1)")
+        with pytest.raises(StorageUnavailable, match="of an earlier Tandem"):
+            lock_holder(tmp_path, "gateway")
+    assert lock_holder(tmp_path, "gateway") is None
