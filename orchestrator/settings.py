@@ -103,6 +103,11 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
         return _with_file(file)(**given)
     except ValidationError as error:
         wrong = [item for item in error.errors() if not item["type"].startswith("default_factory")]
+        if path is not None and "model_config" in file:
+            raise InvalidRequest(
+                f"The configuration file {path} is a job's and holds no settings: `tandem train "
+                f"{path}` trains it, configs/tandem.yaml lists the settings"
+            ) from error
         raise InvalidRequest("; ".join(_sentence(item, given, path) for item in wrong)) from error
 
 
@@ -156,4 +161,5 @@ def _sentence(item: Any, flags: dict[str, Any], path: str | Path | None) -> str:
         meant = f"did you mean {close[0]}? " if close else ""
         return f"there is no setting {name!r} ({source}); {meant}configs/tandem.yaml lists them all"
     reason = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    reason = reason.partition(", unable to")[0]  # how pydantic read it is nobody's business
     return f"the setting {name} is {item['input']!r} ({source}), but {reason}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 import typer
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
@@ -23,6 +23,7 @@ START_S = 5.0  # for a gateway that was called a moment ago, where someone waits
 WATCH_S = 60.0  # where someone watches anyhow
 READY_S = 60.0  # for one that is there, and does not answer yet or says that it is not ready
 POLL_S = 0.2
+NOT_FOUND = 404
 
 
 @contextmanager
@@ -59,10 +60,13 @@ def job_client(
     """The same, for a command about one job: raises ``CommandEnd`` if there is none."""
     with waiting_client(url, patience_s) as client:
         try:
+            if "/" in job_id:  # a server takes it for two parts of the path, however it is quoted
+                raise ApiError(NOT_FOUND, "no such job")
             yield client
         except ApiError as error:
-            known = [job["job_id"] for job in client.list_jobs()] if error.status == 404 else []
-            if error.status != 404 or job_id in known:
+            missing = error.status == NOT_FOUND
+            known = [job["job_id"] for job in client.list_jobs()] if missing else []
+            if not missing or job_id in known:
                 raise
             raise CommandEnd(_unknown_job_text(job_id, known), UNKNOWN_JOB) from error
 
@@ -86,7 +90,8 @@ def waiting_text(url: str, error: Exception) -> str:
         return f"The gateway at {url} is not ready yet: {error.message.rstrip('.')}"
     if isinstance(error, requests.ReadTimeout):
         return f"The gateway at {url} takes long to answer"
-    return f"No gateway answers at {url} yet (`tandem serve` starts one)"
+    here = is_loopback(urlsplit(url).hostname or "")
+    return f"No gateway answers at {url} yet" + (" (`tandem serve` starts one)" if here else "")
 
 
 def gateway_url(
@@ -109,8 +114,13 @@ def gateway_url(
 
 def never_sent(error: requests.RequestException) -> bool:
     """Whether nothing can have come of the request: there was no connection."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError)
+    connect_timeout = isinstance(error, requests.ConnectTimeout)
+    return connect_timeout or isinstance(_reason(error), NewConnectionError)
+
+
+def _reason(error: requests.RequestException) -> object:
+    """urllib3's, which requests wraps."""
+    return getattr(error.args[0] if error.args else None, "reason", None)
 
 
 def no_answer_text(url: str, error: requests.RequestException) -> str:
@@ -124,6 +134,8 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
         return f"What answers at {url} is not Tandem's gateway: give its address by --url"
     if isinstance(error, requests.ReadTimeout):
         return f"The gateway at {url} did not answer in time: its own messages may say why"
+    if isinstance(_reason(error), NameResolutionError):
+        return f"This host knows no {urlsplit(url).hostname}, which {url} names: check the spelling"
     start = "start one with `tandem serve`"
     if not is_loopback(urlsplit(url).hostname or ""):
         start = (

@@ -56,8 +56,9 @@ def pause(job: Job, url: Url = None) -> None:
     from http_gateway.cli.connection import job_client
 
     with job_client(job, url) as client:
-        client.stop_job(job)
-    typer.echo(f"Job {job} stops at its next step; to go on: tandem resume {job}")
+        status = client.stop_job(job)["status"]
+    now = "is stopped" if status == "stopped" else "stops at its next step"
+    typer.echo(f"Job {job} {now}; to go on: tandem resume {job}")
 
 
 def resume(

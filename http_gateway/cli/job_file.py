@@ -62,6 +62,8 @@ def load_job_file(path: Path) -> JobFile:
     content = file.content
     if not isinstance(content, dict):
         raise InvalidRequest(f"The job file {path} {_found(content)}, but must {HOLD}")
+    if not JobDocument.model_json_schema()["properties"].keys() & content.keys():
+        raise InvalidRequest(f"The job file {path} is none: it must {HOLD}")
     try:
         JobDocument.model_validate(content)
     except ValidationError as error:

@@ -29,6 +29,7 @@ app = typer.Typer(
     cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with `tandem demo`; `tandem COMMAND --help` says more of a command.",
 )
 

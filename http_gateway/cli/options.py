@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,33 @@ def _name_types(params: list[Any]) -> list[Any]:
     return params
 
 
+def _reworded(error: typer.BadParameter, args: Sequence[str]) -> None:
+    """In the place of pydantic's words: what was given, and what it must be."""
+    error.message = error.message.removeprefix("Value error, ")
+    param = error.param
+    descriptor = getattr(param, "type_descriptor", None)
+    given = None if param is None else _given(param.opts, args)
+    if descriptor is None or given is None:
+        return
+    low, high = getattr(param, "min", None), getattr(param, "max", None)
+    if descriptor.is_choice:
+        must = "one of " + ", ".join(str(choice.value) for choice in descriptor.choices)
+    elif descriptor.annotation is int:
+        must = "an integer" if low is None else f"an integer from {low} to {high}"
+    else:
+        return
+    error.message = f"it is {given!r}, but must be {must}"
+
+
+def _given(names: Sequence[str], args: Sequence[str]) -> str | None:
+    """The value of an option among ``args``; None of what is no option."""
+    for place, arg in enumerate(args):
+        name, equals, value = arg.partition("=")
+        if name in names and name.startswith("-"):
+            return value if equals else "".join(args[place + 1 : place + 2])
+    return None
+
+
 def _unwrapped(text: str | None) -> str | None:
     """Paragraphs as one line each: the terminal's width is to break them, not the source's."""
     return None if text is None else re.sub(r"(?<!\n)\n(?!\n)", " ", text)
@@ -53,6 +81,14 @@ class PlainCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         return _name_types(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            _reworded(error, given)
+            raise
 
 
 class PlainGroup(TyperGroup):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from http_gateway.cli.connection import job_client
+from http_gateway.cli.live_view import new_console
 
 
 def run_plan(
@@ -30,7 +31,7 @@ def run_plan(
     if as_json:
         typer.echo(json.dumps(told))
     else:
-        show(told, Console())
+        show(told, new_console())
 
 
 def _joined(told: dict[str, Any]) -> str:
@@ -64,7 +65,8 @@ def show(told: dict[str, Any], console: Console) -> None:
 
 def plan_table(told: dict[str, Any]) -> Table:
     """A row a device."""
-    table = Table(title=f"Plan of job {told['job_id']}", box=box.SIMPLE_HEAD)
+    title = f"Plan of job {told['job_id']}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=0)
     names = ("device", "layers", "threads", "computing", "waiting", "messages", "memory", "of")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -77,8 +79,8 @@ def plan_table(told: dict[str, Any]) -> Table:
             _ms(device["computing_s"] + device["updating_s"]),
             _ms(device["waiting_s"]),
             _ms(device["wire_s"]),
-            _mb(memory["needed_bytes"]),
-            "no limit" if memory["limit_bytes"] is None else _mb(memory["limit_bytes"]),
+            _size(memory["needed_bytes"]),
+            "no limit" if memory["limit_bytes"] is None else _size(memory["limit_bytes"]),
         )
     return table
 
@@ -92,5 +94,7 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-def _mb(num_bytes: float) -> str:
-    return f"{num_bytes / 1e6:,.1f} MB"
+def _size(num_bytes: float) -> str:
+    if num_bytes >= 1e9:
+        return f"{num_bytes / 1e9:,.1f} GB"
+    return f"{num_bytes / 1e6:.1f} MB"

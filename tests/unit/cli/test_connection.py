@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from socket import gaierror
+
 import pytest
 import requests
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.cli.connection import gateway_url, make_client, no_answer_text
@@ -44,6 +49,14 @@ def test_no_gateway_is_told_with_its_address_and_the_remedy() -> None:
     said = f"No gateway answers at {url}: .*`tandem serve`"
     with pytest.raises(Unavailable, match=said), make_client(url) as client:
         client.list_jobs()
+
+
+def test_a_host_that_is_not_known_is_told_as_that() -> None:
+    cause = NameResolutionError("gone", HTTPConnection("gone"), gaierror("unknown"))
+    error = requests.ConnectionError(MaxRetryError(HTTPConnectionPool("gone"), "/", cause))
+    assert "knows no gone, which http://gone:4000 names" in no_answer_text(
+        "http://gone:4000", error
+    )
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,27 @@ def test_the_commands_are_grouped_by_what_they_are_for_with_a_line_each() -> Non
 def test_the_version_is_printed(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0 and result.stdout.strip().startswith("0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["head", "--port", "80"], "'80', but must be an integer from 1024 to 65535"),
+        (["head", "--port=abc"], "'abc', but must be an integer from 1024 to 65535"),
+        (["serve", "--port", "http"], "'http', but must be an integer"),
+        (["serve", "--channel", "nccl"], "'nccl', but must be one of auto, shared_memory"),
+        (["demo", "--dataset", "mnist"], "'mnist', but must be one of digits, MNIST"),
+        (["schedule", "show", "gpipe", "--stages", "0"], "'0', but must be an integer from 1 to"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_told_with_what_it_must_be(
+    arguments: list[str], said: str
+) -> None:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2 and said in result.stderr and "Input should" not in result.stderr
+
+
+@pytest.mark.parametrize("path", [[], ["train"], ["schedule", "show"]])
+def test_help_has_a_short_name(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "-h"])
+    assert result.exit_code == 0 and "Usage:" in result.stdout

@@ -71,6 +71,7 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
             "",
             "must hold the keys model_config, dataset_config, devices and, if need be, initialize",
         ),
+        ("port: 4000", "is none: it must hold the keys model_config"),
         ("- 1", "must hold the keys model_config, dataset_config, devices"),
         (HEAD, "devices is missing: it must be a list of 1 to 1000 entries"),
         (DEVICES, "model_config is missing: it must be an object with layer_sizes, seed"),

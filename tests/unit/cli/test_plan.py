@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 
+from rich.console import Console
+
 from actors.core.errors import TandemError
+from http_gateway.cli.plan_command import plan_table
 from orchestrator.errors import IllegalTransition
 from tests.support.command_line import Tandem
 from tests.support.plans import MEASURED, PLAN
@@ -43,3 +47,12 @@ def test_a_refusal_is_one_sentence(tandem: Tandem, fake: ScriptedJobClient) -> N
     fake.errors["plan"] = error
     done = tandem("plan", "7")
     assert done.exit_code == 1 and done.stderr.strip() == "tandem: Job 7 is training"
+
+
+def test_a_plan_fits_a_terminal_of_80_columns() -> None:
+    device = PLAN["devices"][0]
+    wide = {**device, "layers": [100, 1000], "memory": {"needed_bytes": 9e8, "limit_bytes": 1e12}}
+    console = Console(width=80, file=io.StringIO())
+    console.print(plan_table({**PLAN, "devices": [wide]}))
+    assert isinstance(console.file, io.StringIO)
+    assert "…" not in console.file.getvalue() and "1,000.0 GB" in console.file.getvalue()

@@ -95,6 +95,13 @@ def test_a_job_is_paused_and_resumed(tandem: Tandem, fake: ScriptedJobClient) ->
     assert fake.calls == [("stop_job", ("7",)), ("resume_job", ("7",))]
 
 
+def test_a_job_that_is_stopped_already_is_told_as_that(
+    tandem: Tandem, fake: ScriptedJobClient
+) -> None:
+    fake.answers["stop_job"] = {"status": "stopped"}
+    assert tandem("pause", "7").stdout == "Job 7 is stopped; to go on: tandem resume 7\n"
+
+
 def test_a_resumed_job_is_watched_when_asked(tandem: Tandem, fake: ScriptedJobClient) -> None:
     fake.script = whole_session()
     result = tandem("resume", "7", "--watch")
@@ -120,6 +127,12 @@ def test_every_command_about_a_job_that_is_not_there_names_those_that_are(
     result = tandem(command, "9")
     assert result.exit_code == 2
     assert result.stderr == "tandem: The gateway has no job '9'; it has 1\n"
+
+
+def test_an_id_with_a_slash_is_no_job(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    result = tandem("watch", "1/model")
+    assert (result.exit_code, fake.names()) == (2, ["list_jobs"])
+    assert "no job '1/model'; it has 1" in result.stderr
 
 
 def test_what_else_is_not_found_of_a_job_that_is_there_is_told_as_it_is(

@@ -172,3 +172,17 @@ def test_a_file_that_is_no_yaml_is_refused_by_line_without_showing_it(
     with pytest.raises(InvalidRequest, match=r"tandem\.yaml can't be read: line \d") as caught:
         load_settings(write(tmp_path, f"port: 4000\n{line.format(TOKEN)}\n"))
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_jobs_file_in_the_place_of_the_settings_is_told_as_that(tmp_path: Path) -> None:
+    path = write(tmp_path, "model_config: {layer_sizes: [64, 10]}\ntrain: {epochs: 3}\n")
+    with pytest.raises(InvalidRequest, match=f"`tandem train {path}` trains it"):
+        load_settings(path)
+
+
+def test_a_setting_that_is_nearly_right_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="did you mean port"):
+        load_settings(write(tmp_path, "prot: 4000\n"))
+    with pytest.raises(InvalidRequest) as caught:
+        load_settings(write(tmp_path, "port: 0,5\n"))
+    assert caught.value.message.endswith("but must be a valid integer")
