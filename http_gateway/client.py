@@ -15,6 +15,7 @@ from http_gateway.watched_job import WatchedJob
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
 READY_TIMEOUT_S = 6.0  # the gateway asks the JobManager for up to 5
+PREDICT_TIMEOUT_S = 330.0  # it may have to wait for others, and for a large model to be read
 DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
 PLAN_TIMEOUT_S = 180.0  # LayerActors may have to start, and to measure
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
@@ -185,13 +186,14 @@ class TandemClient:
 
     def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
         """Classes and probabilities."""
-        return dict(
-            self._json("POST", f"/api/jobs/{_quoted(job_id)}/predict", json={"inputs": inputs})
-        )
+        path = f"/api/jobs/{_quoted(job_id)}/predict"
+        timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
+        return dict(self._json("POST", path, json={"inputs": inputs}, timeout_s=timeout_s))
 
     def get_model(self, job_id: str) -> bytes:
         """The weights as a safetensors file."""
-        return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model").content
+        timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
+        return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model", timeout_s).content
 
     def previous_teraflops(self, **query: int) -> list[dict[str, dict[str, float]]]:
         """One entry a session, oldest first; of the latest ``limit``, if that is given."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import IO, Any, Protocol
+
+from http_gateway.rows import ReadRows
 
 
 class JobClient(Protocol):
@@ -106,12 +109,15 @@ class JobClient(Protocol):
         """``{"epoch", "step", "loss"}`` of at most ``limit`` steps after that one, in order."""
         ...
 
-    def get_model(self, job_id: str) -> bytes:
-        """The trained weights as a safetensors file."""
+    def get_model(self, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
+        """The trained weights as a safetensors file, at its beginning; ``gone`` tells that nobody
+        waits for it any more."""
         ...
 
-    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        """``{"classes": [int, …], "probabilities": [[float, …], …]}`` for rows of raw features."""
+    def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
+        """``{"classes": [int, …], "probabilities": [[float, …], …]}`` for rows of raw features, and
+        perhaps a ``note``. They are read once it is known that they can be predicted; ``gone``
+        tells that nobody waits for the answer any more."""
         ...
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:

@@ -28,11 +28,12 @@ class JsonRequest(Request):
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The body as a dictionary; raises ``InvalidRequest`` when it is anything else."""
         if not hasattr(self, "_body"):
-            self._body = _parse(self.get_data(cache=True))
+            self._body = parse_body(self.get_data(cache=True))
         return self._body
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def parse_body(data: bytes) -> dict[str, Any]:
+    """The object; raises ``InvalidRequest``."""
     if not data.strip():
         return {}
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -14,8 +15,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
 from http_gateway import repeats
+from http_gateway.model_download import spool
+from http_gateway.predictions import Predictions, transfer_s
 from http_gateway.repeats import REPEATABLE, may_repeat
 from http_gateway.request_key import current_key
+from http_gateway.rows import ReadRows
+from http_gateway.turns import Turns
 from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import END_JOB_MANAGER, StorageUnavailable, VersionMismatch
@@ -53,6 +58,8 @@ class RayJobClient:
         self._lock = threading.Lock()
         self._manager: Any = None
         self._given_up: str | None = None
+        self._predictions = Predictions()
+        self._downloads = Turns("Models are read")
 
     @classmethod
     def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
@@ -193,13 +200,19 @@ class RayJobClient:
     def drop_request(self, key: str) -> None:
         self._call("drop_request", key)
 
-    def get_model(self, job_id: str) -> bytes:
-        model: bytes = self._call("get_model", job_id)
-        return model
+    def get_model(self, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
+        facts = self._call("describe_model", job_id)
+        with self._downloads.turn(gone):
+            timeout_s = CALL_TIMEOUT_S + transfer_s(facts)
+            return spool(self._call("get_model", job_id, timeout_s=timeout_s))
 
-    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        predicted: dict[str, Any] = self._call("predict", job_id, inputs)
-        return predicted
+    def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
+        facts = self._call("describe_model", job_id)
+
+        def get_model() -> Any:
+            return _submit(self._connect(), "get_model", job_id)
+
+        return self._predictions.predict(facts, get_model, read, gone)
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops", limit)

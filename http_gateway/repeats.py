@@ -6,6 +6,7 @@ from __future__ import annotations
 REPEATABLE = frozenset(
     {
         "describe",
+        "describe_model",
         "doctor",
         "drop_request",
         "finish_request",
@@ -19,7 +20,6 @@ REPEATABLE = frozenset(
         "list_steps",
         "list_strangers",
         "plan",
-        "predict",
         "previous_teraflops",
         "stop_job",
         "verify",

@@ -277,6 +277,9 @@ class Prediction(BaseModel):
 
     classes: list[int]
     probabilities: list[list[float]]
+    note: str | None = Field(
+        None, description="only there when the values look as if another scale were meant"
+    )
 
 
 class Health(BaseModel):

@@ -13,7 +13,8 @@ from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingS
 from orchestrator.job_book import JobBook
 from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
-from orchestrator.model_io import model_file, predict
+from orchestrator.model_io import facts_of, trained_model
+from orchestrator.trained_model import ModelFacts, TrainedModel
 
 
 class JobReader:
@@ -76,13 +77,16 @@ class JobReader:
             for step in self._book.store.load_steps(job_id, (after_epoch, after_step), limit)
         ]
 
-    def get_model(self, job_id: str) -> bytes:
-        """A safetensors file; raises ``NoTrainedWeights``."""
-        return model_file(*self._trained(job_id))
+    def describe_model(self, job_id: str) -> ModelFacts:
+        """What ``get_model`` would give, without reading it; raises what that would raise."""
+        job = self._book.get(job_id)
+        if job.unsaved is None and not self._checkpoints.list(job.lineage):
+            self._trained(job_id)
+        return facts_of(job.spec)
 
-    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        """Raises ``NoTrainedWeights``, ``InvalidRequest`` for a wrong shape."""
-        return predict(*self._trained(job_id), inputs)
+    def get_model(self, job_id: str) -> TrainedModel:
+        """The trained weights; raises ``NoTrainedWeights``."""
+        return trained_model(*self._trained(job_id))
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
 from flask_openapi3 import APIBlueprint
+from werkzeug.wsgi import wrap_file
 
 from http_gateway import schemas, schemas_planning
 from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
+from http_gateway.rows import Rows, read_rows
 from http_gateway.schemas_proof import Verified
+from orchestrator.trained_model import ModelFacts
 
+PREDICT_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": schemas.Predict.model_json_schema()}},
+}
 POLICIES = ("failure_policy", "checkpoints")
 
 
@@ -116,15 +125,32 @@ def _add_model(routes: APIBlueprint, client: JobClient) -> None:
         responses={200: {"content": {"application/octet-stream": {}}}},
     )
     def get_model(path: schemas.JobPath) -> Any:
+        file = client.get_model(path.job_id, _gone())
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         name = f"attachment; filename=job-{path.job_id}.safetensors"
         return Response(
-            client.get_model(path.job_id),
+            wrap_file(request.environ, file),
             mimetype="application/octet-stream",
-            headers={"Content-Disposition": name},
+            headers={"Content-Disposition": name, "Content-Length": str(size)},
+            direct_passthrough=True,  # so that no thread waits for the client to take it
         )
 
     @routes.post(
-        "/<job_id>/predict", summary="Classify samples", responses={200: responses.Prediction}
+        "/<job_id>/predict",
+        summary="Classify samples",
+        responses={200: responses.Prediction},
+        # Not a parameter: its body would be read before it is known whether there is a model.
+        openapi_extensions={"requestBody": PREDICT_BODY},
     )
-    def predict(path: schemas.JobPath, body: schemas.Predict) -> Any:
-        return client.predict(path.job_id, body.inputs)
+    def predict(path: schemas.JobPath) -> Any:
+        def read(facts: ModelFacts) -> Rows:
+            return read_rows(request.get_data(cache=False), facts)
+
+        return client.predict(path.job_id, read, _gone())
+
+
+def _gone() -> Callable[[], bool]:
+    """Tells whether the client has closed its connection."""
+    found: Callable[[], bool] = request.environ.get("waitress.client_disconnected", bool)
+    return found

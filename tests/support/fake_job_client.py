@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
+from http_gateway.rows import ReadRows
+from orchestrator.trained_model import ModelFacts
 from tests.support.plans import MEASURED, PLAN
 
 Call = tuple[str, tuple[Any, ...]]
@@ -174,6 +178,7 @@ VERIFIED = {
     "message": "The first 46 steps gave the same losses, bit for bit.",
 }
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
+MODEL_FACTS = ModelFacts((2, 2), 0.0, 1.0, "digits")
 WEIGHTS = b"\x00weights\xff"
 
 
@@ -283,12 +288,14 @@ class FakeJobClient:
     def drop_request(self, key: str) -> None:
         self._answer("drop_request", (key,), None)
 
-    def get_model(self, job_id: str) -> bytes:
+    def get_model(self, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
         answer: bytes = self._answer("get_model", (job_id,), WEIGHTS)
-        return answer
+        return io.BytesIO(answer)
 
-    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("predict", (job_id, inputs), PREDICTION)
+    def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
+        rows = [] if "predict" in self.errors else read(MODEL_FACTS).rows
+        arguments = (job_id, [row.tolist() for row in rows])
+        answer: dict[str, Any] = self._answer("predict", arguments, PREDICTION)
         return answer
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:

@@ -174,6 +174,7 @@ class InProcessRay:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("get", "put", "wait", "kill", "nodes", "remote", "get_runtime_context"):
                 patch.setattr(ray, name, getattr(self, name))
+            patch.setattr(ray, "is_initialized", lambda: True)
             patch.setattr(ray.experimental, "get_object_locations", lambda refs, timeout_ms: {})
             patch.setattr(stage_group, "_remote", self.remote)
             patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
@@ -264,7 +265,7 @@ class InProcessRay:
             return lambda actor_class: _ActorClass(self, actor_class, **options)
         if "max_calls" in options:
             return self.remote
-        if isinstance(what, type) and what.__module__.startswith("actors."):
+        if isinstance(what, type) and what.__module__.startswith(("actors.", "orchestrator.")):
             return _ActorClass(self, what, {})
         if getattr(what, "__module__", "").startswith("orchestrator."):
             return SimpleNamespace(options=lambda num_returns, **_: _Task(what, num_returns))

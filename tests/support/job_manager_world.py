@@ -17,6 +17,7 @@ from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_manager import JobManager
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions import device_choice, newcomers, session_watch
+from orchestrator.trained_model import model_file
 from tests.support.in_process_ray import FIRST_PORT, Actor, InProcessRay, node_id_of
 
 ANSWER_TIMEOUT_S = 10.0
@@ -88,8 +89,12 @@ class JobManagerWorld:
         more["checkpoints"] = self.manager.list_checkpoints(job_id)
         more["steps"] = self.manager.list_steps(job_id)
         with contextlib.suppress(NoTrainedWeights):
-            more["model"] = self.manager.get_model(job_id)
+            more["model"] = self.model(job_id)
         return {**job, **more}
+
+    def model(self, job_id: str) -> bytes:
+        """The file of its trained weights."""
+        return b"".join(model_file(self.manager.get_model(job_id)))
 
     def assert_still(self, before: Mapping[str, dict[str, Any]]) -> None:
         """What is ``shown`` of these jobs is what was."""

@@ -52,7 +52,7 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
         ),
         (TRAIN, {"epoch": 1}, 'did you mean "epochs"?'),
         (TRAIN, {"job_id": "1"}, 'the request has no field "job_id"; it has: epochs'),
-        ("/api/jobs/1/predict", {"inputs": [[1]], "k": 5}, 'no field "k"; it has: inputs'),
+        ("/api/jobs/1/predict", {"inputs": [[1, 2]], "k": 5}, 'no field "k"; it has: inputs'),
         (INITIALIZE, {"seed": 1}, 'no field "seed"; it has: partition, devices'),
         (
             INITIALIZE,

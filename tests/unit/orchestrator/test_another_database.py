@@ -74,7 +74,7 @@ def test_job_1_of_an_empty_database_has_nothing_of_the_old_job_1(
     with pytest.raises(NoTrainedWeights):
         world.manager.get_model(job_id)
     with pytest.raises(NoTrainedWeights):
-        world.manager.predict(job_id, [[0.0] * 64])
+        world.manager.describe_model(job_id)
     assert world.manager.list_checkpoints(job_id) == []
     train(world, job_id, learning_rate=0.01)
     first, *_ = world.manager.list_checkpoints(job_id)

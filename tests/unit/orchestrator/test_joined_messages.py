@@ -52,7 +52,7 @@ def test_weights_and_losses_are_the_same(
         job_id = start(world, epochs=2)
         wait_for_status(world, job_id, "completed")
         losses = [step["loss"] for step in world.manager.list_steps(job_id)]
-        results.append((world.manager.get_model(job_id), losses))
+        results.append((world.model(job_id), losses))
         world.manager.delete_job(job_id)
     assert results[0] == results[1]
 

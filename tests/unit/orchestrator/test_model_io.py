@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -11,7 +13,8 @@ from actors.core.errors import InvalidRequest
 from actors.core.layers import build_layers
 from actors.core.stage import Weights
 from orchestrator.job_spec import parse_job_spec
-from orchestrator.model_io import model_file, predict
+from orchestrator.model_io import Network, trained_model
+from orchestrator.trained_model import BLOCK_BYTES, ModelFacts, TrainedModel, model_file
 
 SPEC = parse_job_spec(
     {"layer_sizes": [64, 32, 16, 10], "seed": 3},
@@ -24,10 +27,19 @@ def weights() -> Weights:
     return dict(build_layers(SPEC.network, 0, 3).state_dict())
 
 
+@pytest.fixture
+def model(weights: Weights) -> TrainedModel:
+    return trained_model(SPEC, weights)
+
+
 def plain_model() -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 10)
     )
+
+
+def file_of(model: TrainedModel) -> bytes:
+    return b"".join(model_file(model))
 
 
 def metadata(file: bytes) -> dict[str, str]:
@@ -37,59 +49,79 @@ def metadata(file: bytes) -> dict[str, str]:
     return said
 
 
-def test_the_file_loads_into_a_plain_sequential_with_nothing_missing(weights: Weights) -> None:
-    model = plain_model()
-    model.load_state_dict(safetensors.torch.load(model_file(SPEC, weights)), strict=True)
-    for name, tensor in model.state_dict().items():
+def test_the_file_loads_into_a_plain_sequential_with_nothing_missing(
+    model: TrainedModel, weights: Weights
+) -> None:
+    plain = plain_model()
+    plain.load_state_dict(safetensors.torch.load(file_of(model)), strict=True)
+    for name, tensor in plain.state_dict().items():
         assert tensor.equal(weights[name])
 
 
-def test_the_file_says_what_network_and_normalization_it_is_for(weights: Weights) -> None:
-    (about,) = metadata(model_file(SPEC, weights)).values()
+def test_the_file_has_the_bytes_of_the_safetensors_library(
+    model: TrainedModel, weights: Weights
+) -> None:
+    file = file_of(model)
+    assert file == safetensors.torch.save(weights, metadata(file))
+
+
+def test_the_file_says_what_network_and_normalization_it_is_for(model: TrainedModel) -> None:
+    (about,) = metadata(file_of(model)).values()
     assert json.loads(about) == {
         "layer_sizes": [64, 32, 16, 10],
         "normalize": {"mean": [0.25], "std": [0.5]},
     }
 
 
-def test_equal_weights_are_equal_files(weights: Weights) -> None:
+def test_equal_weights_are_equal_files(model: TrainedModel, weights: Weights) -> None:
     copies = {name: tensor.clone() for name, tensor in reversed(weights.items())}
-    assert model_file(SPEC, weights) == model_file(SPEC, copies)
+    assert file_of(model) == file_of(trained_model(SPEC, copies))
 
 
-def test_predictions_are_those_of_the_plain_model(weights: Weights) -> None:
+def test_weights_are_not_copied_on_their_way(model: TrainedModel, weights: Weights) -> None:
+    weights["0.bias"][0] = 7.0
+    assert model.weights["0.bias"][0] == 7.0
+    _, first, *_ = model_file(model)
+    assert np.frombuffer(first, np.float32)[0] == 7.0
+
+
+def test_predictions_are_those_of_the_plain_model(model: TrainedModel, weights: Weights) -> None:
     rows = torch.arange(128.0).reshape(2, 64)
-    answer = predict(SPEC, weights, rows.tolist())
-    model = plain_model()
-    model.load_state_dict(weights)
+    classes, probabilities = Network(model).predict(rows.numpy())
+    plain = plain_model()
+    plain.load_state_dict(weights)
     with torch.no_grad():
-        own = model((rows / 255 - 0.25) / 0.5).softmax(dim=1)
-    assert torch.allclose(torch.tensor(answer["probabilities"]), own, atol=1e-6)
-    assert answer["classes"] == own.argmax(dim=1).tolist()
+        own = plain((rows / 255 - 0.25) / 0.5).softmax(dim=1)
+    assert torch.allclose(torch.from_numpy(probabilities), own, atol=1e-6)
+    assert classes.tolist() == own.argmax(dim=1).tolist()
 
 
-def test_an_answer_is_plain_json_with_an_entry_a_row(weights: Weights) -> None:
-    answer = predict(SPEC, weights, [[0] * 64, [255] * 64, [0.5] * 64])
-    assert json.loads(json.dumps(answer, allow_nan=False)) == answer
-    assert [len(answer["classes"]), len(answer["probabilities"])] == [3, 3]
-    assert all(sum(row) == pytest.approx(1.0) for row in answer["probabilities"])
+def test_a_network_does_not_share_what_it_was_handed(model: TrainedModel) -> None:
+    for array in model.weights.values():
+        array.flags.writeable = False  # as Ray hands it over
+    rows: Any = np.full((3, 64), 200.0, np.float32)
+    rows.flags.writeable = False
+    _, probabilities = Network(model).predict(rows)
+    assert probabilities.sum(axis=1) == pytest.approx(1.0)
+    assert (rows == 200.0).all()
 
 
-@pytest.mark.parametrize(
-    ("inputs", "index", "length"),
-    [([[]], 0, 0), ([[0.0] * 63], 0, 63), ([[0.0] * 64, [0.0] * 65], 1, 65)],
-)
-def test_a_row_of_another_length_is_refused_by_its_place(
-    weights: Weights, inputs: list[list[float]], index: int, length: int
+def test_a_row_without_a_finite_answer_is_refused_by_its_place(
+    model: TrainedModel, weights: Weights
 ) -> None:
-    text = rf"^inputs\[{index}\] has {length} values, but the network takes 64$"
-    with pytest.raises(InvalidRequest, match=text):
-        predict(SPEC, weights, inputs)
+    weights["4.weight"].mul_(1e38)
+    rows = np.zeros((3, 64), np.float32)
+    rows[1:] = 255.0
+    weights["0.weight"].mul_(1e10)
+    weights["0.bias"].zero_()
+    for name in ("0.weight", "2.weight", "2.bias"):
+        weights[name].abs_()
+    with pytest.raises(InvalidRequest, match=r"^inputs\[\d+\] .*float32"):
+        Network(trained_model(SPEC, weights)).predict(rows, first=1000)
 
 
-@pytest.mark.parametrize("value", [1e300, -1e39])
-def test_a_row_too_large_for_the_network_is_refused_by_its_place(
-    weights: Weights, value: float
-) -> None:
-    with pytest.raises(InvalidRequest, match=r"^inputs\[1\] .*float32"):
-        predict(SPEC, weights, [[1.0] * 64, [value] * 64, [value] * 64])
+def test_a_block_of_rows_takes_little_memory_however_wide_the_network() -> None:
+    for sizes in ([64, 10], [784, 4096, 4096, 10], [784, 65_536, 65_536, 10]):
+        facts = ModelFacts(tuple(sizes), 0.0, 1.0, "digits")
+        assert 1 <= facts.block_rows <= 1024
+        assert facts.block_rows * 4 * sum(sizes) <= BLOCK_BYTES

@@ -64,7 +64,7 @@ def test_of_a_job_that_trains_on_meanwhile_they_are_whole(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = trained_job(world)
-    before = world.manager.get_model(job_id)
+    before = world.model(job_id)
     amid_the_read(monkeypatch, lambda: train(world, job_id))
-    assert world.manager.get_model(job_id) == before
-    assert world.manager.get_model(job_id) != before
+    assert world.model(job_id) == before
+    assert world.model(job_id) != before

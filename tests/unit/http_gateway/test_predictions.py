@@ -1,0 +1,150 @@
+"""Predictions in a process of their own; here it is an actor of this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+
+from actors.core.errors import InvalidRequest, Unavailable
+from actors.core.layers import build_layers
+from http_gateway import predictions
+from http_gateway.predictions import Predictions
+from http_gateway.ray_job_client import RayJobClient
+from http_gateway.rows import Rows
+from orchestrator import trained_model as trained
+from orchestrator.errors import NoTrainedWeights
+from orchestrator.job_spec import parse_job_spec
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.model_io import Network, trained_model
+from orchestrator.predictor import Predictor
+from orchestrator.trained_model import ModelFacts
+from tests.support.in_process_ray import InProcessRay
+from tests.support.jobs import wait_until
+
+SPEC = parse_job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
+MODEL = trained_model(SPEC, dict(build_layers(SPEC.network, 0, 2).state_dict()))
+VALUES = np.linspace(0, 255, 64 * 10, dtype=np.float32).reshape(10, 64)
+ROWS = Rows(list(VALUES), 255.0)
+
+
+@pytest.fixture
+def world() -> Iterator[InProcessRay]:
+    world = InProcessRay(1)
+    with world.installed():
+        yield world
+
+
+@pytest.fixture
+def desk(world: InProcessRay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictions]:
+    monkeypatch.setattr(predictions, "IDLE_S", 0.1)
+    desk = Predictions()
+    yield desk
+    wait_until(lambda: not any(a.is_alive for a in world.actors), 10, "its process is kept")
+
+
+def predict(desk: Predictions, rows: Rows = ROWS, gone: Any = bool) -> dict[str, Any]:
+    return desk.predict(MODEL.facts, lambda: ray.put(MODEL), lambda _: rows, gone)
+
+
+def test_the_answer_is_that_of_the_network_whatever_the_blocks(
+    desk: Predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes, probabilities = Network(MODEL).predict(VALUES)
+    expected = {"classes": classes.tolist(), "probabilities": probabilities.tolist()}
+    assert predict(desk) == expected
+    monkeypatch.setattr(trained, "MAX_BLOCK_ROWS", 3)
+    answer = predict(desk)
+    assert answer["classes"] == expected["classes"]
+    assert np.allclose(answer["probabilities"], probabilities, atol=1e-6)
+
+
+def test_values_of_another_scale_are_told_beside_the_answer(desk: Predictions) -> None:
+    answer = predict(desk, Rows(list(VALUES / 16), 15.9))
+    assert list(answer) == ["classes", "probabilities", "note"]
+
+
+def test_one_process_does_several_and_goes_when_none_comes(
+    desk: Predictions, world: InProcessRay
+) -> None:
+    predict(desk)
+    predict(desk)
+    assert len(world.actors) == 1
+
+
+def test_what_its_process_refuses_is_told_by_the_row_s_place_among_all(
+    desk: Predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained, "MAX_BLOCK_ROWS", 4)
+    values = VALUES.copy()
+    values[6] = np.inf
+    with pytest.raises(InvalidRequest, match=r"^inputs\[6\] "):
+        predict(desk, Rows(list(values), 255.0))
+    assert predict(desk)["classes"]
+
+
+def test_it_ends_with_its_caller_while_it_computes(
+    desk: Predictions, world: InProcessRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def busy(*_: Any) -> None:
+        begun.set()
+        end.wait(20)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "predict", busy)
+        with pytest.raises(Unavailable):
+            predict(desk, gone=begun.is_set)
+        assert not any(actor.is_alive for actor in world.actors)
+        end.set()
+    assert predict(desk)["classes"] and len(world.actors) == 2
+
+
+def test_a_process_that_ends_is_told_and_another_takes_its_place(
+    desk: Predictions, world: InProcessRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "predict", lambda *_: world.end_actors())
+        with pytest.raises(Unavailable, match="memory"):
+            predict(desk)
+    assert predict(desk)["classes"]
+
+
+def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[ModelFacts] = []
+    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
+
+    def call(method: str, *_: Any) -> None:
+        assert method == "describe_model"
+        raise NoTrainedWeights("Job 1 has no trained weights yet")
+
+    monkeypatch.setattr(client, "_call", call)
+    with pytest.raises(NoTrainedWeights):
+        client.predict("1", lambda facts: read.append(facts) or ROWS, bool)
+    with pytest.raises(NoTrainedWeights):
+        client.get_model("1", bool)
+    assert read == []
+
+
+def test_a_model_is_downloaded_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
+    answers = {"describe_model": MODEL.facts, "get_model": MODEL}
+    monkeypatch.setattr(client, "_call", lambda method, *_, **__: answers[method])
+    with client.get_model("1", bool) as file:
+        assert file.read() == b"".join(trained.model_file(MODEL))
+        assert file.fileno() > 2
+
+
+def test_a_full_disk_for_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
+    answers = {"describe_model": MODEL.facts, "get_model": MODEL}
+    monkeypatch.setattr(client, "_call", lambda method, *_, **__: answers[method])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(Unavailable, match="TMPDIR"):
+        client.get_model("1", bool)

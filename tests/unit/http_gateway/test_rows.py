@@ -1,0 +1,146 @@
+"""The rows of a prediction: what is taken, what is refused and how, and how much memory."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.core.errors import InvalidRequest
+from http_gateway.rows import MAX_PROBABILITIES, Rows, note_about, read_rows
+from orchestrator.trained_model import ModelFacts
+
+FACTS = ModelFacts((3, 10), 0.0, 1.0, "digits")
+PIXELS = [[0, 255, 0.5], [1e-3, 2.5e2, 7]]
+
+
+def read(inputs: Any, facts: ModelFacts = FACTS) -> Rows:
+    return read_rows(json.dumps({"inputs": inputs}).encode(), facts)
+
+
+def refused(body: bytes, facts: ModelFacts = FACTS) -> str:
+    with pytest.raises(InvalidRequest) as error:
+        read_rows(body, facts)
+    return error.value.message
+
+
+def test_rows_are_float32_as_pytorch_makes_them_of_numbers() -> None:
+    rows = read([[0.1, 254.99999999, 16777217 / 2**17]])
+    (row,) = rows.rows
+    assert row.dtype == np.float32
+    assert row.tolist() == np.array([0.1, 254.99999999, 16777217 / 2**17], np.float32).tolist()
+    assert rows.largest == 254.99999999
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs":[[0,255,0.5],[1e-3,2.5e2,7]]}',
+        b' {\n"inputs" :\t[ [ 0 , 255, 0.5 ]\r\n, [1E-3, 2.5e+2,7.0] ] } \n',
+        b'{"\\u0069nputs": [[0, 255, 0.5], [0.001, 250, 7]]}',
+        '{"inputs": [[0, 255, 0.5], [0.001, 250, 7]]}'.encode("utf-16"),
+    ],
+    ids=["short", "spread out", "escaped", "UTF-16"],
+)
+def test_all_ways_to_write_it_give_the_same_rows(body: bytes) -> None:
+    expected = np.array(PIXELS, np.float32).tolist()
+    assert [row.tolist() for row in read_rows(body, FACTS).rows] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(-1, "-1"), (300, "300"), (255.001, "255.001"), (1e30, "1e+30"), (-1e-9, "-1e-09")],
+)
+def test_a_value_that_is_no_pixel_is_refused_by_its_place(value: float, shown: str) -> None:
+    text = refused(json.dumps({"inputs": [[0, 0, 0], [1, 2, value]]}).encode())
+    assert text.startswith(f"inputs[1][2] is {shown}, but must be a number from 0 to 255")
+
+
+@pytest.mark.parametrize("value", [b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400])
+def test_a_number_beyond_all_bounds_is_refused_by_its_place(value: bytes) -> None:
+    assert refused(b'{"inputs": [[0, %b, 0]]}' % value).startswith("inputs[0][1] is ")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "index", "length"),
+    [([[]], 0, 0), ([[0, 1]], 0, 2), ([[0, 1, 2], [0] * 4], 1, 4)],
+)
+def test_a_row_of_another_length_is_refused_by_its_place(
+    inputs: Any, index: int, length: int
+) -> None:
+    text = refused(json.dumps({"inputs": inputs}).encode())
+    assert text == f"inputs[{index}] has {length} values, but the network takes 3"
+
+
+def test_too_many_rows_are_refused_before_the_rest_is_looked_at() -> None:
+    body = b'{"inputs": [' + b"[1, 2, 3], " * 10_000 + b"[1, 2, 3], nonsense"
+    assert "more than 10000 entries" in refused(body)
+
+
+def test_a_network_of_very_many_classes_takes_fewer_rows() -> None:
+    many = ModelFacts((1, 65_536), 0.0, 1.0, "digits")
+    most = MAX_PROBABILITIES // 65_536
+    assert len(read([[1]] * most, many).rows) == most
+    assert f"more than {most} entries" in refused(
+        json.dumps({"inputs": [[1]] * (most + 1)}).encode(), many
+    )
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [b"[1, 2, 3]", b"[1, 2, 3]}", b"[1, 2, null]]}", b"[1, 2, 03]]}", b'[1, 2, 3]], "k": 1}'],
+)
+def test_a_mistake_in_a_large_body_is_told_by_its_byte(ending: bytes) -> None:
+    body = b'{"inputs": [' + b"[1,2,3]," + b" " * 2**20 + ending
+    text = refused(body)
+    at = int(text.rpartition(" ")[2])
+    assert len(body) - len(ending) <= at <= len(body)
+
+
+def test_rows_take_no_more_memory_than_their_numbers() -> None:
+    num_features, num_rows = 784, 500
+    facts = ModelFacts((num_features, 10), 0.0, 1.0, "MNIST")
+    body = json.dumps({"inputs": [[0.125] * num_features] * num_rows}).encode()
+    tracemalloc.start()
+    rows = read_rows(body, facts)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(rows.rows) == num_rows
+    assert peak_bytes < 1.5 * 4 * num_features * num_rows
+
+
+def test_rows_are_handed_on_in_blocks() -> None:
+    rows = read([[n, 0, 0] for n in range(5)])
+    assert [block[:, 0].tolist() for block in rows.blocks(2)] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "largest", "factor"),
+    [("digits", 16.0, "16"), ("digits", 1.0, "255"), ("MNIST", 1.0, "255"), ("MNIST", 0.3, "255")],
+)
+def test_values_of_another_scale_are_told(dataset: str, largest: float, factor: str) -> None:
+    note = note_about(dataset, largest)
+    assert note is not None and factor in note
+
+
+@pytest.mark.parametrize(
+    ("dataset", "largest"), [("digits", 17.0), ("MNIST", 16.0), ("digits", 0.0), ("MNIST", 255.0)]
+)
+def test_pixels_are_taken_without_a_word(dataset: str, largest: float) -> None:
+    assert note_about(dataset, largest) is None
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.text(st.sampled_from('{}[]":,inputs \\u0dE8+-.Na1'), max_size=40))
+def test_whatever_is_sent_it_is_taken_or_refused(ending: str) -> None:
+    for body in (ending.encode(), b'{"inputs": [' + ending.encode()):
+        try:
+            rows = read_rows(body, FACTS)
+        except InvalidRequest:
+            continue
+        assert json.loads(body)["inputs"] == [pytest.approx(row.tolist()) for row in rows.rows]
