@@ -15,7 +15,7 @@ from http_gateway.watched_job import WatchedJob
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
 READY_TIMEOUT_S = 6.0  # the gateway asks the JobManager for up to 5
-PREDICT_TIMEOUT_S = 330.0  # it may have to wait for others, and for a large model to be read
+PREDICT_TIMEOUT_S = 400.0  # it may have to wait for others, and for a large model to be read
 DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
 PLAN_TIMEOUT_S = 180.0  # LayerActors may have to start, and to measure
 INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first

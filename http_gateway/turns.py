@@ -16,7 +16,7 @@ GONE_TEXT = "The caller has gone: nothing more is done about its request"
 class Turns:
     """``what`` names the work in texts: "Predictions are made"."""
 
-    def __init__(self, what: str, max_waiting: int = 4, wait_s: float = 60.0) -> None:
+    def __init__(self, what: str, max_waiting: int = 4, wait_s: float = 120.0) -> None:
         self._what = what
         self._max_waiting = max_waiting
         self._wait_s = wait_s
