@@ -16,7 +16,7 @@ from actors.core.errors import TandemError, Unavailable
 from actors.core.version import __version__
 from http_gateway import repeats
 from http_gateway.model_download import spool
-from http_gateway.predictions import Predictions, transfer_s
+from http_gateway.ray_predictions import Predictions, transfer_s
 from http_gateway.repeats import REPEATABLE, may_repeat
 from http_gateway.request_key import current_key
 from http_gateway.rows import ReadRows

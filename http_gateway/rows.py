@@ -15,7 +15,6 @@ from actors.core.errors import InvalidRequest
 from http_gateway.json_request import parse_body
 from http_gateway.schemas import MAX_PREDICT_ROWS, Predict
 from http_gateway.validation_text import validation_text
-from orchestrator.trained_model import ModelFacts
 
 Array = np.ndarray[Any, Any]
 
@@ -42,19 +41,20 @@ class Rows:
             yield np.stack(self.rows[start : start + num_rows])
 
 
-ReadRows = Callable[[ModelFacts], Rows]
+ReadRows = Callable[[int, int], Rows]
+"""Given how many features a row has to have, and how many classes its answer has."""
 
 
-def read_rows(body: bytes, facts: ModelFacts) -> Rows:
+def read_rows(body: bytes, num_features: int, num_classes: int) -> Rows:
     """Raises ``InvalidRequest``, which names row, column, value and limit."""
-    taken = _Taken(facts)
+    taken = _Taken(num_features, num_classes)
     at = _take_rows(body, taken)
     if at is not None:
         if len(body) > SMALL_BODY:
             raise InvalidRequest(
                 f'The request body is not {{"inputs": [[numbers], …]}}: it differs at byte {at}'
             )
-        taken = _Taken(facts)
+        taken = _Taken(num_features, num_classes)
         for row in _checked(body).inputs:
             taken.add(row)
     return Rows(taken.rows, taken.largest)
@@ -78,18 +78,18 @@ def note_about(dataset: str, largest: float) -> str | None:
 class _Taken:
     """The rows so far."""
 
-    def __init__(self, facts: ModelFacts) -> None:
-        self._facts = facts
-        self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_PROBABILITIES // facts.num_classes))
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        self._num_features, self._num_classes = num_features, num_classes
+        self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_PROBABILITIES // num_classes))
         self.rows: list[Array] = []
         self.largest = 0.0
 
     def add(self, values: list[float]) -> None:
-        index, num_features = len(self.rows), self._facts.num_features
+        index, num_features = len(self.rows), self._num_features
         if index == self._max_rows:
             raise InvalidRequest(
                 f"inputs has more than {index} entries, but must be a list of 1 to {index} for a "
-                f"network of {self._facts.num_classes} classes"
+                f"network of {self._num_classes} classes"
             )
         if len(values) != num_features:
             raise InvalidRequest(

@@ -16,7 +16,6 @@ from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
 from http_gateway.rows import Rows, read_rows
 from http_gateway.schemas_proof import Verified
-from orchestrator.trained_model import ModelFacts
 
 PREDICT_BODY = {
     "required": True,
@@ -144,8 +143,8 @@ def _add_model(routes: APIBlueprint, client: JobClient) -> None:
         openapi_extensions={"requestBody": PREDICT_BODY},
     )
     def predict(path: schemas.JobPath) -> Any:
-        def read(facts: ModelFacts) -> Rows:
-            return read_rows(request.get_data(cache=False), facts)
+        def read(num_features: int, num_classes: int) -> Rows:
+            return read_rows(request.get_data(cache=False), num_features, num_classes)
 
         return client.predict(path.job_id, read, _gone())
 

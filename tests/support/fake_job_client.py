@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from http_gateway.rows import ReadRows
-from orchestrator.trained_model import ModelFacts
 from tests.support.plans import MEASURED, PLAN
 
 Call = tuple[str, tuple[Any, ...]]
@@ -178,7 +177,6 @@ VERIFIED = {
     "message": "The first 46 steps gave the same losses, bit for bit.",
 }
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
-MODEL_FACTS = ModelFacts((2, 2), 0.0, 1.0, "digits")
 WEIGHTS = b"\x00weights\xff"
 
 
@@ -293,7 +291,7 @@ class FakeJobClient:
         return io.BytesIO(answer)
 
     def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
-        rows = [] if "predict" in self.errors else read(MODEL_FACTS).rows
+        rows = [] if "predict" in self.errors else read(2, 2).rows
         arguments = (job_id, [row.tolist() for row in rows])
         answer: dict[str, Any] = self._answer("predict", arguments, PREDICTION)
         return answer

@@ -13,9 +13,9 @@ import ray
 
 from actors.core.errors import InvalidRequest, Unavailable
 from actors.core.layers import build_layers
-from http_gateway import predictions
-from http_gateway.predictions import Predictions
+from http_gateway import ray_predictions
 from http_gateway.ray_job_client import RayJobClient
+from http_gateway.ray_predictions import Predictions
 from http_gateway.rows import Rows
 from orchestrator import trained_model as trained
 from orchestrator.errors import NoTrainedWeights
@@ -23,7 +23,6 @@ from orchestrator.job_spec import parse_job_spec
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.model_io import Network, trained_model
 from orchestrator.predictor import Predictor
-from orchestrator.trained_model import ModelFacts
 from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
 
@@ -42,14 +41,14 @@ def world() -> Iterator[InProcessRay]:
 
 @pytest.fixture
 def desk(world: InProcessRay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Predictions]:
-    monkeypatch.setattr(predictions, "IDLE_S", 0.1)
+    monkeypatch.setattr(ray_predictions, "IDLE_S", 0.1)
     desk = Predictions()
     yield desk
     wait_until(lambda: not any(a.is_alive for a in world.actors), 10, "its process is kept")
 
 
 def predict(desk: Predictions, rows: Rows = ROWS, gone: Any = bool) -> dict[str, Any]:
-    return desk.predict(MODEL.facts, lambda: ray.put(MODEL), lambda _: rows, gone)
+    return desk.predict(MODEL.facts, lambda: ray.put(MODEL), lambda *_: rows, gone)
 
 
 def test_the_answer_is_that_of_the_network_whatever_the_blocks(
@@ -117,7 +116,7 @@ def test_a_process_that_ends_is_told_and_another_takes_its_place(
 
 
 def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[ModelFacts] = []
+    read: list[tuple[int, int]] = []
     client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
 
     def call(method: str, *_: Any) -> None:
@@ -126,7 +125,7 @@ def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(client, "_call", call)
     with pytest.raises(NoTrainedWeights):
-        client.predict("1", lambda facts: read.append(facts) or ROWS, bool)
+        client.predict("1", lambda *shape: read.append(shape) or ROWS, bool)
     with pytest.raises(NoTrainedWeights):
         client.get_model("1", bool)
     assert read == []

@@ -13,19 +13,18 @@ from hypothesis import strategies as st
 
 from actors.core.errors import InvalidRequest
 from http_gateway.rows import MAX_PROBABILITIES, Rows, note_about, read_rows
-from orchestrator.trained_model import ModelFacts
 
-FACTS = ModelFacts((3, 10), 0.0, 1.0, "digits")
+SHAPE = (3, 10)  # features and classes
 PIXELS = [[0, 255, 0.5], [1e-3, 2.5e2, 7]]
 
 
-def read(inputs: Any, facts: ModelFacts = FACTS) -> Rows:
-    return read_rows(json.dumps({"inputs": inputs}).encode(), facts)
+def read(inputs: Any, shape: tuple[int, int] = SHAPE) -> Rows:
+    return read_rows(json.dumps({"inputs": inputs}).encode(), *shape)
 
 
-def refused(body: bytes, facts: ModelFacts = FACTS) -> str:
+def refused(body: bytes, shape: tuple[int, int] = SHAPE) -> str:
     with pytest.raises(InvalidRequest) as error:
-        read_rows(body, facts)
+        read_rows(body, *shape)
     return error.value.message
 
 
@@ -49,7 +48,7 @@ def test_rows_are_float32_as_pytorch_makes_them_of_numbers() -> None:
 )
 def test_all_ways_to_write_it_give_the_same_rows(body: bytes) -> None:
     expected = np.array(PIXELS, np.float32).tolist()
-    assert [row.tolist() for row in read_rows(body, FACTS).rows] == expected
+    assert [row.tolist() for row in read_rows(body, *SHAPE).rows] == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_too_many_rows_are_refused_before_the_rest_is_looked_at() -> None:
 
 
 def test_a_network_of_very_many_classes_takes_fewer_rows() -> None:
-    many = ModelFacts((1, 65_536), 0.0, 1.0, "digits")
+    many = (1, 65_536)
     most = MAX_PROBABILITIES // 65_536
     assert len(read([[1]] * most, many).rows) == most
     assert f"more than {most} entries" in refused(
@@ -104,10 +103,9 @@ def test_a_mistake_in_a_large_body_is_told_by_its_byte(ending: bytes) -> None:
 
 def test_rows_take_no_more_memory_than_their_numbers() -> None:
     num_features, num_rows = 784, 500
-    facts = ModelFacts((num_features, 10), 0.0, 1.0, "MNIST")
     body = json.dumps({"inputs": [[0.125] * num_features] * num_rows}).encode()
     tracemalloc.start()
-    rows = read_rows(body, facts)
+    rows = read_rows(body, num_features, 10)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(rows.rows) == num_rows
@@ -140,7 +138,7 @@ def test_pixels_are_taken_without_a_word(dataset: str, largest: float) -> None:
 def test_whatever_is_sent_it_is_taken_or_refused(ending: str) -> None:
     for body in (ending.encode(), b'{"inputs": [' + ending.encode()):
         try:
-            rows = read_rows(body, FACTS)
+            rows = read_rows(body, *SHAPE)
         except InvalidRequest:
             continue
         assert json.loads(body)["inputs"] == [pytest.approx(row.tolist()) for row in rows.rows]

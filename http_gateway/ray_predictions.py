@@ -49,7 +49,7 @@ class Predictions:
         with self._turns.turn(gone):
             self._keep()
             try:
-                rows = read(facts)
+                rows = read(facts.num_features, facts.num_classes)
                 return self._answer(facts, get_model, rows, gone)
             finally:
                 self._end_later()
