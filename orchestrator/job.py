@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -150,19 +148,6 @@ class Job:
         """The session that can be gone on with: the last one, if it is not completed."""
         last = self.sessions[-1] if self.sessions else None
         return last if last is not None and last.outcome != "completed" else None
-
-    @contextmanager
-    def undone_on_error(self) -> Iterator[None]:
-        """Takes every change back if the block raises."""
-        before = {n: copy(v) if isinstance(v, list) else v for n, v in vars(self).items()}
-        sessions = [(session, dict(vars(session))) for session in self.sessions]
-        try:
-            yield
-        except BaseException:
-            vars(self).update(before)
-            for session, fields in sessions:
-                vars(session).update(fields)
-            raise
 
     def begin_generation(self) -> str:
         """The name of its next group of LayerActors."""

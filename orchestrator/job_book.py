@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
+from orchestrator.errors import Conflict, JobNotFound, StorageUnavailable, StoreFenced
 from orchestrator.job import Job
+from orchestrator.job_draft import JobDraft
 from orchestrator.job_records import from_record, to_record
 from orchestrator.store.job_store import JobStore
 from orchestrator.store.outbox import Entry, Outbox
@@ -18,7 +19,8 @@ from orchestrator.store.records import EventRecord, StepRecord, StoredAnswer
 
 
 class JobBook:
-    """Guarded by ``lock``, which may be held for a write to the store, and for nothing longer."""
+    """``lock`` guards the jobs in memory and is never held while the store is read or written:
+    who reads a job does not wait for a disk."""
 
     def __init__(self, storage_path: Path, owner: str) -> None:
         """Raises ``StorageUnavailable``."""
@@ -39,65 +41,98 @@ class JobBook:
     def all(self) -> list[Job]:
         """Oldest first."""
         with self.lock:
-            return list(self._jobs.values())
+            return sorted(self._jobs.values(), key=lambda job: int(job.job_id))
 
-    def next_id(self) -> str:
-        """Of the next job; ids are never used again."""
-        return str(self.store.next_job_number())
-
-    def add(self, job: Job) -> None:
-        """Raises ``StorageUnavailable``, and then there is no such job."""
-        with self.lock:
-            self.store.add_job(to_record(job), StoredAnswer(job.job_id))
-            self._jobs[job.job_id] = job
+    def add(self, make: Callable[[str], Job]) -> Job:
+        """The next job, made with its id; ids are never used again. Raises
+        ``StorageUnavailable``, and then there is no such job."""
+        while True:
+            job = make(str(self.store.next_job_number()))
+            try:
+                self.store.add_job(to_record(job), StoredAnswer(job.job_id))
+            except Conflict:
+                continue  # another one that came at the same time has taken this number
+            with self.lock:
+                self._jobs[job.job_id] = job
+            return job
 
     def delete(self, job_id: str) -> None:
-        """Raises ``StorageUnavailable``, and then the job is still there."""
+        """From the disk; ``forget`` comes when nothing of it is left. Raises
+        ``StorageUnavailable``, and then the job is still there."""
+        self.store.delete_job(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """A job that was deleted is shown no more."""
+        with suppress(StorageUnavailable):
+            self._outbox.flush(job_id)  # what outlives it: its TFLOPs
         with self.lock:
-            self.store.delete_job(job_id)
             del self._jobs[job_id]
         self._outbox.discard(job_id)
 
     @contextmanager
     def changing(
-        self, job: Job, result: Any = None, forget_history: bool = False
-    ) -> Iterator[None]:
-        """Saves what the block changed, which comes after all that happened before; raises
-        ``StorageUnavailable`` with nothing changed.
+        self, *jobs: Job, result: Any = None, forget_history: bool = False
+    ) -> Iterator[list[Job]]:
+        """Gives drafts of the jobs to the block, which changes them and waits for nothing. What it
+        changed is saved, after all that happened before, and then seen: of all of them or of none.
 
         ``result`` is what the JobManager's method returns: a request sent twice gets it again.
-        ``forget_history``: the weights are drawn anew.
+        ``forget_history``: the weights are drawn anew. Raises ``StorageUnavailable``.
         """
-        self._outbox.flush(job.job_id)  # here nobody waits for the lock meanwhile
-        with self.lock, job.undone_on_error():
-            self._outbox.flush(job.job_id)
-            yield
-            if job.job_id in self._jobs:  # not deleted meanwhile
-                self.store.save_job(to_record(job), forget_history, StoredAnswer(result))
+        with self._alone(jobs):
+            with self._settled(jobs):
+                drafts = [JobDraft(job) for job in jobs]
+                yield [draft.job for draft in drafts]
+                records = [to_record(draft.job) for draft in drafts]
+            self.store.save_job(
+                *records, forget_history=forget_history, result=StoredAnswer(result)
+            )
+            with self.lock:
+                for job, draft in zip(jobs, drafts, strict=True):
+                    draft.publish()
+                    if not self._outbox.is_empty(job.job_id):
+                        self.try_save(job)  # a session goes on: what it put knows no change yet
+
+    def check_writable(self, job: Job) -> None:
+        """Before something is ended for a change that is saved later: raises
+        ``StorageUnavailable`` where it would be refused now."""
+        with self._alone([job]):
+            with self._settled([job]):
+                record = to_record(job)
+            self.store.save_job(record)
+
+    def flush(self, job: Job) -> None:
+        """Waits until all that happened to the job is saved. Raises ``StorageUnavailable``."""
+        self._outbox.flush(job.job_id)
+
+    def settle(self, job: Job) -> None:
+        """The same, unless the storage refuses it; large weights may take long. Not for a thread
+        that others wait for."""
+        while self.unsaved_because(job) is None and not self._outbox.is_empty(job.job_id):
+            try:
+                self.flush(job)
+            except StoreFenced:
+                raise
+            except StorageUnavailable:
+                continue  # it is told as the job's trouble, or a write under way takes long
 
     def note(self, job: Job, kind: str, text: str) -> None:
-        """An event; a full disk does not stop what it tells of."""
-        self._outbox.note(job.job_id, kind, text)
-        self._try_flush(job)
+        """An event, to be saved as soon as that can be."""
+        with self.lock:
+            if job.job_id in self._jobs:
+                self._outbox.note(job.job_id, kind, text)
 
     def try_save(self, job: Job) -> None:
         """For what has happened already: the change stays, and is saved as soon as that can be."""
         with self.lock:
-            if job.job_id not in self._jobs:
-                return
             record = to_record(job)
-            self._outbox.put(job.job_id, Entry(lambda: self.store.save_job(record), "job"))
-        self._try_flush(job)
+            self._put(job, Entry(lambda: self.store.save_job(record), "job"))
 
     def add_results(
         self, job: Job, epochs: Sequence[dict[str, Any]], steps: Sequence[StepRecord]
     ) -> None:
         """Of a session; saved as soon as that can be."""
-
-        def write() -> None:
-            self.store.add_results(job.job_id, epochs, steps)
-
-        self.write(job, write)
+        self.write(job, lambda: self.store.add_results(job.job_id, epochs, steps))
 
     def take_back_results(self, job: Job, epoch: int, step: tuple[int, int]) -> None:
         """Of the last session: a roll-back has undone the epochs after that one, and the steps
@@ -106,15 +141,15 @@ class JobBook:
             session = job.sessions[-1]
             session.history = [known for known in session.history if known["epoch"] <= epoch]
         self.write(job, lambda: self.store.take_back_results(job.job_id, epoch, step))
+        self.settle(job)  # who reads them from the disk is not to see more
 
     def write(self, job: Job, write: Callable[[], object]) -> None:
-        """Does that once all that happened to the job before is saved: now or, where the storage
-        refuses, as soon as it does not. ``write`` must not take the book's lock."""
-        self._outbox.put(job.job_id, Entry(write))
-        self._try_flush(job)
+        """Does that, in another thread, once all that happened to the job before is saved: where
+        the storage refuses, as soon as it does not. ``write`` must not take the book's lock."""
+        self._put(job, Entry(write))
 
     def unsaved_because(self, job: Job) -> str | None:
-        """Why the latest of the job is not on the disk; None where it is."""
+        """Why the latest of the job is not on the disk; None where it is, or is in a moment."""
         return self._outbox.trouble(job.job_id)
 
     def events(
@@ -135,18 +170,25 @@ class JobBook:
         last = stored[-1].index if stored else after
         return [*stored, *(event for event in latest if event.index > last)][:limit]
 
-    def _try_flush(self, job: Job) -> None:
-        """What is known to be in trouble is tried again elsewhere: nobody waits for it here."""
-        if self.unsaved_because(job) is None:
-            with _tolerated():
+    def _put(self, job: Job, entry: Entry) -> None:
+        with self.lock:
+            if job.job_id in self._jobs:  # else it was deleted
+                self._outbox.put(job.job_id, entry)
+
+    @contextmanager
+    def _alone(self, jobs: Sequence[Job]) -> Iterator[None]:
+        with ExitStack() as held:
+            for job in jobs:
+                held.enter_context(self._outbox.alone(job.job_id))
+            yield
+
+    @contextmanager
+    def _settled(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """Holds the lock, in a moment in which all that happened to the jobs is saved."""
+        while True:
+            for job in jobs:
                 self._outbox.flush(job.job_id)
-
-
-@contextmanager
-def _tolerated() -> Iterator[None]:
-    try:
-        yield
-    except StoreFenced:
-        raise  # another JobManager has taken over: this one is to change nothing any more
-    except StorageUnavailable:
-        return  # the outbox tells, and tries again
+            with self.lock:
+                if all(self._outbox.is_empty(job.job_id) for job in jobs):
+                    yield
+                    return

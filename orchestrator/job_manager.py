@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from orchestrator.errors import (
     StorageUnavailable,
 )
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
-from orchestrator.job import Job, Session
+from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
@@ -42,6 +43,7 @@ from orchestrator.job_spec import (
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.placement import ClusterView, parse_nodes
+from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import parse_plan_request
 from orchestrator.proof.proof_desk import ProofDesk
 from orchestrator.sessions.device_choice import place
@@ -55,8 +57,9 @@ from orchestrator.sessions.snapshot_copies import SnapshotCopies
 class JobManager(JobReader):
     """Every public method is one REST call; many run at once.
 
-    The book's lock guards the records and is never held while something is waited for;
-    ``Job.busy`` keeps a second long operation off a job meanwhile.
+    The book's lock guards the records and is never held while something is waited for, be it a
+    disk; ``Job.busy`` keeps a second operation off a job meanwhile. What can't be undone comes
+    after the write that can fail: an operation that the storage refuses has changed nothing.
     """
 
     def __init__(self, config: ManagerConfig) -> None:
@@ -73,7 +76,7 @@ class JobManager(JobReader):
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
         super().__init__(book, CheckpointStore(LocalStorage(storage / "checkpoints")))
-        self._plans = PlanDesk(config, self._copies, self._table, self._lock)
+        self._plans = PlanDesk(config, self._copies, self._table)
         self._prepared = PreparedGroups(self._plans, self._book, self._table, self._datasets)
         services = DeskServices(
             config,
@@ -119,12 +122,15 @@ class JobManager(JobReader):
         if isinstance(dataset_config.get("name"), str):
             num_train = count_train_samples(dataset_config["name"], Path(self._config.data_dir))
         spec = parse_job_spec(model_config, dataset_config, num_train)
-        with self._lock:
-            job = Job(self._book.next_id(), model_config, dataset_config, spec)
-            job.failure_policy = parse_failure_policy(policies.get("failure_policy"))
-            job.checkpoint_policy = parse_checkpoint_policy(policies.get("checkpoints"))
-            self._book.add(job)
-        return job.job_id
+        failure_policy = parse_failure_policy(policies.get("failure_policy"))
+        checkpoint_policy = parse_checkpoint_policy(policies.get("checkpoints"))
+
+        def make(job_id: str) -> Job:
+            job = Job(job_id, model_config, dataset_config, spec)
+            job.failure_policy, job.checkpoint_policy = failure_policy, checkpoint_policy
+            return job
+
+        return self._book.add(make).job_id
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Raises ``JobNotFound``, ``IllegalTransition`` while it trains and not ``force``."""
@@ -132,9 +138,12 @@ class JobManager(JobReader):
         if force:
             self._proofs.verifications.cancel(job_id)
         with self._exclusive(job_id, "being deleted", event) as job:
-            self._desk.abandon(job_id)
-            self._prepared.release(job_id)
             self._book.delete(job_id)
+            try:
+                self._desk.abandon(job_id)
+                self._prepared.release(job_id)
+            finally:
+                self._book.forget(job_id)
         self._datasets.keep_only({DatasetKey.of(job.spec) for job in self._book.all()})
         with suppress(StorageUnavailable):  # what is left there belongs to no job any more
             self._checkpoints.delete_job(job.identity)
@@ -157,10 +166,10 @@ class JobManager(JobReader):
             job_id, "changing its devices", Event.CHANGE_DEVICES, "Invalid job ID"
         ) as job:
             device = device_registry.new_device(job, cluster, ip, port)
+            with self._book.changing(job, result=device.device_id) as (draft,):
+                device_registry.add(draft, device)
             if not job.is_active:
                 self._prepared.release(job_id)
-            with self._book.changing(job, device.device_id):
-                device_registry.add(job, device)
             return device.device_id
 
     def unregister_device(
@@ -180,11 +189,19 @@ class JobManager(JobReader):
                         job.job_id, "changing its devices", Event.CHANGE_DEVICES
                     )
                     held.enter_context(doing)
+            self._take_out(found)
+
+    def _take_out(self, found: Mapping[Job, Device]) -> None:
+        """Of all these jobs or of none."""
+        with ExitStack() as moved:
             for job, device in found.items():
-                if not job.is_active:
-                    self._prepared.release(job.job_id)
-                with self._desk.moved_off(job, device), self._book.changing(job):
-                    device_registry.remove(job, device)
+                moved.enter_context(self._desk.moved_off(job, device))
+            with self._book.changing(*found) as drafts:
+                for draft, device in zip(drafts, found.values(), strict=True):
+                    device_registry.remove(draft, device)
+        for job in found:
+            if not job.is_active:
+                self._prepared.release(job.job_id)
 
     # Training
 
@@ -222,22 +239,28 @@ class JobManager(JobReader):
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
         """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""
-        self._measure_for(job_id, options.get("threads"))
-        with self._lock:
-            job = self._book.get(job_id)
-            _check_idle(job)
+        with self._exclusive(job_id, "being started") as job:
             if job.status in (Status.CREATED, Status.FAILED):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
             check_num_microbatches(options.get("num_microbatches"), job.spec)
-            steps = steps_of(job, options)
+            planned = copy(job)  # what is measured now counts once it is saved
+            planned.planning = self._planning_for(job, options.get("threads"))
+            steps = steps_of(planned, options)
             asked = TrainOptions(**{**options, **vars(steps)})
-            self._table.hold(job_id, job.devices)
             started = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
-            with self._book.changing(job, started):
-                session = _new_session(job, asked, steps.num_microbatches)
-                job.apply(Event.TRAIN)
-            self._desk.start(job, session, self._prepared.take(job_id))
+            session = _new_session(job, asked, steps.num_microbatches)
+            with (
+                self._table.given(job_id, job.devices),
+                self._desk.entered(job, session, self._prepared.get(job_id)) as begin,
+            ):
+                with self._book.changing(job, result=started) as (draft,):
+                    draft.planning = planned.planning
+                    draft.num_sessions = session.index
+                    draft.sessions.append(session)
+                    draft.apply(Event.TRAIN)
+                self._prepared.take(job_id)
+                begin()
         return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
@@ -250,17 +273,16 @@ class JobManager(JobReader):
                 self._desk.stop(job)
             answer = {"status": job.status.value}
         self._book.try_save(job)
+        self._book.settle(job)
         return answer
 
     def resume_job(self, job_id: str) -> dict[str, Any]:
         """Goes on with the session that was stopped or has failed, on the devices there are now;
         one that trains, stays so."""
-        with self._lock:
-            job = self._book.get(job_id)
-            _check_idle(job)
+        with self._exclusive(job_id, "being resumed") as job:
             if not job.is_active:
                 job.check(Event.RESUME)
-                self._desk.resume(job)
+                return self._desk.resume(job)
             return {"status": job.status.value}
 
     def save_for_end(self) -> list[dict[str, Any]]:
@@ -308,14 +330,12 @@ class JobManager(JobReader):
             with self._lock:
                 job.busy = None
 
-    def _measure_for(self, job_id: str, threads: int | None) -> None:
-        """Before a session with other threads than the devices were measured with."""
-        with self._lock:
-            job, group = self._book.get(job_id), self._prepared.get(job_id)
-        if threads is None or group is None or job.busy or job.status is not Status.INITIALIZED:
-            return
-        with self._exclusive(job_id, "being measured", Event.TRAIN):
-            job.planning = self._plans.with_threads(job, group, threads)
+    def _planning_for(self, job: Job, threads: int | None) -> JobPlanning:
+        """Measures, before a session with other threads than the devices were measured with."""
+        group = self._prepared.get(job.job_id)
+        if threads is None or group is None or job.status is not Status.INITIALIZED:
+            return job.planning
+        return self._plans.with_threads(job, group, threads)
 
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())
@@ -329,10 +349,8 @@ def _state_bytes(job: Job) -> int:
 
 
 def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:
-    job.num_sessions += 1
-    session = Session(job.num_sessions, options, num_microbatches, job.epochs_begun)
+    session = Session(job.num_sessions + 1, options, num_microbatches, job.epochs_begun)
     session.progress = empty_progress(options.epochs)
-    job.sessions = [*job.sessions, session]
     return session
 
 

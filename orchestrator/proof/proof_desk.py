@@ -120,15 +120,8 @@ class ProofDesk:
             yield ReplayPlace(self._own_node_id, "the gateway's host")
             return
         device, place = found
-        with self._services.book.lock:
-            had = job.job_id in self._services.table.holders().values()
-            self._services.table.hold(job.job_id, [device])
-        try:
+        with self._services.table.lent(job.job_id, [device]):
             yield place
-        finally:
-            if not had:
-                with self._services.book.lock:
-                    self._services.table.release(job.job_id)
 
     def _places(self, job: Job) -> Iterator[tuple[Device, ReplayPlace]]:
         cluster = self._services.cluster()

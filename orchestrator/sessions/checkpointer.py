@@ -77,8 +77,8 @@ class Checkpointer:
         before_save: Callable[[], bool],
     ) -> None:
         """Asks the stages for a snapshot when one is due, and writes it when they have it, unless
-        ``before_save`` could not write what happened until then: it would be lost with a
-        JobManager that goes on from the checkpoint."""
+        what happened until then, which ``before_save`` hands over, can't be saved: it would be lost
+        with a JobManager that goes on from the checkpoint."""
         if self._writing is not None and not self._writing.done():
             return
         position = self._common_position(reports)
@@ -135,9 +135,10 @@ class Checkpointer:
 
     def _fetch_and_save(self, group: StageGroup, position: Position) -> None:
         try:
+            self._book.flush(self._job)
             state = group.fetch(position)
-        except ray.exceptions.RayError:
-            return  # a stage is gone: that is the session's own business
+        except (StorageUnavailable, ray.exceptions.RayError):
+            return  # the job tells of the storage; a stage that is gone is the session's business
         if state is not None:
             self._try_save(state)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,16 +34,8 @@ class PlannedGroup:
 class PlanDesk:
     """For all jobs; any thread may ask."""
 
-    def __init__(
-        self,
-        config: ManagerConfig,
-        copies: SnapshotCopies,
-        table: DeviceTable,
-        lock: threading.RLock,
-    ) -> None:
-        """``lock`` guards the table."""
+    def __init__(self, config: ManagerConfig, copies: SnapshotCopies, table: DeviceTable) -> None:
         self._table = table
-        self._lock = lock
         self._timeout_s = config.actor_start_timeout_s
         self._copies = copies
         self._channel = config.channel
@@ -109,15 +100,8 @@ class PlanDesk:
                 f"Job {job.job_id} is {job.status.value}, and its devices were not measured for "
                 "this plan: ask for it again when the session has ended"
             )
-        with self._lock:
-            had = job.job_id in self._table.holders().values()
-            self._table.hold(job.job_id, job.devices)
-        try:
+        with self._table.lent(job.job_id, job.devices):
             yield
-        finally:
-            if not had:
-                with self._lock:
-                    self._table.release(job.job_id)
 
     def with_threads(self, job: Job, group: StageGroup, threads: int) -> JobPlanning:
         """What was measured with so many threads; measures what is not known. Where a device does

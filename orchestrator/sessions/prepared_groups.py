@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.core.errors import TandemError
 from orchestrator.datasets import DatasetKey, DatasetStore
 from orchestrator.device_table import DeviceTable
+from orchestrator.errors import StorageUnavailable
 from orchestrator.job import Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
@@ -18,7 +18,7 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 
 class PreparedGroups:
-    """One group a job at most; the book's lock guards them and the table."""
+    """One group a job at most; the book's lock guards them."""
 
     def __init__(
         self, plans: PlanDesk, book: JobBook, table: DeviceTable, datasets: DatasetStore
@@ -31,19 +31,23 @@ class PreparedGroups:
 
     def start(self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
         """Holds the job's devices, measures them, starts a group with weights drawn anew in the
-        place of the one there was. Where it can't start nothing is held, and old weights are kept.
+        place of the one there was. Where it can't start nothing is held, and old weights are kept;
+        where the storage refuses, the job stays as it is.
 
-        Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``, …
+        Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``,
+        ``StorageUnavailable``, …
         """
         self._datasets.start_loading(DatasetKey.of(job.spec))
-        with self._book.lock:
-            self._table.hold(job.job_id, job.devices)
-        self._end(job.job_id)
-        try:
-            group = self._started(job, placements, request)
-        except Exception:
-            self._fall_back(job)
-            raise
+        with self._table.given(job.job_id, job.devices):
+            self._book.check_writable(job)
+            self._end(job.job_id)
+            try:
+                group = self._started(job, placements, request)
+            except StorageUnavailable:
+                raise  # ``train`` starts LayerActors by itself where none are prepared
+            except Exception:
+                self._fall_back(job)
+                raise
         with self._book.lock:
             self._groups[job.job_id] = group
 
@@ -60,8 +64,7 @@ class PreparedGroups:
     def release(self, job_id: str) -> None:
         """Ends the job's group, if it has one, and gives its devices back."""
         self._end(job_id)
-        with self._book.lock:
-            self._table.release(job_id)
+        self._table.release(job_id)
 
     def _started(
         self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest
@@ -72,21 +75,23 @@ class PreparedGroups:
         try:
             num_train = self._datasets.get(DatasetKey.of(job.spec)).num_train
             check_batch_size(job.spec, num_train)
-            with self._book.changing(job, forget_history=True):
-                job.reset_training()
-                job.stages = plan_stages(group.placements)
-                job.planning = planned.planning
-                job.apply(Event.INITIALIZE)
-        except TandemError:
+            with self._book.changing(job, forget_history=True) as (draft,):
+                draft.reset_training()
+                draft.stages = plan_stages(group.placements)
+                draft.planning = planned.planning
+                draft.apply(Event.INITIALIZE)
+        except BaseException:
             group.kill()
             raise
         return group
 
     def _fall_back(self, job: Job) -> None:
         with self._book.lock:
-            self._table.release(job.job_id)
-            if job.status is Status.INITIALIZED:
-                job.apply(Event.CHANGE_DEVICES)
+            if job.status is not Status.INITIALIZED:
+                return
+            job.apply(Event.CHANGE_DEVICES)
+            self._book.try_save(job)
+        self._table.release(job.job_id)
 
     def _end(self, job_id: str) -> None:
         group = self.take(job_id)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from actors.core.datasets import count_train_samples
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
@@ -49,47 +50,73 @@ class DeskServices:
     cluster: Callable[[], ClusterView]
 
 
+@dataclass(eq=False)
+class _Running:
+    """A session under way, or about to begin: then no thread runs it yet."""
+
+    runner: SessionRunner
+    thread: threading.Thread | None = None
+
+
 class SessionDesk:
     """Each session runs in a thread of its own; the book's lock guards the desk, too."""
 
     def __init__(self, services: DeskServices) -> None:
         self._services = services
         self._book = services.book
-        self._running: dict[str, tuple[SessionRunner, threading.Thread]] = {}
+        self._running: dict[str, _Running] = {}
         self._suspended: set[str] = set()
         self._last: set[str] = set()
 
-    def start(self, job: Job, session: Session, prepared: StageGroup | None) -> None:
-        """``prepared`` has drawn the weights already; without it, the newest state is loaded."""
-        runner = self._runner(job, session, prepared)
-        if session.stop_asked:
-            runner.stop()
-        thread = threading.Thread(
-            target=self._run,
-            args=(job, session, runner),
-            name=f"train-job-{job.job_id}",
-            daemon=True,
-        )
+    @contextmanager
+    def entered(
+        self, job: Job, session: Session, prepared: StageGroup | None
+    ) -> Iterator[Callable[[], None]]:
+        """All that a session needs beforehand, so that nothing can go wrong once the job is saved
+        as one that trains: the block saves it, then begins. From there on it can be stopped.
+
+        ``prepared`` has drawn the weights already, and is the session's once that has begun;
+        without it, the newest state is loaded.
+        """
+        running = _Running(self._runner(job, session, prepared))
         with self._book.lock:
-            self._running[job.job_id] = (runner, thread)
-        thread.start()
+            self._running[job.job_id] = running
+
+        def begin() -> None:
+            if session.stop_asked:
+                running.runner.stop()
+            running.thread = threading.Thread(
+                target=self._run,
+                args=(job, session, running),
+                name=f"train-job-{job.job_id}",
+                daemon=True,
+            )
+            running.thread.start()
+
+        try:
+            yield begin
+        except BaseException:
+            self._leave(job, running)
+            raise
 
     def take_up(self, job: Job) -> None:
         """After a restart of the JobManager: what trained goes on."""
         if not job.is_active:
             return
         job.apply(Event.LOSE)
+        job.sessions[-1].waiting_for = []  # what it is by now, its session is to find out
         start = "the session's beginning"
         with suppress(StorageUnavailable):
             for checkpoint in self._services.checkpoints.list(job.lineage)[:1]:
                 start = f"checkpoint {checkpoint.checkpoint_id}"
         text = f"The JobManager was started again, and takes the job up from {start}"
         self._book.note(job, "taken_up", text)
-        self.start(job, job.sessions[-1], None)
+        with self.entered(job, job.sessions[-1], None) as begin:
+            begin()
 
-    def resume(self, job: Job) -> None:
-        """Goes on with the session that was stopped or has failed; raises ``IllegalTransition``
-        where there is none, ``InvalidRequest`` without devices."""
+    def resume(self, job: Job) -> dict[str, Any]:
+        """Goes on with the session that was stopped or has failed, and returns the answer; raises
+        ``IllegalTransition`` where there is none, ``InvalidRequest`` without devices."""
         session = job.unfinished
         if session is None:
             raise IllegalTransition(
@@ -98,27 +125,32 @@ class SessionDesk:
             )
         if not job.devices:
             raise InvalidRequest("No devices registered")
-        with self._book.changing(job, {"status": Status.RECOVERING.value}):
-            session.outcome, session.num_failures, session.stop_asked = None, 0, False
-            job.apply(Event.RESUME)
-        self._book.note(job, "resumed", f"Session {session.index} goes on")
-        self.start(job, session, None)
+        resumed = {"status": Status.RECOVERING.value}
+        with self.entered(job, session, None) as begin:
+            with self._book.changing(job, result=resumed) as (draft,):
+                going_on = draft.sessions[-1]
+                going_on.outcome, going_on.num_failures, going_on.stop_asked = None, 0, False
+                draft.apply(Event.RESUME)
+            self._book.note(job, "resumed", f"Session {session.index} goes on")
+            begin()
+        return resumed
 
     def stop(self, job: Job) -> None:
         """Ends the job's session at its next step."""
         job.sessions[-1].stop_asked = True
-        runner, _ = self._running[job.job_id]
-        runner.stop()
+        running = self._running.get(job.job_id)
+        if running is not None:  # else it has just come to its end
+            running.runner.stop()
 
     def suspend(self) -> dict[str, bool]:
         """Ends every session at its next step and saves its state, but not its job: a later
         JobManager goes on with it there. By job whether that is done; may be asked again."""
         with self._book.lock:
-            for job_id, (runner, _) in self._running.items():
+            for job_id, running in self._running.items():
                 self._last.add(job_id)
-                if not runner.is_stopping:
+                if not running.runner.is_stopping:
                     self._suspended.add(job_id)
-                    runner.stop()
+                    running.runner.stop()
             return {job_id: job_id not in self._running for job_id in self._last}
 
     @contextmanager
@@ -129,8 +161,7 @@ class SessionDesk:
         if running is None:
             yield
             return
-        runner, _ = running
-        if not runner.drain(device.device_id):
+        if not running.runner.drain(device.device_id):
             raise Unavailable(
                 f"Device {device.address} still has layers of job {job.job_id}: they are on their "
                 f"way to other devices, and none are given to it any more. Send the same again "
@@ -139,18 +170,17 @@ class SessionDesk:
         try:
             yield
         except BaseException:
-            runner.keep(device.device_id)
+            running.runner.keep(device.device_id)
             raise
-        with self._book.lock:
-            self._services.table.drop(job.job_id, device)
+        self._services.table.drop(job.job_id, device)
 
     def abandon(self, job_id: str) -> None:
         """Ends the job's session, if one is under way, and keeps nothing of it."""
         running = self._running.get(job_id)
         if running is not None:
-            runner, thread = running
-            runner.abandon()
-            thread.join(ABANDON_TIMEOUT_S)
+            running.runner.abandon()
+            if running.thread is not None:
+                running.thread.join(ABANDON_TIMEOUT_S)
 
     def _runner(self, job: Job, session: Session, prepared: StageGroup | None) -> SessionRunner:
         s = self._services
@@ -164,7 +194,18 @@ class SessionDesk:
         log = SessionLog(s.book, job, session, num_steps)
         return SessionRunner(services, job, session, choice, checkpointer, log, prepared)
 
-    def _run(self, job: Job, session: Session, runner: SessionRunner) -> None:
+    def _run(self, job: Job, session: Session, running: _Running) -> None:
+        try:
+            self._run_to_end(job, session, running.runner)
+        finally:
+            self._leave(job, running)
+
+    def _leave(self, job: Job, running: _Running) -> None:
+        with self._book.lock:
+            if self._running.get(job.job_id) is running:  # and no later session's
+                del self._running[job.job_id]
+
+    def _run_to_end(self, job: Job, session: Session, runner: SessionRunner) -> None:
         try:
             ending = runner.run()
         except Exception as error:
@@ -173,14 +214,16 @@ class SessionDesk:
         is_suspended = ending.event is Event.STOP and job.job_id in self._suspended
         if ending.event is not Event.FAIL and not is_suspended:
             self._keep_teraflops(job, session, runner)
+        self._book.settle(job)  # who reads that it has ended finds all of it on the disk
         with self._book.lock:
-            self._running.pop(job.job_id, None)
             if is_suspended:
                 return
             self._services.table.release(job.job_id)
             _end(job, session, ending)
-        self._book.note(job, job.status.value, ending.error or f"Session {session.index} has ended")
-        self._book.try_save(job)
+            ended = ending.error or f"Session {session.index} has ended"
+            self._book.note(job, job.status.value, ended)
+            self._book.try_save(job)
+        self._book.settle(job)
 
     def _keep_teraflops(self, job: Job, session: Session, runner: SessionRunner) -> None:
         run, teraflops = job.run, runner.log.teraflops()

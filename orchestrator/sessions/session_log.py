@@ -128,13 +128,13 @@ class SessionLog:
         self._hand_over()  # there may be no next time
 
     def flush(self) -> bool:
-        """Saves what is new, and tells whether all of it is saved; what the storage refuses is
-        kept for the next time."""
+        """Hands over what is new, to be saved; False while the storage refuses what came before:
+        then it is kept for the next time."""
         self._flushed_s = time.monotonic()
         if self._book.unsaved_because(self._job) is not None:
             return False
         self._hand_over()
-        return self._book.unsaved_because(self._job) is None
+        return True
 
     def _hand_over(self) -> None:
         if self._epochs or self._steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,9 @@ from orchestrator.store.storage_errors import Trouble, explained, unavailable
 from orchestrator.store.tables import store_state
 
 BUSY_TIMEOUT_S = 5.0
-QUEUE_TIMEOUT_S = 30.0
+QUEUE_TIMEOUT_S = 10.0
 BEGIN = "tandem_begin"
+PATIENCE_S = "tandem_patience_s"
 # A committed job survives a power cut: FULL flushes the write-ahead log at every commit, and
 # fullfsync makes macOS reach the disk itself.
 PRAGMAS = (
@@ -32,12 +34,13 @@ class Database:
 
     Writes of this process queue up; each begins with ``BEGIN IMMEDIATE``, so that it sees what it
     changes as nobody else can, and is rolled back as a whole when it fails. Reads do not wait.
+    Another process's lock is waited for ``BUSY_TIMEOUT_S`` from when a write was asked for: many
+    that come at once are all refused by then, and not one after the other.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.engine = make_engine(file)
-        self._writer = self.engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"})
         self._writing = threading.Lock()
         self._closed = False
         self.writer_epoch = 0
@@ -67,8 +70,12 @@ class Database:
     @contextmanager
     def unfenced(self) -> Iterator[Connection]:
         """The same for what prepares the store. Raises ``StorageUnavailable``."""
-        with self._queued(), explained(self.file), self._writer.begin() as connection:
-            yield connection
+        with self._queued() as patience_s, explained(self.file):
+            writer = self.engine.execution_options(
+                **{BEGIN: "BEGIN IMMEDIATE", PATIENCE_S: patience_s}
+            )
+            with writer.begin() as connection:
+                yield connection
 
     def close(self) -> None:
         """Waits for the write under way; nothing can be read or written afterwards."""
@@ -77,13 +84,15 @@ class Database:
             self.engine.dispose()
 
     @contextmanager
-    def _queued(self) -> Iterator[None]:
+    def _queued(self) -> Iterator[float]:
+        """Gives how many seconds are left to wait for other processes."""
+        since_s = time.monotonic()
         if not self._writing.acquire(timeout=QUEUE_TIMEOUT_S):
             cause = f"other writes have kept this one waiting for {QUEUE_TIMEOUT_S:.0f} s"
             raise unavailable(self.file, Trouble(cause, "is its disk too slow or overloaded?"))
         try:
             self._check_open()
-            yield
+            yield max(0.0, BUSY_TIMEOUT_S - (time.monotonic() - since_s))
         finally:
             self._writing.release()
 
@@ -116,4 +125,7 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(BEGIN, "BEGIN"))
+    options = connection.get_execution_options()
+    patience_ms = round(1000 * options.get(PATIENCE_S, BUSY_TIMEOUT_S))
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+    connection.exec_driver_sql(options.get(BEGIN, "BEGIN"))

@@ -84,17 +84,18 @@ class JobStore:
 
     def save_job(
         self,
-        record: JobRecord,
+        *records: JobRecord,
         forget_history: bool = False,
         result: StoredAnswer | None = None,
     ) -> None:
-        """Replaces the job, its devices, stages and sessions; ``forget_history`` deletes its
-        epochs and steps with that, for the weights were drawn anew. Raises ``JobNotFound``.
-        ``result`` as in ``add_job``."""
+        """Replaces the job, its devices, stages and sessions; of several, all or none.
+        ``forget_history`` deletes its epochs and steps with that, for the weights were drawn anew.
+        Raises ``JobNotFound``. ``result`` as in ``add_job``."""
         with self._database.write() as connection:
-            job_rows.replace_job(connection, record)
-            if forget_history:
-                result_rows.delete_history(connection, record.job_id)
+            for record in records:
+                job_rows.replace_job(connection, record)
+                if forget_history:
+                    result_rows.delete_history(connection, record.job_id)
             _note_effect(connection, result)
 
     def delete_job(self, job_id: str) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Protocol
 
+from actors.background import Rounds
 from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
 from orchestrator.store.records import EventRecord
 
 RETRY_S = 1.0
-WRITING_TIMEOUT_S = 30.0
+WRITING_TIMEOUT_S = 10.0
 BUSY_TIMEOUT_S = 0.2
 
 logger = logging.getLogger(__name__)
@@ -43,9 +44,10 @@ class Entry:
 class _Queue:
     """What is to be written of one job; ``trouble`` says why it is not."""
 
-    writing: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.RLock = field(default_factory=threading.RLock)
     entries: list[Entry] = field(default_factory=list)
     current: Entry | None = None
+    has_writer: bool = False
     trouble: str | None = None
     since_s: float = 0.0
 
@@ -60,8 +62,9 @@ class _Queue:
 class Outbox:
     """A queue a job: what is on the disk is always the beginning of what happened.
 
-    Any thread may call. A thread of its own tries again every second what was refused, as long
-    as there is such a thing; the job's events say when that began and ended.
+    Any thread may call. Who puts something does not wait for the disk: as long as there is
+    something to write, a thread of the job's own writes it, and tries again every second what was
+    refused; the job's events say when that began and ended.
     """
 
     def __init__(self, store: EventStore, retry_s: float = RETRY_S) -> None:
@@ -69,12 +72,21 @@ class Outbox:
         self._retry_s = retry_s
         self._lock = threading.Lock()  # of the queues; never held while something is written
         self._queues: dict[str, _Queue] = {}
-        self._retrying = False
+        self._fenced: StoreFenced | None = None
 
     def put(self, job_id: str, entry: Entry) -> None:
-        """To be written after all that was put before; ``flush`` does it."""
+        """To be written after all that was put before. Raises ``StoreFenced`` once another
+        JobManager has the store."""
         with self._lock:
-            self._queues.setdefault(job_id, _Queue()).put(entry)
+            self._check_fence()
+            queue = self._queues.setdefault(job_id, _Queue())
+            queue.put(entry)
+            start, queue.has_writer = not queue.has_writer, True
+        if start:
+            name = f"outbox-job-{job_id}"
+            threading.Thread(
+                target=self._write_all, args=(job_id, queue), name=name, daemon=True
+            ).start()
 
     def note(self, job_id: str, kind: str, text: str) -> None:
         """Puts an event, as of now."""
@@ -82,26 +94,39 @@ class Outbox:
         event = EventRecord(job_id, 0, at, kind, text)
         self.put(job_id, Entry(lambda: self._store.add_event(job_id, kind, text, at), event=event))
 
-    def flush(self, job_id: str) -> None:
-        """Writes all that was put. Raises ``StorageUnavailable`` where something is refused: it
-        stays, with all that follows it."""
-        queue = self._queue(job_id)
-        if queue is None:
-            return
+    @contextmanager
+    def alone(self, job_id: str) -> Iterator[None]:
+        """Nobody else writes anything of the job meanwhile. Raises ``StorageUnavailable`` when
+        a write under way takes too long."""
+        with self._lock:
+            queue = self._queues.setdefault(job_id, _Queue())
         wait_s = WRITING_TIMEOUT_S if queue.trouble is None else BUSY_TIMEOUT_S
         if not queue.writing.acquire(timeout=wait_s):
             text = f"An earlier write of job {job_id} takes longer than {wait_s:g} s: try again"
             raise StorageUnavailable(queue.trouble or text)
         try:
-            while (entry := self._next(job_id, queue)) is not None:
-                self._write(job_id, queue, entry)
+            yield
         finally:
             queue.writing.release()
 
+    def flush(self, job_id: str) -> None:
+        """Writes all that was put, in this thread. Raises ``StorageUnavailable`` where something
+        is refused: it stays, with all that follows it."""
+        with self.alone(job_id):
+            while (found := self._next(job_id)) is not None:
+                self._write(job_id, *found)
+
+    def is_empty(self, job_id: str) -> bool:
+        """Whether all that was put is written."""
+        with self._lock:
+            queue = self._queues.get(job_id)
+            return queue is None or not queue.entries
+
     def trouble(self, job_id: str) -> str | None:
         """Why what was put can't be written: path, cause and remedy; None when it can."""
-        queue = self._queue(job_id)
-        return None if queue is None else queue.trouble
+        with self._lock:
+            queue = self._queues.get(job_id)
+            return None if queue is None else queue.trouble
 
     def events(self, job_id: str) -> list[EventRecord]:
         """Those not written yet, or just now, oldest first; their ``index`` means nothing."""
@@ -119,20 +144,26 @@ class Outbox:
         if queue.writing.acquire(timeout=WRITING_TIMEOUT_S):
             queue.writing.release()
 
-    def _queue(self, job_id: str) -> _Queue | None:
-        with self._lock:
-            return self._queues.get(job_id)
+    def _check_fence(self) -> None:
+        if self._fenced is not None:
+            raise self._fenced
 
-    def _next(self, job_id: str, queue: _Queue) -> Entry | None:
-        """The one to be written now; None when everything is."""
+    def _next(self, job_id: str) -> tuple[_Queue, Entry] | None:
+        """What is to be written now; None when everything is."""
         with self._lock:
+            self._check_fence()
+            queue = self._queues.get(job_id)
+            if queue is None:
+                return None
             queue.current = queue.entries[0] if queue.entries else None
-            if queue.current is not None or queue.trouble is None:
-                return queue.current
+            if queue.current is not None:
+                return queue, queue.current
+            if queue.trouble is None:
+                return None
             queue.trouble = None
         lasted_s = time.monotonic() - queue.since_s
         self.note(job_id, "storage_back", f"Everything is saved again, after {lasted_s:.0f} s")
-        return self._next(job_id, queue)
+        return self._next(job_id)
 
     def _write(self, job_id: str, queue: _Queue, entry: Entry) -> None:
         is_done = True
@@ -140,18 +171,32 @@ class Outbox:
             entry.write()
         except JobNotFound as error:
             logger.info("nothing more is kept of job %s: %s", job_id, error.message)
-        except StoreFenced:
-            is_done = False  # another JobManager has taken over: nothing of this one's counts
+        except StoreFenced as error:
+            with self._lock:
+                self._fenced = error  # nothing of this JobManager counts any more
             raise
         except StorageUnavailable as error:
             is_done = False
             self._in_trouble(job_id, queue, error.message)
             raise
+        except Exception as error:
+            is_done = False  # else the disk would hold what comes after it, and not this
+            raise self._unexpected(job_id, queue, error) from error
         finally:
             with self._lock:
                 queue.current = None
                 if is_done and entry in queue.entries:
                     queue.entries.remove(entry)
+
+    def _unexpected(self, job_id: str, queue: _Queue, error: Exception) -> StorageUnavailable:
+        if queue.trouble is None:
+            logger.error("job %s: a write failed in a way of its own", job_id, exc_info=error)
+        text = (
+            f"A write of job {job_id} failed unexpectedly ({type(error).__name__}: {error}); it is "
+            "tried again every second. Where that goes on, the JobManager's log has the details"
+        )
+        self._in_trouble(job_id, queue, text)
+        return StorageUnavailable(text)
 
     def _in_trouble(self, job_id: str, queue: _Queue, text: str) -> None:
         with self._lock:
@@ -164,26 +209,27 @@ class Outbox:
             self.note(
                 job_id, "storage_trouble", f"{text}. What is new is kept in memory until then"
             )
+
+    def _write_all(self, job_id: str, queue: _Queue) -> None:
+        rounds = Rounds(f"The outbox of job {job_id}")
+        while self._has_work(queue):
+            is_done = False
+            with rounds.round():
+                is_done = self._tried(job_id)
+            if not is_done:
+                time.sleep(self._retry_s)
+
+    def _has_work(self, queue: _Queue) -> bool:
+        """Who puts something afterwards starts another writer."""
         with self._lock:
-            start, self._retrying = not self._retrying, True
-        if start:
-            threading.Thread(target=self._retry, name="outbox", daemon=True).start()
+            queue.has_writer = self._fenced is None and bool(queue.entries)
+            return queue.has_writer
 
-    def _retry(self) -> None:
-        while True:
-            time.sleep(self._retry_s)
-            with self._lock:
-                troubled = [j for j, q in self._queues.items() if q.trouble is not None]
-                if not troubled:
-                    self._retrying = False
-                    return
-            for job_id in troubled:
-                self._flush_again(job_id)
-
-    def _flush_again(self, job_id: str) -> None:
-        with suppress(StorageUnavailable):
-            try:
-                self.flush(job_id)
-            except StoreFenced as error:
-                logger.warning("job %s: %s", job_id, error.message)
-                self.discard(job_id)
+    def _tried(self, job_id: str) -> bool:
+        try:
+            self.flush(job_id)
+        except StoreFenced as error:
+            logger.warning("job %s: %s", job_id, error.message)
+        except StorageUnavailable:
+            return False
+        return True

@@ -48,6 +48,7 @@ class JobManagerWorld:
         """A session looks for newcomers that often; by default they are not taken in."""
         self._cleanup = contextlib.ExitStack()
         folder = self._cleanup.enter_context(tempfile.TemporaryDirectory())
+        self.storage_path = Path(folder)
         self._config = ManagerConfig(folder, folder, channel="actor_calls")
         self.ray = InProcessRay(num_nodes)
         self._cleanup.enter_context(self.ray.installed())
@@ -66,6 +67,8 @@ class JobManagerWorld:
 
     def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """The process ends: nothing of it is written any more, and its actors go along."""
+        for job in self.manager._book.all():
+            self.manager._book.flush(job)  # what is shown is on its way to the disk
         self.manager._book.store.close()
         for job in self.manager.list_jobs():
             self.manager._desk.abandon(job["job_id"])
@@ -101,7 +104,7 @@ class JobManagerWorld:
         for job_id, shown in before.items():
             now = self.shown(job_id)
             differs = {n: (v, now.get(n)) for n, v in shown.items() if now.get(n) != v}
-            assert not differs and now.keys() == shown.keys()
+            assert (differs, now.keys()) == ({}, shown.keys())
 
     def teraflops(self) -> list[Any]:
         """Of every session so far."""

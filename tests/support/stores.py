@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import Connection
+
+from orchestrator.errors import StorageUnavailable
 from orchestrator.store.job_store import JobStore
 from orchestrator.store.records import (
     DeviceRecord,
@@ -62,6 +67,32 @@ def job_record(job_id: str = "1", **changes: Any) -> JobRecord:
         sessions=(session_record(),),
     )
     return replace(record, **changes)
+
+
+@contextmanager
+def refusing(store: JobStore, after: int = 0) -> Iterator[None]:
+    """The storage refuses every write but the first ones, as a full disk does."""
+    database = store._database
+    write, left = database.write, iter(range(after))
+
+    @contextmanager
+    def refuse() -> Iterator[Connection]:
+        if next(left, None) is None:
+            raise StorageUnavailable("the disk is full")
+        with write() as connection:
+            yield connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "write", refuse)
+        yield
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Another connection keeps the database to itself."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=30)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 @contextmanager

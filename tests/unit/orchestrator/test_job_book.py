@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import JobNotFound, StorageUnavailable
-from orchestrator.job import Session
+from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_spec import TrainOptions
@@ -24,20 +25,25 @@ EPOCH = {
 }
 
 
-def refuse(*_: object) -> None:
+def refuse(*_: object, **__: object) -> None:
     raise StorageUnavailable("the disk is full")
+
+
+def added(book: JobBook) -> Job:
+    return book.add(make_job)
 
 
 def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
-    with book.changing(job):
-        job.apply(Event.INITIALIZE)
-        job.sessions = [Session(1, TrainOptions(epochs=3, momentum=0.5), 2, 0, outcome="stopped")]
-        job.epochs_begun = 1
+    job = added(book)
+    with book.changing(job) as (draft,):
+        draft.apply(Event.INITIALIZE)
+        options = TrainOptions(epochs=3, momentum=0.5)
+        draft.sessions = [Session(1, options, 2, 0, outcome="stopped")]
+        draft.epochs_begun = 1
     book.add_results(job, [EPOCH], [StepRecord(1, 1, 0.5)])
     book.note(job, "stopped", "as asked")
+    book.flush(job)
     book.store.close()
     again = JobBook(tmp_path, "two").get(job.job_id)
     assert (again.status, again.epochs_begun) == (Status.INITIALIZED, 1)
@@ -50,12 +56,11 @@ def test_a_change_that_can_not_be_saved_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
+    job = added(book)
     monkeypatch.setattr(book.store, "save_job", refuse)
-    with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job):
-        job.apply(Event.INITIALIZE)
-        job.sessions.append(Session(1, TrainOptions(), 1, 0))
+    with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job) as (draft,):
+        draft.apply(Event.INITIALIZE)
+        draft.sessions.append(Session(1, TrainOptions(), 1, 0))
     assert job.status is Status.CREATED and job.sessions == []
 
 
@@ -65,7 +70,7 @@ def test_a_job_that_can_not_be_saved_is_not_created(
     book = JobBook(tmp_path, "one")
     monkeypatch.setattr(book.store, "add_job", refuse)
     with pytest.raises(StorageUnavailable):
-        book.add(make_job("1"))
+        added(book)
     with pytest.raises(JobNotFound):
         book.get("1")
 
@@ -74,12 +79,12 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
+    job = added(book)
     weights: list[str] = []
     with monkeypatch.context() as full:
         full.setattr(book.store, "add_results", refuse)
         book.add_results(job, [EPOCH], [])
+        wait_until(lambda: book.events(job.job_id), 10, "nothing was said")
         assert book.unsaved_because(job) == "the disk is full"
         book.note(job, "lost", "and not written")
         book.write(job, lambda: weights.append("on disk"))
@@ -104,24 +109,56 @@ def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
+    job = added(book)
     book.add_results(job, [EPOCH], [])
+    book.flush(job)
     with monkeypatch.context() as full:
         full.setattr(job_rows, "_insert_parts", refuse)
-        with pytest.raises(StorageUnavailable), book.changing(job, forget_history=True):
-            job.reset_training()
+        with pytest.raises(StorageUnavailable), book.changing(job, forget_history=True) as (draft,):
+            draft.reset_training()
     assert book.store.load_epochs(job.job_id) == [EPOCH]
-    with book.changing(job, forget_history=True):
-        job.reset_training()
+    with book.changing(job, forget_history=True) as (draft,):
+        draft.reset_training()
     assert book.store.load_epochs(job.job_id) == []
 
 
 def test_an_id_is_never_used_again(tmp_path: Path) -> None:
     book = JobBook(tmp_path, "one")
-    book.add(make_job(book.next_id()))
-    book.delete("1")
-    assert book.next_id() == "2"
+    job = added(book)
+    book.delete(job.job_id)
+    book.forget(job.job_id)
+    assert added(book).job_id == "2"
+
+
+def test_of_many_that_are_created_at_once_each_has_an_id_of_its_own(tmp_path: Path) -> None:
+    book = JobBook(tmp_path, "one")
+    with ThreadPoolExecutor(8) as pool:
+        ids = {job.job_id for job in pool.map(lambda _: added(book), range(12))}
+    assert ids == {str(number) for number in range(1, 13)}
+    assert [job.job_id for job in book.all()] == [str(number) for number in range(1, 13)]
+
+
+def test_what_a_session_changes_while_a_change_is_saved_stays(tmp_path: Path) -> None:
+    book = JobBook(tmp_path, "one")
+    job = added(book)
+    session = Session(1, TrainOptions(), 2, 0)
+    job.sessions, job.status = [session], Status.TRAINING
+    job.stages = (PlannedStage(1, 0, 3),)
+    with book.changing(job) as (draft,):
+        draft.devices.append(Device(1, "10.0.0.2", 5001))
+        draft.stages = ()
+        job.stages = (PlannedStage(2, 0, 3),)
+        job.apply(Event.COMPLETE)
+        session.outcome = "completed"
+        book.try_save(job)
+        assert job.devices == []  # nobody sees it before it is saved
+    assert (job.status, job.sessions) == (Status.COMPLETED, [session])
+    assert job.sessions[0] is session and len(job.devices) == 1
+    assert job.stages == (PlannedStage(2, 0, 3),)  # planned after the change, and saved as well
+    book.flush(job)
+    (record,) = book.store.load_jobs()
+    assert (record.status, len(record.devices), len(record.stages)) == ("completed", 1, 1)
+    assert record.sessions[0].outcome == "completed"
 
 
 def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
@@ -145,13 +182,16 @@ def test_events_are_shown_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
 ) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
+    job = added(book)
     for number in range(6):
         book.note(job, "seen", str(number))
+    book.flush(job)
     if not saved:
         monkeypatch.setattr(book.store, "add_event", refuse)
-    for number in range(6, 10):
+    book.note(job, "seen", "6")
+    if not saved:
+        wait_until(lambda: len(book.events(job.job_id, None, 100)) == 8, 10, "no trouble is told")
+    for number in range(7, 10):
         book.note(job, "seen", str(number))
 
     def texts(*part: int | None) -> list[str]:

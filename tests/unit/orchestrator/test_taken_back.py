@@ -130,8 +130,7 @@ def test_what_no_disk_had_taken_before_is_taken_back_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     book = JobBook(tmp_path, "one")
-    job = make_job(book.next_id())
-    book.add(job)
+    job = book.add(make_job)
     job.sessions = [make_session(history=[epoch_record(1), epoch_record(2)])]
     steps = [StepRecord(e, s, 0.5) for e in (1, 2, 3) for s in (1, 2)]
     with monkeypatch.context() as full:

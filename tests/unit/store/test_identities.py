@@ -40,7 +40,8 @@ def _back_to(storage: Path, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with closing(sqlite3.connect(storage / FILE_NAME)) as connection, connection:
-        for table, column in (("jobs", "identity"), ("sessions", "folder")):
+        later = (("jobs", "identity"), ("sessions", "folder"), ("sessions", "stop_asked"))
+        for table, column in later:
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database = Database(storage / FILE_NAME)
     with database.unfenced() as connection:

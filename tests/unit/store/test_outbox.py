@@ -71,11 +71,12 @@ def test_another_job_is_not_held_up(outbox: Outbox, disk: Disk) -> None:
 
 def test_of_the_states_of_a_job_only_the_last_is_kept(outbox: Outbox, disk: Disk) -> None:
     disk.is_full = True
-    for number in range(3):
-        put(outbox, disk, f"state {number}", replaces="job")
-        put(outbox, disk, f"result {number}")
-    with pytest.raises(StorageUnavailable):
-        outbox.flush("1")
+    with outbox.alone("1"):  # what is being written just now is not replaced
+        for number in range(3):
+            put(outbox, disk, f"state {number}", replaces="job")
+            put(outbox, disk, f"result {number}")
+        with pytest.raises(StorageUnavailable):
+            outbox.flush("1")
     disk.is_full = False
     wait_until(lambda: outbox.trouble("1") is None, 10, "it was not tried again")
     assert disk.written == ["result 0", "result 1", "state 2", "result 2"]
@@ -114,18 +115,51 @@ def test_one_that_is_fenced_says_so_and_tries_no_more(outbox: Outbox, store: Job
     with pytest.raises(StoreFenced):
         outbox.flush("1")
     assert outbox.trouble("1") is None and len(calls) == 1
+    with pytest.raises(StoreFenced):
+        put(outbox, Disk(), "of one that is not to write", "2")
 
 
-def test_a_mistake_in_one_write_does_not_hold_up_the_next(outbox: Outbox, disk: Disk) -> None:
+def test_what_fails_as_nobody_expected_is_told_and_tried_again_and_others_go_on(
+    outbox: Outbox, disk: Disk
+) -> None:
+    is_wrong = [True]
+
     def wrong() -> None:
-        raise AssertionError("a mistake of ours")
+        if is_wrong[0]:
+            raise ZeroDivisionError("a mistake of ours")
+        disk.written.append("mended")
 
     outbox.put("1", Entry(wrong))
     put(outbox, disk, "next")
-    with pytest.raises(AssertionError):
+    with pytest.raises(StorageUnavailable, match="ZeroDivisionError: a mistake of ours"):
         outbox.flush("1")
-    outbox.flush("1")
-    assert disk.written == ["next"]
+    assert "ZeroDivisionError" in (outbox.trouble("1") or "")
+    assert "storage_trouble" in [event.kind for event in outbox.events("1")]
+    put(outbox, disk, "another job's", "2")
+    wait_until(lambda: disk.written == ["another job's"], 10, "another job is held up")
+    is_wrong[0] = False
+    wait_until(lambda: outbox.trouble("1") is None, 10, "it was not tried again")
+    assert disk.written == ["another job's", "mended", "next"]
+
+
+def test_who_puts_something_does_not_wait_for_the_disk(outbox: Outbox, disk: Disk) -> None:
+    may_go_on = threading.Event()
+    outbox.put("1", Entry(lambda: may_go_on.wait(30)))
+    put(outbox, disk, "behind it")
+    assert disk.written == [] and not outbox.is_empty("1")
+    may_go_on.set()
+    wait_until(lambda: outbox.is_empty("1"), 10, "it was not written")
+    assert disk.written == ["behind it"]
+
+
+def test_nothing_is_written_beside_one_who_writes_alone(outbox: Outbox, disk: Disk) -> None:
+    with outbox.alone("1"):
+        put(outbox, disk, "of another thread", "2")
+        put(outbox, disk, "later")
+        wait_until(lambda: outbox.is_empty("2"), 10, "it was not written")
+        assert not outbox.is_empty("1")
+    wait_until(lambda: outbox.is_empty("1"), 10, "it was not written")
+    assert disk.written == ["of another thread", "later"]
 
 
 def test_many_threads_write_in_the_order_in_which_they_put(outbox: Outbox, disk: Disk) -> None:
