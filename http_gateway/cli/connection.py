@@ -23,6 +23,7 @@ START_S = 5.0  # for a gateway that was called a moment ago, where someone waits
 WATCH_S = 60.0  # where someone watches anyhow
 READY_S = 60.0  # for one that is there, and does not answer yet or says that it is not ready
 POLL_S = 0.2
+UNAUTHORIZED = 401
 NOT_FOUND = 404
 
 
@@ -35,9 +36,14 @@ def make_client(url: str | None) -> Iterator[TandemClient]:
     requests' own errors.
     """
     base_url = gateway_url(url)
-    with TandemClient(base_url, timeout_s=TIMEOUT_S, token=users_token()) as client:
+    token = users_token()
+    with TandemClient(base_url, timeout_s=TIMEOUT_S, token=token) as client:
         try:
             yield client
+        except ApiError as error:
+            if error.status != UNAUTHORIZED:
+                raise
+            raise InvalidRequest(_token_text(base_url, token is not None)) from error
         except requests.RequestException as error:
             raise Unavailable(no_answer_text(base_url, error)) from error
 
@@ -89,7 +95,7 @@ def waiting_text(url: str, error: Exception) -> str:
     if isinstance(error, ApiError):
         return f"The gateway at {url} is not ready yet: {error.message.rstrip('.')}"
     if isinstance(error, requests.ReadTimeout):
-        return f"The gateway at {url} takes long to answer"
+        return f"The gateway at {url} takes long to answer{_https_hint(url)}"
     here = is_loopback(urlsplit(url).hostname or "")
     return f"No gateway answers at {url} yet" + (" (`tandem serve` starts one)" if here else "")
 
@@ -133,7 +139,8 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.InvalidJSONError):
         return f"What answers at {url} is not Tandem's gateway: give its address by --url"
     if isinstance(error, requests.ReadTimeout):
-        return f"The gateway at {url} did not answer in time: its own messages may say why"
+        hint = _https_hint(url) or ": its own messages may say why"
+        return f"The gateway at {url} did not answer in time{hint}"
     if isinstance(_reason(error), NameResolutionError):
         return f"This host knows no {urlsplit(url).hostname}, which {url} names: check the spelling"
     start = "start one with `tandem serve`"
@@ -151,3 +158,15 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
 def _unknown_job_text(job_id: str, known: Sequence[str]) -> str:
     has = f"it has {', '.join(known[-10:])}" if known else "it has none"
     return f"The gateway has no job {job_id!r}; {has}"
+
+
+def _https_hint(url: str) -> str:
+    return " (a gateway itself speaks http, not https)" if url.startswith("https:") else ""
+
+
+def _token_text(url: str, sent: bool) -> str:
+    what = "does not take the token of these settings" if sent else "asks for its token"
+    return (
+        f"The gateway at {url} {what}: set {TOKEN_VARIABLE} here to the token that it was started "
+        f"with, or name a file that holds it by {TOKEN_VARIABLE}_FILE"
+    )

@@ -99,6 +99,21 @@ def test_the_commands_take_it_from_the_users_settings(
         assert client.list_jobs() == [SUMMARY]
 
 
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [("", "asks for its token"), ("x" * 20, "does not take the token of these settings")],
+)
+def test_a_command_tells_a_user_of_commands_where_the_token_goes(
+    url: str, monkeypatch: pytest.MonkeyPatch, token: str, said: str
+) -> None:
+    monkeypatch.setenv("TANDEM_API_TOKEN", token)
+    with pytest.raises(InvalidRequest) as caught, make_client(url) as client:
+        client.list_jobs()
+    text = caught.value.message
+    assert url in text and said in text and "set TANDEM_API_TOKEN here" in text
+    assert "curl" not in text and "x" * 20 not in text
+
+
 def test_it_is_in_no_representation() -> None:
     with TandemClient("http://127.0.0.1:1", token=TOKEN) as client:
         assert TOKEN not in repr(client) + repr(client._session.auth) + repr(vars(client))
