@@ -26,6 +26,7 @@ from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import END_JOB_MANAGER, StorageUnavailable, VersionMismatch
 from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
 from orchestrator.manager_config import ManagerConfig
+from orchestrator.manager_end import RayletLog
 from orchestrator.ray_connection import NAMESPACE
 from orchestrator.settings import Settings
 
@@ -34,6 +35,8 @@ CALL_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 60.0
 REPEAT_S = 0.25
 SAVE_CALL_S = 10.0
+LOOK_S = 1.0
+OUT_OF_MEMORY_S = 10.0  # it may be over, or Ray ends the JobManager again and again
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
 
@@ -60,6 +63,7 @@ class RayJobClient:
         self._given_up: str | None = None
         self._predictions = Predictions()
         self._downloads = Turns("Models are read")
+        self._raylet_log = RayletLog.here()
 
     @classmethod
     def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
@@ -261,10 +265,12 @@ class RayJobClient:
         try:
             return self._call_until(time.monotonic() + timeout_s, method, *args, key=key)
         except ray.exceptions.GetTimeoutError as error:
-            silent = repeats.SILENT.format(timeout_s=timeout_s)
+            silent = self._raylet_log.why_ended() or repeats.SILENT.format(timeout_s=timeout_s)
             raise Unavailable(repeats.unanswered(silent, method, key is not None)) from error
         except _Restarting as error:
-            restarting = repeats.RESTARTING.format(timeout_s=timeout_s)
+            restarting = self._raylet_log.why_ended() or repeats.RESTARTING.format(
+                timeout_s=timeout_s
+            )
             raise Unavailable(f"{restarting}. Try again") from error
         except _Unanswered as error:
             raise Unavailable(repeats.unanswered(str(error), method, key is not None)) from error
@@ -278,16 +284,36 @@ class RayJobClient:
             except _Restarting as error:
                 may = may_repeat(method, str(error), key is not None)
                 if not may or self._given_up is not None:
-                    raise _Unanswered(self._given_up or repeats.RESTARTED) from error
-                if time.monotonic() + REPEAT_S >= deadline:
+                    ended = self._given_up or self._raylet_log.why_ended() or repeats.RESTARTED
+                    raise _Unanswered(ended) from error
+                now_s = time.monotonic()
+                if self._raylet_log.why_ended() is not None:
+                    deadline = min(deadline, now_s + OUT_OF_MEMORY_S)
+                if now_s + REPEAT_S >= deadline:
                     raise
             time.sleep(REPEAT_S)
+
+    def _wait(self, reference: Any, timeout_s: float) -> Any:
+        """Not for long where the JobManager has no memory, and so may not be up for long."""
+        left_s, patience_s = timeout_s, OUT_OF_MEMORY_S
+        while True:
+            slice_s = min(LOOK_S, left_s)
+            try:
+                return ray.get(reference, timeout=slice_s)
+            except ray.exceptions.GetTimeoutError:
+                left_s -= slice_s
+                if self._raylet_log.why_ended() is not None:
+                    patience_s -= slice_s
+                if min(left_s, patience_s) <= 0:
+                    raise
 
     def _call_once(self, method: str, *args: Any, key: str | None, timeout_s: float) -> Any:
         """Raises ``_Restarting`` with Ray's words while the JobManager is started again."""
         manager = self._connect()
         try:
-            return ray.get(_submit(manager, method, *args, key=key), timeout=timeout_s)
+            answer = self._wait(_submit(manager, method, *args, key=key), timeout_s)
+            self._raylet_log.skip()
+            return answer
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, TandemError):
                 raise error.cause from error
@@ -311,7 +337,7 @@ class RayJobClient:
             if self._manager is None:
                 manager = _find_or_create(self._config)
                 try:
-                    _check_version(manager)
+                    _check_version(manager, self._raylet_log)
                 except StorageUnavailable:
                     self._manager = manager  # it waits for its storage, and says so
                     raise
@@ -361,14 +387,30 @@ def _find_or_create(config: ManagerConfig) -> Any:
     return manager
 
 
-def _check_version(manager: Any) -> None:
+def _described(manager: Any, log: RayletLog) -> Any:
+    """Raises ``Unavailable`` where the JobManager is ended for want of memory: Ray goes on to start
+    it, and the call waits for that."""
+    reference, deadline = _submit(manager, "describe"), time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            return ray.get(reference, timeout=LOOK_S)
+        except ray.exceptions.GetTimeoutError:
+            if (why := log.why_ended()) is not None:
+                raise Unavailable(why) from None
+    raise ray.exceptions.GetTimeoutError(f"not within {START_TIMEOUT_S:.0f} s")
+
+
+def _check_version(manager: Any, log: RayletLog) -> None:
     """Once it answers; raises ``StorageUnavailable`` while it waits for its storage."""
     try:
-        version = ray.get(_submit(manager, "describe"), timeout=START_TIMEOUT_S)["version"]
+        version = _described(manager, log)["version"]
     except ray.exceptions.GetTimeoutError as error:
         raise Unavailable(
             f"The JobManager did not start within {START_TIMEOUT_S:.0f} s; see the Ray dashboard"
         ) from error
+    except ray.exceptions.ActorUnavailableError as error:
+        why = log.why_ended() or f"The JobManager could not start: {error}"
+        raise Unavailable(why) from error
     except ray.exceptions.RayError as error:
         if isinstance(cause := getattr(error, "cause", None), StorageUnavailable):
             raise cause from error

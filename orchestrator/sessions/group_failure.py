@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actors.core.errors import TandemError
+from orchestrator.out_of_memory import refused, shortage
+
 
 @dataclass(frozen=True)
 class Suspect:
@@ -42,7 +45,17 @@ class DeadLink:
 def cause_text(error: BaseException) -> str:
     """What an error of Ray's is about, in a line."""
     cause = getattr(error, "cause", None) or error
-    return " ".join(str(cause).split())
+    return out_of_memory(error) or " ".join(str(cause).split())
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """What ended for want of memory, in words that follow its name; None for other errors."""
+    cause = getattr(error, "cause", None)
+    if cause is None:
+        return shortage(str(error))
+    if isinstance(cause, TandemError):
+        return None
+    return refused(f"{type(cause).__name__}: {cause}")
 
 
 def choose_end(silent: Sequence[tuple[int, int]]) -> DeadLink:

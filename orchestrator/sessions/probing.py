@@ -17,9 +17,10 @@ from actors.stage_probe import HostFacts, ProbeRequest
 from orchestrator.errors import ProbeFailed
 from orchestrator.job import Job
 from orchestrator.job_spec import default_num_microbatches
+from orchestrator.out_of_memory import REMEDY
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
 from orchestrator.planning.partition import PlanRequest, check_memory_limits
-from orchestrator.sessions.group_failure import cause_text
+from orchestrator.sessions.group_failure import cause_text, out_of_memory
 from orchestrator.sessions.link_trials import LinkQuestion, try_links
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -268,6 +269,8 @@ def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
                 "overloaded. Try again, or take it out of the job"
             ) from error
         except ray.exceptions.RayError as error:
+            if (shortage := out_of_memory(error)) is not None:
+                raise ProbeFailed(f"{label} {shortage}. Remedy: {REMEDY}") from error
             raise ProbeFailed(
                 f"{label} was lost while it was measured ({cause_text(error)[:200]}): start it "
                 "again, or take it out of the job, and try again"

@@ -14,7 +14,13 @@ import ray
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError
 from actors.core.snapshots import TrainingState
 from actors.reports import Progress, Seen, StageReport, StageSeconds
-from orchestrator.sessions.group_failure import GroupFailure, Suspect, choose_end
+from orchestrator.out_of_memory import REMEDY
+from orchestrator.sessions.group_failure import (
+    GroupFailure,
+    Suspect,
+    choose_end,
+    out_of_memory,
+)
 from orchestrator.sessions.stage_group import StageGroup
 
 POLL_INTERVAL_S = 0.2
@@ -191,6 +197,10 @@ class SessionWatch:
         cause = getattr(error, "cause", None)
         if isinstance(cause, TandemError):
             return GroupFailure(f"{label}: {cause.message}", _is_channel_error(error))
+        if (shortage := out_of_memory(error)) is not None:
+            # Refused by PyTorch it would be so again; what Ray ended may have room another time.
+            suspect = Suspect(self.group.placements[index].device.device_id)
+            return GroupFailure(f"{label} {shortage}. Remedy: {REMEDY}", cause is None, suspect)
         if cause is not None:
             return GroupFailure(f"{label} raised {type(cause).__name__}: {cause}", False)
         if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from orchestrator.sessions.group_failure import cause_text
+from orchestrator.out_of_memory import REMEDY
+from orchestrator.sessions.group_failure import cause_text, out_of_memory
 
 
 def too_slow(timeout_s: float) -> str:
@@ -17,6 +18,8 @@ def too_slow(timeout_s: float) -> str:
 
 def why_not_started(error: BaseException) -> str:
     """What a device did or has not, in words that follow its name."""
+    if (shortage := out_of_memory(error)) is not None:
+        return f"{shortage}. Remedy: {REMEDY}"
     cause = cause_text(error)
     if "No module named 'torch'" in cause:
         own = metadata.version("torch").partition("+")[0]
