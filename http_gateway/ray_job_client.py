@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import TandemError, Unavailable
-from actors.core.version import __version__
 from http_gateway import repeats
 from http_gateway.model_download import spool
 from http_gateway.ray_predictions import Predictions, transfer_s
@@ -23,20 +21,21 @@ from http_gateway.rows import ReadRows
 from http_gateway.turns import Turns
 from http_gateway.watch import Ping
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import END_JOB_MANAGER, StorageUnavailable, VersionMismatch
-from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
+from orchestrator.errors import StorageUnavailable
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.manager_end import RayletLog
-from orchestrator.ray_connection import NAMESPACE
+from orchestrator.manager_start import (
+    LOOK_S,
+    OUT_OF_MEMORY_S,
+    check_version,
+    find_or_create,
+    submit,
+)
 from orchestrator.settings import Settings
 
-MAX_CONCURRENCY = 64
 CALL_TIMEOUT_S = 30.0
-START_TIMEOUT_S = 60.0
 REPEAT_S = 0.25
 SAVE_CALL_S = 10.0
-LOOK_S = 1.0
-OUT_OF_MEMORY_S = 10.0  # it may be over, or Ray ends the JobManager again and again
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices
 
@@ -214,7 +213,7 @@ class RayJobClient:
         facts = self._call("describe_model", job_id)
 
         def get_model() -> Any:
-            return _submit(self._connect(), "get_model", job_id)
+            return submit(self._connect(), "get_model", job_id)
 
         return self._predictions.predict(facts, get_model, read, gone)
 
@@ -265,7 +264,7 @@ class RayJobClient:
         try:
             return self._call_until(time.monotonic() + timeout_s, method, *args, key=key)
         except ray.exceptions.GetTimeoutError as error:
-            silent = self._raylet_log.why_ended() or repeats.SILENT.format(timeout_s=timeout_s)
+            silent = self._raylet_log.why_silent() or repeats.SILENT.format(timeout_s=timeout_s)
             raise Unavailable(repeats.unanswered(silent, method, key is not None)) from error
         except _Restarting as error:
             restarting = self._raylet_log.why_ended() or repeats.RESTARTING.format(
@@ -311,7 +310,7 @@ class RayJobClient:
         """Raises ``_Restarting`` with Ray's words while the JobManager is started again."""
         manager = self._connect()
         try:
-            answer = self._wait(_submit(manager, method, *args, key=key), timeout_s)
+            answer = self._wait(submit(manager, method, *args, key=key), timeout_s)
             self._raylet_log.skip()
             return answer
         except ray.exceptions.RayTaskError as error:
@@ -335,9 +334,9 @@ class RayJobClient:
     def _connect(self) -> Any:
         with self._lock:
             if self._manager is None:
-                manager = _find_or_create(self._config)
+                manager = find_or_create(self._config)
                 try:
-                    _check_version(manager, self._raylet_log)
+                    check_version(manager, self._raylet_log)
                 except StorageUnavailable:
                     self._manager = manager  # it waits for its storage, and says so
                     raise
@@ -350,74 +349,12 @@ class RayJobClient:
                 self._manager = None
 
 
-def _submit(manager: Any, method: str, *arguments: Any, key: str | None = None) -> Any:
-    # One of another version may know nothing of keys: it shall still tell its version.
-    keywords = {} if key is None else {"key": key}
-    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, **keywords)
-
-
 def save_for_end(manager: Any) -> list[dict[str, Any]]:
     """Asks for it once, and repeats nothing; raises ``Unavailable``."""
     try:
-        told: list[dict[str, Any]] = ray.get(_submit(manager, "save_for_end"), timeout=SAVE_CALL_S)
+        told: list[dict[str, Any]] = ray.get(submit(manager, "save_for_end"), timeout=SAVE_CALL_S)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
         why = " ".join(str(cause).split())[:200]
         raise Unavailable(f"the JobManager does not answer: {why}") from error
     return told
-
-
-def _find_or_create(config: ManagerConfig) -> Any:
-    """The cluster's one JobManager, pinned to the gateway's node."""
-    node_id = ray.get_runtime_context().get_node_id()
-    manager: Any = (
-        ray.remote(JobManagerActor)
-        .options(
-            name=ACTOR_NAME,
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            num_cpus=0,
-            max_restarts=-1,
-            max_concurrency=MAX_CONCURRENCY,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
-        )
-        .remote(config)
-    )
-    return manager
-
-
-def _described(manager: Any, log: RayletLog) -> Any:
-    """Raises ``Unavailable`` where the JobManager is ended for want of memory: Ray goes on to start
-    it, and the call waits for that."""
-    reference, deadline = _submit(manager, "describe"), time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        try:
-            return ray.get(reference, timeout=LOOK_S)
-        except ray.exceptions.GetTimeoutError:
-            if (why := log.why_ended()) is not None:
-                raise Unavailable(why) from None
-    raise ray.exceptions.GetTimeoutError(f"not within {START_TIMEOUT_S:.0f} s")
-
-
-def _check_version(manager: Any, log: RayletLog) -> None:
-    """Once it answers; raises ``StorageUnavailable`` while it waits for its storage."""
-    try:
-        version = _described(manager, log)["version"]
-    except ray.exceptions.GetTimeoutError as error:
-        raise Unavailable(
-            f"The JobManager did not start within {START_TIMEOUT_S:.0f} s; see the Ray dashboard"
-        ) from error
-    except ray.exceptions.ActorUnavailableError as error:
-        why = log.why_ended() or f"The JobManager could not start: {error}"
-        raise Unavailable(why) from error
-    except ray.exceptions.RayError as error:
-        if isinstance(cause := getattr(error, "cause", None), StorageUnavailable):
-            raise cause from error
-        raise Unavailable(f"The JobManager could not start: {error}") from error
-    if version != __version__:
-        raise VersionMismatch(
-            f"This cluster runs a JobManager of Tandem {version}, but this gateway is "
-            f"{__version__}: start the gateway of version {version}, or end that JobManager with "
-            f"{END_JOB_MANAGER}"
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.out_of_memory import REMEDY, last_kill, shortage
+from orchestrator.out_of_memory import REMEDY, last_kill, pressure, shortage
 
 MANAGER_CLASS = "JobManagerActor"
 LOG_TAIL_BYTES = 512 * 1024
@@ -39,6 +39,13 @@ class RayletLog:
         kill = last_kill(self._news(), MANAGER_CLASS)
         why = None if kill is None else shortage(kill)
         return None if why is None else f"The JobManager {why}. Remedy: {REMEDY}"
+
+    def why_silent(self) -> str | None:
+        """The same, or that its host is so full that it can't live there."""
+        if (ended := self.why_ended()) is not None:
+            return ended
+        full = pressure(self._news())
+        return None if full is None else f"The JobManager lacks memory: {full}. Remedy: {REMEDY}"
 
     def _news(self) -> str:
         try:

@@ -14,11 +14,15 @@ REMEDY = (
     "end other programs there, use smaller batches or more microbatches, more devices, or less of "
     "this one (devices.<id>.max_memory_bytes)"
 )
-_FULL = re.compile(
+_KILL = re.compile(
     r"Memory on the node \(IP: (?P<ip>[^,]+),.*?"
     r"Memory usage (?P<used>\d+)B exceeded threshold of (?P<threshold>\d+)B "
     r"\([\d.]+% of (?P<limit>\d+)B limit\)",
     re.DOTALL,
+)
+_FULL = re.compile(
+    r"Node memory usage above threshold, used: (?P<used>\d+), "
+    r"threshold_bytes: (?P<threshold>\d+), total bytes: (?P<limit>\d+)"
 )
 _USER = re.compile(r"^(?P<pid>\d+)\t(?P<gb>[\d.]+)\t(?P<command>.+)$", re.MULTILINE)
 _REFUSED = re.compile(r"you tried to allocate (\d+) bytes|Tried to allocate ([\d.]+ \w+)")
@@ -27,20 +31,30 @@ _REFUSED = re.compile(r"you tried to allocate (\d+) bytes|Tried to allocate ([\d
 def shortage(words: str) -> str | None:
     """Why Ray ended a process, to follow the name of what ended; None where it was not for want of
     memory. ``words`` are those of its error or its log."""
-    found = _FULL.search(words)
+    found = _KILL.search(words)
     if found is None:
         return None
-    used, threshold, limit = (int(found[name]) for name in ("used", "threshold", "limit"))
-    text = f"ran out of memory: {size_text(used)} of {size_text(limit)} were in use on its host"
-    if threshold < USUAL_SHARE * limit:
-        text += (
-            f" {found['ip']}, where Ray ends processes at {threshold / limit:.0%} "
-            "(RAY_memory_usage_threshold)"
-        )
-    else:
-        text += f" {found['ip']}"
     users = [_user_text(user) for user in _USER.finditer(words[found.end() :])][:NUM_USERS]
-    return text + (f", most of it by {', '.join(users)}" if users else "")
+    most = f", most of it by {', '.join(users)}" if users else ""
+    where = f"its host {found['ip']}"
+    return f"ran out of memory: {_use_text(found, where)}{most}"
+
+
+def pressure(log: str) -> str | None:
+    """What a raylet's log told last of a host whose memory is so full that Ray ends processes
+    there."""
+    found = list(_FULL.finditer(log))
+    return _use_text(found[-1], "its host") if found else None
+
+
+def _use_text(found: re.Match[str], host: str) -> str:
+    used, threshold, limit = (int(found[name]) for name in ("used", "threshold", "limit"))
+    text = f"{size_text(used)} of {size_text(limit)} were in use on {host}"
+    if threshold >= USUAL_SHARE * limit:
+        return text
+    return (
+        f"{text}, where Ray ends processes at {threshold / limit:.0%} (RAY_memory_usage_threshold)"
+    )
 
 
 def refused(words: str) -> str | None:

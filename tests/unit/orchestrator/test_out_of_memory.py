@@ -106,6 +106,22 @@ def test_the_jobmanager_s_end_is_told_until_it_answers_again(tmp_path: Path) -> 
     assert watched.why_ended() is not None, "a new log"
 
 
+def test_a_host_that_is_too_full_for_the_jobmanager_is_told_though_nothing_was_ended(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "raylet.out"
+    watched = RayletLog(log)
+    log.write_text(
+        "(raylet) threshold_memory_monitor.cc:128: Node memory usage above threshold, used: "
+        "7099437056, threshold_bytes: 505530272, total bytes: 25276514304, threshold fraction: 0.02"
+    )
+    why = watched.why_silent()
+    assert why is not None and "7.1 GB of 25.3 GB" in why and "RAY_memory_usage_threshold" in why
+    assert watched.why_ended() is None
+    watched.skip()
+    assert watched.why_silent() is None
+
+
 def test_a_device_that_ran_out_of_memory_is_left_out_for_a_while() -> None:
     placement = SimpleNamespace(label="device 2", device=SimpleNamespace(device_id=2))
     watch = SessionWatch(SimpleNamespace(placements=[placement]), [], 1.0, lambda _: None)
