@@ -9,7 +9,7 @@ from orchestrator.out_of_memory import last_kill, pressure, shortage
 MANAGER_CLASS = "JobManagerActor"
 LOG_TAIL_BYTES = 512 * 1024
 REMEDY = (
-    "end other programs there, give its devices less to do (smaller batches, fewer layers), or start "
+    "end other programs there, give its devices less to do (smaller batches), or start "
     "Ray with a higher RAY_memory_usage_threshold"
 )
 
