@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -57,15 +58,8 @@ def test_a_gateway_whose_terminal_is_closed_saves_what_trains(tmp_path: Path) ->
     assert client.list_checkpoints(job_id) == []
     gateway.process.send_signal(signal.SIGHUP)
     assert gateway.process.wait(90) == 0, gateway.log_path.read_text()
-
-    again = GatewayProcess.start(tmp_path, arguments, env)
-    try:
-        client = TandemClient(again.url, timeout_s=60.0)
-        assert client.get_job(job_id)["status"] in ("training", "recovering")
-        (taken_up,) = [e for e in client.list_events(job_id) if e["kind"] == "taken_up"]
-        assert client.list_checkpoints(job_id)[-1]["checkpoint_id"] in taken_up["text"]
-    finally:
-        assert again.stop() == 0
+    (manifest,) = (tmp_path / "checkpoints").rglob("manifest.json")
+    assert json.loads(manifest.read_text())["about"]["total_steps"] > 0
 
 
 @pytest.mark.parametrize(
