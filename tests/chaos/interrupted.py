@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,12 +24,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
+import psutil
 import yaml
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
+from orchestrator.cluster_tokens import token_file
 from orchestrator.local_cluster import stop_local_cluster
+from orchestrator.node_keeper import why_taken
 from orchestrator.own_processes import members
+from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts
 from tests.support.hosts import clean_environment
 from tests.support.ports import consecutive_free_ports, free_ports
 
@@ -37,6 +43,8 @@ SERVICES = ("serve", "serve-nodes", "head", "join")
 """What goes on where nobody reads what it says, until it is asked to end."""
 PIPE = "PIPE"
 HOWS = ("INT", "TERM", "HUP", PIPE)
+USAGE = 2  # exit code of a command line that is refused
+MIN_DEVICE_PORT = 2000
 END_S = 150.0
 LEFT_S = 10.0
 QUIET_TRACEBACK = "Traceback (most recent call last)"
@@ -50,7 +58,7 @@ class Run:
 
     folder: Path
     marks: dict[str, str] = field(default_factory=lambda: {MARK: token_hex()})
-    stop_at_end: list[Callable[[], object]] = field(default_factory=list)
+    at_end: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def storage(self) -> Path:
@@ -106,13 +114,31 @@ def _demo(world: World, run: Run) -> list[str]:
 
 def _head(world: World, run: Run) -> list[str]:
     (port,) = free_ports(1)
-    device = consecutive_free_ports(1)[0] % 8000 + 9000
-    ports = ["--port", port, "--device-port", device]
+    ports = ["--port", port, "--device-port", _free_device()]
     return ["head", *map(str, ports), "--storage-path", str(run.storage)]
+
+
+def _free_device() -> int:
+    """The port of a device whose node would have all its ports."""
+    tried = random.sample(range(MIN_DEVICE_PORT, MAX_DEVICE_PORT), 100)
+    return next(p for p in tried if not any(map(why_taken, NodePorts(p).servers.values())))
 
 
 def _head_detached(world: World, run: Run) -> list[str]:
     return [*_head(world, run), "--detach"]
+
+
+def _join(world: World, run: Run) -> list[str]:
+    """A head that is there."""
+    elsewhere = Run(run.folder / "head")
+    elsewhere.temp.mkdir(parents=True)
+    command = [sys.executable, "-c", TANDEM, *_head_detached(world, elsewhere)]
+    done = subprocess.run(command, env=elsewhere.env, capture_output=True, text=True, check=True)
+    (address,) = re.findall(r"tandem join (\S+)", done.stdout)
+    run.at_end.append(lambda: _end_left(elsewhere))
+    token = token_file(elsewhere.storage, address)
+    ports = ["--port", str(_free_device()), "--token-file", str(token)]
+    return ["join", address, *ports, "--storage-path", str(run.storage)]
 
 
 def _stop(world: World, run: Run) -> list[str]:
@@ -156,6 +182,7 @@ COMMANDS: dict[str, Setup] = {
     "demo": _demo,
     "head": _head,
     "head-detached": _head_detached,
+    "join": _join,
     "stop": _stop,
     "train": _train,
     "watch": _asking("watch"),
@@ -255,8 +282,9 @@ def _untold_jobs(world: World, said: str) -> list[str]:
 def _end_left(run: Run) -> list[str]:
     """Ends a head in the background as its words say: by SIGINT to its keeper."""
     for process in members([], run.marks):
-        with suppress(OSError):
-            process.send_signal(signal.SIGINT)
+        with suppress(psutil.Error):
+            if "head" in process.cmdline():
+                process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + END_S
     while members([], run.marks) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -278,8 +306,10 @@ def _new_run() -> Iterator[Run]:
         yield run
     finally:
         for process in members([], run.marks):
-            with suppress(OSError):
+            with suppress(psutil.Error):
                 process.kill()
+        for end in run.at_end:
+            end()
         stop_local_cluster(run.storage)
         shutil.rmtree(run.folder, ignore_errors=True)
 
@@ -298,7 +328,7 @@ def start_time(world: World, command: str) -> float:
                     break
             took_s = time.monotonic() - began
             process.send_signal(signal.SIGINT)
-            _ended(process, END_S)
+            assert _ended(process, END_S) != USAGE, "it was never begun"
             process.kill()
         if command == "head-detached":
             _end_left(run)
