@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import ray
 
-from actors.core.errors import TandemError, Unavailable
+from actors.core.errors import TandemError, Unavailable, error_text
 from http_gateway import repeats
 from http_gateway.model_download import spool
 from http_gateway.ray_predictions import Predictions, transfer_s
@@ -157,7 +157,9 @@ class RayJobClient:
         return plan
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
-        started: dict[str, Any] = self._call("train", job_id, options)
+        started: dict[str, Any] = self._call(
+            "train", job_id, options, timeout_s=self._loading_timeout_s
+        )
         return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
@@ -272,7 +274,9 @@ class RayJobClient:
             )
             raise Unavailable(f"{restarting}. Try again") from error
         except _Unanswered as error:
-            raise Unavailable(repeats.unanswered(str(error), method, key is not None)) from error
+            raise Unavailable(
+                repeats.unanswered(error_text(error), method, key is not None)
+            ) from error
 
     def _call_until(self, deadline: float, method: str, *args: Any, key: str | None) -> Any:
         """Raises ``_Restarting`` if nothing was done until then."""
@@ -281,7 +285,7 @@ class RayJobClient:
                 left_s = max(REPEAT_S, deadline - time.monotonic())
                 return self._call_once(method, *args, key=key, timeout_s=left_s)
             except _Restarting as error:
-                may = may_repeat(method, str(error), key is not None)
+                may = may_repeat(method, error_text(error), key is not None)
                 if not may or self._given_up is not None:
                     ended = self._given_up or self._raylet_log.why_ended() or repeats.RESTARTED
                     raise _Unanswered(ended) from error
@@ -320,7 +324,7 @@ class RayJobClient:
         except ray.exceptions.GetTimeoutError:
             raise
         except ray.exceptions.ActorUnavailableError as error:
-            raise _Restarting(str(error)) from error
+            raise _Restarting(error_text(error)) from error
         except ray.exceptions.ActorDiedError as error:
             self._forget(manager)
             raise _Unanswered(repeats.ENDED) from error

@@ -198,6 +198,14 @@ class Recovery(BaseModel):
     last_cause: str | None
 
 
+class JobData(BaseModel):
+    """Which samples; another session of the job takes no others."""
+
+    num_train: int
+    num_val: int
+    fingerprint: str = Field(description="of all samples, as they are stored")
+
+
 class JobDetails(JobSummary):
     """GET /api/jobs/<job_id>."""
 
@@ -217,6 +225,7 @@ class JobDetails(JobSummary):
         [], description="ids of the registered devices without layers while it trains"
     )
     recovery: Recovery | None = Field(None, description="null until a session failed over")
+    data: JobData | None = Field(None, description="what it is trained on, once it is")
     storage_error: str | None = Field(
         None, description="why the latest is not on the disk, and what helps; it is kept in memory"
     )

@@ -4,7 +4,7 @@
 
     NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
     Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
-                DatasetUnavailable, NoTrainedWeights, ProbeFailed
+                DatasetChanged, NoTrainedWeights, ProbeFailed
     Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, ReplayFailed,
                    StorageUnavailable
     StorageUnavailable ── CheckpointDamaged, CheckpointTooNew, StoreFenced
@@ -13,6 +13,7 @@
 from actors.core.errors import (
     CallerError,
     Conflict,
+    DatasetUnavailable,
     InvalidRequest,
     NotFound,
     StageFailure,
@@ -27,6 +28,7 @@ __all__ = [
     "CheckpointTooNew",
     "ClusterUnavailable",
     "Conflict",
+    "DatasetChanged",
     "DatasetUnavailable",
     "DeviceAlreadyRegistered",
     "DeviceBusy",
@@ -89,8 +91,8 @@ class AmbiguousDevice(Conflict):
     """Several devices, or several Ray nodes, could be meant."""
 
 
-class DatasetUnavailable(Conflict):
-    """The data set's files are not there and can't be fetched."""
+class DatasetChanged(Conflict):
+    """The data set is another one than the job was trained on."""
 
 
 class NoTrainedWeights(Conflict):

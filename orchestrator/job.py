@@ -9,6 +9,7 @@ from typing import Any
 from actors.core.snapshots import TrainingState
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.data_identity import DataIdentity
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
@@ -86,7 +87,8 @@ class UnsavedState:
 
 @dataclass(eq=False)
 class Job:
-    """A job. ``busy`` names an operation under way that others must not cross.
+    """A job. ``busy`` names an operation under way that others must not cross; ``data`` is None
+    until it is trained.
 
     ``identity`` is drawn when it is created: a job of another database may have the same number.
     ``run`` counts the draws of its weights, ``stages`` is the plan in force, ``planning`` what it
@@ -115,6 +117,7 @@ class Job:
     checkpoint_error: str | None = None
     recent_events: list[str] = field(default_factory=list)
     identity: str = ""
+    data: DataIdentity | None = None
 
     def __post_init__(self) -> None:
         self.identity = self.identity or draw_identity(self.job_id)
@@ -124,6 +127,12 @@ class Job:
         """By which its checkpoints are known."""
         network, sessions = self.spec.network, tuple((s.index, s.folder) for s in self.sessions)
         return Lineage(self.job_id, self.identity, network.seed, network.layer_sizes, sessions)
+
+    @property
+    def num_steps(self) -> int:
+        """Of one epoch; of a job that is trained, or just begins to be."""
+        assert self.data is not None
+        return -(-self.data.num_train // self.spec.batch_size)
 
     def check(self, event: Event) -> None:
         """Raises ``IllegalTransition`` if ``event`` may not happen now."""
@@ -160,6 +169,7 @@ class Job:
         self.num_sessions = 0
         self.unsaved = self.checkpoint_error = None
         self.epochs_begun = 0
+        self.data = None
         self.run += 1
 
     def summary(self) -> dict[str, Any]:
@@ -193,6 +203,8 @@ class Job:
             shown["plan"] = _plan_of(session)
             shown["device_stats"] = session.device_stats
             shown["recovery"] = _recovery_of(session)
+        if self.data is not None:
+            shown["data"] = asdict(self.data)
         if self.error is not None:
             shown["error"] = self.error
         return shown

@@ -117,7 +117,7 @@ class JobManager(JobReader):
         dataset_config: dict[str, Any],
         policies: dict[str, Any],
     ) -> str:
-        """Raises ``InvalidRequest``, ``StorageUnavailable``."""
+        """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
         num_train = None
         if isinstance(dataset_config.get("name"), str):
             num_train = count_train_samples(dataset_config["name"], Path(self._config.data_dir))
@@ -238,11 +238,13 @@ class JobManager(JobReader):
             return self._proofs.verify(under_way, job, steps)
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``, …"""
+        """Starts a session in the background; raises ``InvalidRequest``, ``DeviceBusy``,
+        ``DatasetChanged``, …"""
         with self._exclusive(job_id, "being started") as job:
             if job.status in (Status.CREATED, Status.FAILED):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
+            self._check_data(job)
             check_num_microbatches(options.get("num_microbatches"), job.spec)
             planned = copy(job)  # what is measured now counts once it is saved
             planned.planning = self._planning_for(job, options.get("threads"))
@@ -278,10 +280,11 @@ class JobManager(JobReader):
 
     def resume_job(self, job_id: str) -> dict[str, Any]:
         """Goes on with the session that was stopped or has failed, on the devices there are now;
-        one that trains, stays so."""
+        one that trains, stays so. Raises ``DatasetChanged``, …"""
         with self._exclusive(job_id, "being resumed") as job:
             if not job.is_active:
                 job.check(Event.RESUME)
+                self._check_data(job)
                 return self._desk.resume(job)
             return {"status": job.status.value}
 
@@ -336,6 +339,11 @@ class JobManager(JobReader):
         if threads is None or group is None or job.status is not Status.INITIALIZED:
             return job.planning
         return self._plans.with_threads(job, group, threads)
+
+    def _check_data(self, job: Job) -> None:
+        """Before another session of a job that was trained already."""
+        if job.data is not None:
+            self._datasets.get_for(job)
 
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())

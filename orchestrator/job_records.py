@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.bit_equality import computed_json, parse_computed
+from orchestrator.data_identity import data_json, parse_data
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
 from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_lifecycle import Status
@@ -34,6 +35,7 @@ def to_record(job: Job) -> JobRecord:
         sessions=tuple(_session_record(session) for session in job.sessions),
         planning=planning_json(job.planning),
         identity=job.identity,
+        data=data_json(job.data),
     )
 
 
@@ -55,6 +57,7 @@ def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job.stages = tuple(PlannedStage(s.device_id, s.start, s.end) for s in record.stages)
     job.sessions = [_session(session, history) for session in record.sessions]
     job.planning = parse_planning(record.planning)
+    job.data = parse_data(record.data)
     job.num_sessions = max((session.index for session in job.sessions), default=0)
     return job
 

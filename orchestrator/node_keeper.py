@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
+from actors.core.errors import error_text
 from orchestrator.embedded_nodes import spawn_ray_start, wait_until_started
 from orchestrator.errors import ClusterUnavailable
 from orchestrator.own_processes import MARK, ProcessRecord, end_nodes
@@ -99,5 +100,5 @@ def why_taken(port: int) -> str | None:
             probe.bind(("", port))
             probe.listen()
         except OSError as error:
-            return error.strerror or str(error)
+            return error.strerror or error_text(error)
     return None

@@ -21,6 +21,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors import host_limits
+from actors.core.errors import error_text
 from actors.host_limits import usable_memory
 from orchestrator.device_list import NodeFacts, Probed
 
@@ -103,7 +104,7 @@ class _Probe:
             )
         error = self.future.exception()
         if error is not None:
-            cause = " ".join(str(getattr(error, "cause", error)).split())[:MAX_CAUSE_CHARS]
+            cause = error_text(getattr(error, "cause", error))[:MAX_CAUSE_CHARS]
             return self._failed(
                 f"The probe of this node failed: {type(error).__name__}: {cause}. "
                 f"Another one is made after {FRESH_S:.0f} s"

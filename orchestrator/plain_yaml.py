@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from actors.core.errors import error_text
 from orchestrator.errors import InvalidRequest
 
 MAX_BYTES = 2**20  # no job and no settings need more; what has more is another file
@@ -118,7 +119,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "its brackets are nested too deeply"
     if not isinstance(error, yaml.MarkedYAMLError):
-        return str(error)
+        return error_text(error)
     problem = error.problem or ""
     opened = any(known in problem for known in OPENED)
     mark = (error.context_mark if opened else None) or error.problem_mark

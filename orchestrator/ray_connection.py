@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from actors.core.errors import error_text
 from orchestrator.cluster_tokens import show_token
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.errors import ClusterUnavailable
@@ -89,7 +90,7 @@ def check_reachable(address: str) -> None:
 
 
 def _explain(error: BaseException, address: str) -> str:
-    own = " ".join(str(error).split())
+    own = error_text(error)
     words = " ".join([own, *str(error.__cause__).split()])  # there Ray says why it failed
     if is_refused(words):
         return f"the token is missing or incorrect; {_token_remedy(address)}"

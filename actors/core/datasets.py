@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,14 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from actors.core.errors import InvalidRequest, TandemError
+from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
+from actors.core.idx_files import IdxKind, count_samples, is_there, read_idx
+from actors.core.mnist_download import fetch_mnist
 from actors.core.specs import Normalization
-from actors.core.torchvision_compat import import_torchvision
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
-
-
-class DatasetMissing(TandemError):
-    """The files are not in the data folder and could not be downloaded."""
+IMAGES, LABELS = IdxKind("images", (28, 28)), IdxKind("labels")
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and validation samples of one data set, resized as asked."""
+    """Training and validation samples of one data set, resized as asked. ``fingerprint`` is of all
+    of them as they are stored."""
 
     train: Split
     val: Split
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a split comes from, for people: its images and its labels."""
+
+    images: str
+    labels: str
+    remedy: str
 
 
 DATASETS = {
@@ -71,35 +81,112 @@ def dataset_info(name: str) -> DatasetInfo:
 
 
 def load_dataset(name: str, data_dir: Path, resize: tuple[int, int] | None = None) -> Dataset:
-    """Reads the data set; ``resize`` is (height, width).
+    """Reads the data set, and checks it; ``resize`` is (height, width).
 
-    Raises ``DatasetMissing`` naming the folder when its files are neither there nor to be had.
+    Raises ``DatasetUnavailable`` when its files are neither there nor to be had, or not what they
+    should be, naming file, finding and remedy.
     """
-    dataset_info(name)
+    info = dataset_info(name)
+    fetch_dataset(name, data_dir)
     dataset = _LOADERS[name](data_dir)
-    shape = DATASETS[name].shape
+    for split, sources in zip((dataset.train, dataset.val), _sources(name, data_dir), strict=True):
+        _check_split(info, split, sources)
     return Dataset(
-        Split(_resized(dataset.train.images, shape, resize), dataset.train.labels),
-        Split(_resized(dataset.val.images, shape, resize), dataset.val.labels),
+        Split(_resized(dataset.train.images, info.shape, resize), dataset.train.labels),
+        Split(_resized(dataset.val.images, info.shape, resize), dataset.val.labels),
+        _fingerprint(dataset),
     )
 
 
+def fetch_dataset(name: str, data_dir: Path) -> None:
+    """Downloads the files that are missing; raises ``DatasetUnavailable``."""
+    missing = [path for path in dataset_files(name, data_dir) if not is_there(path)]
+    if missing:
+        fetch_mnist(data_dir, missing)
+
+
+def dataset_files(name: str, data_dir: Path) -> list[Path]:
+    """What the data set is read from: images and labels to train with, then to validate with."""
+    raw = data_dir / "MNIST" / "raw"
+    kinds = ("images-idx3", "labels-idx1")
+    files = [raw / f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in kinds]
+    return files if name == "MNIST" else []
+
+
 def count_train_samples(name: str, data_dir: Path) -> int:
-    """Training samples that are really there, from the file's header; the full set's without it."""
-    images = data_dir / "MNIST" / "raw" / "train-images-idx3-ubyte"
-    if name == "MNIST" and images.is_file():
-        with images.open("rb") as file:
-            header = file.read(8)
-        if len(header) == 8:
-            return int.from_bytes(header[4:], "big")
+    """Training samples that are really there, by the file's header and size; the full set's
+    without it. Raises ``DatasetUnavailable`` for one that can't be the right file."""
+    files = dataset_files(name, data_dir)
+    if files and is_there(files[0]):
+        return count_samples(files[0], IMAGES)
     return dataset_info(name).num_train
+
+
+def place_of(name: str, data_dir: Path) -> str:
+    """Where the data set comes from, for people."""
+    files = dataset_files(name, data_dir)
+    return str(files[0].parent) if files else f"scikit-learn's {name}"
+
+
+def _sources(name: str, data_dir: Path) -> tuple[Sources, Sources]:
+    files = [str(path) for path in dataset_files(name, data_dir)]
+    if files:
+        remedy = "Put the right files in their place, or delete them and they are downloaded"
+        return Sources(files[0], files[1], remedy), Sources(files[2], files[3], remedy)
+    installed = f"scikit-learn's {name}"
+    return (Sources(installed, installed, "Install scikit-learn again"),) * 2
+
+
+def _check_split(info: DatasetInfo, split: Split, sources: Sources) -> None:
+    if (finding := _finding(info, split, sources)) is not None:
+        raise DatasetUnavailable(f"{finding}. {sources.remedy}")
+
+
+def _finding(info: DatasetInfo, split: Split, sources: Sources) -> str | None:
+    """What is wrong with the arrays, wherever they come from."""
+    images, labels = split.images, split.labels
+    num_features = info.shape[0] * info.shape[1]
+    if images.dtype != np.uint8 or images.shape[1:] != (num_features,):
+        return (
+            f"{sources.images} has images of {images.shape[1:]} {images.dtype} instead of "
+            f"{num_features} uint8"
+        )
+    if len(images) != len(labels):
+        return (
+            f"{sources.images} has {len(images):,} images, but {sources.labels} has "
+            f"{len(labels):,} labels"
+        )
+    if len(images) == 0:
+        return f"{sources.images} has no images"
+    wrong = np.flatnonzero((labels < 0) | (labels >= info.num_classes))
+    if len(wrong):
+        return (
+            f"{sources.labels} has label {labels[wrong[0]]} for sample {wrong[0]} (counted from "
+            f"0), but {info.name} has the classes 0 to {info.num_classes - 1}"
+        )
+    return None
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Equal for equal samples in equal order, and, but for an attack, for no others."""
+    digest = hashlib.blake2b(digest_size=16)
+    for split in (dataset.train, dataset.val):
+        digest.update(repr(split.images.shape).encode())
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(split.labels.astype(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _load_digits(_: Path) -> Dataset:
     """scikit-learn's 1,797 images of 8 x 8; every fifth is kept for validation."""
-    from sklearn.datasets import load_digits
+    try:
+        from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+        bunch = load_digits()
+    except (ImportError, OSError, ValueError, EOFError) as error:
+        raise DatasetUnavailable(
+            f"scikit-learn's digits can't be read ({error_text(error)}): install scikit-learn again"
+        ) from error
     pixels = np.rint(bunch.data * (255.0 / 16.0)).astype(np.uint8)
     labels = bunch.target.astype(np.int64)
     is_val = np.arange(len(labels)) % 5 == 4
@@ -107,29 +194,13 @@ def _load_digits(_: Path) -> Dataset:
 
 
 def _load_mnist(data_dir: Path) -> Dataset:
-    return Dataset(_load_mnist_split(data_dir, True), _load_mnist_split(data_dir, False))
+    files = dataset_files("MNIST", data_dir)
+    return Dataset(_load_split(files[0], files[1]), _load_split(files[2], files[3]))
 
 
-def _load_mnist_split(data_dir: Path, train: bool) -> Split:
-    mnist = import_torchvision("torchvision.datasets").MNIST
-    try:
-        data = mnist(root=str(data_dir), train=train, download=not _has_mnist(data_dir))
-    except (OSError, RuntimeError) as error:
-        cause = " ".join(str(error).split())
-        raise DatasetMissing(
-            f"MNIST is not in {data_dir} and could not be downloaded ({cause}). Put its four "
-            f"files in {data_dir / 'MNIST' / 'raw'} (TANDEM_DATA_DIR names the folder), or use "
-            'the data set "digits", which needs no download'
-        ) from error
-    images = data.data.numpy()
-    return Split(images.reshape(len(images), -1), data.targets.numpy().astype(np.int64))
-
-
-def _has_mnist(data_dir: Path) -> bool:
-    raw = data_dir / "MNIST" / "raw"
-    kinds = ("images-idx3", "labels-idx1")
-    files = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in kinds]
-    return all((raw / file).exists() for file in files)
+def _load_split(images_file: Path, labels_file: Path) -> Split:
+    images, labels = read_idx(images_file, IMAGES), read_idx(labels_file, LABELS)
+    return Split(images.reshape(len(images), -1), labels.astype(np.int64))
 
 
 def _resized(images: Images, shape: tuple[int, int], resize: tuple[int, int] | None) -> Images:

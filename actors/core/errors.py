@@ -7,7 +7,7 @@
     │   ├── InvalidRequest            a value is wrong; names field, value, limit, remedy
     │   ├── NotFound                  what it names does not exist
     │   └── Conflict                  right in itself, but not in the present state
-    ├── DatasetMissing                a data set is neither there nor to be downloaded
+    │       └── DatasetUnavailable    a data set's files are not there, or not what they should be
     ├── PortTaken                     the gateway can't bind its port
     ├── Unavailable                   the cluster or the JobManager can't be reached (yet)
     └── StageFailure                  a training session can't go on; the job fails with this text
@@ -16,8 +16,8 @@
         └── ChannelClosed             the other end is gone, or the session was aborted
 
 The message is the only argument, so that all of them survive pickling between processes.
-``orchestrator.errors`` adds the ones that belong to jobs and devices; ``DatasetMissing`` is of
-``actors.core.datasets``, ``PortTaken`` of ``http_gateway.serve``.
+``orchestrator.errors`` adds the ones that belong to jobs and devices; ``PortTaken`` is of
+``http_gateway.serve``.
 """
 
 
@@ -25,8 +25,8 @@ class TandemError(Exception):
     """Base of all errors raised on purpose; its text is fit to be shown to a user."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if message.strip() else f"{type(self).__name__}, without a reason"
+        super().__init__(self.message)
 
 
 class CallerError(TandemError, ValueError):
@@ -43,6 +43,10 @@ class NotFound(CallerError):
 
 class Conflict(CallerError):
     """The request is right in itself, but not in the present state."""
+
+
+class DatasetUnavailable(Conflict):
+    """A data set's files are not there and can't be fetched, or are not what they should be."""
 
 
 class Unavailable(TandemError):
@@ -63,3 +67,9 @@ class ChannelTimeout(StageFailure):
 
 class ChannelClosed(StageFailure):
     """The other end of a channel is gone, or the session was aborted."""
+
+
+def error_text(error: BaseException) -> str:
+    """What an error says, in a line; of one that says nothing its kind. Never empty: an assertion
+    or the end of a file comes without a word."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from actors.core.errors import TandemError
+from actors.core.errors import TandemError, error_text
 from http_gateway.auth import CURL_HEADER
 from http_gateway.cli.connection import gateway_url, make_client
 from http_gateway.cli.options import GATEWAY_PORT
@@ -51,7 +51,7 @@ class Registration:
             by_hand = (f"  {self._curl(ip, port)}" for port in self.ports[registered:])
             return "\n".join(
                 [
-                    f"Not registered with job {self.job_id}: {str(error).rstrip('.')}.",
+                    f"Not registered with job {self.job_id}: {error_text(error).rstrip('.')}.",
                     "This device stays in the cluster. To register it, on the gateway's host:",
                     *by_hand,
                 ]

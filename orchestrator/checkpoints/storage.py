@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from actors.core.errors import error_text
 from orchestrator.errors import StorageUnavailable
 
 PARTIAL_SUFFIX = ".partial"
@@ -143,7 +144,7 @@ def _explained(path: Path, doing: str) -> Iterator[None]:
         raise
     except OSError as error:
         cause, remedy = _CAUSES.get(
-            error.errno or 0, (error.strerror or str(error), "make it usable")
+            error.errno or 0, (error.strerror or error_text(error), "make it usable")
         )
         raise StorageUnavailable(
             f"Can't {doing} {path}: {cause}; {remedy}, or move Tandem's storage to another disk "

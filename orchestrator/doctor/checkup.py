@@ -68,7 +68,7 @@ def _try_connection(target: tuple[str, int]) -> str | None:
     try:
         socket.create_connection(target, timeout=CONNECT_TIMEOUT_S).close()
     except OSError as error:
-        return error.strerror or str(error)
+        return error.strerror or str(error) or type(error).__name__
     return None
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from actors.core.errors import error_text
 from orchestrator.doctor.facts import Folder
 
 
@@ -16,4 +17,4 @@ def check_folder(setting: str, path: Path) -> Folder:
         with tempfile.TemporaryFile(dir=there):
             return Folder(setting, str(path), shutil.disk_usage(there).free)
     except OSError as error:
-        return Folder(setting, str(path), error=error.strerror or str(error))
+        return Folder(setting, str(path), error=error.strerror or error_text(error))

@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.core.replay import LayerThreads
 from actors.core.snapshots import Cursor, Position, Tensors
-from orchestrator.datasets import DatasetKey, StoredDataset
+from orchestrator.datasets import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,
     IllegalTransition,
@@ -52,7 +52,7 @@ class ProofDesk:
         """The answer of ``POST /api/jobs/<job_id>/verify``.
 
         Raises ``IllegalTransition`` while the job trains, ``DeviceBusy``, ``NoTrainedWeights``,
-        ``InvalidRequest``, ``ReplayFailed``.
+        ``DatasetChanged``, ``InvalidRequest``, ``ReplayFailed``.
         """
         if job.is_active:
             raise IllegalTransition(
@@ -63,7 +63,7 @@ class ProofDesk:
         recorded = self._services.book.store.load_steps(job.job_id, (0, 0), MAX_STEPS)
         if not recorded:
             claim_of(job.job_id, job.spec.network, [], [], [], None)
-        data = self._services.datasets.get(DatasetKey.of(job.spec))
+        data = self._services.datasets.get_for(job)
         sessions = [self._recorded(job, session, data) for session in job.sessions]
         unsaved = job.unsaved  # the storage may take it meanwhile
         kept = self._kept(job, sessions, unsaved)

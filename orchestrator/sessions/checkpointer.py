@@ -27,10 +27,7 @@ WRITE_TIMEOUT_S = 120.0
 class Checkpointer:
     """Of one session. ``poll`` never waits: a thread of its own fetches and writes."""
 
-    def __init__(
-        self, store: CheckpointStore, book: JobBook, job: Job, session: Session, num_steps: int
-    ) -> None:
-        """``num_steps`` are the steps of one epoch."""
+    def __init__(self, store: CheckpointStore, book: JobBook, job: Job, session: Session) -> None:
         self._store = store
         self._book = book
         self._job = job
@@ -41,7 +38,6 @@ class Checkpointer:
         self._saved: Position | None = None
         self._begun_s = time.monotonic()
         self._first_step = 0
-        self._num_steps = num_steps
 
     def load_start(self) -> TrainingState | None:
         """The newest state of this session, or what it began with; None for weights drawn from the
@@ -63,7 +59,7 @@ class Checkpointer:
             self._first_step = found.total_steps
             return found.state.as_start()
         epoch, step = found.state.cursor.position
-        self._first_step = found.total_steps - epoch * self._num_steps - step
+        self._first_step = found.total_steps - epoch * self._job.num_steps - step
         return found.state
 
     def begin_generation(self) -> None:
@@ -109,7 +105,7 @@ class Checkpointer:
         self._book.write(job, save)
 
     def _total_steps(self, cursor: Cursor) -> int:
-        return self._first_step + cursor.epoch * self._num_steps + cursor.step
+        return self._first_step + cursor.epoch * self._job.num_steps + cursor.step
 
     def wait(self) -> None:
         """Until a write under way is done: its checkpoint counts."""
@@ -124,7 +120,7 @@ class Checkpointer:
         """Where all stages have their snapshot; at an epoch's end once its loss is known."""
         positions = {report.checkpoint for report in reports}
         position = positions.pop() if len(positions) == 1 else None
-        if position is None or position[1] < self._num_steps:
+        if position is None or position[1] < self._job.num_steps:
             return position
         return position if self._record_of(position[0]) is not None else None
 
@@ -165,7 +161,7 @@ class Checkpointer:
     def _about(self, cursor: Cursor, finished: bool) -> CheckpointAbout:
         job, session = self._job, self._session
         epoch, step = cursor.position
-        ends_epoch = step == self._num_steps or (step == 0 and epoch > 0)
+        ends_epoch = step == self._job.num_steps or (step == 0 and epoch > 0)
         record = self._record_of(epoch if step else epoch - 1) if ends_epoch else None
         return CheckpointAbout(
             job_id=job.job_id,

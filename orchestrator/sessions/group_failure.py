@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.core.errors import TandemError
+from actors.core.errors import TandemError, error_text
 from orchestrator.out_of_memory import refused, shortage
 
 
@@ -45,7 +45,7 @@ class DeadLink:
 def cause_text(error: BaseException) -> str:
     """What an error of Ray's is about, in a line."""
     cause = getattr(error, "cause", None) or error
-    return out_of_memory(error) or " ".join(str(cause).split())
+    return out_of_memory(error) or error_text(cause)
 
 
 def out_of_memory(error: BaseException) -> str | None:

@@ -7,10 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from actors.core.datasets import count_train_samples
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.datasets import DatasetKey, DatasetStore
 from orchestrator.device_table import DeviceTable
@@ -184,14 +182,11 @@ class SessionDesk:
 
     def _runner(self, job: Job, session: Session, prepared: StageGroup | None) -> SessionRunner:
         s = self._services
-        num_train = count_train_samples(job.spec.dataset, Path(s.config.data_dir))
-        num_steps = -(-num_train // job.spec.batch_size)
-        checkpointer = Checkpointer(s.checkpoints, s.book, job, session, num_steps)
+        checkpointer = Checkpointer(s.checkpoints, s.book, job, session)
         choice = DeviceChoice(s.cluster, s.table, s.book)
-        key = DatasetKey.of(job.spec)
-        s.datasets.start_loading(key)
-        services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get(key))
-        log = SessionLog(s.book, job, session, num_steps)
+        s.datasets.start_loading(DatasetKey.of(job.spec))
+        services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get_for(job))
+        log = SessionLog(s.book, job, session)
         return SessionRunner(services, job, session, choice, checkpointer, log, prepared)
 
     def _run(self, job: Job, session: Session, running: _Running) -> None:

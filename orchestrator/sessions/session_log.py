@@ -30,12 +30,10 @@ FLUSH_INTERVAL_S = 1.0
 class SessionLog:
     """Of one session over all its generations; used by the session's own thread."""
 
-    def __init__(self, book: JobBook, job: Job, session: Session, num_steps: int) -> None:
-        """``num_steps`` are the steps of one epoch."""
+    def __init__(self, book: JobBook, job: Job, session: Session) -> None:
         self._book = book
         self._job = job
         self._session = session
-        self._num_steps = num_steps
         self._ended: dict[int, StageReport] = {}
         self._current: dict[int, StageReport] = {}
         self._epochs: list[dict[str, Any]] = []
@@ -56,7 +54,7 @@ class SessionLog:
         with self._book.lock:
             if reports[-1].progress.step:
                 epochs = session.options.epochs
-                session.progress = session_progress(reports, epochs, self._num_steps)
+                session.progress = session_progress(reports, epochs, self._job.num_steps)
             session.device_stats = {str(d): device_stats(r) for d, r in self._totals().items()}
         if time.monotonic() - self._flushed_s >= FLUSH_INTERVAL_S:
             self.flush()
@@ -66,10 +64,10 @@ class SessionLog:
         any more, in memory or from the store. Returns how many steps were taken back."""
         epoch, step = position = (0, 0) if state is None else state.cursor.position
         far_epoch, far_step = self._furthest
-        lost = max(0, (far_epoch - epoch) * self._num_steps + far_step - step)
+        lost = max(0, (far_epoch - epoch) * self._job.num_steps + far_step - step)
         self._furthest = position
         first = self._session.first_epoch_index
-        last_epoch = first + epoch + (step == self._num_steps)
+        last_epoch = first + epoch + (step == self._job.num_steps)
         last_step = (first + epoch + 1, step)
         self._epochs = [known for known in self._epochs if known["epoch"] <= last_epoch]
         self._steps = [known for known in self._steps if (known.epoch, known.step) <= last_step]
@@ -84,19 +82,19 @@ class SessionLog:
     def steps_done(self, state: TrainingState | None) -> int:
         """Of the session, in that state; None is its beginning."""
         epoch, step = (0, 0) if state is None else state.cursor.position
-        return epoch * self._num_steps + step
+        return epoch * self._job.num_steps + step
 
     def _progress_at(self, position: Position) -> dict[str, Any]:
         session, (epoch, step) = self._session, position
         if position == (0, 0):
             return empty_progress(session.options.epochs)
         if step == 0:  # the epoch before has ended, this one has not begun
-            epoch, step = epoch - 1, self._num_steps
+            epoch, step = epoch - 1, self._job.num_steps
         return {
             **session.progress,
             "epoch": epoch + 1,
             "step": step,
-            "steps": self._num_steps,
+            "steps": self._job.num_steps,
             "loss": self._loss_of(session.first_epoch_index + epoch + 1, step),
         }
 

@@ -23,7 +23,7 @@ from orchestrator.manager_config import ManagerConfig
 from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
 from orchestrator.sessions.edges import connect
-from orchestrator.sessions.group_failure import GivenUp, GroupFailure, Suspect
+from orchestrator.sessions.group_failure import GivenUp, GroupFailure, Suspect, cause_text
 from orchestrator.sessions.layer_split import predicted_plan, tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
@@ -130,6 +130,8 @@ class SessionRunner:
         except TandemError as error:
             return Ending(Event.FAIL, None, error.message)
         finally:
+            if self._prepared is not None:  # it was not used, for something failed before
+                self._prepared.kill()
             self._newcomers.close()
             self._checkpointer.close()
             with self._changed:
@@ -137,11 +139,11 @@ class SessionRunner:
                 self._changed.notify_all()
 
     def _run(self) -> Ending:
+        data = StageData(self._load_data())
         state, prepared = None, self._prepared
         if prepared is None:
             state = self._checkpointer.load_start()
             self.log.go_back(state)  # what was saved later than that state is not so any more
-        data = StageData(self._services.load_data())
         while True:
             group = None
             try:
@@ -163,6 +165,13 @@ class SessionRunner:
             self._choice.just_seen(group.placements)
             if outcome.completed or self._stop.is_set():
                 return self._end(outcome)
+
+    def _load_data(self) -> StoredDataset:
+        """What the job is trained on, from its first session on; raises ``DatasetChanged``, …"""
+        stored = self._services.load_data()
+        with self._book.lock:
+            self._job.data = stored.identity
+        return stored
 
     def _stopped_waiting(self, state: TrainingState | None) -> Ending:
         if state is not None and not self._abandoned:
@@ -242,7 +251,7 @@ class SessionRunner:
         except DeviceStartFailed as error:
             raise _without(error) from error
         except (StageFailure, ray.exceptions.RayError) as error:
-            raise GroupFailure(str(error), can_recover=True) from error
+            raise GroupFailure(cause_text(error), can_recover=True) from error
         data.give(group, config.heartbeat_timeout_s, self._is_unwanted)
         self._going_on(group, channels, self.log.steps_done(state))
         threads = [self._session.threads[p.device.device_id] for p in group.placements]

@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError
+from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError, error_text
 from actors.core.snapshots import TrainingState
 from actors.reports import Progress, Seen, StageReport, StageSeconds
 from orchestrator.out_of_memory import REMEDY
@@ -202,7 +202,9 @@ class SessionWatch:
             suspect = Suspect(self.group.placements[index].device.device_id)
             return GroupFailure(f"{label} {shortage}. Remedy: {REMEDY}", cause is None, suspect)
         if cause is not None:
-            return GroupFailure(f"{label} raised {type(cause).__name__}: {cause}", False)
+            return GroupFailure(
+                f"{label} raised {type(cause).__name__}: {error_text(cause)}", False
+            )
         if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):
             gone = f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})"
             return GroupFailure(gone, can_recover=True)
@@ -218,4 +220,4 @@ def _is_consequence(failures: dict[int, Exception]) -> bool:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return error_text(error)[:300]

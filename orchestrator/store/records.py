@@ -55,7 +55,8 @@ class JobRecord:
     ``identity`` was drawn for it, and names the folder of its checkpoints.
     ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
     Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
-    was asked of its plan and measured for it; None where nothing was.
+    was asked of its plan and measured for it, ``data`` tells which samples it is trained on; None
+    where that is not known.
     """
 
     job_id: str
@@ -74,6 +75,7 @@ class JobRecord:
     stages: tuple[StageRecord, ...]
     sessions: tuple[SessionRecord, ...]
     planning: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

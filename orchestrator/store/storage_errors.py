@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, ProgrammingError
 
+from actors.core.errors import error_text
 from orchestrator.errors import StorageUnavailable
 
 FREE_SPACE = "free some space there; nothing that was saved before is lost"
@@ -63,7 +64,7 @@ def explained(file: Path) -> Iterator[None]:
 def explain(file: Path, error: DBAPIError | OSError) -> StorageUnavailable:
     """The error's sentence: path, cause, remedy."""
     if isinstance(error, OSError):
-        cause = error.strerror or str(error)
+        cause = error.strerror or error_text(error)
         remedy = FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else MAKE_WRITABLE
         return unavailable(file, Trouble(f"it can't be used ({cause})", remedy))
     words = str(error.orig)

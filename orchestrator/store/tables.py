@@ -88,6 +88,7 @@ jobs = Table(
     _needed("epochs_begun"),
     Column("planning", JSON),
     Column("identity", Text, nullable=False, server_default=text("''")),
+    Column("data", JSON),
 )
 
 devices = Table(

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from actors.core.datasets import dataset_files
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
@@ -101,19 +102,36 @@ def test_a_job_that_failed_trains_again_after_initialize(
     assert client.wait_for(job_id, {"completed", "failed"}, 30)["status"] == "completed"
 
 
-def test_a_stage_that_raises_fails_the_job_with_its_words(tmp_path: Path, home: Path) -> None:
-    write_mnist(tmp_path / "data", 600, 100, max_label=11)
-    env = {**os.environ, "HOME": str(home), "TANDEM_DATA_DIR": str(tmp_path / "data")}
+def test_data_files_that_are_not_what_they_claim_are_refused_in_words(
+    tmp_path: Path, home: Path
+) -> None:
+    folder = tmp_path / "data"
+    write_mnist(folder, 600, 100, max_label=11)
+    env = {**os.environ, "HOME": str(home), "TANDEM_DATA_DIR": str(folder)}
     gateway = GatewayProcess.start(tmp_path / "storage", ["--local-device-port", "17001"], env)
     try:
         client = TandemClient(gateway.url, timeout_s=60.0)
-        job_id = create_job(client, gateway.info["devices"], {"name": "MNIST", "batch_size": 100})
+        data = {"name": "MNIST", "batch_size": 100}
+        job_id = create_job(client, gateway.info["devices"], data)
+        images, labels, *_ = dataset_files("MNIST", folder)
+        with pytest.raises(ApiError, match="label 11 for sample 599") as refused:
+            client.initialize(job_id)
+        assert refused.value.status == 409 and str(labels) in refused.value.message
+        images.write_bytes(b"<html>Log in first</html>")
+        with pytest.raises(ApiError, match="HTML") as refused:
+            client.initialize(job_id)
+        assert refused.value.status == 409 and str(images) in refused.value.message
+        with pytest.raises(ApiError, match="HTML") as refused:
+            create_job(client, [], data)
+        assert refused.value.status == 409
+        write_mnist(folder, 600, 100)
         client.initialize(job_id)
-        since = time.monotonic()
-        client.train(job_id)
-        error = assert_fails_in_time(client, job_id, since)
-        assert "device 2 (" in error and "IndexError" in error and "out of bounds" in error
-        wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+        client.train(job_id, epochs=1)
+        assert client.wait_for(job_id, {"completed", "failed"}, 30)["status"] == "completed"
+        write_mnist(folder, 500, 100, seed=1)
+        with pytest.raises(ApiError, match=r"600 training .* 500 training") as refused:
+            client.train(job_id, epochs=1)
+        assert refused.value.status == 409
     finally:
         assert gateway.stop() == 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from actors.core import errors as core_errors
-from actors.core.errors import TandemError
+from actors.core.errors import TandemError, error_text
 from orchestrator import errors as job_errors
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,3 +87,44 @@ def test_the_errors_of_jobs_are_all_exported() -> None:
     own = {name for name, (_, module) in DECLARED.items() if module == job_errors.__name__}
     assert own <= set(job_errors.__all__)
     assert job_errors.__all__ == sorted(job_errors.__all__)
+
+
+class _Silent(Exception):
+    """Says nothing, as an assertion or the end of a file does."""
+
+
+def test_no_error_has_an_empty_text() -> None:
+    assert error_text(_Silent()) == "_Silent"
+    assert error_text(_Silent(" two\n words ")) == "two words"
+    for text in ("", "  \n"):
+        assert job_errors.DatasetUnavailable(text).message.strip()
+        assert str(TandemError(text)).strip()
+
+
+def texts_that_may_be_empty(code: str) -> list[str]:
+    """``str(error)`` of a caught error that becomes a text: there ``error_text`` is to be used.
+
+    To look for words in it, or to put others in its place when it is empty, is all right.
+    """
+    found = []
+    tree = ast.parse(code)
+    caught = {n.name for n in ast.walk(tree) if isinstance(n, ast.ExceptHandler)}
+    allowed = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare | ast.BoolOp)
+        for part in (node.values[:-1] if isinstance(node, ast.BoolOp) else ast.walk(node))
+    }
+    for node in ast.walk(tree):
+        is_str = isinstance(node, ast.Call) and ast.unparse(node.func) == "str" and node.args
+        if is_str and id(node) not in allowed and ast.unparse(node.args[0]) in caught:
+            found.append(ast.unparse(node))
+    return found
+
+
+def test_what_a_caught_error_says_goes_through_the_one_function() -> None:
+    assert texts_that_may_be_empty("try: f()\nexcept E as e: raise X(str(e))") == ["str(e)"]
+    assert not texts_that_may_be_empty("try: f()\nexcept E as e: g('a' in str(e), str(e) or 'b')")
+    paths = [p for floor in FLOORS for p in (ROOT / floor).rglob("*.py")]
+    found = {str(path): texts_that_may_be_empty(path.read_text()) for path in paths}
+    assert {path: texts for path, texts in found.items() if texts} == {}

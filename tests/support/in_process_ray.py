@@ -295,7 +295,13 @@ class _Task:
 
     def remote(self, *arguments: Any) -> list[Reference]:
         references = [Reference() for _ in range(self.num_returns)]
-        for reference, value in zip(references, self.function(*arguments), strict=True):
+        try:
+            values = self.function(*arguments)
+        except Exception as error:
+            for reference in references:
+                reference.settle(error=_task_error(self.function.__name__, error))
+            return references
+        for reference, value in zip(references, values, strict=True):
             reference.settle(value)
         return references
 

@@ -17,11 +17,13 @@ def mnist_dir() -> Path:
     return Path(folder)
 
 
-def write_mnist(folder: Path, num_train: int, num_val: int, max_label: int = 9) -> None:
+def write_mnist(
+    folder: Path, num_train: int, num_val: int, max_label: int = 9, seed: int = 0
+) -> None:
     """Random images and labels (the last one ``max_label``) in MNIST's own file format."""
     raw = folder / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    rng = np.random.default_rng(0)
+    raw.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
     for part, count in (("train", num_train), ("t10k", num_val)):
         images = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = rng.integers(0, 10, count, dtype=np.uint8)

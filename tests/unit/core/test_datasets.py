@@ -9,6 +9,7 @@ import torch
 from actors.core.datasets import DATASETS, count_train_samples, dataset_info, load_dataset
 from actors.core.errors import InvalidRequest
 from actors.core.torchvision_compat import import_torchvision
+from tests.support.mnist import write_mnist
 
 
 def test_digits_are_uint8_with_the_promised_counts_and_statistics() -> None:
@@ -45,8 +46,5 @@ def test_without_files_the_full_count_is_assumed(tmp_path: Path) -> None:
 
 
 def test_with_files_their_header_counts(tmp_path: Path) -> None:
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    header = (0x803).to_bytes(4, "big") + (123).to_bytes(4, "big")
-    (raw / "train-images-idx3-ubyte").write_bytes(header)
+    write_mnist(tmp_path, 123, 1)
     assert count_train_samples("MNIST", tmp_path) == 123

@@ -26,6 +26,7 @@ STATUSES = {
     "DeviceAlreadyRegistered": 409,
     "AmbiguousDevice": 409,
     "DatasetUnavailable": 409,
+    "DatasetChanged": 409,
     "NoTrainedWeights": 409,
     "ProbeFailed": 409,
     "TandemError": 500,

@@ -172,11 +172,11 @@ def test_a_state_that_is_saved_while_it_is_looked_for_is_found() -> None:
     class Saved:
         """Its state is on the disk from the second look on."""
 
-        job_id = "1"
+        job_id, num_steps = "1", 10
         unsaved = property(lambda self: next(unsaved, None))
 
     store: Any = None
     job: Any = Saved()
-    checkpointer = Checkpointer(store, store, job, make_session(), num_steps=10)
+    checkpointer = Checkpointer(store, store, job, make_session())
     found = checkpointer.load_start()
     assert found is not None and found.cursor.position == (0, 3)
