@@ -68,6 +68,8 @@ setup(
         "actors",
         "actors.channels",
         "actors.core",
+        "actors.core.model",
+        "actors.core.model.kinds",
         "http_gateway",
         "http_gateway.cli",
         "http_gateway.routes",

@@ -15,6 +15,7 @@ import torch
 from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
 from actors.core.compute_device import ComputeDevice
+from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 
 WORK_SIZE = 96
@@ -23,12 +24,11 @@ MIN_BYTES_PER_S, MAX_BYTES_PER_S = 1e4, 1e11
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """So many ``rounds`` with messages of one sample, then as many of ``rows`` samples, each of
-    ``features`` float32; each side computes ``compute_s`` before it sends. The first round of
-    either kind is not counted."""
+    """So many ``rounds`` with messages of one ``sample``, then as many of ``rows``; each side
+    computes ``compute_s`` before it sends. The first round of either kind is not counted."""
 
     rows: int
-    features: int
+    sample: TensorSpec
     rounds: int = 7
     compute_s: float = 5e-4
 
@@ -52,7 +52,7 @@ def throw(
     """Of small and of large messages, from this device and back to it."""
     step, found = 0, []
     for rows in spec.sizes:
-        message = device.take(torch.rand(rows, spec.features))
+        message = device.take(torch.rand(rows, *spec.sample.shape))
         round_trips, sends = [], []
         for _ in range(spec.rounds + 1):
             _compute(spec.compute_s)
@@ -89,7 +89,7 @@ def link_profile(
     computed: tuple[float, float],
 ) -> LinkProfile:
     """A message is taken for half a round trip; the two sizes make a line."""
-    small, large = (message_bytes(rows, spec.features) for rows in spec.sizes)
+    small, large = (message_bytes(rows, spec.sample) for rows in spec.sizes)
     ways = [
         max(1e-6, (statistics.median_low(times.round_trips) - work_s) / 2)
         for times, work_s in zip(thrown, computed, strict=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from actors.core.compute_device import ComputeDevice
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import Normalization, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
@@ -34,7 +35,7 @@ def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
     )
     images = torch.zeros(session.num_train, TINY, dtype=torch.uint8)
     labels = torch.zeros(session.num_train, dtype=torch.int64)
-    stage = Stage(StageSpec(NetworkSpec((TINY, TINY)), 0, 1, 0, 1), device=device)
+    stage = Stage(StageSpec(mlp((TINY, TINY)), 0, 1, 0, 1, ()), device=device)
     loop = StageLoop(stage, session, StageData(images, labels, images, labels), StageLinks())
     loop.run()
     (epoch,) = loop.board.epochs.all()

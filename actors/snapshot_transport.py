@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import ray
 import torch
@@ -16,7 +15,7 @@ from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 
 FETCH_TIMEOUT_S = 60.0
-Arrays = dict[str, npt.NDArray[np.float32]]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)

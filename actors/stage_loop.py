@@ -16,6 +16,7 @@ from actors.channels.channel import Receiver, Sender
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
+from actors.core.model.randomness import Moment
 from actors.core.records import StepRecord
 from actors.core.schedule_checks import checked_schedule
 from actors.core.schedules import Action, Kind
@@ -180,11 +181,14 @@ class StageLoop:
             self._send(self._links.forward_out, outputs, microbatch)
 
     def _compute_forward(self, microbatch: Microbatch, inputs: torch.Tensor) -> torch.Tensor | None:
+        cursor = self._cursor
+        epoch = self._session.first_epoch_index + cursor.epoch
+        moment = Moment(epoch, cursor.step, microbatch.index)
         if not self._stage.spec.is_last:
-            return self._stage.forward(microbatch.index, inputs)
+            return self._stage.forward(moment, inputs)
         assert self._data.train_labels is not None
         labels = self._device.take(self._data.train_labels[microbatch.samples])
-        self._loss += self._stage.forward_loss(microbatch.index, inputs, labels, microbatch.weight)
+        self._loss += self._stage.forward_loss(moment, inputs, labels, microbatch.weight)
         return None
 
     def _backward(self, microbatch: Microbatch, kind: Kind) -> None:
@@ -214,7 +218,8 @@ class StageLoop:
         assert self._data.train_images is not None
         begin = time.perf_counter()
         images = self._data.train_images[microbatch.samples]
-        inputs = self._device.load(images, self._session.normalization)
+        sample = self._stage.spec.inputs
+        inputs = self._device.load(images, self._session.normalization, sample)
         self.board.seconds.load_s += time.perf_counter() - begin
         return inputs
 

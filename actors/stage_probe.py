@@ -1,4 +1,4 @@
-"""Measures how fast this process computes the layers of a network, within a given time.
+"""Measures how fast this process computes the blocks of a model, within a given time.
 
 What is timed is ``Stage`` itself, so that whatever it costs is in the figures. On a core that is
 shared, a short operation is done before the core is given away, and a long one is not: so where one
@@ -7,6 +7,7 @@ thread computes, an operation's time is what it worked, stretched by the share o
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -16,24 +17,32 @@ from functools import partial
 import torch
 
 from actors.core.compute_device import CPU, ComputeDevice
+from actors.core.model.facts import BlockFacts
+from actors.core.model.model_spec import DTYPES, ModelSpec, TensorSpec, mlp
+from actors.core.model.randomness import Moment
 from actors.core.profiles import (
+    BlockPoint,
+    BlockProfile,
+    BlockTimes,
+    BlockWork,
     ComputeProfile,
-    LayerKey,
-    LayerPoint,
-    LayerProfile,
-    LayerTimes,
     StageOverhead,
-    layer_keys,
     stretched,
 )
-from actors.core.specs import NetworkSpec, Normalization, StageSpec
+from actors.core.specs import Normalization, StageSpec
 from actors.core.stage import Stage
 from actors.host_limits import usable_memory
 from actors.loop_probe import loop_overhead_s
 
-MAX_SHAPES = 8
-MAX_WEIGHTS = 2**22
-"""A larger layer is measured smaller, and its time taken for proportional."""
+MAX_MEASURED = 8
+"""Different blocks; those between are told from the most similar ones."""
+MAX_PARAMETER_BYTES = 2**28
+"""A larger block is not built to be measured: its time is told from the others' operations."""
+MAX_OPERATIONS = 2**32
+"""A block that takes more for a microbatch is measured with fewer samples."""
+TURNS_BYTES = 2**27
+"""Blocks of so many bytes together take turns; larger ones are measured one after the other, for
+their parameters, gradients and activations need memory."""
 MAX_ROUNDS = 9
 SPLIT_ROUNDS = 3
 FIRST_SHARE = 0.5
@@ -52,11 +61,13 @@ Timings = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What is measured: a network by microbatches of so many ``rows``, the most important first,
-    with so many threads. ``budget_s`` is about what it may take; what comes first is measured
-    anyway."""
+    """What is measured: a model by microbatches of so many ``rows``, the most important first,
+    with so many threads. ``works`` and ``facts`` are its blocks'. ``budget_s`` is about what it may
+    take; what comes first is measured anyway."""
 
-    network: NetworkSpec
+    model: ModelSpec
+    works: tuple[BlockWork, ...]
+    facts: tuple[BlockFacts, ...]
     batch_size: int
     rows: tuple[int, ...]
     threads: int
@@ -86,12 +97,25 @@ def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     matmul = _matmul_flops_per_s(Watch(device, request.threads))
     watch = Watch(device, request.threads)
     overhead = _stage_overhead(watch)
-    probes = [_LayerProbe(key, watch) for key in _shapes(request.network)]
-    load_s, load_per_row_s = _loading(request.network.layer_sizes[0], request.rows[0], watch)
-    points = _measure(probes, request, deadline)
-    layers = tuple(_profile(p, points[p.key], request, overhead) for p in probes)
-    found = ComputeProfile(request.threads, matmul, overhead, layers, load_s, load_per_row_s)
+    load_s, load_per_row_s = _loading(request.model.inputs, request.rows[0], watch)
+    blocks = _measured(request, overhead, watch, deadline)
+    found = ComputeProfile(request.threads, matmul, overhead, blocks, load_s, load_per_row_s)
     return _in_a_loop(stretched(found, watch.stretch), loop_overhead_s(device, request.threads))
+
+
+def _measured(
+    request: ProbeRequest, overhead: StageOverhead, watch: Watch, deadline: float
+) -> tuple[BlockProfile, ...]:
+    """Groups of blocks one after the other, each with its share of the time that is left."""
+    groups = _in_turns(request, _chosen(request))
+    found: list[BlockProfile] = []
+    for number, group in enumerate(groups):
+        now = time.perf_counter()
+        end = now + (deadline - now) / (len(groups) - number)
+        probes = [_BlockProbe(request, index, watch) for index in group]
+        points = _measure(probes, request, end)
+        found += [_profile(p, points[p.index], request, overhead) for p in probes]
+    return tuple(found)
 
 
 def _in_a_loop(profile: ComputeProfile, loop_s: float) -> ComputeProfile:
@@ -102,23 +126,31 @@ def _in_a_loop(profile: ComputeProfile, loop_s: float) -> ComputeProfile:
     return replace(profile, overhead=overhead)
 
 
-def _shapes(network: NetworkSpec) -> list[LayerKey]:
-    """Each kind of layer once; of very many kinds some, spread over their sizes."""
-    keys = sorted({_shrunk(key) for key in layer_keys(network)}, key=lambda key: key.num_weights)
-    ends = [key for key in keys if key.is_first or key.is_last]
-    inner = [key for key in keys if key not in ends]
-    room = MAX_SHAPES - len(ends)
+def _chosen(request: ProbeRequest) -> list[int]:
+    """One of each kind of block that is small enough; of very many kinds the first, the last, and
+    some spread over their work."""
+    works = {work.key: i for i, work in reversed(list(enumerate(request.works)))}
+    small = [i for i in works.values() if request.works[i].parameter_bytes <= MAX_PARAMETER_BYTES]
+    by_work = sorted(small, key=lambda i: request.works[i].per_row)
+    ends = [i for i in by_work if i in (0, len(request.works) - 1)]
+    inner = [i for i in by_work if i not in ends]
+    room = MAX_MEASURED - len(ends)
     if len(inner) > room:
         inner = [inner[round(i * (len(inner) - 1) / (room - 1))] for i in range(room)]
     return ends + inner
 
 
-def _shrunk(key: LayerKey) -> LayerKey:
-    factor = min(1.0, (MAX_WEIGHTS / key.num_weights) ** 0.5)
-    num_inputs, num_outputs = (
-        max(1, int(size * factor)) for size in (key.num_inputs, key.num_outputs)
-    )
-    return LayerKey(num_inputs, num_outputs, key.is_first, key.is_last)
+def _in_turns(request: ProbeRequest, chosen: Sequence[int]) -> list[list[int]]:
+    """Those that are small enough together, the others by themselves."""
+    groups: list[list[int]] = []
+    size = 0
+    for index in sorted(chosen, key=lambda i: request.works[i].parameter_bytes):
+        own = request.works[index].parameter_bytes
+        if not groups or size + own > TURNS_BYTES:
+            groups, size = [*groups, []], 0
+        groups[-1].append(index)
+        size += own
+    return groups
 
 
 class Watch:
@@ -154,15 +186,21 @@ class Watch:
 
 
 @dataclass
-class _LayerProbe:
-    """One layer as a stage of its own."""
+class _BlockProbe:
+    """One block as a stage of its own."""
 
-    key: LayerKey
+    request: ProbeRequest
+    index: int
     watch: Watch
     stage: Stage = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(_spec(self.key), device=self.watch.device)
+        self.stage = Stage(_spec(self.request, self.index), device=self.watch.device)
+
+    def rows(self, asked: int) -> int:
+        """As many of those asked for as the block's work allows."""
+        per_row = max(1, self.request.works[self.index].per_row)
+        return max(1, min(asked, MAX_OPERATIONS // per_row))
 
     def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
         """One forward and one backward pass, whose seconds go under ``name``."""
@@ -177,29 +215,36 @@ class _LayerProbe:
 
     def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
         """Returns a gradient for the way back."""
-        take = self.watch.device.take
-        inputs = take(torch.rand(rows, self.key.num_inputs))
-        if not self.key.is_last:
-            self.watch.time(times, "forward", partial(self.stage.forward, 0, inputs))
-            return take(torch.rand(rows, self.key.num_outputs))
+        spec, take = self.stage.spec, self.watch.device.take
+        inputs = take(_batch(spec.facts[0].inputs, rows))
+        if not spec.is_last:
+            self.watch.time(times, "forward", partial(self.stage.forward, Moment(), inputs))
+            return take(_batch(spec.outputs, rows))
         labels = take(torch.zeros(rows, dtype=torch.int64))
-        self.watch.time(times, "forward", partial(self.stage.forward_loss, 0, inputs, labels, 1.0))
+        forward = partial(self.stage.forward_loss, Moment(), inputs, labels, 1.0)
+        self.watch.time(times, "forward", forward)
         return None
 
 
-def _spec(key: LayerKey) -> StageSpec:
-    """A stage of that one layer, at its place in a network."""
-    sizes = [key.num_inputs, key.num_outputs]
-    start = 0 if key.is_first else 1
-    sizes = ([] if key.is_first else [1]) + sizes + ([] if key.is_last else [1])
-    return StageSpec(NetworkSpec(tuple(sizes)), start, len(sizes) - 1, start, start + 1)
+def _spec(request: ProbeRequest, block: int) -> StageSpec:
+    """A stage of that one block, at its place in the model."""
+    before, after = block > 0, block < len(request.facts) - 1
+    own = request.facts[block : block + 1]
+    count = 1 + before + after
+    return StageSpec(request.model, int(before), count, block, block + 1, own)
+
+
+def _batch(sample: TensorSpec, rows: int) -> torch.Tensor:
+    if sample.dtype == "float32":
+        return torch.rand(rows, *sample.shape)
+    return torch.zeros(rows, *sample.shape, dtype=DTYPES[sample.dtype])
 
 
 def _measure(
-    probes: Sequence[_LayerProbe], request: ProbeRequest, deadline: float
-) -> dict[LayerKey, dict[int, Timings]]:
-    """By layer and rows. The layers take turns, so that each finds the caches as in training."""
-    found: dict[LayerKey, dict[int, Timings]] = {p.key: {} for p in probes}
+    probes: Sequence[_BlockProbe], request: ProbeRequest, deadline: float
+) -> dict[int, dict[int, Timings]]:
+    """By block and rows. The blocks take turns, so that each finds the caches as in training."""
+    found: dict[int, dict[int, Timings]] = {p.index: {} for p in probes}
     round_per_row_s = 0.0
     for rows in dict.fromkeys(request.rows):
         left_s = deadline - time.perf_counter()
@@ -213,10 +258,10 @@ def _measure(
 
 
 def _rounds(
-    probes: Sequence[_LayerProbe],
+    probes: Sequence[_BlockProbe],
     rows: int,
     deadline: float,
-    found: dict[LayerKey, dict[int, Timings]],
+    found: dict[int, dict[int, Timings]],
 ) -> float:
     """As many rounds as there is time for, after one to warm up; returns the seconds of one.
 
@@ -225,15 +270,16 @@ def _rounds(
     """
     for probe_ in probes:
         probe_.stage.start_session(0.0)
-        probe_.microbatch(rows, {})
+        probe_.microbatch(probe_.rows(rows), {})
     took_s: list[float] = []
     while len(took_s) < MAX_ROUNDS:
         begin = time.perf_counter()
         for probe_ in probes:
-            times = found[probe_.key].setdefault(rows, {})
+            own_rows = probe_.rows(rows)
+            times = found[probe_.index].setdefault(own_rows, {})
             probe_.watch.time(times, "update", probe_.stage.update)
-            probe_.microbatch(rows, times, "first_backward")
-            probe_.microbatch(rows, times)
+            probe_.microbatch(own_rows, times, "first_backward")
+            probe_.microbatch(own_rows, times)
         took_s.append(time.perf_counter() - begin)
         if time.perf_counter() + min(took_s) > deadline:
             break
@@ -241,28 +287,29 @@ def _rounds(
 
 
 def _split_rounds(
-    probes: Sequence[_LayerProbe],
+    probes: Sequence[_BlockProbe],
     rows: int,
     deadline: float,
-    found: dict[LayerKey, dict[int, Timings]],
+    found: dict[int, dict[int, Timings]],
 ) -> None:
     """The halves of a split backward pass; the first round warms up."""
     for probe_ in probes:
         probe_.stage.start_session(0.0, splits_backward=True)
-        probe_.split_microbatch(rows, {})
+        probe_.split_microbatch(probe_.rows(rows), {})
     for _ in range(SPLIT_ROUNDS):
         for probe_ in probes:
-            probe_.split_microbatch(rows, found[probe_.key][rows])
+            own_rows = probe_.rows(rows)
+            probe_.split_microbatch(own_rows, found[probe_.index][own_rows])
         if time.perf_counter() > deadline:
             break
 
 
 def _profile(
-    probe_: _LayerProbe,
+    probe_: _BlockProbe,
     points: dict[int, Timings],
     request: ProbeRequest,
     overhead: StageOverhead,
-) -> LayerProfile:
+) -> BlockProfile:
     split = next(times for times in points.values() if "input_grad" in times)
     input_share, weight_share = (
         _usual(split[half]) / _usual(split["backward"]) for half in ("input_grad", "weight_grad")
@@ -274,9 +321,9 @@ def _profile(
         first_s = _usual(times["first_backward"])
         backward_s = (first_s + others * _usual(times["backward"])) / (1 + others)
         found.append(
-            LayerPoint(
+            BlockPoint(
                 rows,
-                LayerTimes(
+                BlockTimes(
                     _own(_usual(times["forward"]), overhead.forward_s),
                     _own(backward_s, overhead.backward_s),
                     _own(backward_s * input_share, overhead.backward_s),
@@ -285,7 +332,8 @@ def _profile(
             )
         )
     updates = [s for times in points.values() for s in times["update"]]
-    return LayerProfile(probe_.key, tuple(found), _own(_usual(updates), overhead.update_s))
+    work = request.works[probe_.index]
+    return BlockProfile(work, tuple(found), _own(_usual(updates), overhead.update_s))
 
 
 def _usual(seconds: Sequence[float]) -> float:
@@ -307,35 +355,39 @@ def _stage_overhead(watch: Watch) -> StageOverhead:
 
 def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
     """Seconds of a forward pass, a backward pass and an update."""
-    network = NetworkSpec((TINY,) * (num_layers + 3))
-    stage = Stage(StageSpec(network, 1, 3, 1, 1 + num_layers), device=watch.device)
+    model = mlp((TINY,) * (num_layers + 3))
+    stage = Stage(StageSpec(model, 1, 3, 1, 1 + num_layers, ()), device=watch.device)
     stage.start_session(0.0)
     times: Timings = {}
     for _ in range(TINY_ROUNDS):
         inputs, grad = watch.device.take(torch.rand(2, TINY, TINY))
-        watch.time(times, "forward", partial(stage.forward, 0, inputs))
+        watch.time(times, "forward", partial(stage.forward, Moment(), inputs))
         watch.time(times, "backward", partial(stage.backward, 0, grad))
         watch.time(times, "update", stage.update)
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 
-def _loading(features: int, rows: int, watch: Watch) -> tuple[float, float]:
+def _loading(sample: TensorSpec, rows: int, watch: Watch) -> tuple[float, float]:
     """What loading a microbatch takes, and each sample of it."""
-    images = torch.zeros(2 * rows, features, dtype=torch.uint8)
+    images = torch.zeros(2 * rows, math.prod(sample.shape), dtype=torch.uint8)
     scaling = Normalization(0.1, 0.3)
     times: Timings = {}
     for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
         for name, some in (("many", samples), ("one", samples[:1])):
-            watch.time(times, name, partial(_load, watch.device, images, some, scaling))
+            watch.time(times, name, partial(_load, watch.device, images, some, scaling, sample))
     one_s, many_s = _usual(times["one"]), _usual(times["many"])
     return one_s, max(0.0, many_s - one_s) / rows
 
 
 def _load(
-    device: ComputeDevice, images: torch.Tensor, samples: torch.Tensor, scaling: Normalization
+    device: ComputeDevice,
+    images: torch.Tensor,
+    samples: torch.Tensor,
+    scaling: Normalization,
+    sample: TensorSpec,
 ) -> torch.Tensor:
-    return device.load(images[samples], scaling)
+    return device.load(images[samples], scaling, sample)
 
 
 def _matmul_flops_per_s(watch: Watch) -> float:

@@ -73,7 +73,8 @@ class Validation:
         if self._stage.spec.is_first:
             assert self._data.val_images is not None
             images = self._data.val_images[chunk]
-            return self._device.load(images, self._session.normalization)
+            sample = self._stage.spec.inputs
+            return self._device.load(images, self._session.normalization, sample)
         assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from actors.core.model.model_spec import mlp
 from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
-from actors.core.specs import NetworkSpec
 from benchmarks.report import machine, write_part
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining
@@ -23,7 +23,7 @@ from tests.support.profiles import device, job
 
 def plan_many() -> None:
     """1,000 layers over 64 devices of three speeds, 128 microbatches."""
-    network = NetworkSpec(tuple(100 + i % 7 for i in range(1001)))
+    network = mlp(tuple(100 + i % 7 for i in range(1001)))
     devices = [device(i + 1, 1e9 * (1 + i % 3), 10**9) for i in range(64)]
     planned = job(devices, network, batch_size=256)
     plan_job(planned, PlanRequest(), Wanted(Pipelining("1f1b", 128)))

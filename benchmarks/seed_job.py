@@ -20,14 +20,16 @@ from torch.nn import functional
 
 from actors.core.batches import epoch_batches, normalize
 from actors.core.datasets import Dataset, load_dataset
-from actors.core.layers import build_layers
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.model.blocks import build_blocks
+from actors.core.model.model_spec import TensorSpec, mlp
+from actors.core.specs import Normalization, SessionSpec
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
 LAYER_SIZES = [784, 128, 64, 10]
 NORMALIZATION = Normalization(0.1307, 0.3081)
+SAMPLE = TensorSpec((LAYER_SIZES[0],))
 TIMEOUT_S = 300.0
 
 
@@ -46,12 +48,12 @@ def plain_loop(
     """A plain PyTorch loop with 1 thread; ``prepared`` inputs were normalised beforehand."""
     images = torch.from_numpy(dataset.train.images)
     labels = torch.from_numpy(dataset.train.labels)
-    floats = normalize(images, NORMALIZATION) if prepared else None
+    floats = normalize(images, NORMALIZATION, SAMPLE) if prepared else None
 
     def run(epochs: int) -> list[float]:
         torch.set_num_threads(1)
         session = _session(dataset, epochs, num_microbatches)
-        model = build_layers(NetworkSpec(tuple(LAYER_SIZES)), 0, 3)
+        model = build_blocks(mlp(tuple(LAYER_SIZES)), 0, 3)
         optimizer = torch.optim.SGD(model.parameters(), lr=session.learning_rate)
         rates = []
         for epoch in range(epochs):
@@ -60,7 +62,7 @@ def plain_loop(
                 optimizer.zero_grad()
                 for m in microbatches:
                     if floats is None:
-                        inputs = normalize(images[m.samples], NORMALIZATION)
+                        inputs = normalize(images[m.samples], NORMALIZATION, SAMPLE)
                     else:
                         inputs = floats[m.samples]
                     loss = functional.cross_entropy(model(inputs), labels[m.samples])

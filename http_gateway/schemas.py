@@ -91,18 +91,41 @@ class RequiredTogether(Body):
         return value
 
 
-class ModelConfig(Body):
-    """The network: linear layers with ReLU between, cross-entropy on the last."""
+MODEL_WAYS = ("layer_sizes", "layers")
 
-    layer_sizes: list[LayerSize] = Field(
+
+class ModelConfig(Body):
+    """The model, given by exactly one of ``layer_sizes`` and ``layers``."""
+
+    layer_sizes: list[LayerSize] | None = Field(
+        None,
         min_length=2,
         max_length=MAX_LAYERS + 1,
-        description="features in, hidden sizes, classes out",
+        description="linear layers with ReLU between: features in, hidden sizes, classes out",
         examples=[[784, 128, 64, 10]],
+    )
+    layers: list[dict[str, Any]] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_LAYERS,
+        description="any layers, each an object with its type and PyTorch's own arguments",
+        examples=[[{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]],
     )
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="of weights and order; default 0"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_one_way(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        given = [way for way in MODEL_WAYS if value.get(way) is not None]
+        if len(given) != 1:
+            has = " and ".join(given) or f"neither {' nor '.join(MODEL_WAYS)}"
+            text = f"model_config has {has}, but must have exactly one of {', '.join(MODEL_WAYS)}"
+            raise PydanticCustomError("exactly_one", "{text}", {"text": text})
+        return value
 
 
 class Normalize(Body):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 MAX_ERRORS = 3
 MAX_VALUE_CHARS = 60
-WHOLE_SENTENCES = ("required_together",)
+WHOLE_SENTENCES = ("required_together", "exactly_one")
 OWN_WORDS = ("choice", "ip")
 
 

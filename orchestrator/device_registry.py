@@ -28,12 +28,12 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
     if any((device.ip, device.port) == (address, port) for device in job.devices):
         raise DeviceAlreadyRegistered(ALREADY_REGISTERED)
     cluster.resolve(ip, port)
-    num_layers = job.spec.network.num_layers
+    num_layers = job.spec.num_blocks
     if len(job.devices) >= num_layers and not job.is_active:
         raise InvalidRequest(
             f"Job {job.job_id} has {num_layers} layers and {len(job.devices)} devices already, and "
-            "each device needs at least one layer: use fewer devices, or create a job with more "
-            "entries in model_config.layer_sizes"
+            "each device needs at least one: use fewer devices, or give model_config more "
+            "layers"
         )
     return Device(job.next_device_id, address, port)
 

@@ -125,8 +125,9 @@ class Job:
     @property
     def lineage(self) -> Lineage:
         """By which its checkpoints are known."""
-        network, sessions = self.spec.network, tuple((s.index, s.folder) for s in self.sessions)
-        return Lineage(self.job_id, self.identity, network.seed, network.layer_sizes, sessions)
+        config, sessions = self.model_config, tuple((s.index, s.folder) for s in self.sessions)
+        model = {key: value for key, value in config.items() if key != "seed" and value is not None}
+        return Lineage(self.job_id, self.identity, self.spec.model.seed, model, sessions)
 
     @property
     def num_steps(self) -> int:

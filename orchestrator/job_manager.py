@@ -11,8 +11,8 @@ from typing import Any
 
 import ray
 
-from actors.channels.messages import FLOAT32_BYTES
 from actors.core.datasets import count_train_samples
+from actors.core.model.blocks import num_parameters
 from actors.core.version import __version__
 from actors.snapshot_transport import fetch
 from orchestrator import device_registry
@@ -52,6 +52,8 @@ from orchestrator.sessions.prepared_groups import PreparedGroups
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
+
+FLOAT32_BYTES = 4
 
 
 class JobManager(JobReader):
@@ -353,7 +355,7 @@ class JobManager(JobReader):
 
 def _state_bytes(job: Job) -> int:
     """Weights, and as much for the optimiser at most."""
-    return 2 * FLOAT32_BYTES * job.spec.network.num_parameters
+    return 2 * FLOAT32_BYTES * num_parameters(job.spec.model)
 
 
 def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:

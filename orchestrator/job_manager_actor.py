@@ -30,7 +30,9 @@ class JobManagerActor:
         self._config = config
         self._manager: Any = None
         self._error: StorageUnavailable | None = None
-        if not self._open():
+        if self._open():
+            threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+        else:
             threading.Thread(target=self._keep_opening, name="open-storage", daemon=True).start()
 
     def keep_copy(self, group: str, snapshot: Any) -> None:
@@ -60,6 +62,14 @@ class JobManagerActor:
                 logger.warning("%s", error.message)
             self._error = error
         return self._manager is not None
+
+    @staticmethod
+    def _warm_up() -> None:
+        """PyTorch imports more when a model is first looked at: seconds that no user waits for."""
+        from actors.core.model.facts import model_facts
+        from actors.core.model.model_spec import mlp
+
+        model_facts(mlp((2, 2)))
 
     def _keep_opening(self) -> None:
         wait = threading.Event().wait

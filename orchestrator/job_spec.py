@@ -11,29 +11,36 @@ from typing import Any
 
 from actors.core.datasets import DatasetInfo, dataset_info
 from actors.core.errors import InvalidRequest
-from actors.core.specs import NetworkSpec, Normalization
+from actors.core.model.blocks import num_blocks
+from actors.core.model.model_spec import ModelSpec
+from actors.core.specs import Normalization
+from orchestrator.model_config import DataShape, parse_model
 
 DEFAULT_BATCH_SIZE = 256
 DEFAULT_VAL_BATCH_SIZE = 1000
 DEFAULT_EPOCHS = 10
 DEFAULT_LEARNING_RATE = 0.1
 DEFAULT_SCHEDULE = "1f1b"
-MAX_PARAMETERS = 10**9
 MIN_MICROBATCH_ROWS = 128
 MICROBATCHES_PER_STAGE = 2
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's network and data; ``resize`` is (height, width) or None."""
+    """A job's model and data; ``resize`` is (height, width) or None."""
 
-    network: NetworkSpec
+    model: ModelSpec
     dataset: str
     resize: tuple[int, int] | None
     shuffle: bool
     batch_size: int
     val_batch_size: int
     normalization: Normalization
+
+    @property
+    def num_blocks(self) -> int:
+        """What devices are given: as many as can have one each."""
+        return num_blocks(self.model)
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,19 @@ def parse_job_spec(
 ) -> JobSpec:
     """Raises ``InvalidRequest``; ``num_train`` is the number of samples known to be there."""
     info = dataset_info(dataset_config["name"])
-    resize = dataset_config.get("resize")
+    given = dataset_config.get("resize")
+    resize = None if given is None else (given[0], given[1])
     spec = JobSpec(
-        network=NetworkSpec(tuple(model_config["layer_sizes"]), model_config.get("seed") or 0),
+        model=parse_model(
+            model_config, DataShape(info.name, resize or info.shape, info.num_classes)
+        ),
         dataset=info.name,
-        resize=None if resize is None else (resize[0], resize[1]),
+        resize=resize,
         shuffle=dataset_config.get("shuffle") is not False,
         batch_size=dataset_config.get("batch_size") or DEFAULT_BATCH_SIZE,
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
         normalization=_parse_normalization(dataset_config, info),
     )
-    _check_layer_sizes(spec, info)
     check_batch_size(spec, info.num_train if num_train is None else num_train)
     return spec
 
@@ -103,25 +112,3 @@ def _parse_normalization(dataset_config: dict[str, Any], info: DatasetInfo) -> N
     if given is None:
         return info.normalization
     return Normalization(float(given["mean"][0]), float(given["std"][0]))
-
-
-def _check_layer_sizes(spec: JobSpec, info: DatasetInfo) -> None:
-    sizes = spec.network.layer_sizes
-    height, width = spec.resize or info.shape
-    if sizes[0] != height * width:
-        raise InvalidRequest(
-            f"model_config.layer_sizes[0] is {sizes[0]}, but an image of {info.name} at "
-            f"{height} x {width} has {height * width} features: use {height * width}, or set "
-            "dataset_config.resize"
-        )
-    if sizes[-1] != info.num_classes:
-        raise InvalidRequest(
-            f"model_config.layer_sizes[{len(sizes) - 1}] is {sizes[-1]}, but {info.name} has "
-            f"{info.num_classes} classes: use {info.num_classes}"
-        )
-    num_parameters = spec.network.num_parameters
-    if num_parameters > MAX_PARAMETERS:
-        raise InvalidRequest(
-            f"model_config.layer_sizes make a network of {num_parameters:,} parameters, but the "
-            f"limit is {MAX_PARAMETERS:,}: use smaller or fewer layers"
-        )

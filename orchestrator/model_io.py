@@ -8,20 +8,29 @@ import numpy as np
 import torch
 
 from actors.core.errors import InvalidRequest
-from actors.core.layers import build_layers
-from actors.core.specs import NetworkSpec
+from actors.core.model.blocks import empty_blocks, num_blocks
+from actors.core.model.facts import model_facts
 from actors.core.stage import Weights
 from orchestrator.job_spec import JobSpec
+from orchestrator.model_config import model_json, model_of_json
 from orchestrator.trained_model import ModelFacts, TrainedModel
 
 Array = np.ndarray[Any, Any]
 
 
 def facts_of(spec: JobSpec) -> ModelFacts:
-    """What a job's network takes and gives."""
-    normalization = spec.normalization
-    sizes = tuple(spec.network.layer_sizes)
-    return ModelFacts(sizes, normalization.mean, normalization.std, spec.dataset)
+    """What a job's model takes and gives."""
+    model, facts = spec.model, model_facts(spec.model)
+    return ModelFacts(
+        model_json(model),
+        model.inputs.shape,
+        facts[-1].outputs.shape[0],
+        sum(block.parameter_bytes + block.buffer_bytes for block in facts),
+        model.inputs.num_bytes + sum(b.outputs.num_bytes + b.largest.of(1) for b in facts),
+        spec.normalization.mean,
+        spec.normalization.std,
+        spec.dataset,
+    )
 
 
 def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
@@ -31,15 +40,13 @@ def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
 
 
 class Network:
-    """A trained network that classifies raw features (pixels 0..255, as the data is stored)."""
+    """A trained model that classifies raw features (pixels 0..255, as the data is stored)."""
 
     def __init__(self, model: TrainedModel) -> None:
         self._facts = model.facts
-        network = NetworkSpec(model.facts.layer_sizes)
-        self._layers = build_layers(network, 0, network.num_layers)
-        with torch.no_grad():
-            for name, parameter in self._layers.named_parameters():
-                parameter.copy_(torch.tensor(model.weights[name]))
+        spec = model_of_json(model.facts.model, model.facts.shape)
+        self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
+        self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
 
     def predict(self, rows: Array, first: int = 0) -> tuple[Array, Array]:
         """Classes and probabilities of float32 rows, of which ``first`` is the first one's index.
@@ -48,6 +55,7 @@ class Network:
         """
         pixels = torch.tensor(rows)
         scaled = pixels.div_(255.0).sub_(self._facts.mean).div_(self._facts.std)
+        scaled = scaled.view(-1, *self._facts.shape)
         with torch.no_grad():
             probabilities = self._layers(scaled).softmax(dim=1)
         _check_finite(probabilities, first)

@@ -3,52 +3,48 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-BYTES_PER_VALUE = 4
 BLOCK_BYTES = 64 * 2**20
 MAX_BLOCK_ROWS = 1024
+_DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32"}
 _HEADER_ALIGNMENT = 8
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a network takes and gives; ``dataset`` names what it was trained on."""
+    """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
+    ``shape`` that of a sample; ``num_bytes`` are those of its state, ``row_bytes`` those that a
+    sample becomes on its way; ``dataset`` names what it was trained on."""
 
-    layer_sizes: tuple[int, ...]
+    model: Mapping[str, Any]
+    shape: tuple[int, ...]
+    num_classes: int
+    num_bytes: int
+    row_bytes: int
     mean: float
     std: float
     dataset: str
 
     @property
     def num_features(self) -> int:
-        return self.layer_sizes[0]
-
-    @property
-    def num_classes(self) -> int:
-        return self.layer_sizes[-1]
-
-    @property
-    def num_bytes(self) -> int:
-        """Of the weights."""
-        pairs = zip(self.layer_sizes, self.layer_sizes[1:], strict=False)
-        return BYTES_PER_VALUE * sum((inputs + 1) * outputs for inputs, outputs in pairs)
+        return math.prod(self.shape)
 
     @property
     def block_rows(self) -> int:
-        """So many rows at once take little memory, whatever the network's width."""
-        row_bytes = BYTES_PER_VALUE * sum(self.layer_sizes)
-        return max(1, min(MAX_BLOCK_ROWS, BLOCK_BYTES // row_bytes))
+        """So many rows at once take little memory, whatever the model's width."""
+        return max(1, min(MAX_BLOCK_ROWS, BLOCK_BYTES // self.row_bytes))
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
-    """``weights`` by the names of ``nn.Sequential(Linear, ReLU, Linear, …)``: what numpy holds, Ray
-    hands over without another copy."""
+    """``weights`` by the names of one ``nn.Sequential`` of all layers, buffers included: what numpy
+    holds, Ray hands over without another copy."""
 
     facts: ModelFacts
     weights: dict[str, np.ndarray[Any, Any]]
@@ -57,11 +53,11 @@ class TrainedModel:
 def model_file(model: TrainedModel) -> list[memoryview]:
     """A safetensors file, in parts that follow one another.
 
-    Its metadata holds ``layer_sizes`` and ``normalize`` as JSON under ``tandem``.
+    Its metadata holds ``layer_sizes`` or ``layers``, and ``normalize``, as JSON under ``tandem``.
     """
     facts = model.facts
     about = {
-        "layer_sizes": facts.layer_sizes,
+        **facts.model,
         "normalize": {"mean": [facts.mean], "std": [facts.std]},
     }
     return safetensors_file(model.weights, {"tandem": json.dumps(about)})
@@ -70,7 +66,7 @@ def model_file(model: TrainedModel) -> list[memoryview]:
 def safetensors_file(
     arrays: Mapping[str, np.ndarray[Any, Any]], metadata: Mapping[str, str] | None = None
 ) -> list[memoryview]:
-    """8 bytes, the header's length; the header, JSON, padded with spaces; the arrays, float32.
+    """8 bytes, the header's length; the header, JSON, padded with spaces; the arrays.
 
     The parts are views of the arrays' memory: ``safetensors``'s own functions copy everything,
     while they hold Python's lock. A test holds the two against each other byte by byte.
@@ -78,10 +74,10 @@ def safetensors_file(
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     parts, offset = [], 0
     for name, array in sorted(arrays.items()):
-        assert array.dtype == np.float32, name
         part = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         end = offset + part.nbytes
-        header[name] = {"dtype": "F32", "shape": [*array.shape], "data_offsets": [offset, end]}
+        dtype = _DTYPES[array.dtype.name]
+        header[name] = {"dtype": dtype, "shape": [*array.shape], "data_offsets": [offset, end]}
         parts.append(part)
         offset = end
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()

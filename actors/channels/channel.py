@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 import torch
 
-from actors.channels.messages import Message, decode, encode
+from actors.channels.messages import Buffer, Message, decode, encode, host_memory
 from actors.core.errors import StageFailure
 from actors.core.snapshots import Mark
 
@@ -53,7 +52,7 @@ class Sender:
         mark: Mark = Mark.NONE,
         joins_next: bool = False,
     ) -> None:
-        """Sends float32 ``[rows, features]``; None tells the other end that the session ends,
+        """Sends ``[rows, …]``; None tells the other end that the session ends,
         ``mark`` what the step ends with. One that ``joins_next`` need not go before the next."""
         data = encode(self._generation, step, microbatch, tensor, mark)
         self._transport.put(data, self._timeout_s, joins_next)
@@ -70,7 +69,7 @@ class Receiver:
         transport: Transport,
         generation: int,
         timeout_s: float,
-        buffer: Callable[[int, int], torch.Tensor] = torch.empty,
+        buffer: Buffer = host_memory,
     ) -> None:
         self._transport = transport
         self._generation = generation

@@ -1,4 +1,4 @@
-"""The message of a channel: a fixed header, then the tensor's float32 values in row order.
+"""The message of a channel: a header with the tensor's dtype and shape, then its values in order.
 
 Plain bytes, because Ray moves them without pickling: a round trip of 8 KB through shared memory
 takes a tenth of what a pickled array of the same size takes (``docs/data_plane.md``).
@@ -12,40 +12,44 @@ from dataclasses import dataclass
 
 import torch
 
+from actors.core.model.model_spec import TensorSpec
 from actors.core.snapshots import Mark
 
-_HEADER = struct.Struct("<qqqqq")
-HEADER_BYTES = _HEADER.size
-FLOAT32_BYTES = 4
+_HEADER = struct.Struct("<qqqqqq")
+_MAX_DIMS = 8
+HEADER_BYTES = _HEADER.size + 8 * _MAX_DIMS
+"""Room for the header of a tensor of any shape."""
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.uint8, torch.bool)
 _END_OF_SESSION = -1
 INLINE_BYTES = 8 * 2**20
 """Ray takes results of actor calls up to that size along with its own words, larger ones by way of
 two object stores, which takes ten milliseconds."""
 
+Buffer = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
+"""Gives memory for a tensor."""
+
 
 @dataclass(frozen=True)
 class Header:
-    """Which message this is. ``rows`` is -1 for the one that ends a session; ``mark`` says what
-    the step ends with."""
+    """Which message this is; ``mark`` says what the step ends with."""
 
     generation: int
     step: int
     microbatch: int
-    rows: int
     mark: Mark = Mark.NONE
 
 
 @dataclass(frozen=True)
 class Message:
-    """A header and its tensor, float32 ``[rows, features]``; None ends the session."""
+    """A header and its tensor, ``[rows, …]``; None ends the session."""
 
     header: Header
     tensor: torch.Tensor | None
 
 
-def message_bytes(rows: int, features: int) -> int:
-    """Size of a message of ``rows`` samples."""
-    return HEADER_BYTES + rows * features * FLOAT32_BYTES
+def message_bytes(rows: int, sample: TensorSpec) -> int:
+    """Room for a message of ``rows`` samples."""
+    return HEADER_BYTES + rows * sample.num_bytes
 
 
 def encode(
@@ -55,26 +59,37 @@ def encode(
     tensor: torch.Tensor | None,
     mark: Mark = Mark.NONE,
 ) -> bytes:
-    """The wire form; ``tensor`` is float32 ``[rows, features]`` on the CPU."""
+    """The wire form; ``tensor`` is on the CPU and not empty."""
     if tensor is None:
-        return _HEADER.pack(generation, step, microbatch, _END_OF_SESSION, mark)
-    header = _HEADER.pack(generation, step, microbatch, tensor.shape[0], mark)
-    return b"".join((header, tensor.contiguous().numpy().data.cast("B")))
+        return _HEADER.pack(generation, step, microbatch, mark, 0, _END_OF_SESSION)
+    dims, dtype = tensor.ndim, _DTYPES.index(tensor.dtype)
+    header = _HEADER.pack(generation, step, microbatch, mark, dtype, dims)
+    shape = struct.pack(f"<{dims}q", *tensor.shape)
+    return b"".join((header, shape, _memory_of(tensor.contiguous())))
 
 
-def decode(
-    data: bytes | memoryview, buffer: Callable[[int, int], torch.Tensor] = torch.empty
-) -> Message:
-    """Reads ``encode``'s form into memory of its own, which ``buffer(rows, features)`` gives.
+def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Ordinary memory of the host."""
+    return torch.empty(shape, dtype=dtype)
+
+
+def decode(data: bytes | memoryview, buffer: Buffer = host_memory) -> Message:
+    """Reads ``encode``'s form into memory of its own, which ``buffer(shape, dtype)`` gives.
 
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
     """
-    generation, step, microbatch, rows, mark = _HEADER.unpack_from(data)
-    header = Header(generation, step, microbatch, rows, Mark(mark))
-    if header.rows == _END_OF_SESSION:
+    generation, step, microbatch, mark, dtype, dims = _HEADER.unpack_from(data)
+    header = Header(generation, step, microbatch, Mark(mark))
+    if dims == _END_OF_SESSION:
         return Message(header, None)
-    features = (len(data) - HEADER_BYTES) // (FLOAT32_BYTES * header.rows)
-    tensor = buffer(header.rows, features)
-    tensor.numpy().data.cast("B")[:] = memoryview(data)[HEADER_BYTES:]
+    shape = struct.unpack_from(f"<{dims}q", data, _HEADER.size)
+    tensor = buffer(shape, _DTYPES[dtype])
+    _memory_of(tensor)[:] = memoryview(data)[_HEADER.size + 8 * dims :]
     return Message(header, tensor)
+
+
+def _memory_of(tensor: torch.Tensor) -> memoryview:
+    """Of a contiguous tensor, as bytes."""
+    memory: memoryview = tensor.view(-1).view(torch.uint8).numpy().data
+    return memory

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from actors.core.batches import normalize
+from actors.core.model.model_spec import TensorSpec
 from actors.core.specs import Normalization
 
 MS_PER_S = 1000.0
@@ -32,9 +33,9 @@ class ComputeDevice:
         """The layers with their parameters on the device."""
         return layers
 
-    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
-        """Memory of the host, float32 ``[rows, features]``, for what the device is to take."""
-        return torch.empty(rows, features)
+    def host_buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Memory of the host for what the device is to take."""
+        return torch.empty(shape, dtype=dtype)
 
     def take(self, tensor: torch.Tensor) -> torch.Tensor:
         """From the host to the device, any shape and type."""
@@ -44,9 +45,11 @@ class ComputeDevice:
         """From the device to the host, once it is computed."""
         return tensor
 
-    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
-        """Stored images, uint8 ``[n, features]`` on the host -> a stage's inputs, float32."""
-        return normalize(images, normalization)
+    def load(
+        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
+    ) -> torch.Tensor:
+        """Stored images, uint8 ``[n, features]`` on the host -> a batch of ``sample``, float32."""
+        return normalize(images, normalization, sample)
 
     def mark(self) -> Any:
         """This moment of the device's work; ``seconds`` tells two of them apart."""
@@ -85,9 +88,9 @@ class Accelerator(ComputeDevice):
         """Moves them there."""
         return layers.to(self._device)
 
-    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
+    def host_buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         """Page-locked."""
-        return torch.empty(rows, features, pin_memory=self._pins)
+        return torch.empty(shape, dtype=dtype, pin_memory=self._pins)
 
     def take(self, tensor: torch.Tensor) -> torch.Tensor:
         """The copy may still be under way; what uses it comes behind it."""
@@ -102,9 +105,11 @@ class Accelerator(ComputeDevice):
         self.synchronize()
         return host
 
-    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
+    def load(
+        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
+    ) -> torch.Tensor:
         """Normalised there: bytes are a quarter of what floats would be on the way."""
-        return normalize(self.take(images), normalization)
+        return normalize(self.take(images), normalization, sample)
 
     def mark(self) -> torch.Event:
         """Where the stream will be once all is done that was asked for so far."""

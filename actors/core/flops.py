@@ -1,8 +1,4 @@
-"""Counts the floating-point operations of a stage.
-
-By formula rather than by ``torch.utils.flop_counter``, whose first use imports the compiler and
-costs each LayerActor two seconds of its start; a test holds the formula against that counter.
-"""
+"""Counts the floating-point operations of a stage, by what is known of its blocks."""
 
 from __future__ import annotations
 
@@ -37,17 +33,17 @@ class StageFlops:
 
 
 def count_stage_flops(spec: StageSpec, rows: int) -> StageFlops:
-    """The matrix products of the stage's linear layers for ``rows`` samples.
+    """The matrix products and convolutions of the stage for ``rows`` samples.
 
-    A product of [n, k] and [k, m] counts 2·n·k·m; element-wise work is not counted. Backward, a
-    layer computes two such products, the gradients of its weights and of its inputs; the
-    network's first layer leaves out the latter.
+    A product of [n, k] and [k, m] counts 2·n·k·m; element-wise work is not counted. The model's
+    first block needs no gradient by its inputs.
     """
-    sizes = spec.network.layer_sizes
-    layers = [2 * rows * sizes[i] * sizes[i + 1] for i in range(spec.start, spec.end)]
-    forward = sum(layers)
-    images_gradient = layers[0] if spec.is_first else 0
-    return StageFlops(forward, forward - images_gradient, forward)
+    facts = spec.facts
+    return StageFlops(
+        sum(block.forward.of(rows) for block in facts),
+        sum(block.input_grad.of(rows) for block in facts),
+        sum(block.weight_grad.of(rows) for block in facts),
+    )
 
 
 def tflops(flops: int, seconds: float) -> float:

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
-from actors.core.specs import NetworkSpec
+from actors.core.model.facts import BlockFacts, block_keys, model_facts
+from actors.core.model.model_spec import ModelSpec
+
+OPERATIONS_A_BYTE = 4
+"""What reading or writing a byte counts as, for a block without products."""
 
 
 @dataclass(frozen=True)
-class LayerKey:
-    """What makes two layers take the same time: their sizes, and whether they are the network's
-    first (no gradient of its inputs) or last (with the loss)."""
+class BlockWork:
+    """What makes two blocks take the same time (``key``), and by what the time of one that was not
+    measured is told from another's: operations for a sample, bytes of parameters.
+    ``needs_input_grad`` is False for a model's first block."""
 
-    num_inputs: int
-    num_outputs: int
-    is_first: bool = False
-    is_last: bool = False
-
-    @property
-    def num_weights(self) -> int:
-        return self.num_inputs * self.num_outputs
+    key: str
+    per_row: int
+    parameter_bytes: int
+    needs_input_grad: bool
 
 
-def layer_keys(network: NetworkSpec) -> tuple[LayerKey, ...]:
-    """One a layer, in order."""
-    sizes, last = network.layer_sizes, network.num_layers - 1
+@functools.lru_cache(maxsize=64)
+def block_works(model: ModelSpec) -> tuple[BlockWork, ...]:
+    """One a block, in order. The last one computes the loss as well."""
+    keys, facts = block_keys(model), model_facts(model)
     return tuple(
-        LayerKey(sizes[i], sizes[i + 1], i == 0, i == last) for i in range(network.num_layers)
+        _work(repr((key, i == len(keys) - 1)), fact, key.needs_input_grad)
+        for i, (key, fact) in enumerate(zip(keys, facts, strict=True))
     )
 
 
+def _work(text: str, facts: BlockFacts, needs_input_grad: bool) -> BlockWork:
+    key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    operations = facts.forward.of(1) + facts.input_grad.of(1) + facts.weight_grad.of(1)
+    moved = facts.saved.of(1) + facts.inputs.num_bytes + facts.outputs.num_bytes
+    work = operations or OPERATIONS_A_BYTE * moved
+    return BlockWork(key, work, facts.parameter_bytes, needs_input_grad)
+
+
 @dataclass(frozen=True)
-class LayerTimes:
-    """Seconds of one layer for one microbatch; ``backward_s`` is both gradients at once."""
+class BlockTimes:
+    """Seconds of one block for one microbatch; ``backward_s`` is both gradients at once."""
 
     forward_s: float
     backward_s: float
@@ -43,25 +56,25 @@ class LayerTimes:
 
 
 @dataclass(frozen=True)
-class LayerPoint:
-    """A layer's times for a microbatch of ``rows`` samples."""
+class BlockPoint:
+    """A block's times for a microbatch of ``rows`` samples."""
 
     rows: int
-    times: LayerTimes
+    times: BlockTimes
 
 
 @dataclass(frozen=True)
-class LayerProfile:
-    """A layer as measured, its points by rising rows, and the seconds of one update of it."""
+class BlockProfile:
+    """A block as measured, its points by rising rows, and the seconds of one update of it."""
 
-    key: LayerKey
-    points: tuple[LayerPoint, ...]
+    work: BlockWork
+    points: tuple[BlockPoint, ...]
     update_s: float
 
 
 @dataclass(frozen=True)
 class StageOverhead:
-    """Seconds that a stage takes besides its layers' own: for a forward pass, for a backward pass
+    """Seconds that a stage takes besides its blocks' own: for a forward pass, for a backward pass
     (and for each half of a split one), for an update."""
 
     forward_s: float = 0.0
@@ -69,7 +82,7 @@ class StageOverhead:
     update_s: float = 0.0
 
 
-Times = TypeVar("Times", LayerTimes, StageOverhead)
+Times = TypeVar("Times", BlockTimes, StageOverhead)
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class ComputeProfile:
     threads: int
     matmul_flops_per_s: float
     overhead: StageOverhead
-    layers: tuple[LayerProfile, ...]
+    blocks: tuple[BlockProfile, ...]
     load_s: float = 0.0
     load_per_row_s: float = 0.0
 
@@ -93,18 +106,18 @@ def stretched(profile: ComputeProfile, factor: float) -> ComputeProfile:
     def all_of(times: Times) -> Times:
         return type(times)(*(factor * seconds for seconds in vars(times).values()))
 
-    layers = tuple(
-        LayerProfile(
-            layer.key,
-            tuple(LayerPoint(point.rows, all_of(point.times)) for point in layer.points),
-            factor * layer.update_s,
+    blocks = tuple(
+        BlockProfile(
+            block.work,
+            tuple(BlockPoint(point.rows, all_of(point.times)) for point in block.points),
+            factor * block.update_s,
         )
-        for layer in profile.layers
+        for block in profile.blocks
     )
     return replace(
         profile,
         overhead=all_of(profile.overhead),
-        layers=layers,
+        blocks=blocks,
         load_s=factor * profile.load_s,
         load_per_row_s=factor * profile.load_per_row_s,
     )
@@ -176,16 +189,16 @@ def _compute(given: Mapping[str, Any]) -> ComputeProfile:
         given["threads"],
         given["matmul_flops_per_s"],
         StageOverhead(**given["overhead"]),
-        tuple(_layer(layer) for layer in given["layers"]),
+        tuple(_block(block) for block in given["blocks"]),
         given["load_s"],
         given["load_per_row_s"],
     )
 
 
-def _layer(given: Mapping[str, Any]) -> LayerProfile:
+def _block(given: Mapping[str, Any]) -> BlockProfile:
     points: Sequence[Mapping[str, Any]] = given["points"]
-    return LayerProfile(
-        LayerKey(**given["key"]),
-        tuple(LayerPoint(p["rows"], LayerTimes(**p["times"])) for p in points),
+    return BlockProfile(
+        BlockWork(**given["work"]),
+        tuple(BlockPoint(p["rows"], BlockTimes(**p["times"])) for p in points),
         given["update_s"],
     )

@@ -1,9 +1,9 @@
 """A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
 
-It shares with the stages what defines a job, which is the initial weights, the microbatches and
-their normalisation, and nothing of what computes: here are one model, ``torch.optim.SGD`` and
-autograd's whole backward pass. Only where the number of threads changes from one layer to the next
-is the network computed in parts.
+It shares with the stages what defines a job, which is the initial weights, the microbatches,
+their normalisation and the seeds of what layers draw, and nothing of what computes: here are one
+model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the number of threads
+changes from one block to the next is the model computed in parts.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from actors.core.batches import Microbatch, epoch_batches, normalize
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
+from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.model.randomness import Moment, seed_draws
 from actors.core.snapshots import Tensors
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.specs import Normalization, SessionSpec
 
 
 @dataclass(frozen=True)
 class LayerThreads:
-    """Layers ``[start, end)`` are computed with so many threads."""
+    """Blocks ``[start, end)`` are computed with so many threads."""
 
     start: int
     end: int
@@ -58,7 +60,7 @@ class ReplayPlan:
     """Sessions in their order since the weights were drawn; the weights are kept after
     ``weights_at`` steps, if that is not None."""
 
-    network: NetworkSpec
+    model: ModelSpec
     sessions: tuple[ReplaySession, ...]
     weights_at: int | None = None
 
@@ -74,7 +76,7 @@ class Replayed:
 
 @dataclass(frozen=True)
 class _Part:
-    """Neighbouring layers with one number of threads."""
+    """Neighbouring blocks with one number of threads."""
 
     layers: nn.Sequential
     threads: int
@@ -87,6 +89,14 @@ class _Data:
     images: torch.Tensor
     labels: torch.Tensor
     normalization: Normalization
+    sample: TensorSpec
+
+
+@dataclass
+class _Now:
+    """The moment that layers which draw look up."""
+
+    moment: Moment = field(default_factory=Moment)
 
 
 def replay(
@@ -101,18 +111,23 @@ def replay(
     ``may_go_on`` is asked after each step. Must be called in a thread whose count of torch's
     threads is nobody else's.
     """
-    model = build_layers(plan.network, 0, plan.network.num_layers)
-    parts_of = functools.cache(lambda layers: _parts(model, layers))
+    spec_of_all, now = plan.model, _Now()
+    model = build_blocks(spec_of_all, 0, num_blocks(spec_of_all))
+    drawing = drawing_layers(spec_of_all, 0, num_blocks(spec_of_all))
+    seed_draws(model, drawing, spec_of_all.seed, lambda: now.moment)
+    parts_of = functools.cache(lambda layers: _parts(model, spec_of_all, layers))
     losses: list[float] = []
     weights = None
     for session in plan.sessions:
         spec = session.spec
-        data = _Data(images, labels, spec.normalization)
+        data = _Data(images, labels, spec.normalization, spec_of_all.inputs)
         optimizer = torch.optim.SGD(
             model.parameters(), lr=spec.learning_rate, momentum=spec.momentum
         )
         for step, batch in enumerate(itertools.islice(_batches(spec), session.num_steps)):
-            losses.append(_step(parts_of(session.layers_at(step)), optimizer, batch, data))
+            epoch, in_epoch = divmod(step, spec.num_steps)
+            now.moment = Moment(spec.first_epoch_index + epoch, in_epoch)
+            losses.append(_step(parts_of(session.layers_at(step)), optimizer, batch, data, now))
             if len(losses) == plan.weights_at:
                 weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
             if not may_go_on():
@@ -125,12 +140,12 @@ def _batches(spec: SessionSpec) -> Iterator[list[Microbatch]]:
         yield from epoch_batches(spec, epoch)
 
 
-def _parts(model: nn.Sequential, layers: Sequence[LayerThreads]) -> list[_Part]:
-    """A linear layer and its ReLU are two modules; the last layer has none."""
+def _parts(model: nn.Sequential, spec: ModelSpec, layers: Sequence[LayerThreads]) -> list[_Part]:
     parts = []
     for threads, group in itertools.groupby(layers, lambda own: own.threads):
         own = list(group)
-        layers_alike = model[2 * own[0].start : 2 * own[-1].end]
+        indices = layers_between(spec, own[0].start, own[-1].end)
+        layers_alike = model[indices.start : indices.stop]
         assert isinstance(layers_alike, nn.Sequential)
         parts.append(_Part(layers_alike, threads))
     return parts
@@ -141,11 +156,13 @@ def _step(
     optimizer: torch.optim.Optimizer,
     microbatches: Sequence[Microbatch],
     data: _Data,
+    now: _Now,
 ) -> float:
     """One update; the loss that it began with."""
     optimizer.zero_grad()
     loss = 0.0
     for microbatch in microbatches:
+        now.moment = replace(now.moment, microbatch=microbatch.index)
         loss += _microbatch(parts, microbatch, data)
     optimizer.step()  # of each number by itself: threads do not matter
     return loss
@@ -153,7 +170,7 @@ def _step(
 
 def _microbatch(parts: Sequence[_Part], microbatch: Microbatch, data: _Data) -> float:
     """Adds its gradients to those of the parameters; its share of the batch's mean loss."""
-    outputs = normalize(data.images[microbatch.samples], data.normalization)
+    outputs = normalize(data.images[microbatch.samples], data.normalization, data.sample)
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in parts:
         torch.set_num_threads(part.threads)

@@ -7,14 +7,19 @@ import torch
 
 WEIGHTS_STREAM = 1
 ORDER_STREAM = 2
+TRAINING_STREAM = 3
+"""What layers draw while they train, by block, step and microbatch."""
 
 
-def derived_generator(seed: int, stream: int, index: int) -> torch.Generator:
-    """A generator of its own for item ``index`` of ``stream`` under the job's ``seed``.
+def stream_seed(seed: int, stream: int, *index: int) -> int:
+    """The seed of item ``index`` of ``stream`` under the job's ``seed``.
 
     Uses numpy's ``SeedSequence``, which promises the same numbers on every platform and version.
     """
-    state = np.random.SeedSequence([seed, stream, index]).generate_state(1, np.uint64)
-    generator = torch.Generator()
-    generator.manual_seed(int(state[0] >> np.uint64(1)))
-    return generator
+    state = np.random.SeedSequence([seed, stream, *index]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def derived_generator(seed: int, stream: int, *index: int) -> torch.Generator:
+    """A generator of its own for that item."""
+    return torch.Generator().manual_seed(stream_seed(seed, stream, *index))

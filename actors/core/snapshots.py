@@ -7,10 +7,12 @@ from enum import IntEnum
 
 import torch
 
+from actors.core.model.blocks import state_names
+from actors.core.model.model_spec import ModelSpec
 from actors.core.records import Untold
 
 Tensors = dict[str, torch.Tensor]
-"""float32 on the CPU, by the parameters' names in the whole network."""
+"""Parameters and buffers of any dtype, on the CPU, by their names in the whole model."""
 
 
 Position = tuple[int, int]
@@ -56,7 +58,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class StageSnapshot:
-    """Layers ``[start, end)`` at a cursor.
+    """Blocks ``[start, end)`` at a cursor.
 
     ``optimizer`` holds what the optimiser keeps of each parameter, under ``<kind>.<name>``
     (``momentum.0.weight``); empty before its first step, and always for plain SGD.
@@ -72,7 +74,7 @@ class StageSnapshot:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All stages at one cursor, in the order of their layers; layers follow without a gap."""
+    """All stages at one cursor, in the order of their blocks, which follow without a gap."""
 
     stages: tuple[StageSnapshot, ...]
 
@@ -88,7 +90,7 @@ class TrainingState:
 
     @property
     def weights(self) -> Tensors:
-        """Every parameter of the network."""
+        """Every parameter and buffer of the model."""
         return {name: t for stage in self.stages for name, t in stage.weights.items()}
 
     @property
@@ -96,11 +98,11 @@ class TrainingState:
         """Everything that the optimiser keeps."""
         return {name: t for stage in self.stages for name, t in stage.optimizer.items()}
 
-    def part(self, start: int, end: int) -> StageSnapshot:
-        """Layers ``[start, end)``, however they were cut before."""
-        own = {str(2 * layer) for layer in range(start, end)}
-        weights = {name: t for name, t in self.weights.items() if name.split(".")[0] in own}
-        kept = {name: t for name, t in self.optimizer.items() if name.split(".")[1] in own}
+    def part(self, model: ModelSpec, start: int, end: int) -> StageSnapshot:
+        """Blocks ``[start, end)`` of the model, however they were cut before."""
+        own = frozenset[str]().union(*(state_names(model, i) for i in range(start, end)))
+        weights = {name: t for name, t in self.weights.items() if name in own}
+        kept = {name: t for name, t in self.optimizer.items() if name.partition(".")[2] in own}
         return StageSnapshot(start, end, self.cursor, weights, kept)
 
     def as_start(self) -> TrainingState:

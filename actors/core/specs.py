@@ -4,40 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from actors.core.model.facts import BlockFacts, model_facts
+from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.snapshots import Cursor
 
 
 @dataclass(frozen=True)
-class NetworkSpec:
-    """A stack of linear layers with ReLU between and cross-entropy on the last.
-
-    ``layer_sizes`` has one entry more than there are layers; layer i maps
-    ``layer_sizes[i]`` features to ``layer_sizes[i + 1]``.
-    """
-
-    layer_sizes: tuple[int, ...]
-    seed: int = 0
-
-    @property
-    def num_layers(self) -> int:
-        return len(self.layer_sizes) - 1
-
-    @property
-    def num_parameters(self) -> int:
-        """Weights and biases of all layers."""
-        pairs = zip(self.layer_sizes, self.layer_sizes[1:], strict=False)
-        return sum((inputs + 1) * outputs for inputs, outputs in pairs)
-
-
-@dataclass(frozen=True)
 class StageSpec:
-    """One stage: layers ``[start, end)`` of the network, stage ``index`` of ``num_stages``."""
+    """One stage: blocks ``[start, end)`` of the model, stage ``index`` of ``num_stages``; ``facts``
+    are its blocks' own."""
 
-    network: NetworkSpec
+    model: ModelSpec
     index: int
     num_stages: int
     start: int
     end: int
+    facts: tuple[BlockFacts, ...]
+
+    @classmethod
+    def of(cls, model: ModelSpec, index: int, num_stages: int, start: int, end: int) -> StageSpec:
+        """With its blocks' facts."""
+        return cls(model, index, num_stages, start, end, model_facts(model)[start:end])
 
     @property
     def is_first(self) -> bool:
@@ -48,14 +35,14 @@ class StageSpec:
         return self.index == self.num_stages - 1
 
     @property
-    def num_inputs(self) -> int:
-        """Features of one sample that enters the stage."""
-        return self.network.layer_sizes[self.start]
+    def inputs(self) -> TensorSpec:
+        """One sample that enters the stage."""
+        return self.model.inputs if self.is_first else self.facts[0].inputs
 
     @property
-    def num_outputs(self) -> int:
-        """Features of one sample that leaves the stage."""
-        return self.network.layer_sizes[self.end]
+    def outputs(self) -> TensorSpec:
+        """One sample that leaves the stage."""
+        return self.facts[-1].outputs
 
 
 @dataclass(frozen=True)

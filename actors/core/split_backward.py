@@ -1,15 +1,19 @@
 """The backward pass in two halves: the gradient by the inputs at once, those of weights later.
 
 The first half is autograd's own, asked for the gradients by a stage's inputs and by the outputs
-of its layers only, and so leaves the weights out. Of a linear layer ``z = x Wᵀ + b`` with gradient
-``g`` by ``z`` the weights' half is ``gᵀ x`` and the sum of g's rows: the products that autograd
-computes, too, so the bits are those of the whole backward pass.
+of its layers with parameters only, and so leaves the parameters out. The second half of a linear
+layer ``z = x Wᵀ + b`` with gradient ``g`` by ``z`` is ``gᵀ x`` and the sum of g's rows; that of any
+other layer is autograd's, from the place of its outputs in the graph, which is kept until then.
+Both compute what the whole backward pass computes, so the bits are the same.
+
+Parameters that a module with further layers inside uses itself have no such place: their gradients
+come with the first half.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -17,19 +21,36 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 
 @dataclass(frozen=True)
-class LinearCall:
-    """A linear layer's inputs ``[n, k]``, and the place of its outputs in autograd's graph, which
-    does not keep the outputs themselves."""
+class LayerCall:
+    """A layer with parameters: what it was given, and the place of its outputs in autograd's
+    graph, which does not keep the outputs themselves."""
 
-    layer: nn.Linear
+    layer: nn.Module
     inputs: torch.Tensor
     edge: GradientEdge
 
+    @property
+    def has_formula(self) -> bool:
+        """Linear over a batch of vectors."""
+        return type(self.layer) is nn.Linear and self.inputs.ndim == 2
+
+
+class WeightGrad(Protocol):
+    """Gradients of a layer's parameters that are still to be computed."""
+
+    @property
+    def output_grad(self) -> torch.Tensor:
+        """The gradient by the layer's outputs, which they are computed from."""
+        ...
+
+    def add(self) -> None:
+        """Adds them to those of the parameters."""
+        ...
+
 
 @dataclass(frozen=True)
-class WeightGrad:
-    """A weight gradient to be computed: of ``layer``, from its inputs ``[n, k]`` and the gradient
-    by its outputs ``[n, m]``."""
+class LinearWeightGrad:
+    """By formula, from the layer's inputs ``[n, k]`` and the gradient by its outputs ``[n, m]``."""
 
     layer: nn.Linear
     inputs: torch.Tensor
@@ -37,9 +58,36 @@ class WeightGrad:
 
     @torch.no_grad()
     def add(self) -> None:
-        """Adds the gradients to those of the layer's parameters."""
+        """One product, and a sum for the bias."""
         _add(self.layer.weight, self.output_grad.t().mm(self.inputs))
-        _add(self.layer.bias, self.output_grad.sum(0))
+        if self.layer.bias is not None:
+            _add(self.layer.bias, self.output_grad.sum(0))
+
+
+@dataclass(frozen=True)
+class GraphWeightGrad:
+    """By autograd, from the gradient by the layer's outputs."""
+
+    parameters: tuple[nn.Parameter, ...]
+    edge: GradientEdge
+    output_grad: torch.Tensor
+
+    def add(self) -> None:
+        """Keeps the graph: layers share it, and it goes with the last of them."""
+        grads = torch.autograd.grad(
+            [self.edge], self.parameters, [self.output_grad], retain_graph=True
+        )
+        for parameter, grad in zip(self.parameters, grads, strict=True):
+            _add(parameter, grad)
+
+
+@dataclass(frozen=True)
+class NotedPass:
+    """What a forward pass leaves for a backward pass in halves; ``others`` are parameters that no
+    innermost layer has."""
+
+    calls: tuple[LayerCall, ...]
+    others: tuple[nn.Parameter, ...]
 
 
 @dataclass(frozen=True)
@@ -51,40 +99,64 @@ class InputGrad:
     """What the second half is to do."""
 
 
-def forward_noting_layers(
-    layers: nn.Sequential, inputs: torch.Tensor
-) -> tuple[torch.Tensor, tuple[LinearCall, ...]]:
-    """The forward pass, float32 ``[n, k]`` -> ``[n, m]``, and what its linear layers were given."""
-    calls = []
-    for layer in layers:
-        outputs = layer(inputs)
-        if isinstance(layer, nn.Linear):
-            calls.append(LinearCall(layer, inputs.detach(), get_gradient_edge(outputs)))
-        else:
-            assert not list(layer.parameters(recurse=True)), f"{layer} has gradients of its own"
-        inputs = outputs
-    return inputs, tuple(calls)
+class LayerNotes:
+    """Notes, in forward passes of ``layers``, what its layers with parameters are given."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        self._layers = layers
+        self._calls: list[LayerCall] = []
+        inner = _innermost(layers)
+        self._hooks = [layer.register_forward_hook(self._note) for layer in inner]
+        noted = {id(p) for layer in inner for p in layer.parameters()}
+        self._others = tuple(p for p in layers.parameters() if id(p) not in noted)
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, NotedPass]:
+        """The forward pass, and what a backward pass in halves needs of it."""
+        outputs: torch.Tensor = self._layers(inputs)
+        calls, self._calls = tuple(self._calls), []
+        return outputs, NotedPass(calls, self._others)
+
+    def close(self) -> None:
+        """Notes no more."""
+        for hook in self._hooks:
+            hook.remove()
+
+    def _note(self, layer: nn.Module, given: tuple[Any, ...], outputs: torch.Tensor) -> None:
+        if outputs.requires_grad:
+            self._calls.append(LayerCall(layer, given[0].detach(), get_gradient_edge(outputs)))
 
 
 def input_grad(
-    inputs: torch.Tensor,
-    outputs: torch.Tensor,
-    calls: Sequence[LinearCall],
-    grad: torch.Tensor | None,
+    inputs: torch.Tensor, outputs: torch.Tensor, noted: NotedPass, grad: torch.Tensor | None
 ) -> InputGrad:
-    """The first half, for what ``forward_noting_layers`` gave; frees the graph.
-
-    ``outputs`` may be the loss computed from them, with ``grad`` None.
-    """
+    """The first half; ``outputs`` may be the loss computed from them, with ``grad`` None."""
     needs_grad = inputs.requires_grad
-    edges = [call.edge for call in calls]
-    wanted = [get_gradient_edge(inputs), *edges] if needs_grad else edges
-    grads = torch.autograd.grad(outputs, wanted, grad)
-    by_outputs = grads[-len(edges) :]
-    left = [
-        WeightGrad(call.layer, call.inputs, g) for call, g in zip(calls, by_outputs, strict=True)
+    wanted: list[Any] = [get_gradient_edge(inputs)] if needs_grad else []
+    wanted += [call.edge for call in noted.calls]
+    wanted += noted.others
+    keeps_graph = not all(call.has_formula for call in noted.calls)
+    grads = list(torch.autograd.grad(outputs, wanted, grad, retain_graph=keeps_graph))
+    by_inputs = grads.pop(0) if needs_grad else None
+    for parameter in reversed(noted.others):
+        _add(parameter, grads.pop())
+    left = [_weight_grad(call, g) for call, g in zip(noted.calls, grads, strict=True)]
+    return InputGrad(by_inputs, tuple(left))
+
+
+def _weight_grad(call: LayerCall, output_grad: torch.Tensor) -> WeightGrad:
+    if call.has_formula:
+        assert isinstance(call.layer, nn.Linear)
+        return LinearWeightGrad(call.layer, call.inputs, output_grad)
+    return GraphWeightGrad(tuple(call.layer.parameters()), call.edge, output_grad)
+
+
+def _innermost(layers: nn.Module) -> list[nn.Module]:
+    """The modules that have parameters and no modules inside."""
+    return [
+        module
+        for module in layers.modules()
+        if not any(True for _ in module.children()) and any(True for _ in module.parameters())
     ]
-    return InputGrad(grads[0] if needs_grad else None, tuple(left))
 
 
 def _add(parameter: torch.Tensor, grad: torch.Tensor) -> None:

@@ -1,27 +1,24 @@
-"""One stage: some contiguous layers of the network, with forward, backward and update."""
+"""One stage: some contiguous blocks of the model, with forward, backward and update."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from actors.core.compute_device import CPU, ComputeDevice
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
+from actors.core.model.randomness import Moment, seed_draws
 from actors.core.optimizers import Sgd
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 from actors.core.specs import StageSpec
-from actors.core.split_backward import (
-    LinearCall,
-    WeightGrad,
-    forward_noting_layers,
-    input_grad,
-)
+from actors.core.split_backward import LayerNotes, NotedPass, WeightGrad, input_grad
 
 Weights = Tensors
-"""Parameters by their names in the whole network."""
+"""Parameters and buffers by their names in the whole model."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,12 @@ class _Held:
 
     inputs: torch.Tensor
     outputs: torch.Tensor
-    calls: tuple[LinearCall, ...]
-    """What the linear layers were given; empty when the backward pass is not split."""
+    noted: NotedPass | None
+    """None when the backward pass is not split."""
 
 
 class Stage:
-    """Layers ``[start, end)``, trained by SGD on gradients summed over microbatches.
+    """Blocks ``[start, end)``, trained by SGD on gradients summed over microbatches.
 
     Inputs, outputs and their gradients are on ``device``; weights and snapshots come and go by the
     host's memory.
@@ -48,18 +45,17 @@ class Stage:
         optimizer: Tensors | None = None,
         device: ComputeDevice = CPU,
     ) -> None:
-        """Draws the weights from the network's seed, or takes them from ``weights``; ``optimizer``
+        """Draws the weights from the model's seed, or takes them from ``weights``; ``optimizer``
         is the state from which the optimiser goes on, if it does."""
         self.spec = spec
         self.device = device
-        layers = build_layers(spec.network, spec.start, spec.end)
-        if weights is not None:
-            layers.load_state_dict(weights)
-        self.layers = device.place(layers)
+        self.layers = device.place(_layers(spec, weights))
+        self._moment = Moment()
+        self._seed_what_draws()
         self.max_held = 0
         self._held: dict[int, _Held] = {}
         self._left: dict[int, tuple[WeightGrad, ...]] = {}
-        self._splits_backward = False
+        self._notes: LayerNotes | None = None
         self._optimizer: Sgd | None = None
         self._optimizer_state = optimizer
 
@@ -72,34 +68,34 @@ class Stage:
         """
         self._held.clear()
         self._left.clear()
-        self._splits_backward = splits_backward
         self.max_held = 0
+        if self._notes is not None:
+            self._notes.close()
+        self._notes = LayerNotes(self.layers) if splits_backward else None
         parameters = dict(self.layers.named_parameters())
         kept = {name: self.device.take(t) for name, t in (self._optimizer_state or {}).items()}
         self._optimizer = Sgd(parameters, learning_rate, momentum, kept)
         self._optimizer.zero_grad()
 
-    def forward(self, microbatch: int, inputs: torch.Tensor) -> torch.Tensor:
-        """float32 ``[n, num_inputs]`` -> ``[n, num_outputs]``; keeps what backward will need."""
-        inputs.requires_grad_(not self.spec.is_first)
-        outputs, calls = self._run_layers(inputs)
-        self._hold(microbatch, _Held(inputs, outputs, calls))
+    def forward(self, moment: Moment, inputs: torch.Tensor) -> torch.Tensor:
+        """A batch of ``spec.inputs`` -> one of ``spec.outputs``; keeps what backward will need."""
+        outputs, noted = self._run_layers(moment, inputs)
+        self._hold(moment.microbatch, _Held(inputs, outputs, noted))
         return outputs.detach()
 
     def forward_loss(
-        self, microbatch: int, inputs: torch.Tensor, labels: torch.Tensor, weight: float
+        self, moment: Moment, inputs: torch.Tensor, labels: torch.Tensor, weight: float
     ) -> float:
         """The last stage's forward pass: the microbatch's mean cross-entropy times ``weight``.
 
         ``labels`` is int64 ``[n]``; ``weight`` is n / N, so that the losses of a batch's
         microbatches sum to the mean over the batch.
         """
-        inputs.requires_grad_(not self.spec.is_first)
-        outputs, calls = self._run_layers(inputs)
+        outputs, noted = self._run_layers(moment, inputs)
         loss = functional.cross_entropy(outputs, labels)
         if weight != 1.0:
             loss = loss * weight
-        self._hold(microbatch, _Held(inputs, loss, calls))
+        self._hold(moment.microbatch, _Held(inputs, loss, noted))
         return loss.item()
 
     def backward(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
@@ -116,8 +112,8 @@ class Stage:
         """The first half of ``backward``: takes and returns the same, but leaves the parameters'
         gradients to ``weight_grad``. Until then the microbatch counts as held."""
         held = self._held.pop(microbatch)
-        assert held.calls, "start_session says that backward passes are split"
-        half = input_grad(held.inputs, held.outputs, held.calls, grad)
+        assert held.noted is not None, "start_session says that backward passes are split"
+        half = input_grad(held.inputs, held.outputs, held.noted, grad)
         self._left[microbatch] = half.left
         return half.by_inputs
 
@@ -133,20 +129,22 @@ class Stage:
         self._optimizer.zero_grad()
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:
-        """float32 ``[n, num_inputs]`` -> ``[n, num_outputs]`` without keeping anything."""
+        """A batch of ``spec.inputs`` -> one of ``spec.outputs`` without keeping anything, as the
+        model is used: nothing is dropped, norms go by their running statistics."""
+        self._set_training(False)
         with torch.no_grad():
             outputs: torch.Tensor = self.layers(inputs)
         return outputs
 
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
-        """A copy of the parameters and of the optimiser's state, taken between steps."""
+        """A copy of parameters, buffers and the optimiser's state, taken between steps."""
         kept = {} if self._optimizer is None else self._optimizer.state()
         optimizer = {name: self._copy(tensor) for name, tensor in kept.items()}
         spec, weights = self.spec, self.weights()
         return StageSnapshot(spec.start, spec.end, cursor, weights, optimizer, untold)
 
     def weights(self) -> Weights:
-        """A copy of the parameters."""
+        """A copy of parameters and buffers."""
         tensors = self.layers.state_dict()
         return {name: self._copy(tensor.detach()) for name, tensor in tensors.items()}
 
@@ -154,11 +152,36 @@ class Stage:
         """In the host's ordinary memory: what is kept long is to be neither shared nor locked."""
         return self.device.give(tensor).clone()
 
-    def _run_layers(self, inputs: torch.Tensor) -> tuple[torch.Tensor, tuple[LinearCall, ...]]:
-        if self._splits_backward:
-            return forward_noting_layers(self.layers, inputs)
-        return self.layers(inputs), ()
+    def _run_layers(
+        self, moment: Moment, inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, NotedPass | None]:
+        self._moment = moment
+        self._set_training(True)
+        if not self.spec.is_first:
+            inputs.requires_grad_()
+        if self._notes is None:
+            return self.layers(inputs), None
+        return self._notes.forward(inputs)
+
+    def _set_training(self, training: bool) -> None:
+        if self.layers.training is not training:
+            self.layers.train(training)
+
+    def _seed_what_draws(self) -> None:
+        """Layers that draw random numbers have a stream of their own for each microbatch: so the
+        numbers do not depend on the split."""
+        spec = self.spec
+        drawing = drawing_layers(spec.model, spec.start, spec.end)
+        seed_draws(self.layers, drawing, spec.model.seed, lambda: self._moment)
 
     def _hold(self, microbatch: int, held: _Held) -> None:
         self._held[microbatch] = held
         self.max_held = max(self.max_held, len(self._held) + len(self._left))
+
+
+def _layers(spec: StageSpec, weights: Weights | None) -> nn.Sequential:
+    if weights is None:
+        return build_blocks(spec.model, spec.start, spec.end)
+    layers = empty_blocks(spec.model, spec.start, spec.end)
+    layers.load_state_dict(weights)
+    return layers

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from actors.core.datasets import load_dataset
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.model.model_spec import ModelSpec, mlp
+from actors.core.specs import Normalization, SessionSpec
 from benchmarks.report import mnist_data_dir
 
 NORMALIZATION = Normalization(0.1307, 0.3081)
@@ -40,8 +41,8 @@ class Cell:
         return f"[{sizes}]\nB{self.batch_size} M{self.num_microbatches}"
 
     @property
-    def network(self) -> NetworkSpec:
-        return NetworkSpec(self.layer_sizes)
+    def network(self) -> ModelSpec:
+        return mlp(self.layer_sizes)
 
     @property
     def num_train(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from actors.core.batches import Microbatch, epoch_batches, normalize
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks, num_blocks
 from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
 
 
@@ -16,14 +16,14 @@ def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timi
     """Trains from the seed's weights."""
     torch.set_num_threads(threads)
     images, labels = samples.tensors()
-    model = build_layers(cell.network, 0, cell.network.num_layers)
+    model = build_blocks(cell.network, 0, num_blocks(cell.network))
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     timing = Timing([], [])
 
     def train_step(microbatches: list[Microbatch]) -> float:
         total = 0.0
         for m in microbatches:
-            outputs = model(normalize(images[m.samples], NORMALIZATION))
+            outputs = model(normalize(images[m.samples], NORMALIZATION, cell.network.inputs))
             loss = functional.cross_entropy(outputs, labels[m.samples]) * m.weight
             loss.backward()
             total += loss.item()

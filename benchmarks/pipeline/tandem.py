@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 
+from actors.core.model.blocks import num_blocks
 from actors.core.specs import SessionSpec, StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
@@ -140,14 +141,14 @@ def step_s(timing: Timing) -> float:
 
 
 def _placements(cell: Cell, nodes: list[Node]) -> list[StagePlacement]:
-    ranges = [(0, cell.cut), (cell.cut, cell.network.num_layers)]
+    ranges = [(0, cell.cut), (cell.cut, num_blocks(cell.network))]
     places = []
     for index, ((start, end), node) in enumerate(zip(ranges, nodes, strict=True)):
         device = Device(index + 1, node.ip, node.port)
         # Port 0 is no device's resource: both stages may be on one node.
         resolved = ResolvedDevice(node.ip, 0, node)
         places.append(
-            StagePlacement(StageSpec(cell.network, index, 2, start, end), device, resolved)
+            StagePlacement(StageSpec.of(cell.network, index, 2, start, end), device, resolved)
         )
     return places
 

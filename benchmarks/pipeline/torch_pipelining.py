@@ -12,7 +12,7 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleIn
 from torch.nn import functional
 
 from actors.core.batches import epoch_batches, normalize
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks, num_blocks
 from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
 from benchmarks.pipeline.worker import Worker
 
@@ -60,8 +60,8 @@ def _join(rank: int, port: int) -> None:
 def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
     rank = dist.get_rank()
     images, labels = samples.tensors()
-    start, end = ((0, cell.cut), (cell.cut, cell.network.num_layers))[rank]
-    model = build_layers(cell.network, start, end)
+    start, end = ((0, cell.cut), (cell.cut, num_blocks(cell.network)))[rank]
+    model = build_blocks(cell.network, start, end)
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     stage = PipelineStage(model, rank, NUM_STAGES, torch.device("cpu"))
     schedule = _schedule(name, stage, cell.num_microbatches)
@@ -70,7 +70,7 @@ def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
     def train_step(batch: torch.Tensor) -> None:
         losses: list[torch.Tensor] = []
         if rank == 0:
-            schedule.step(normalize(images[batch], NORMALIZATION))
+            schedule.step(normalize(images[batch], NORMALIZATION, cell.network.inputs))
         else:
             schedule.step(target=labels[batch], losses=losses)
         optimizer.step()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.checkpoints.manifest import CheckpointAbout
 
@@ -11,14 +13,15 @@ from orchestrator.checkpoints.manifest import CheckpointAbout
 class Lineage:
     """A job, as its checkpoints know it.
 
-    ``identity`` names its folder. ``sessions`` are the train calls since its weights were drawn,
-    oldest first, each as its index and the name of its folder within the job's.
+    ``identity`` names its folder, ``model`` is what was asked for but for the seed. ``sessions``
+    are the train calls since its weights were drawn, oldest first, each as its index and the name
+    of its folder within the job's.
     """
 
     job_id: str
     identity: str
     seed: int
-    layer_sizes: tuple[int, ...]
+    model: Mapping[str, Any]
     sessions: tuple[tuple[int, str], ...]
 
     @property
@@ -31,5 +34,5 @@ class Lineage:
         return (
             about.identity == self.identity
             and (about.session, about.session_folder) in self.sessions
-            and (about.seed, about.layer_sizes) == (self.seed, self.layer_sizes)
+            and (about.seed, about.model) == (self.seed, self.model)
         )

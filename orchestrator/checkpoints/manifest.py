@@ -17,7 +17,7 @@ from actors.core.snapshots import Cursor
 from orchestrator.checkpoints.layout import checkpoint_name
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\n}\n', re.DOTALL)
 
 
@@ -26,10 +26,11 @@ class CheckpointAbout:
     """What a checkpoint is of, as far as the one who takes it knows.
 
     ``identity`` and ``session_folder`` are those drawn for the job and its session, ``run`` counts
-    the draws of its weights. ``total_steps`` counts the optimiser's steps since the run's weights
-    were drawn and orders its checkpoints. ``options`` is the train request in force, ready for
-    JSON. ``epoch``, ``val_loss`` and ``val_accuracy`` are None unless it was taken at an epoch's
-    end; ``finished`` says that the session was completed with it.
+    the draws of its weights; ``model`` is the job's ``model_config`` but for the seed.
+    ``total_steps`` counts the optimiser's steps since the run's weights were drawn and orders its
+    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch``, ``val_loss``
+    and ``val_accuracy`` are None unless it was taken at an epoch's end; ``finished`` says that the
+    session was completed with it.
     """
 
     job_id: str
@@ -38,7 +39,7 @@ class CheckpointAbout:
     session: int
     session_folder: str
     seed: int
-    layer_sizes: tuple[int, ...]
+    model: dict[str, Any]
     first_epoch_index: int
     total_steps: int
     options: dict[str, Any]
@@ -145,8 +146,10 @@ def decode_manifest(data: bytes, path: str) -> Manifest:
 
 def _parse_about(about: dict[str, Any]) -> CheckpointAbout:
     before_identities = {"identity": about["job_id"], "session_folder": f"run-{about['run']}"}
-    layer_sizes = {"layer_sizes": tuple(about["layer_sizes"])}
-    return CheckpointAbout(**{**before_identities, **about, **layer_sizes})
+    if "layer_sizes" in about:  # version 1 knew no other models
+        about = {**about, "model": {"layer_sizes": about["layer_sizes"]}}
+        del about["layer_sizes"]
+    return CheckpointAbout(**{**before_identities, **about})
 
 
 def _parse_stage(stage: dict[str, Any]) -> StageEntry:

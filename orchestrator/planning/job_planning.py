@@ -107,7 +107,7 @@ def planned_job(
         for a, b in itertools.pairwise(places)
     )
     return PlanJob(
-        spec.network, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
+        spec.model, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
     )
 
 

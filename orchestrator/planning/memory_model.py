@@ -5,13 +5,13 @@ Counted are the tensors of the job; the process with Python and PyTorch, some 30
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.channels.messages import FLOAT32_BYTES, message_bytes
+from actors.channels.messages import message_bytes
+from actors.core.model.facts import BlockFacts
+from actors.core.schedule_rules import max_held
 from actors.core.schedules import Action, Kind
-from actors.core.specs import NetworkSpec
 from actors.snapshot_keeper import NUM_KEPT
 
 OWN_SNAPSHOTS = NUM_KEPT + 3
@@ -19,23 +19,18 @@ OWN_SNAPSHOTS = NUM_KEPT + 3
 checkpoint, and one in Ray's object store, on its way to the neighbour."""
 COPIES = NUM_KEPT + 2
 """Of another stage's: those of the last positions, the next one, and that in the object store."""
+AT_HAND = 2
+"""Tensors inside a block that live at once in a forward pass which keeps nothing."""
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
 
-LEFT_UNITS = 2
-"""Between the halves of a split backward pass a microbatch has its activations, and a gradient by
-each of them."""
-AT_HAND = 3
-"""What a pass has at once beside what is held: of a layer the outputs before and after its ReLU, or
-the gradients by them, and its inputs, or the gradient by them."""
-
-
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes of one stage. ``gradients`` are the sums, and a layer's of one microbatch before they
-    are added; ``working`` is what a pass has at hand, be it of a microbatch or of a chunk of the
-    validation; ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
+    """Bytes of one stage. ``parameters`` are with buffers; ``gradients`` are the sums, and a
+    block's of one microbatch before they are added; ``activations`` are what waits for backward
+    passes, ``working`` is what a pass has at hand beside that, be it of a microbatch or of a chunk
+    of the validation; ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
 
     parameters: int
     gradients: int
@@ -57,64 +52,86 @@ class MemoryModel:
     or of a chunk of the validation, whichever has more, ``momentum`` says whether the optimiser
     keeps a value for each parameter."""
 
-    network: NetworkSpec
+    facts: tuple[BlockFacts, ...]
     batch_size: int
     rows: int
     most_rows: int
     momentum: bool = False
 
     def of_stage(
-        self, start: int, end: int, held: int, copied: tuple[int, int] | None
+        self, start: int, end: int, held: Held, copied: tuple[int, int] | None
     ) -> MemoryNeed:
-        """Layers ``[start, end)`` that hold ``held`` times the activations of a microbatch, with
-        copies of the snapshots of the layers ``copied``."""
-        parameters = FLOAT32_BYTES * self.num_parameters(start, end)
-        state = parameters if self.momentum else 0
-        copies = 0 if copied is None else FLOAT32_BYTES * self.num_parameters(*copied)
+        """Blocks ``[start, end)``, with copies of the snapshots of the blocks ``copied``."""
+        own = self.facts[start:end]
+        state, trained = self.state_bytes(start, end), sum(b.parameter_bytes for b in own)
         return MemoryNeed(
-            parameters,
-            parameters + self.fresh_gradient,
             state,
-            held * self.rows * FLOAT32_BYTES * sum(self.network.layer_sizes[start : end + 1]),
-            self.working,
+            trained + max(block.parameter_bytes for block in own),
+            trained if self.momentum else 0,
+            sum(self.activations(block, held) for block in own),
+            max(map(self.working, own)),
             self.messages_at(start) + self.messages_at(end),
-            OWN_SNAPSHOTS * (parameters + state),
-            COPIES * copies * (2 if self.momentum else 1),
+            OWN_SNAPSHOTS * self.snapshot_bytes(start, end),
+            0 if copied is None else COPIES * self.snapshot_bytes(*copied),
         )
 
-    def num_parameters(self, start: int, end: int) -> int:
-        """Weights and biases of layers ``[start, end)``."""
-        return NetworkSpec(self.network.layer_sizes[start : end + 1]).num_parameters
+    def state_bytes(self, start: int, end: int) -> int:
+        """Parameters and buffers."""
+        return sum(b.parameter_bytes + b.buffer_bytes for b in self.facts[start:end])
 
-    @functools.cached_property
-    def fresh_gradient(self) -> int:
-        """Of one layer, as if it were the network's largest."""
-        layers = range(self.network.num_layers)
-        return FLOAT32_BYTES * max(self.num_parameters(i, i + 1) for i in layers)
+    def snapshot_bytes(self, start: int, end: int) -> int:
+        """The same with what the optimiser keeps."""
+        trained = sum(b.parameter_bytes for b in self.facts[start:end])
+        return self.state_bytes(start, end) + (trained if self.momentum else 0)
 
-    @functools.cached_property
-    def working(self) -> int:
-        """As if the network's widest layer was the stage's."""
-        return FLOAT32_BYTES * AT_HAND * self.most_rows * max(self.network.layer_sizes)
+    def activations(self, block: BlockFacts, held: Held) -> int:
+        """What waits of a block: its inputs, what autograd saved, its outputs, and gradients for
+        the second half of a split backward pass."""
+        kept = held.forward * (self.rows * _ends(block) + block.saved.of(self.rows))
+        return kept + held.left * block.left.of(self.rows)
+
+    def working(self, block: BlockFacts) -> int:
+        """What a pass through the block has at hand: what it takes and gives, and what comes to be
+        inside. Backward that is gradients by what was kept; forward, some large tensors."""
+        rows, most = self.rows, self.most_rows
+        backward = rows * _ends(block) + block.saved.of(rows) + block.left.of(rows)
+        return max(backward, most * _ends(block) + AT_HAND * block.largest.of(most))
+
+    def largest_passing(self) -> int:
+        """The most that a block takes beside what adds up over the blocks of a stage."""
+        return max(b.parameter_bytes for b in self.facts) + max(map(self.working, self.facts))
 
     def messages_at(self, cut: int) -> int:
-        """Of both directions of the edge before layer ``cut``: what is on its way, a step's or as
-        much as there are slots for, and one that is being written or read. 0 at the network's
+        """Of both directions of the edge before block ``cut``: what is on its way, a step's or as
+        much as there are slots for, and one that is being written or read. 0 at the model's
         ends."""
-        if cut in (0, self.network.num_layers):
+        if cut in (0, len(self.facts)):
             return 0
         rows = max(self.batch_size, SLOTS * self.most_rows) + self.most_rows
-        return 2 * message_bytes(rows, self.network.layer_sizes[cut])
+        return 2 * message_bytes(rows, self.facts[cut].inputs)
 
 
-def held_units(actions: Sequence[Action]) -> int:
-    """The most that a stage holds at once, in activations of a microbatch."""
-    held = left = most = 0
+@dataclass(frozen=True)
+class Held:
+    """Of how many microbatches a stage holds something at once: of ``forward`` the activations,
+    of ``left`` of them also gradients for the second half of a split backward pass."""
+
+    forward: int
+    left: int = 0
+
+
+def held_at_once(actions: Sequence[Action]) -> Held:
+    """Of a stage that walks these actions."""
+    left = most_left = 0
     for action in actions:
-        held += (action.kind is Kind.FORWARD) - (action.kind in (Kind.BACKWARD, Kind.INPUT_GRAD))
         left += (action.kind is Kind.INPUT_GRAD) - (action.kind is Kind.WEIGHT_GRAD)
-        most = max(most, held + LEFT_UNITS * left)
-    return most
+        most_left = max(most_left, left)
+    return Held(max_held(actions), most_left)
+
+
+def _ends(block: BlockFacts) -> int:
+    """Bytes of a sample that it takes and gives."""
+    return block.inputs.num_bytes + block.outputs.num_bytes
 
 
 def size_text(num_bytes: float) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.core.profiles import (
+    BlockPoint,
+    BlockProfile,
+    BlockTimes,
+    BlockWork,
     ComputeProfile,
     DeviceProfile,
-    LayerKey,
-    LayerPoint,
-    LayerProfile,
-    LayerTimes,
     LinkProfile,
     StageOverhead,
 )
@@ -26,8 +26,8 @@ LINKS = {
 
 def nominal_profile(threads: int = 1) -> DeviceProfile:
     """A device of which nothing is known: one core of a usual machine."""
-    layers = tuple(_layer(is_first) for is_first in (True, False))
-    own = ComputeProfile(threads, FLOPS_PER_S, StageOverhead(1e-4, 1e-4, 1e-5), layers)
+    blocks = tuple(_block(needs_input_grad) for needs_input_grad in (False, True))
+    own = ComputeProfile(threads, FLOPS_PER_S, StageOverhead(1e-4, 1e-4, 1e-5), blocks)
     return DeviceProfile(threads, None, None, own)
 
 
@@ -44,9 +44,12 @@ def nominal_link(kind: str) -> LinkProfile:
     return LINKS.get(kind, LINKS["actor_calls"])
 
 
-def _layer(is_first: bool) -> LayerProfile:
-    key = LayerKey(REFERENCE, REFERENCE, is_first)
-    product_s = 2 * key.num_weights / FLOPS_PER_S
-    input_grad_s = 0.0 if is_first else product_s
-    times = LayerTimes(product_s, product_s + input_grad_s, input_grad_s, product_s)
-    return LayerProfile(key, (LayerPoint(1, times),), 4 * key.num_weights / UPDATE_BYTES_PER_S)
+def _block(needs_input_grad: bool) -> BlockProfile:
+    """A square product, as a block of a usual size would have."""
+    product = 2 * REFERENCE**2
+    product_s = product / FLOPS_PER_S
+    input_grad_s = product_s if needs_input_grad else 0.0
+    num_products = 3 if needs_input_grad else 2
+    work = BlockWork("", num_products * product, 4 * REFERENCE**2, needs_input_grad)
+    times = BlockTimes(product_s, product_s + input_grad_s, input_grad_s, product_s)
+    return BlockProfile(work, (BlockPoint(1, times),), work.parameter_bytes / UPDATE_BYTES_PER_S)

@@ -111,8 +111,8 @@ def _device(job: PlanJob, index: int, stage: StagePlan) -> dict[str, Any]:
 
 def _link(job: PlanJob, plan: Plan, index: int) -> dict[str, Any]:
     link, cut = plan.links[index], plan.cuts[index + 1]
-    rows, features = job.rows(plan.pipelining.num_microbatches), job.network.layer_sizes[cut]
-    num_bytes = in_a_message(link, plan.joined) * message_bytes(rows, features)
+    rows = job.rows(plan.pipelining.num_microbatches)
+    num_bytes = in_a_message(link, plan.joined) * message_bytes(rows, job.facts[cut].inputs)
     return {
         "devices": [plan.stages[index].device_id, plan.stages[index + 1].device_id],
         "kind": link.kind,

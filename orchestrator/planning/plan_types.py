@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.core.model.facts import BlockFacts, model_facts
+from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
-from actors.core.specs import NetworkSpec
 from orchestrator.planning.memory_model import MemoryModel, MemoryNeed
 from orchestrator.planning.split_search import Cuts
 
@@ -26,12 +27,21 @@ class PlanJob:
     """What is trained, and on what, in the order of the stages. ``links`` are those between
     neighbours in that order."""
 
-    network: NetworkSpec
+    model: ModelSpec
     batch_size: int
     val_batch_size: int
     devices: tuple[PlanDevice, ...]
     links: tuple[LinkProfile, ...] = ()
     momentum: bool = False
+
+    @property
+    def facts(self) -> tuple[BlockFacts, ...]:
+        """Of the model's blocks."""
+        return model_facts(self.model)
+
+    @property
+    def num_blocks(self) -> int:
+        return len(self.facts)
 
     def rows(self, num_microbatches: int) -> int:
         """Samples of the largest microbatch."""
@@ -41,7 +51,7 @@ class PlanJob:
         """What the stages take, but for how many activations each holds."""
         rows = self.rows(num_microbatches)
         most_rows = max(rows, self.val_batch_size)
-        return MemoryModel(self.network, self.batch_size, rows, most_rows, self.momentum)
+        return MemoryModel(self.facts, self.batch_size, rows, most_rows, self.momentum)
 
 
 @dataclass(frozen=True)

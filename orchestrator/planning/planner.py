@@ -8,10 +8,15 @@ from dataclasses import dataclass, replace
 
 from actors.core.schedules import SCHEDULES
 from orchestrator.errors import InvalidRequest
-from orchestrator.planning.memory_model import size_text
+from orchestrator.planning.memory_model import held_at_once, size_text
 from orchestrator.planning.partition import EVEN, MANUAL, PlanRequest, split_evenly
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
-from orchestrator.planning.prediction import predict, split_problem
+from orchestrator.planning.prediction import (
+    copied_blocks,
+    predict,
+    split_problem,
+    stage_schedule,
+)
 from orchestrator.planning.split_search import Cuts, SplitProblem, best_split, closest_split
 
 MAX_MICROBATCHES_PER_STAGE = 8
@@ -84,7 +89,7 @@ def _plan(job: PlanJob, request: PlanRequest, pipelining: Pipelining) -> Plan:
     if request.kind == MANUAL:
         cuts: Cuts = (0, *(request.manual[d.device_id].end for d in job.devices))
     elif request.kind == EVEN:
-        even = split_evenly(job.network.num_layers, len(job.devices))
+        even = split_evenly(job.num_blocks, len(job.devices))
         cuts = (0, *(r.end for r in even))
     else:
         problem = split_problem(job, pipelining)
@@ -117,25 +122,29 @@ def _quickest(plans: Sequence[Plan]) -> Plan:
 
 
 def _best_cuts(job: PlanJob, problem: SplitProblem, pipelining: Pipelining) -> Cuts:
-    """The bound's best split, with room for copies of snapshots.
+    """The bound's best split of those that fit.
 
-    What copies a device keeps depends on the stage before, which the search does not see: it
-    leaves the room that those of its last try would take. Where that leads nowhere and there are
-    few splits, all are tried.
+    Two things depend on more than a stage's own ends, and the search does not see them: copies of
+    the snapshots of the stage before, and what its largest block takes for a while. So it is told
+    how far off it was in its last try. Where that leads nowhere and there are few splits, all are
+    tried.
     """
     tried = problem
     for _ in range(4):
-        cuts = best_split(tried)
-        if cuts is None:
-            break
-        copies = _copies(job, cuts, pipelining)
-        if _fits(problem, cuts, copies):
+        cuts = best_split(tried) or closest_split(tried)
+        needs = _needs(job, cuts, pipelining)
+        if _fits(problem, needs):
             return cuts
-        stages = zip(problem.stages, copies, strict=True)
-        tried = replace(problem, stages=tuple(replace(s, room=s.room - c) for s, c in stages))
+        off = (
+            stage.memory(a, b) - need
+            for stage, a, b, need in zip(problem.stages, cuts, cuts[1:], needs, strict=False)
+        )
+        told = zip(problem.stages, off, strict=True)
+        stages = (replace(s, room=max(1.0, s.room + o)) for s, o in told)
+        tried = replace(problem, stages=tuple(stages))
     if _num_splits(problem) <= MAX_EXACT_SPLITS:
         every = problem.all_cuts()
-        fitting = [c for c in every if _fits(problem, c, _copies(job, c, pipelining))]
+        fitting = [c for c in every if _fits(problem, _needs(job, c, pipelining))]
         if fitting:
             return min(fitting, key=problem.step_s)
     raise InvalidRequest(_fits_nowhere(predict(job, closest_split(problem), pipelining)))
@@ -148,20 +157,18 @@ def _num_splits(problem: SplitProblem) -> float:
     return count
 
 
-def _copies(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> list[int]:
-    """Bytes that each stage keeps of the stage before, the first one of the last."""
-    ranges = list(itertools.pairwise(cuts))
-    if len(ranges) == 1:
-        return [0]
+def _needs(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> list[int]:
+    """Bytes that each stage takes, copies of the stage before included."""
+    schedule = stage_schedule(job, pipelining)
     model = job.memory(pipelining.num_microbatches)
-    before = [ranges[-1], *ranges[:-1]]
-    pairs = zip(ranges, before, strict=True)
-    return [model.of_stage(a, b, 1, copied).copies for (a, b), copied in pairs]
+    return [
+        model.of_stage(a, b, held_at_once(actions), copied_blocks(cuts, stage)).total
+        for stage, (a, b, actions) in enumerate(zip(cuts, cuts[1:], schedule, strict=False))
+    ]
 
 
-def _fits(problem: SplitProblem, cuts: Cuts, copies: Sequence[int]) -> bool:
-    stages = zip(problem.stages, cuts, cuts[1:], copies, strict=False)
-    return all(stage.memory(a, b) + copied <= stage.room for stage, a, b, copied in stages)
+def _fits(problem: SplitProblem, needs: Sequence[int]) -> bool:
+    return all(need <= stage.room for stage, need in zip(problem.stages, needs, strict=True))
 
 
 def _fits_nowhere(closest: Plan) -> str:
@@ -185,7 +192,7 @@ def _refined(job: PlanJob, problem: SplitProblem, pipelining: Pipelining, cuts: 
     while new := [c for c in further if c not in seen][:left]:
         seen.update(new)
         left -= len(new)
-        plans = [predict(job, c, pipelining) for c in new if problem.fits(c)]
+        plans = [predict(job, c, pipelining) for c in new]
         better = [p for p in plans if p.step_s < best.step_s and p.too_small is None]
         if not better:
             break

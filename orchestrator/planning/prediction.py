@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actors.channels.messages import FLOAT32_BYTES, INLINE_BYTES, message_bytes
+from actors.channels.messages import INLINE_BYTES, message_bytes
+from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.core.schedule_checks import EdgeCosts, Simulation, StageCosts, simulate
-from actors.core.schedule_rules import max_held
 from actors.core.schedules import Schedule, build_schedule
-from orchestrator.planning.layer_costs import Floats, LayerCosts, layer_costs, stage_seconds
-from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, held_units
+from orchestrator.planning.block_costs import BlockCosts, Floats, block_costs, stage_seconds
+from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, Held, held_at_once
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
@@ -31,7 +31,7 @@ CLEARLY_JOINED = 0.9
 """A step with joined messages has to take less than this share of the other's: what a message costs
 among others is less certain than that the stages compute at once."""
 
-_costs = functools.lru_cache(maxsize=512)(layer_costs)
+_costs = functools.lru_cache(maxsize=512)(block_costs)
 _schedule = functools.lru_cache(maxsize=64)(build_schedule)
 
 
@@ -67,7 +67,7 @@ def _joined_counts(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> list[int
 
 def _predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining, joined: int) -> Plan:
     count = pipelining.num_microbatches
-    schedule = _schedule(pipelining.schedule, len(job.devices), count)
+    schedule = stage_schedule(job, pipelining)
     messages = [_messages(job, cuts, i, count, joined) for i in range(len(job.devices))]
     costs = [_stage_costs(job, cuts, i, count, messages[i]) for i in range(len(job.devices))]
     edges = [_edge_costs(job, cuts, i, count, joined) for i in range(len(job.links))]
@@ -91,16 +91,29 @@ def alone(job: PlanJob, index: int, num_microbatches: int, all_cores: bool = Fal
             return None
         device = replace(device, profile=replace(device.profile, own=device.profile.all_cores))
     single = replace(job, devices=(device,), links=())
-    return predict(single, (0, job.network.num_layers), Pipelining("1f1b", num_microbatches))
+    return predict(single, (0, job.num_blocks), Pipelining("1f1b", num_microbatches))
 
 
 def split_problem(job: PlanJob, pipelining: Pipelining) -> SplitProblem:
     """The tables for the search; copies of other stages' snapshots are left out of the memory."""
-    schedule = _schedule(pipelining.schedule, len(job.devices), pipelining.num_microbatches)
+    schedule = stage_schedule(job, pipelining)
     stages = tuple(
         _tables(job, i, pipelining.num_microbatches, schedule) for i in range(len(job.devices))
     )
-    return SplitProblem(stages, job.network.num_layers, pipelining.num_microbatches)
+    return SplitProblem(stages, job.num_blocks, pipelining.num_microbatches)
+
+
+def stage_schedule(job: PlanJob, pipelining: Pipelining) -> Schedule:
+    """The actions of each of the job's stages."""
+    return _schedule(pipelining.schedule, len(job.devices), pipelining.num_microbatches)
+
+
+def copied_blocks(cuts: Cuts, stage: int) -> tuple[int, int] | None:
+    """Of which blocks a stage keeps copies: of the stage before, the first one of the last; None
+    for one that trains alone."""
+    if len(cuts) == 2:
+        return None
+    return (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])
 
 
 def _period(simulation: Simulation, num_stages: int) -> float:
@@ -112,9 +125,9 @@ def _period(simulation: Simulation, num_stages: int) -> float:
     return max(end - begin for end, begin in zip(simulation.ends, begins, strict=True))
 
 
-def _layer_costs(job: PlanJob, stage: int, num_microbatches: int) -> LayerCosts:
+def _block_costs(job: PlanJob, stage: int, num_microbatches: int) -> BlockCosts:
     own = job.devices[stage].profile.own
-    return _costs(own, job.network, job.rows(num_microbatches))
+    return _costs(own, job.model, job.rows(num_microbatches))
 
 
 def _stage_costs(
@@ -122,7 +135,7 @@ def _stage_costs(
 ) -> StageCosts:
     """A stage takes and hands over its messages itself: that counts to what needs and makes them.
     Taking one is as much work as handing it over."""
-    costs = _layer_costs(job, stage, num_microbatches)
+    costs = _block_costs(job, stage, num_microbatches)
     seconds = stage_seconds(costs, cuts[stage], cuts[stage + 1])
     return StageCosts(
         seconds.forward_s + messages.forward_s,
@@ -134,7 +147,12 @@ def _stage_costs(
 
 
 def _message_bytes(job: PlanJob, cut: int, num_microbatches: int) -> int:
-    return message_bytes(job.rows(num_microbatches), job.network.layer_sizes[cut])
+    """Of one that crosses before block ``cut``."""
+    return message_bytes(job.rows(num_microbatches), _crossing(job, cut))
+
+
+def _crossing(job: PlanJob, cut: int) -> TensorSpec:
+    return job.facts[cut].inputs if cut < job.num_blocks else job.facts[-1].outputs
 
 
 def _messages(
@@ -197,15 +215,12 @@ def _stage_plan(
     device, count = job.devices[stage], pipelining.num_microbatches
     busy_s, step_s = busy_and_step_s
     sending_s = count * (messages.forward_s + messages.backward_s)
-    costs = _layer_costs(job, stage, count)
+    costs = _block_costs(job, stage, count)
     updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s
-    actions = _schedule(pipelining.schedule, len(job.devices), count)[stage]
-    copied = (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])
+    schedule = stage_schedule(job, pipelining)
+    held = held_at_once(schedule[stage])
     need = job.memory(count).of_stage(
-        cuts[stage],
-        cuts[stage + 1],
-        held_units(actions),
-        copied if len(job.devices) > 1 else None,
+        cuts[stage], cuts[stage + 1], held, copied_blocks(cuts, stage)
     )
     return StagePlan(
         device.device_id,
@@ -218,22 +233,21 @@ def _stage_plan(
         max(0.0, step_s - busy_s + sending_s),
         sending_s,
         count * messages.wire_s,
-        max_held(actions),
+        held.forward,
         need,
         device.room_bytes,
     )
 
 
 def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule) -> StageTables:
-    costs = _layer_costs(job, stage, num_microbatches)
-    num_layers, over = job.network.num_layers, costs.overhead
+    costs = _block_costs(job, stage, num_microbatches)
+    num_blocks, over = job.num_blocks, costs.overhead
     before, after = _links_of(job, stage)
-    sizes = np.array(job.network.layer_sizes, dtype=np.float64)
-    num_bytes = _message_bytes(job, 0, num_microbatches) + FLOAT32_BYTES * job.rows(
-        num_microbatches
-    ) * (sizes - sizes[0])
+    num_bytes = np.array(
+        [_message_bytes(job, cut, num_microbatches) for cut in range(num_blocks + 1)], np.float64
+    )
     compute = _cumulated(costs.forward_s + costs.backward_s)
-    load = np.where(np.arange(num_layers + 1) == 0, costs.load_s, 0.0)
+    load = np.where(np.arange(num_blocks + 1) == 0, costs.load_s, 0.0)
     update = _cumulated(costs.update_s)
     sent, returned, wire = (
         _handles(after, num_bytes),
@@ -242,7 +256,7 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     )
     if after is not None:
         wire = 2 * (after.latency_s + num_bytes / after.bytes_per_s - sent)
-    memory_end, memory_start = _memory_tables(job, num_microbatches, held_units(schedule[stage]))
+    memory_end, memory_start = _memory_tables(job, num_microbatches, held_at_once(schedule[stage]))
     room = job.devices[stage].room_bytes
     return StageTables(
         compute,
@@ -267,14 +281,15 @@ def _cumulated(values: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(values)])
 
 
-def _memory_tables(job: PlanJob, num_microbatches: int, held: int) -> tuple[Floats, Floats]:
-    """As ``MemoryModel.of_stage`` has it, but for the copies."""
-    model, network = job.memory(num_microbatches), job.network
-    copies = (1 + OWN_SNAPSHOTS) * (2 if job.momentum else 1) + 1
-    sizes = np.array(network.layer_sizes, dtype=np.float64)
-    parameters = (sizes[:-1] + 1) * sizes[1:]
-    activations = FLOAT32_BYTES * held * model.rows * sizes
-    messages = np.array([model.messages_at(cut) for cut in range(network.num_layers + 1)])
-    layers = _cumulated(FLOAT32_BYTES * copies * parameters + activations[:-1])
-    fixed = model.fresh_gradient + model.working
-    return layers + activations + messages + fixed, layers - messages
+def _memory_tables(job: PlanJob, num_microbatches: int, held: Held) -> tuple[Floats, Floats]:
+    """As ``MemoryModel.of_stage`` has it, but for the copies, and with what the model's largest
+    block takes for a while, whichever blocks the stage has: so never less."""
+    model, facts = job.memory(num_microbatches), job.facts
+    state = np.array([model.state_bytes(i, i + 1) for i in range(len(facts))], np.float64)
+    trained = np.array([block.parameter_bytes for block in facts], np.float64)
+    kept = (1 + OWN_SNAPSHOTS) * (state + (trained if job.momentum else 0.0)) + trained
+    activations = np.array([model.activations(block, held) for block in facts], np.float64)
+    messages = np.array([model.messages_at(cut) for cut in range(len(facts) + 1)], np.float64)
+    once_more = model.largest_passing()
+    blocks = _cumulated(kept + activations)
+    return blocks + messages + once_more, blocks - messages

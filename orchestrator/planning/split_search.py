@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.planning.layer_costs import Floats
+from orchestrator.planning.block_costs import Floats
 
 TOLERANCE = 1e-4
 """How close to the least step time the search comes, as a share of it: measuring is coarser."""

@@ -123,7 +123,9 @@ def _none_kept(claim: Claim) -> str:
 
 
 def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return torch.equal(one.view(torch.int32), other.view(torch.int32))
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    return torch.equal(*(t.contiguous().view(-1).view(torch.uint8) for t in (one, other)))
 
 
 def _distance(one: torch.Tensor, other: torch.Tensor) -> float:

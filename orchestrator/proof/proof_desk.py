@@ -62,13 +62,13 @@ class ProofDesk:
             )
         recorded = self._services.book.store.load_steps(job.job_id, (0, 0), MAX_STEPS)
         if not recorded:
-            claim_of(job.job_id, job.spec.network, [], [], [], None)
+            claim_of(job.job_id, job.spec.model, [], [], [], None)
         data = self._services.datasets.get_for(job)
         sessions = [self._recorded(job, session, data) for session in job.sessions]
         unsaved = job.unsaved  # the storage may take it meanwhile
         kept = self._kept(job, sessions, unsaved)
-        network = job.spec.network
-        claim = claim_of(job.job_id, network, sessions, recorded, kept, steps)
+        model = job.spec.model
+        claim = claim_of(job.job_id, model, sessions, recorded, kept, steps)
         with self._place(job) as place:
             timeout_s = self._services.config.actor_start_timeout_s
             packed = under_way.replay(place, claim.plan, data, timeout_s)
@@ -140,5 +140,5 @@ def _last_cut(job: Job, session: Session) -> tuple[LayerThreads, ...]:
         return tuple(LayerThreads(s.start, s.end, session.threads[s.device_id]) for s in job.stages)
     counts = set(session.threads.values())
     if len(counts) == 1:
-        return (LayerThreads(0, job.spec.network.num_layers, counts.pop()),)
+        return (LayerThreads(0, job.spec.num_blocks, counts.pop()),)
     return ()

@@ -6,9 +6,11 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from actors.core.model.blocks import num_blocks
+from actors.core.model.model_spec import ModelSpec
 from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
 from actors.core.snapshots import Position
-from actors.core.specs import NetworkSpec, SessionSpec
+from actors.core.specs import SessionSpec
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.store.records import StepRecord
@@ -59,7 +61,7 @@ class Claim:
     are kept beyond."""
 
     job_id: str
-    network: NetworkSpec
+    model: ModelSpec
     sessions: tuple[RecordedSession, ...]
     counts: tuple[int, ...]
     steps: tuple[StepRecord, ...]
@@ -71,15 +73,15 @@ class Claim:
         """For the replay."""
         weights_at = None if self.kept is None else self.kept.total_steps
         sessions = tuple(
-            ReplaySession(session.spec, count, _threads(session, self.network))
+            ReplaySession(session.spec, count, _threads(session, self.model))
             for session, count in zip(self.sessions, self.counts, strict=True)
         )
-        return ReplayPlan(self.network, sessions, weights_at)
+        return ReplayPlan(self.model, sessions, weights_at)
 
 
 def claim_of(
     job_id: str,
-    network: NetworkSpec,
+    model: ModelSpec,
     sessions: Sequence[RecordedSession],
     recorded: Sequence[StepRecord],
     kept: Iterable[KeptAt],
@@ -110,7 +112,7 @@ def claim_of(
     beyond = min((step for step in found if step > num_steps), default=None)
     return Claim(
         job_id,
-        network,
+        model,
         tuple(sessions),
         _at_most(counts, num_steps),
         tuple(itertools.chain.from_iterable(by_session))[:num_steps],
@@ -177,7 +179,7 @@ def _at_most(counts: Sequence[int], num_steps: int) -> tuple[int, ...]:
     return tuple(taken)
 
 
-def _threads(session: RecordedSession, network: NetworkSpec) -> tuple[ThreadsFrom, ...]:
+def _threads(session: RecordedSession, model: ModelSpec) -> tuple[ThreadsFrom, ...]:
     """As noted, or the best guess."""
     if session.computed:
         return tuple(
@@ -188,5 +190,5 @@ def _threads(session: RecordedSession, network: NetworkSpec) -> tuple[ThreadsFro
             for known in session.computed
             if known.layers
         )
-    guess = session.last_cut or (LayerThreads(0, network.num_layers, 1),)
+    guess = session.last_cut or (LayerThreads(0, num_blocks(model), 1),)
     return (ThreadsFrom(0, guess),)

@@ -234,7 +234,7 @@ class DeviceChoice:
         with self._book.lock:
             self._table.release(job.job_id)
             try:
-                chosen = available[: job.spec.network.num_layers]
+                chosen = available[: job.spec.num_blocks]
                 devices = [a.device for a in chosen]
                 kept = [d for d in devices if d.device_id not in self.excluded]
                 self._table.hold(job.job_id, kept)
@@ -245,12 +245,12 @@ class DeviceChoice:
 
 def _places(job: Job, available: Sequence[Available]) -> list[StagePlacement]:
     """Every available device gets layers, as far as they go; how many is decided later."""
-    network = job.spec.network
-    chosen = available[: network.num_layers]
-    ranges = split_evenly(network.num_layers, len(chosen))
+    model, count = job.spec.model, job.spec.num_blocks
+    chosen = available[:count]
+    ranges = split_evenly(count, len(chosen))
     return [
         StagePlacement(
-            StageSpec(network, i, len(chosen), r.start, r.end), place.device, place.resolved
+            StageSpec.of(model, i, len(chosen), r.start, r.end), place.device, place.resolved
         )
         for i, (place, r) in enumerate(zip(chosen, ranges, strict=True))
     ]

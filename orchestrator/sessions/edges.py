@@ -90,12 +90,12 @@ def _edge_spec(
     group: StageGroup, edge: int, direction: str, kind: ChannelKind, session: SessionSpec
 ) -> EdgeSpec:
     writer, reader = _ends(edge, direction)
-    features = group.placements[edge].spec.num_outputs
+    sample = group.placements[edge].spec.outputs
     return EdgeSpec(
         name=f"stage {writer} -> stage {reader} ({direction})",
         direction=direction,
         kind=kind,
-        buffer_bytes=message_bytes(session.max_rows, features),
+        buffer_bytes=message_bytes(session.max_rows, sample),
         slots=SLOTS,
         generation=session.generation,
         timeout_s=session.channel_timeout_s,

@@ -51,7 +51,7 @@ def with_layers(placements: Sequence[StagePlacement], cuts: Cuts) -> list[StageP
     count = len(placements)
     return [
         StagePlacement(
-            StageSpec(p.spec.network, i, count, cuts[i], cuts[i + 1]), p.device, p.resolved
+            StageSpec.of(p.spec.model, i, count, cuts[i], cuts[i + 1]), p.device, p.resolved
         )
         for i, p in enumerate(placements)
     ]

@@ -10,6 +10,7 @@ from typing import Any
 import ray
 
 from actors.channels.messages import message_bytes
+from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
@@ -29,10 +30,10 @@ SLOW = 4.0
 
 @dataclass(frozen=True)
 class LinkQuestion:
-    """What the messages will be like: ``rows`` samples of ``features`` float32."""
+    """What the messages will be like: ``rows`` samples such as ``sample``."""
 
     rows: int
-    features: int
+    sample: TensorSpec
 
 
 def try_links(
@@ -43,7 +44,7 @@ def try_links(
     Edges that share a device are tried one after the other, the others at once, as in training.
     Raises ``ProbeFailed`` naming a device that was lost meanwhile.
     """
-    spec = TrialSpec(question.rows, question.features)
+    spec = TrialSpec(question.rows, question.sample)
     slow_s = SLOW * _seconds(nominal_link(ChannelKind.ACTOR_CALLS.value), spec)
     found: dict[int, LinkProfile] = {}
     for parity in (0, 1):
@@ -65,13 +66,13 @@ def try_links(
 
 
 def _seconds(link: LinkProfile, spec: TrialSpec) -> float:
-    return link.delivery_s(message_bytes(spec.rows, spec.features))
+    return link.delivery_s(message_bytes(spec.rows, spec.sample))
 
 
 def _try(
     group: StageGroup, tried: Sequence[tuple[int, ChannelKind]], spec: TrialSpec
 ) -> dict[int, LinkProfile]:
-    num_bytes = message_bytes(spec.rows, spec.features)
+    num_bytes = message_bytes(spec.rows, spec.sample)
     stages = sorted({stage for edge, _ in tried for stage in (edge, edge + 1)})
     thrown: dict[int, tuple[ChannelKind, Any, Any]] = {}
     try:

@@ -121,4 +121,4 @@ class PlanDesk:
 def check_request(job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
     """Raises ``InvalidRequest``."""
     cores = {p.device.device_id: int(p.resolved.node.num_cpus) for p in placements}
-    check_plan_request(request, job.spec.network.num_layers, cores)
+    check_plan_request(request, job.spec.num_blocks, cores)

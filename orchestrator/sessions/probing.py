@@ -6,13 +6,14 @@ import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import ray
 
-from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile
-from actors.core.specs import NetworkSpec
+from actors.core.model.facts import model_facts
+from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
 from actors.stage_probe import HostFacts, ProbeRequest
 from orchestrator.errors import ProbeFailed
 from orchestrator.job import Job
@@ -29,6 +30,7 @@ ALL_CORES_BUDGET_S = 0.4
 PROBE_TIMEOUT_S = 60.0
 FRESH_S = 60.0
 """A device may become slower or quicker: what is older is measured again where that can be."""
+FLOAT32_BYTES = 4
 FINEST = 16
 """The smallest microbatch that is measured is such a part of a batch."""
 
@@ -42,7 +44,7 @@ class _Key:
 
     node_id: str
     port: int
-    network: NetworkSpec
+    model: ModelSpec
     batch_size: int
     threads: int
     with_others: bool
@@ -224,14 +226,14 @@ class Probing:
 
 def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
     node, spec = placement.resolved.node, job.spec
-    network = NetworkSpec(spec.network.layer_sizes)
-    return _Key(node.node_id, placement.resolved.port, network, spec.batch_size, threads, True)
+    return _Key(
+        node.node_id, placement.resolved.port, _unseeded(spec.model), spec.batch_size, threads, True
+    )
 
 
 def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
     node, spec = placement.resolved.node, job.spec
-    network = NetworkSpec(spec.network.layer_sizes)
-    return _Key(node.node_id, 0, network, spec.batch_size, int(node.num_cpus), False)
+    return _Key(node.node_id, 0, _unseeded(spec.model), spec.batch_size, int(node.num_cpus), False)
 
 
 def _request(key: _Key, budget_s: float) -> ProbeRequest:
@@ -240,7 +242,13 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
     batch = key.batch_size
     usual = -(-batch // default_num_microbatches(batch, 2))
     rows = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
-    return ProbeRequest(key.network, batch, rows, key.threads, budget_s)
+    works, facts = block_works(key.model), model_facts(key.model)
+    return ProbeRequest(key.model, works, facts, batch, rows, key.threads, budget_s)
+
+
+def _unseeded(model: ModelSpec) -> ModelSpec:
+    """What is measured does not depend on the weights."""
+    return replace(model, seed=0)
 
 
 def _link_key(before: StagePlacement, after: StagePlacement, job: Job) -> _LinkKey:
@@ -250,10 +258,11 @@ def _link_key(before: StagePlacement, after: StagePlacement, job: Job) -> _LinkK
 
 def _question(job: Job) -> LinkQuestion:
     """Messages of the size that the job's will have, about."""
-    sizes, batch = job.spec.network.layer_sizes, job.spec.batch_size
-    inner = sizes[1:-1] or sizes[-1:]
+    facts, batch = model_facts(job.spec.model), job.spec.batch_size
+    inner = facts[:-1] or facts
+    floats = sum(block.outputs.num_bytes for block in inner) // (FLOAT32_BYTES * len(inner))
     rows = -(-batch // default_num_microbatches(batch, 2))
-    return LinkQuestion(rows, sum(inner) // len(inner))
+    return LinkQuestion(rows, TensorSpec((max(1, floats),)))
 
 
 def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:

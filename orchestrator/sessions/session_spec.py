@@ -38,7 +38,7 @@ def session_spec(
         num_microbatches=session.num_microbatches,
         schedule=options.schedule,
         shuffle=spec.shuffle,
-        seed=spec.network.seed,
+        seed=spec.model.seed,
         first_epoch_index=session.first_epoch_index,
         channel_timeout_s=config.channel_timeout_s,
         momentum=options.momentum,

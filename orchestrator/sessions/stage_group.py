@@ -312,7 +312,7 @@ def _start_failed(placement: StagePlacement, why: str) -> DeviceStartFailed:
 
 
 def _own_part(spec: StageSpec, state: TrainingState | None) -> PackedSnapshot | None:
-    return None if state is None else pack(state.part(spec.start, spec.end))
+    return None if state is None else pack(state.part(spec.model, spec.start, spec.end))
 
 
 def _state(parts: Sequence[PackedSnapshot]) -> TrainingState:

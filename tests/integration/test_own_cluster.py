@@ -45,7 +45,7 @@ import json, sys
 from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.specs import StageSpec
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice, parse_nodes
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -53,7 +53,7 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 node = next(n for n in parse_nodes(ray.nodes()) if n.num_gpus)
 placement = StagePlacement(
-    StageSpec(NetworkSpec((4, 2)), 0, 1, 0, 1), Device(1, "a", 1), ResolvedDevice(node.ip, 1, node)
+    StageSpec.of(mlp((4, 2)), 0, 1, 0, 1), Device(1, "a", 1), ResolvedDevice(node.ip, 1, node)
 )
 group = StageGroup.open("group", [placement], 60.0, SnapshotCopies())
 seen = ray.get(group.actors[0].__ray_call__.remote(lambda _: ray.get_gpu_ids()), timeout=30)
@@ -66,7 +66,7 @@ import json, sys
 from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
+from actors.core.specs import Normalization, SessionSpec, StageSpec
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
 from orchestrator.job import Device
@@ -86,10 +86,10 @@ session = SessionSpec(
     num_val=4, normalization=Normalization(0.0, 1.0), num_microbatches=1,
 )
 node = parse_nodes(ray.nodes())[0]
-network = NetworkSpec((4, 4, 2))
+network = mlp((4, 4, 2))
 placements = [
     StagePlacement(
-        StageSpec(network, i, 2, i, i + 1),
+        StageSpec.of(network, i, 2, i, i + 1),
         Device(i + 1, "a", i + 1),
         ResolvedDevice(node.ip, i + 1, node),
     )

@@ -9,14 +9,15 @@ import torch
 
 from actors.core.datasets import Dataset, Split, load_dataset
 from actors.core.flops import count_stage_flops
+from actors.core.model.model_spec import mlp
 from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.specs import Normalization, SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.mailbox import JoiningMailbox
 from tests.support.plain_loop import train_plainly
 
-NETWORK = NetworkSpec((784, 128, 64, 10), seed=3)
+NETWORK = mlp((784, 128, 64, 10), seed=3)
 
 
 @pytest.fixture(scope="module")

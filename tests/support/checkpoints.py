@@ -26,7 +26,7 @@ ABOUT = CheckpointAbout(
     session=2,
     session_folder=SESSION,
     seed=11,
-    layer_sizes=(5, 4, 3, 2),
+    model={"layer_sizes": [5, 4, 3, 2]},
     first_epoch_index=3,
     total_steps=0,
     options={"epochs": 4, "learning_rate": 0.1, "threads": None},
@@ -35,7 +35,7 @@ ABOUT = CheckpointAbout(
     val_accuracy=None,
     finished=False,
 )
-OURS = Lineage("7", JOB, ABOUT.seed, ABOUT.layer_sizes, ((2, SESSION),))
+OURS = Lineage("7", JOB, ABOUT.seed, ABOUT.model, ((2, SESSION),))
 Ranges = Sequence[tuple[int, int]]
 TWO_STAGES: Ranges = ((0, 2), (2, 3))
 
@@ -47,7 +47,7 @@ def about(total_steps: int, **other: Any) -> CheckpointAbout:
 def state(total_steps: int, ranges: Ranges = TWO_STAGES) -> TrainingState:
     """Another one for each number of steps, the same however it is split."""
     generator = torch.Generator().manual_seed(total_steps)
-    sizes = ABOUT.layer_sizes
+    sizes = ABOUT.model["layer_sizes"]
     weights, momentum = {}, {}
     for layer in range(len(sizes) - 1):
         num_inputs, num_outputs = sizes[layer], sizes[layer + 1]

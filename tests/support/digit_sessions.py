@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import Normalization, SessionSpec
 from tests.support.in_process import Pipeline
 
-NETWORK = NetworkSpec((64, 32, 16, 10), seed=5)
+NETWORK = mlp((64, 32, 16, 10), seed=5)
 
 
 def make_session(**changes: object) -> SessionSpec:

@@ -12,8 +12,9 @@ import torch
 from actors.channels.channel import Receiver, Sender
 from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.datasets import Dataset
+from actors.core.model.model_spec import ModelSpec
 from actors.core.snapshots import TrainingState
-from actors.core.specs import NetworkSpec, SessionSpec, StageSpec
+from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
@@ -59,7 +60,7 @@ class Pipeline:
 
 
 def build_pipeline(
-    network: NetworkSpec,
+    network: ModelSpec,
     session: SessionSpec,
     dataset: Dataset,
     cuts: list[int],
@@ -76,7 +77,7 @@ def build_pipeline(
     links = _build_links(computers, session, *boxes)
     arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
     data = StageData(*(torch.from_numpy(a) for a in arrays))
-    specs = [StageSpec(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
+    specs = [StageSpec.of(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
     pairs = zip(specs, computers, strict=True)
     stages = [_stage(spec, state, device) for spec, device in pairs]
     loops = [StageLoop(stage, session, data, links[i]) for i, stage in enumerate(stages)]
@@ -91,7 +92,7 @@ def _mailboxes(slots: int | None, way: str, count: int) -> list[Mailbox]:
 def _stage(spec: StageSpec, state: TrainingState | None, device: ComputeDevice) -> Stage:
     if state is None:
         return Stage(spec, device=device)
-    part = state.part(spec.start, spec.end)
+    part = state.part(spec.model, spec.start, spec.end)
     return Stage(spec, part.weights, part.optimizer, device)
 
 

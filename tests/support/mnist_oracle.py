@@ -7,7 +7,8 @@ import functools
 import torch
 
 from actors.core.datasets import load_dataset
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import Normalization, SessionSpec
 from tests.support.jobs import LAYER_SIZES
 from tests.support.mnist import mnist_dir
 from tests.support.plain_loop import PlainResult, train_plainly
@@ -36,7 +37,7 @@ def plain(epochs: int) -> PlainResult:
         normalization=Normalization(0.1307, 0.3081),
         num_microbatches=NUM_MICROBATCHES,
     )
-    return train_plainly(NetworkSpec(tuple(LAYER_SIZES)), session, data)
+    return train_plainly(mlp(tuple(LAYER_SIZES)), session, data)
 
 
 def assert_same_bits(

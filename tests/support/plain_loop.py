@@ -10,8 +10,10 @@ from torch.nn import functional
 
 from actors.core.batches import epoch_batches, normalize, validation_chunks
 from actors.core.datasets import Dataset
-from actors.core.layers import build_layers
-from actors.core.specs import NetworkSpec, SessionSpec
+from actors.core.model.blocks import build_blocks, drawing_layers, num_blocks
+from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.model.randomness import Moment, seed_draws
+from actors.core.specs import SessionSpec
 
 
 @dataclass
@@ -26,14 +28,17 @@ class PlainResult:
 
 
 def train_plainly(
-    network: NetworkSpec, session: SessionSpec, dataset: Dataset, num_steps: int | None = None
+    network: ModelSpec, session: SessionSpec, dataset: Dataset, num_steps: int | None = None
 ) -> PlainResult:
     """One process, one model, no pipeline; float32 on the CPU with the session's threads.
 
     After ``num_steps`` it stops, as a session that is stopped does.
     """
     torch.set_num_threads(session.threads)
-    model = build_layers(network, 0, network.num_layers)
+    model = build_blocks(network, 0, num_blocks(network))
+    now = Moment()
+    drawing = drawing_layers(network, 0, num_blocks(network))
+    seed_draws(model, drawing, network.seed, lambda: now)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=session.learning_rate, momentum=session.momentum
     )
@@ -41,13 +46,16 @@ def train_plainly(
     result = PlainResult()
     for epoch in range(session.epochs):
         loss_sum = 0.0
-        for microbatches in epoch_batches(session, epoch):
+        model.train()
+        for step, microbatches in enumerate(epoch_batches(session, epoch)):
             if len(result.step_losses) == num_steps:
                 return _with_weights(result, model)
             optimizer.zero_grad()
             step_loss = 0.0
             for m in microbatches:
-                logits = model(normalize(images[m.samples], session.normalization))
+                now = Moment(session.first_epoch_index + epoch, step, m.index)
+                inputs = normalize(images[m.samples], session.normalization, network.inputs)
+                logits = model(inputs)
                 loss = functional.cross_entropy(logits, labels[m.samples])
                 if len(microbatches) > 1:
                     loss = loss * m.weight
@@ -57,7 +65,7 @@ def train_plainly(
             result.step_losses.append(step_loss)
             loss_sum += step_loss * sum(len(m.samples) for m in microbatches)
         result.train_losses.append(loss_sum / session.num_train)
-        _validate(model, session, dataset, result)
+        _validate(model, session, dataset, result, network.inputs)
     return _with_weights(result, model)
 
 
@@ -67,13 +75,18 @@ def _with_weights(result: PlainResult, model: nn.Module) -> PlainResult:
 
 
 def _validate(
-    model: nn.Module, session: SessionSpec, dataset: Dataset, result: PlainResult
+    model: nn.Module,
+    session: SessionSpec,
+    dataset: Dataset,
+    result: PlainResult,
+    sample: TensorSpec,
 ) -> None:
+    model.eval()
     images, labels = (torch.from_numpy(a) for a in (dataset.val.images, dataset.val.labels))
     loss_sum, correct = 0.0, 0
     with torch.no_grad():
         for chunk in validation_chunks(session):
-            logits = model(normalize(images[chunk], session.normalization))
+            logits = model(normalize(images[chunk], session.normalization, sample))
             loss = functional.cross_entropy(logits, labels[chunk])
             loss_sum += loss.item() * len(labels[chunk])
             correct += int((logits.argmax(dim=1) == labels[chunk]).sum())

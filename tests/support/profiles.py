@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import (
+    BlockPoint,
+    BlockProfile,
+    BlockTimes,
+    BlockWork,
     ComputeProfile,
     DeviceProfile,
-    LayerKey,
-    LayerPoint,
-    LayerProfile,
-    LayerTimes,
     LinkProfile,
     StageOverhead,
 )
-from actors.core.specs import NetworkSpec
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
-EQUAL = NetworkSpec((100, 100, 100, 100, 100))
+EQUAL = mlp((100, 100, 100, 100, 100))
 FREE = LinkProfile("shared_memory", 0.0, 1e15)
 
 
 def compute(weights_per_s: float = 1e9, threads: int = 1) -> ComputeProfile:
     """Multiplies so many weights with a row in a second, at any size; nothing else takes time."""
-    layers = []
-    for is_first in (True, False):
-        key = LayerKey(100, 100, is_first)
-        product_s = key.num_weights / weights_per_s
-        other_s = 0.0 if is_first else product_s
-        times = LayerTimes(product_s, product_s + other_s, other_s, product_s)
-        layers.append(LayerProfile(key, (LayerPoint(1, times),), 0.0))
-    return ComputeProfile(threads, 2 * weights_per_s, StageOverhead(), tuple(layers))
+    num_weights, blocks = 100 * 100, []
+    for needs_input_grad in (False, True):
+        product_s = num_weights / weights_per_s
+        other_s = product_s if needs_input_grad else 0.0
+        times = BlockTimes(product_s, product_s + other_s, other_s, product_s)
+        work = BlockWork("", (2 + needs_input_grad) * 2 * num_weights, 40_400, needs_input_grad)
+        blocks.append(BlockProfile(work, (BlockPoint(1, times),), 0.0))
+    return ComputeProfile(threads, 2 * weights_per_s, StageOverhead(), tuple(blocks))
 
 
 def device(
@@ -49,7 +49,7 @@ def device(
 
 def job(
     devices: Sequence[PlanDevice],
-    network: NetworkSpec = EQUAL,
+    network: ModelSpec = EQUAL,
     link: LinkProfile = FREE,
     batch_size: int = 64,
     momentum: bool = False,

@@ -60,10 +60,10 @@ def _train(
         normalization=spec.normalization,
         num_microbatches=job["plan"]["num_microbatches"],
         shuffle=spec.shuffle,
-        seed=spec.network.seed,
+        seed=spec.model.seed,
         momentum=options.get("momentum", 0.0),
     )
-    return train_plainly(spec.network, session, data, num_steps)
+    return train_plainly(spec.model, session, data, num_steps)
 
 
 def _all_steps(client: TandemClient, job_id: str) -> list[dict[str, Any]]:

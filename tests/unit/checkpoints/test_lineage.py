@@ -29,7 +29,7 @@ NOT_OURS = {
     "a session of the same index": replace(OURS, sessions=((2, "session-2-0ther"),)),
     "another session in the same folder": replace(OURS, sessions=((1, OURS.folders[0]),)),
     "another seed": replace(OURS, seed=12),
-    "another network": replace(OURS, layer_sizes=(5, 4, 2)),
+    "another network": replace(OURS, model={"layer_sizes": [5, 4, 2]}),
     "a job that was initialized again": replace(OURS, sessions=()),
 }
 

@@ -74,7 +74,7 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         ("port: 4000", "is none: it must hold the keys model_config"),
         ("- 1", "must hold the keys model_config, dataset_config, devices"),
         (HEAD, "devices is missing: it must be a list of 1 to 1000 entries"),
-        (DEVICES, "model_config is missing: it must be an object with layer_sizes, seed"),
+        (DEVICES, "model_config is missing: it must be an object with layer_sizes, layers, seed"),
         (HEAD + "devices: []", "devices has 0 entries, but must be a list of 1 to 1000 entries"),
         (HEAD + "devices: [5001]", "devices[0] is 5001, but must be an object with ip, port"),
         (HEAD + "devices: [{ip: '::1'}]", "devices[0].port is missing: it must be an integer from"),

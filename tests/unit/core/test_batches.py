@@ -11,6 +11,7 @@ from actors.core.batches import (
     split_microbatches,
     validation_chunks,
 )
+from actors.core.model.model_spec import TensorSpec
 from actors.core.specs import Normalization, SessionSpec
 
 
@@ -85,4 +86,4 @@ def test_validation_keeps_the_stored_order_and_the_ragged_chunk() -> None:
 def test_normalizing_is_torchvisions() -> None:
     pixels = torch.tensor([[0, 255, 51]], dtype=torch.uint8)
     expected = (torch.tensor([[0.0, 1.0, 0.2]]) - 0.5) / 0.25
-    assert torch.equal(normalize(pixels, Normalization(0.5, 0.25)), expected)
+    assert torch.equal(normalize(pixels, Normalization(0.5, 0.25), TensorSpec((3,))), expected)

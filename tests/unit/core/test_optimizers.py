@@ -6,15 +6,15 @@ import sys
 import torch
 from torch import nn
 
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks
+from actors.core.model.model_spec import mlp
 from actors.core.optimizers import Sgd
-from actors.core.specs import NetworkSpec
 
-NETWORK = NetworkSpec((20, 30, 10), seed=1)
+NETWORK = mlp((20, 30, 10), seed=1)
 
 
 def test_sgd_is_torchs_bit_for_bit() -> None:
-    own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
+    own, reference = build_blocks(NETWORK, 0, 2), build_blocks(NETWORK, 0, 2)
     optimizer = Sgd(dict(own.named_parameters()), 0.01)
     torchs = torch.optim.SGD(reference.parameters(), lr=0.01)
     _step_both(own, optimizer, reference, torchs, num_steps=5)
@@ -24,12 +24,14 @@ def test_sgd_is_torchs_bit_for_bit() -> None:
 def test_a_training_stage_does_not_import_the_compiler() -> None:
     script = """
 import sys, torch
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.model.randomness import Moment
+from actors.core.specs import StageSpec
 from actors.core.stage import Stage
 import actors.layer_actor
-stage = Stage(StageSpec(NetworkSpec((4, 3)), 0, 1, 0, 1))
+stage = Stage(StageSpec(mlp((4, 3)), 0, 1, 0, 1, ()))
 stage.start_session(0.1)
-stage.forward_loss(0, torch.zeros(2, 4), torch.tensor([0, 1]), 1.0)
+stage.forward_loss(Moment(microbatch=0), torch.zeros(2, 4), torch.tensor([0, 1]), 1.0)
 stage.backward(0, None)
 stage.update()
 assert "torch._dynamo" not in sys.modules
@@ -38,7 +40,7 @@ assert "torch._dynamo" not in sys.modules
 
 
 def test_momentum_is_torchs_bit_for_bit_and_goes_on_from_its_state() -> None:
-    own, reference = build_layers(NETWORK, 0, 2), build_layers(NETWORK, 0, 2)
+    own, reference = build_blocks(NETWORK, 0, 2), build_blocks(NETWORK, 0, 2)
     optimizer = Sgd(dict(own.named_parameters()), 0.01, momentum=0.9)
     torchs = torch.optim.SGD(reference.parameters(), lr=0.01, momentum=0.9, foreach=False)
     _step_both(own, optimizer, reference, torchs, num_steps=3)
@@ -70,7 +72,7 @@ def _assert_same_bits(own: nn.Module, reference: nn.Module) -> None:
 
 
 def test_plain_sgd_keeps_nothing() -> None:
-    layers = build_layers(NETWORK, 0, 2)
+    layers = build_blocks(NETWORK, 0, 2)
     optimizer = Sgd(dict(layers.named_parameters()), 0.01)
     layers(torch.ones(2, 20)).mean().backward()
     optimizer.step()

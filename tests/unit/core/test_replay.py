@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actors.core.datasets import Dataset, Split, load_dataset
+from actors.core.model.model_spec import mlp
 from actors.core.replay import (
     LayerThreads,
     Replayed,
@@ -19,10 +20,10 @@ from actors.core.replay import (
 )
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import TrainingState
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.specs import Normalization, SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 
-NETWORK = NetworkSpec((64, 32, 16, 10), seed=3)
+NETWORK = mlp((64, 32, 16, 10), seed=3)
 SESSION = SessionSpec(
     generation=1,
     epochs=2,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from actors.core.model.model_spec import mlp
 from actors.core.snapshots import Cursor, Mark, StageSnapshot, TrainingState
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.snapshot_transport import pack, unpack
@@ -51,7 +52,7 @@ def test_what_arrives_has_the_same_bits_in_memory_of_its_own() -> None:
 
 def test_a_state_can_be_cut_anew() -> None:
     state = TrainingState((snapshot(5, 0, 2), snapshot(5, 2, 3)))
-    part = state.part(1, 3)
+    part = state.part(mlp((4, 3, 3, 2)), 1, 3)
     assert set(part.weights) == {"2.weight", "4.weight"}
     assert set(part.optimizer) == {"momentum.2.weight", "momentum.4.weight"}
     assert part.cursor.position == (0, 5)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from actors.core.flops import count_stage_flops
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.model.randomness import Moment
+from actors.core.specs import StageSpec
 from actors.core.stage import Stage
 
 features = st.integers(1, 40)
@@ -33,7 +35,10 @@ def test_both_halves_give_the_bits_of_the_whole_in_the_middle(
     whole, halves = started(spec, splits=False), started(spec, splits=True)
     for m, n in enumerate(batches):
         inputs, grad = torch.randn(n, sizes[0]), torch.randn(n, sizes[-1])
-        assert torch.equal(whole.forward(m, inputs.clone()), halves.forward(m, inputs.clone()))
+        assert torch.equal(
+            whole.forward(Moment(microbatch=m), inputs.clone()),
+            halves.forward(Moment(microbatch=m), inputs.clone()),
+        )
         assert_equal(whole.backward(m, grad), halves.input_grad(m, grad))
     for m in range(len(batches)):
         halves.weight_grad(m)
@@ -44,11 +49,14 @@ def test_both_halves_give_the_bits_of_the_whole_in_the_middle(
 def test_both_halves_give_the_bits_of_the_whole_at_the_loss(
     sizes: list[int], batches: list[int]
 ) -> None:
-    spec = StageSpec(NetworkSpec((3, *sizes), seed=5), 1, 2, 1, len(sizes))
+    spec = StageSpec.of(mlp((3, *sizes), seed=5), 1, 2, 1, len(sizes))
     whole, halves = started(spec, splits=False), started(spec, splits=True)
     for m, n in enumerate(batches):
         inputs, labels = torch.randn(n, sizes[0]), torch.randint(0, sizes[-1], (n,))
-        losses = [s.forward_loss(m, inputs.clone(), labels, 0.3) for s in (whole, halves)]
+        losses = [
+            s.forward_loss(Moment(microbatch=m), inputs.clone(), labels, 0.3)
+            for s in (whole, halves)
+        ]
         assert losses[0] == losses[1]
         assert_equal(whole.backward(m, None), halves.input_grad(m, None))
     for m in range(len(batches)):
@@ -57,11 +65,11 @@ def test_both_halves_give_the_bits_of_the_whole_at_the_loss(
 
 
 def test_the_first_stage_may_be_split_too_and_gives_no_gradient_by_its_inputs() -> None:
-    spec = StageSpec(NetworkSpec((6, 5, 4, 3)), 0, 2, 0, 2)
+    spec = StageSpec.of(mlp((6, 5, 4, 3)), 0, 2, 0, 2)
     whole, halves = started(spec, splits=False), started(spec, splits=True)
     inputs, grad = torch.randn(7, 6), torch.randn(7, 4)
     for stage in (whole, halves):
-        stage.forward(0, inputs)
+        stage.forward(Moment(microbatch=0), inputs)
     whole.backward(0, grad)
     assert halves.input_grad(0, grad) is None
     halves.weight_grad(0)
@@ -70,7 +78,7 @@ def test_the_first_stage_may_be_split_too_and_gives_no_gradient_by_its_inputs() 
 
 def test_the_first_half_leaves_the_weights_alone() -> None:
     stage = started(middle_stage([4, 5, 3]), splits=True)
-    stage.forward(0, torch.randn(2, 4))
+    stage.forward(Moment(microbatch=0), torch.randn(2, 4))
     stage.input_grad(0, torch.randn(2, 3))
     assert all(p.grad is None for p in stage.layers.parameters())
 
@@ -78,19 +86,19 @@ def test_the_first_half_leaves_the_weights_alone() -> None:
 def test_what_waits_for_its_weight_gradient_counts_as_held() -> None:
     stage = started(middle_stage([4, 5, 3]), splits=True)
     for m in range(3):
-        stage.forward(m, torch.randn(2, 4))
+        stage.forward(Moment(microbatch=m), torch.randn(2, 4))
         stage.input_grad(m, torch.randn(2, 3))
     assert stage.max_held == 3
     for m in range(3):
         stage.weight_grad(m)
-    stage.forward(3, torch.randn(2, 4))
+    stage.forward(Moment(microbatch=3), torch.randn(2, 4))
     assert stage.max_held == 3
 
 
 def test_outputs_are_let_go_after_the_first_half_and_inputs_after_the_second() -> None:
     stage = started(middle_stage([4, 5, 3]), splits=True)
     inputs, grad = torch.randn(2, 4), torch.randn(2, 3)
-    outputs = stage.forward(0, inputs)
+    outputs = stage.forward(Moment(microbatch=0), inputs)
     of_inputs = weakref.ref(inputs.untyped_storage())
     of_outputs = weakref.ref(outputs.untyped_storage())
     del inputs, outputs
@@ -103,18 +111,18 @@ def test_outputs_are_let_go_after_the_first_half_and_inputs_after_the_second() -
 
 def test_halves_without_a_split_forward_are_our_own_mistake() -> None:
     stage = started(middle_stage([4, 3]), splits=False)
-    stage.forward(0, torch.randn(2, 4))
+    stage.forward(Moment(microbatch=0), torch.randn(2, 4))
     with pytest.raises(AssertionError, match="start_session"):
         stage.input_grad(0, torch.randn(2, 3))
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 3), (0, 1), (1, 3), (2, 3)])
 def test_the_flops_of_the_halves_are_those_that_torch_counts(start: int, end: int) -> None:
-    spec = StageSpec(NetworkSpec((6, 5, 4, 3)), 0 if start == 0 else 1, 3, start, end)
+    spec = StageSpec.of(mlp((6, 5, 4, 3)), 0 if start == 0 else 1, 3, start, end)
     stage = started(spec, splits=True)
-    stage.forward(0, torch.randn(8, spec.num_inputs))
+    stage.forward(Moment(microbatch=0), torch.randn(8, *spec.inputs.shape))
     with FlopCounterMode(display=False) as first:
-        stage.input_grad(0, torch.randn(8, spec.num_outputs))
+        stage.input_grad(0, torch.randn(8, *spec.outputs.shape))
     with FlopCounterMode(display=False) as second:
         stage.weight_grad(0)
     flops = count_stage_flops(spec, 8)
@@ -123,7 +131,7 @@ def test_the_flops_of_the_halves_are_those_that_torch_counts(start: int, end: in
 
 
 def middle_stage(sizes: list[int]) -> StageSpec:
-    return StageSpec(NetworkSpec((3, *sizes, 2), seed=5), 1, 3, 1, len(sizes))
+    return StageSpec.of(mlp((3, *sizes, 2), seed=5), 1, 3, 1, len(sizes))
 
 
 def started(spec: StageSpec, splits: bool) -> Stage:

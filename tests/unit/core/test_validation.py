@@ -8,14 +8,15 @@ from actors.channels.actor_calls import StreamSender, split
 from actors.channels.channel import Receiver, Sender
 from actors.core.datasets import Dataset, Split
 from actors.core.errors import ChannelTimeout, NonFiniteLoss
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import Normalization, SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.validation import AHEAD, Validation
 from tests.support.in_process import build_pipeline
 from tests.support.mailbox import Mailbox
 
-NETWORK = NetworkSpec((4, 8, 3))
+NETWORK = mlp((4, 8, 3))
 
 
 def samples(count: int) -> Split:
@@ -55,7 +56,7 @@ def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[i
 @pytest.mark.parametrize("num_chunks", [1, 4, 7, 8, 9, 12, 13, 40])
 def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: int) -> None:
     session, dataset = session_of(num_chunks), Dataset(samples(6), samples(num_chunks))
-    network = NetworkSpec((4, 8, 8, 3))
+    network = mlp((4, 8, 8, 3))
     pipeline = build_pipeline(network, session, dataset, [0, 1, 2, 3], slots)
     pipeline.run()
     assert not pipeline.errors
@@ -71,7 +72,7 @@ def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
     forward, backward = StreamSender("forward"), Mailbox(1, "backward")
     links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
     images = torch.from_numpy(samples(100).images)
-    stage = Stage(StageSpec(NETWORK, 0, 2, 0, 1))
+    stage = Stage(StageSpec.of(NETWORK, 0, 2, 0, 1))
     validation = Validation(stage, session, StageData(val_images=images), links, 0)
     with pytest.raises(ChannelTimeout):
         validation.run(1, 0.0, 0.0)

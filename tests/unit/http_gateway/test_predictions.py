@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+from actors.core.layers import build_layers
 
 from actors.core.errors import InvalidRequest, Unavailable
-from actors.core.layers import build_layers
 from http_gateway import ray_predictions
 from http_gateway.ray_job_client import RayJobClient
 from http_gateway.ray_predictions import Predictions

@@ -88,7 +88,6 @@ def test_a_device_needs_ip_port_and_job(
         ([7] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ([0] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ("784", "layer_sizes", "is '784'", SIZES),
-        (None, "layer_sizes", "is null", SIZES),
         ({}, "layer_sizes", "is {}", SIZES),
         ([784, 0], "layer_sizes[1]", "is 0", WIDTH),
         ([-1, 10], "layer_sizes[0]", "is -1", WIDTH),
@@ -110,10 +109,14 @@ def test_layer_sizes(
     assert text == f"model_config.{field} {value}, but must be {limit}"
 
 
-def test_layer_sizes_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
-    body = {**job(), "model_config": {}}
-    text = refused(http, fake, "/api/jobs", body)
-    assert text == f"model_config.layer_sizes is missing: it must be {SIZES}"
+def test_a_model_is_given_in_exactly_one_way(http: FlaskClient, fake: FakeJobClient) -> None:
+    for given, has in (
+        ({}, "neither layer_sizes nor layers"),
+        ({"layer_sizes": None}, "neither layer_sizes nor layers"),
+        ({"layer_sizes": [784, 10], "layers": [{"type": "Flatten"}]}, "layer_sizes and layers"),
+    ):
+        text = refused(http, fake, "/api/jobs", {**job(), "model_config": given})
+        assert text.startswith(f"model_config has {has}, but must have exactly one of ")
 
 
 @pytest.mark.parametrize("value", [-1, 2**63, 1.0, "0", True])
@@ -173,7 +176,7 @@ def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, t
 @pytest.mark.parametrize(
     ("field", "names"),
     [
-        ("model_config", "layer_sizes, seed"),
+        ("model_config", "layer_sizes, layers, seed"),
         ("dataset_config", "name, batch_size, val_batch_size, normalize, resize, shuffle"),
     ],
 )

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import StageSpec
 from orchestrator.job import Device
 from orchestrator.placement import Node, ResolvedDevice
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
@@ -28,7 +29,7 @@ class Frozen:
 def test_an_actor_that_was_given_up_is_not_asked_but_ended() -> None:
     with InProcessRay(1).installed():
         frozen = Frozen()
-        spec = StageSpec(NetworkSpec((4, 2)), 0, 1, 0, 1)
+        spec = StageSpec.of(mlp((4, 2)), 0, 1, 0, 1)
         node = Node("a" * 56, "10.0.0.1", 5001, 1.0, frozenset())
         device = ResolvedDevice(node.ip, node.port, node)
         placement = StagePlacement(spec, Device(1, node.ip, node.port), device)

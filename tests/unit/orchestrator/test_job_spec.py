@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from actors.core.errors import InvalidRequest
+from actors.core.model.blocks import num_parameters
+from actors.core.model.model_spec import mlp
 from actors.core.specs import Normalization
 from orchestrator.job_spec import (
     check_num_microbatches,
@@ -21,7 +23,7 @@ def parse(sizes: list[int] = SIZES, num_train: int | None = None, **dataset: Any
 
 def test_defaults_are_filled_in() -> None:
     spec = parse()
-    assert (spec.batch_size, spec.val_batch_size, spec.network.seed) == (256, 1000, 0)
+    assert (spec.batch_size, spec.val_batch_size, spec.model.seed) == (256, 1000, 0)
     assert spec.normalization == Normalization(0.1307, 0.3081)
     assert spec.shuffle and spec.resize is None
 
@@ -38,7 +40,7 @@ def test_the_first_size_must_be_the_datas_features() -> None:
 
 
 def test_a_resize_changes_the_features() -> None:
-    assert parse([64, 10], resize=[8, 8]).network.layer_sizes == (64, 10)
+    assert parse([64, 10], resize=[8, 8]).model == mlp((64, 10))
 
 
 def test_the_last_size_must_be_the_datas_classes() -> None:
@@ -47,7 +49,7 @@ def test_the_last_size_must_be_the_datas_classes() -> None:
 
 
 def test_a_network_beyond_a_billion_parameters_is_refused() -> None:
-    assert parse([784, 65_536, 10]).network.num_parameters == 785 * 65_536 + 65_537 * 10
+    assert num_parameters(parse([784, 65_536, 10]).model) == 785 * 65_536 + 65_537 * 10
     with pytest.raises(InvalidRequest, match=r"4,347,\d+,\d+ parameters.*1,000,000,000"):
         parse([784, 65_536, 65_536, 10])
 

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from actors.core.errors import InvalidRequest
-from actors.core.layers import build_layers
+from actors.core.model.blocks import build_blocks
 from actors.core.stage import Weights
 from orchestrator.job_spec import parse_job_spec
-from orchestrator.model_io import Network, trained_model
-from orchestrator.trained_model import BLOCK_BYTES, ModelFacts, TrainedModel, model_file
+from orchestrator.model_io import Network, facts_of, trained_model
+from orchestrator.trained_model import BLOCK_BYTES, TrainedModel, model_file
+from tests.support.models import CNN_LAYERS
 
 SPEC = parse_job_spec(
     {"layer_sizes": [64, 32, 16, 10], "seed": 3},
@@ -24,7 +25,7 @@ SPEC = parse_job_spec(
 
 @pytest.fixture
 def weights() -> Weights:
-    return dict(build_layers(SPEC.network, 0, 3).state_dict())
+    return dict(build_blocks(SPEC.model, 0, 3).state_dict())
 
 
 @pytest.fixture
@@ -121,7 +122,23 @@ def test_a_row_without_a_finite_answer_is_refused_by_its_place(
 
 
 def test_a_block_of_rows_takes_little_memory_however_wide_the_network() -> None:
-    for sizes in ([64, 10], [784, 4096, 4096, 10], [784, 65_536, 65_536, 10]):
-        facts = ModelFacts(tuple(sizes), 0.0, 1.0, "digits")
+    for sizes in ([64, 10], [64, 4096, 4096, 10], [64, 10_000, 10_000, 10]):
+        facts = facts_of(parse_job_spec({"layer_sizes": sizes}, {"name": "digits"}))
         assert 1 <= facts.block_rows <= 1024
         assert facts.block_rows * 4 * sum(sizes) <= BLOCK_BYTES
+
+
+def test_a_model_of_other_layers_predicts_as_it_validates() -> None:
+    """Nothing is dropped, and batch norm goes by its running statistics."""
+    layers = [*CNN_LAYERS]
+    spec = parse_job_spec({"layers": layers, "seed": 1}, {"name": "digits"})
+    plain = build_blocks(spec.model, 0, spec.num_blocks)
+    plain(torch.randn(16, 1, 8, 8))  # the statistics are no longer those it began with
+    own = dict(plain.state_dict())
+    rows = np.arange(128, dtype=np.float32).reshape(2, 64)
+    pixels = torch.tensor(rows).div(255.0).sub(spec.normalization.mean)
+    expected = plain.eval()(pixels.div(spec.normalization.std).view(2, 1, 8, 8)).softmax(dim=1)
+    _, probabilities = Network(trained_model(spec, own)).predict(rows)
+    assert torch.equal(torch.tensor(probabilities), expected)
+    loaded = safetensors.torch.load(file_of(trained_model(spec, own)))
+    assert all(torch.equal(loaded[name], own[name]) for name in own)

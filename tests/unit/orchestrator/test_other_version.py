@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import StageSpec
 from actors.core.version import __version__
 from orchestrator.errors import VersionMismatch
 from orchestrator.job import Device
@@ -18,12 +19,12 @@ from tests.support.in_process_ray import InProcessRay
 def test_it_is_refused_with_the_remedy_and_nothing_of_it_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    network = NetworkSpec((4, 4, 2))
+    network = mlp((4, 4, 2))
     cluster = InProcessRay(2)
     with cluster.installed():
         placements = [
             StagePlacement(
-                StageSpec(network, i, 2, i, i + 1),
+                StageSpec.of(network, i, 2, i, i + 1),
                 Device(i + 1, node.ip, node.port),
                 ResolvedDevice(node.ip, node.port, node),
             )

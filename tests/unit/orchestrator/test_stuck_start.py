@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import ray
 
-from actors.core.specs import NetworkSpec, StageSpec
+from actors.core.model.model_spec import mlp
+from actors.core.specs import StageSpec
 from orchestrator.errors import DeviceStartFailed
 from orchestrator.job import Device
 from orchestrator.placement import Node, ResolvedDevice, parse_nodes
@@ -19,7 +20,7 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 from orchestrator.sessions.start_watch import Look
 from tests.support.in_process_ray import InProcessRay
 
-NETWORK = NetworkSpec((4, 4, 2))
+NETWORK = mlp((4, 4, 2))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StagePlacement]]:
         monkeypatch.setattr(stage_group, "ask_node", ask)
         yield [
             StagePlacement(
-                StageSpec(NETWORK, i, 2, i, i + 1),
+                StageSpec.of(NETWORK, i, 2, i, i + 1),
                 Device(i + 1, node.ip, node.port),
                 ResolvedDevice(node.ip, node.port, node),
             )

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from actors.core.model.model_spec import mlp
 from actors.core.profiles import LinkProfile
-from actors.core.specs import NetworkSpec, Normalization
+from actors.core.specs import Normalization
 from orchestrator.errors import InvalidRequest
 from orchestrator.job_spec import JobSpec, default_num_microbatches
 from orchestrator.planning import asking
@@ -24,9 +25,7 @@ from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
 from tests.support.profiles import device
 
-SPEC = JobSpec(
-    NetworkSpec((64, 100, 100, 10)), "digits", None, True, 512, 100, Normalization(0.1, 0.3)
-)
+SPEC = JobSpec(mlp((64, 100, 100, 10)), "digits", None, True, 512, 100, Normalization(0.1, 0.3))
 PLACES = [DevicePlace(i, f"device {i}", "10.0.0.1", f"node {i}") for i in (1, 2)]
 LINK = LinkProfile("shared_memory", 1e-4, 1e9)
 PLANNING = JobPlanning(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.layer_actor import ChannelKind
 from orchestrator.job import Device
@@ -17,7 +18,7 @@ from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
 from tests.support.job_records import make_job
 
-QUESTION = LinkQuestion(100, 20)
+QUESTION = LinkQuestion(100, TensorSpec((20,)))
 IP, PORTS = "10.0.0.1", range(6001, 6005)
 NODE = Node("a", IP, 5001, 4.0, frozenset(PORTS))
 CLUSTER = ClusterView((NODE,), IP, f"{IP}:6379")

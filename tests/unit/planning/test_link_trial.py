@@ -7,11 +7,12 @@ import pytest
 from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
 from actors.core.compute_device import CPU
+from actors.core.model.model_spec import TensorSpec
 from actors.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
 from tests.support.mailbox import Mailbox
 
-SPEC = TrialSpec(rows=100, features=20, rounds=3, compute_s=1e-4)
-SMALL, LARGE = message_bytes(1, 20), message_bytes(100, 20)
+SPEC = TrialSpec(rows=100, sample=TensorSpec((20,)), rounds=3, compute_s=1e-4)
+SMALL, LARGE = message_bytes(1, SPEC.sample), message_bytes(100, SPEC.sample)
 
 
 def test_messages_go_to_and_fro_and_the_computing_is_known() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 from actors.core.datasets import Dataset, Split
+from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import DeviceProfile
 from actors.core.schedules import SCHEDULES
-from actors.core.specs import NetworkSpec, Normalization
+from actors.core.specs import Normalization
 from actors.stage_loop import StageLoop
 from orchestrator.job_spec import JobSpec
 from orchestrator.planning.job_planning import (
@@ -26,11 +28,12 @@ from orchestrator.planning.prediction import predict
 from tests.support.digit_sessions import make_session
 from tests.support.in_process import build_pipeline
 from tests.support.live_bytes import LiveBytes
+from tests.support.models import CNN, TRANSFORMER
 from tests.support.profiles import FREE, compute, device
 
-DEEP = NetworkSpec((64,) * 7)
+DEEP = mlp((64,) * 7)
 """Its activations are much larger than its weights, with the samples below."""
-WIDE = NetworkSpec((64, 512, 512, 10))
+WIDE = mlp((64, 512, 512, 10))
 SPEC = JobSpec(WIDE, "digits", None, True, 512, 100, Normalization(0.1, 0.3))
 NUM_TRAIN, BATCH = 2048, 1024
 RUN = StageLoop.run
@@ -57,34 +60,40 @@ def measured(
         schedule=pipelining.schedule,
         momentum=0.9,
     )
-    data = Dataset(samples(job.network, NUM_TRAIN), samples(job.network, job.val_batch_size))
-    pipeline = build_pipeline(job.network, session, data, list(cuts))
+    data = Dataset(samples(job.model, NUM_TRAIN), samples(job.model, job.val_batch_size))
+    pipeline = build_pipeline(job.model, session, data, list(cuts))
     pipeline.run()
     assert not pipeline.errors
     kept = [sum(p.nbytes for p in stage.layers.parameters()) for stage in pipeline.stages]
     return [tracks[i].peak + parameters for i, parameters in enumerate(kept)]
 
 
-def samples(network: NetworkSpec, count: int) -> Split:
-    sizes = network.layer_sizes
-    labels = np.arange(count, dtype=np.int64) % sizes[-1]
-    return Split(np.ones((count, sizes[0]), dtype=np.uint8), labels)
+def samples(model: ModelSpec, count: int) -> Split:
+    labels = np.arange(count, dtype=np.int64) % 10
+    return Split(np.ones((count, math.prod(model.inputs.shape)), dtype=np.uint8), labels)
 
 
-def job_of(network: NetworkSpec, num_stages: int, val_batch_size: int) -> PlanJob:
+def job_of(model: ModelSpec, num_stages: int, val_batch_size: int) -> PlanJob:
     devices = tuple(device(i + 1) for i in range(num_stages))
     links = (FREE,) * (num_stages - 1)
-    return PlanJob(network, BATCH, val_batch_size, devices, links, momentum=True)
+    return PlanJob(model, BATCH, val_batch_size, devices, links, momentum=True)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_stage_takes_more_than_its_plan_says_by_any_schedule(
     monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:
-    splits = ((DEEP, (0, 6)), (DEEP, (0, 3, 6)), (DEEP, (0, 2, 4, 6)), (WIDE, (0, 1, 3)))
+    splits = (
+        (DEEP, (0, 6)),
+        (DEEP, (0, 3, 6)),
+        (DEEP, (0, 2, 4, 6)),
+        (WIDE, (0, 1, 3)),
+        (CNN, (0, 2, 4)),
+        (TRANSFORMER, (0, 3, 6)),
+    )
     shapes = ((16, 8), (4 * BATCH, 8), (16, 1))
-    for (network, cuts), (val_rows, count) in itertools.product(splits, shapes):
-        job, pipelining = job_of(network, len(cuts) - 1, val_rows), Pipelining(schedule, count)
+    for (model, cuts), (val_rows, count) in itertools.product(splits, shapes):
+        job, pipelining = job_of(model, len(cuts) - 1, val_rows), Pipelining(schedule, count)
         found = measured(monkeypatch, job, cuts, pipelining)
         for stage, peak in zip(predict(job, cuts, pipelining).stages, found, strict=True):
             # Messages are bytes, no tensors, and nobody keeps copies here.

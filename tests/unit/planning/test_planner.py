@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.core.model.model_spec import mlp
 from actors.core.profiles import LinkProfile
 from actors.core.schedules import SCHEDULES
-from actors.core.specs import NetworkSpec
 from orchestrator.errors import InvalidRequest
 from orchestrator.planning import prediction
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
@@ -51,7 +51,7 @@ def test_a_device_with_little_memory_gets_what_fits() -> None:
 
 
 def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one() -> None:
-    network = NetworkSpec((1000,) * 9)
+    network = mlp((1000,) * 9)
     room = 200_000_000
     two = plan_job(
         job([device(1, room_bytes=room), device(2, room_bytes=room)], network), AUTO, Wanted(EIGHT)
@@ -93,7 +93,7 @@ def test_auto_never_takes_more_microbatches_than_samples() -> None:
 
 
 def test_auto_takes_the_schedule_whose_step_is_shortest() -> None:
-    planned = job([device(i) for i in range(1, 5)], NetworkSpec((100,) * 9))
+    planned = job([device(i) for i in range(1, 5)], mlp((100,) * 9))
     wanted = Wanted(EIGHT, auto_schedule=True)
     plan = plan_job(planned, AUTO, wanted)
     others = [plan_job(planned, AUTO, Wanted(Pipelining(n, 8))) for n in SCHEDULES]
@@ -138,7 +138,7 @@ def test_only_channels_that_can_join_messages_do() -> None:
 def test_no_more_messages_go_together_than_a_result_takes_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wide, far = NetworkSpec((100, 100_000, 100)), LinkProfile("actor_calls", 5e-3, 1e10, 1e-3)
+    wide, far = mlp((100, 100_000, 100)), LinkProfile("actor_calls", 5e-3, 1e10, 1e-3)
     quick = job([device(1, 1e12), device(2, 1e12)], wide, far)
     many = Pipelining("gpipe", 32)
     assert predict(quick, (0, 1, 2), many).joined * 2 * 400_000 <= MAX_JOINED_BYTES
@@ -165,22 +165,24 @@ def test_one_device_alone_needs_no_messages() -> None:
 def test_the_tables_of_the_search_state_what_a_prediction_adds_up(
     speeds: list[float], num_microbatches: int, latency_s: float
 ) -> None:
-    """What ``predict`` has for a split is never below its bound, memory without copies is alike."""
+    """What ``predict`` has for a split is never below its bound; its memory without copies is the
+    tables', but that these take a largest block for each stage's largest."""
     link = LinkProfile("actor_calls", latency_s, 1e8, latency_s / 4, 1e-9)
     devices = [device(i + 1, speed) for i, speed in enumerate(speeds)]
-    planned = job(devices, NetworkSpec((50, 100, 20, 30, 40, 10)), link)
+    planned = job(devices, mlp((50, 100, 20, 30, 40, 10)), link)
     pipelining = Pipelining("1f1b", num_microbatches)
     problem = split_problem(planned, pipelining)
+    largest = planned.memory(num_microbatches).largest_passing()
     for cuts in itertools.islice(problem.all_cuts(), 20):
         plan = predict(planned, cuts, pipelining)
         assert plan.step_s >= problem.step_s(cuts) * (1 - 1e-9)
         for stage, tables in zip(plan.stages, problem.stages, strict=True):
             own = stage.memory.total - stage.memory.copies
-            assert tables.memory(stage.start, stage.end) == pytest.approx(own)
+            assert own <= tables.memory(stage.start, stage.end) <= own + largest
 
 
 def test_64_devices_and_1000_layers_are_planned() -> None:
-    network = NetworkSpec(tuple(100 + i % 7 for i in range(1001)))
+    network = mlp(tuple(100 + i % 7 for i in range(1001)))
     devices = [device(i + 1, 1e9 * (1 + i % 3), 10**9) for i in range(64)]
     planned: PlanJob = job(devices, network, batch_size=256)
     plan = plan_job(planned, AUTO, Wanted(Pipelining("1f1b", 128)))

@@ -1,79 +1,121 @@
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import torch
 
 from actors.core.compute_device import CPU
+from actors.core.model.facts import model_facts
+from actors.core.model.model_spec import ModelSpec, TensorSpec, mlp
+from actors.core.model.parse import parse_layers
 from actors.core.profiles import (
     DeviceProfile,
-    LayerKey,
+    block_works,
     device_profile_json,
-    layer_keys,
     parse_device_profile,
     stretched,
 )
-from actors.core.specs import NetworkSpec
 from actors.stage_probe import (
-    MAX_SHAPES,
-    MAX_WEIGHTS,
+    MAX_MEASURED,
+    MAX_OPERATIONS,
+    MAX_PARAMETER_BYTES,
     ProbeRequest,
     Timings,
     Watch,
     host_facts,
     probe,
 )
-from orchestrator.planning.layer_costs import layer_costs
+from orchestrator.planning.block_costs import block_costs
 
-SMALL = NetworkSpec((64, 32, 32, 32, 10))
+SMALL = mlp((64, 32, 32, 32, 10))
+CONVOLUTIONS = [
+    {"type": "Conv2d", "out_channels": 4, "kernel_size": 3},
+    {"type": "BatchNorm2d"},
+    {"type": "ReLU"},
+    {"type": "Flatten"},
+    {"type": "Linear", "out_features": 10},
+]
+TOKENS = [
+    {"type": "Embedding", "num_embeddings": 20, "embedding_dim": 8},
+    {"type": "TransformerBlock", "num_heads": 2, "feedforward_dim": 16, "causal": True},
+    {"type": "Flatten"},
+    {"type": "Linear", "out_features": 10},
+]
 
 
 def request(
-    network: NetworkSpec, rows: tuple[int, ...] = (16, 4), budget_s: float = 0.2
+    model: ModelSpec, rows: tuple[int, ...] = (16, 4), budget_s: float = 0.2
 ) -> ProbeRequest:
-    return ProbeRequest(network, 32, rows, torch.get_num_threads(), budget_s)
+    works, facts = block_works(model), model_facts(model)
+    return ProbeRequest(model, works, facts, 32, rows, torch.get_num_threads(), budget_s)
 
 
-def test_each_kind_of_layer_is_measured_once_and_for_all_rows() -> None:
+def model_of(layers: object, inputs: TensorSpec) -> ModelSpec:
+    return ModelSpec(parse_layers(layers, inputs, "layers").layers, inputs)
+
+
+def test_each_kind_of_block_is_measured_once_and_for_all_rows() -> None:
     found = probe(request(SMALL, budget_s=60.0))
-    assert {layer.key for layer in found.layers} == {
-        LayerKey(64, 32, is_first=True),
-        LayerKey(32, 32),
-        LayerKey(32, 10, is_last=True),
-    }
-    for layer in found.layers:
-        assert [point.rows for point in layer.points] == [4, 16]
-        for point in layer.points:
+    works = block_works(SMALL)
+    assert works[1] == works[2]
+    assert sorted(b.work.key for b in found.blocks) == sorted({w.key for w in works})
+    for block in found.blocks:
+        assert [point.rows for point in block.points] == [4, 16]
+        for point in block.points:
             assert min(vars(point.times).values()) > 0
-        assert layer.update_s > 0
+        assert block.update_s > 0
     assert found.matmul_flops_per_s > 1e6 and found.load_per_row_s > 0
 
 
-def test_a_network_of_one_layer_is_first_and_last() -> None:
-    found = probe(request(NetworkSpec((64, 10))))
-    assert [layer.key for layer in found.layers] == [LayerKey(64, 10, True, True)]
+def test_convolutions_norms_and_attention_are_measured_as_they_are() -> None:
+    for layers, inputs in (
+        (CONVOLUTIONS, TensorSpec((1, 8, 8))),
+        (TOKENS, TensorSpec((6,), "int64")),
+    ):
+        model = model_of(layers, inputs)
+        found = probe(request(model, rows=(8,)))
+        assert {b.work.key for b in found.blocks} == {w.key for w in block_works(model)}
+        assert all(b.points[0].times.forward_s > 0 for b in found.blocks)
+        assert (block_costs(found, model, 8).forward_s > 0).all()
 
 
-def test_very_many_kinds_of_layers_are_measured_by_some_of_them() -> None:
-    network = NetworkSpec(tuple(range(20, 80)))
-    found = probe(request(network, rows=(4,)))
-    assert len(found.layers) == MAX_SHAPES
-    assert len(layer_costs(found, network, 4).forward_s) == network.num_layers
+def test_a_model_of_one_block_is_first_and_last() -> None:
+    found = probe(request(mlp((64, 10))))
+    assert [b.work for b in found.blocks] == list(block_works(mlp((64, 10))))
 
 
-def test_a_huge_layer_is_measured_smaller_and_its_time_stretched() -> None:
-    network = NetworkSpec((8, 5000, 5000, 10))
-    found = probe(request(network, rows=(1,), budget_s=0.01))
-    assert max(layer.key.num_weights for layer in found.layers) <= MAX_WEIGHTS
-    middle = next(layer for layer in found.layers if not (layer.key.is_first or layer.key.is_last))
-    costs = layer_costs(found, network, 1)
-    stretched = costs.forward_s[1] / middle.points[0].times.forward_s
-    assert abs(stretched - 25e6 / middle.key.num_weights) < 1e-6
+def test_very_many_kinds_of_blocks_are_measured_by_some_of_them() -> None:
+    model = mlp(tuple(range(20, 80)))
+    found = probe(request(model, rows=(4,)))
+    assert len(found.blocks) == MAX_MEASURED
+    assert len(block_costs(found, model, 4).forward_s) == 59
+
+
+def test_a_block_of_much_work_is_measured_with_fewer_samples() -> None:
+    model = mlp((8, 3000, 3000, 10))
+    found = probe(request(model, rows=(512,), budget_s=0.01))
+    work = block_works(model)[1]
+    (measured,) = [b for b in found.blocks if b.work == work]
+    assert [point.rows for point in measured.points] == [MAX_OPERATIONS // work.per_row]
+
+
+def test_a_block_of_very_many_parameters_is_not_built_but_told_from_the_others() -> None:
+    model = mlp((8, 500, 500, 10))
+    asked = request(model, rows=(4,), budget_s=0.01)
+    works = [*asked.works]
+    works[1] = dataclasses.replace(works[1], parameter_bytes=MAX_PARAMETER_BYTES + 1)
+    found = probe(dataclasses.replace(asked, works=tuple(works)))
+    assert works[1].key not in {b.work.key for b in found.blocks}
+    costs = block_costs(found, model, 4)
+    last = next(b for b in found.blocks if b.work.key == works[2].key)
+    ratio = works[1].per_row / works[2].per_row
+    assert costs.forward_s[1] == ratio * last.points[0].times.forward_s
 
 
 def test_without_time_the_first_rows_are_measured_all_the_same() -> None:
     found = probe(request(SMALL, budget_s=0.0))
-    assert all([point.rows for point in layer.points] == [16] for layer in found.layers)
+    assert all([point.rows for point in layer.points] == [16] for layer in found.blocks)
 
 
 def test_a_profile_survives_the_store() -> None:
@@ -84,10 +126,6 @@ def test_a_profile_survives_the_store() -> None:
 def test_the_memory_of_this_host_is_known() -> None:
     memory = host_facts().memory_bytes
     assert memory is not None and memory > 2**27
-
-
-def test_the_keys_of_a_network_are_those_of_its_layers() -> None:
-    assert len(layer_keys(SMALL)) == 4 and layer_keys(SMALL)[1] == layer_keys(SMALL)[2]
 
 
 def test_a_core_that_is_shared_stretches_what_it_works_at() -> None:
@@ -113,6 +151,6 @@ def test_a_stretched_profile_takes_longer_at_everything_but_its_best() -> None:
     assert (
         twice.load_s == 2 * found.load_s and twice.overhead.update_s == 2 * found.overhead.update_s
     )
-    before, after = found.layers[0], twice.layers[0]
+    before, after = found.blocks[0], twice.blocks[0]
     assert after.update_s == 2 * before.update_s
     assert after.points[0].times.weight_grad_s == 2 * before.points[0].times.weight_grad_s

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import LinkProfile, StageOverhead
-from actors.core.specs import NetworkSpec
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanDevice
 from orchestrator.planning.planner import Wanted, plan_job
@@ -11,12 +11,10 @@ from orchestrator.planning.verdict import Verdict, judge
 from tests.support.profiles import FREE, device, job
 
 SLOW = LinkProfile("actor_calls", 1e-2, 1e8)
-EIGHT = NetworkSpec((100,) * 9)
+EIGHT = mlp((100,) * 9)
 
 
-def verdict(
-    *devices: PlanDevice, link: LinkProfile = FREE, network: NetworkSpec = EIGHT
-) -> Verdict:
+def verdict(*devices: PlanDevice, link: LinkProfile = FREE, network: ModelSpec = EIGHT) -> Verdict:
     planned = job(devices, network, link)
     plan = plan_job(planned, PlanRequest(), Wanted(Pipelining("1f1b", 8)))
     return judge(planned, plan, 1)
@@ -31,9 +29,9 @@ def test_two_devices_without_links_to_wait_for_are_worth_combining() -> None:
 
 
 def test_a_device_that_has_more_to_do_than_the_others_is_named() -> None:
-    found = verdict(device(1), device(2, 4e8), network=NetworkSpec((100, 100, 100)))
+    found = verdict(device(1), device(2, 4e8), network=mlp((100, 100, 100)))
     assert found.slowest_device_id == 2 and found.held_up_s > 0
-    slower = verdict(device(1), device(2, 7e8), network=NetworkSpec((100, 100, 100, 100)))
+    slower = verdict(device(1), device(2, 7e8), network=mlp((100, 100, 100, 100)))
     assert slower.slowest_device_id in (1, 2)
 
 
@@ -61,7 +59,7 @@ def test_a_device_with_an_accelerator_is_named_by_it() -> None:
 
 
 def test_devices_that_have_the_memory_together_only_are_worth_combining() -> None:
-    network = NetworkSpec((1000,) * 9)
+    network = mlp((1000,) * 9)
     room = 200_000_000
     found = verdict(device(1, room_bytes=room), device(2, room_bytes=room), network=network)
     assert found.worth_combining and found.same_threads is None and found.all_cores is None

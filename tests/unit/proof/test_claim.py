@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from actors.core.model.model_spec import mlp
 from actors.core.replay import LayerThreads, ThreadsFrom
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.specs import Normalization, SessionSpec
 from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.recorded import Claim, Kept, KeptAt, RecordedSession, claim_of
 from orchestrator.store.records import StepRecord
 
-NETWORK = NetworkSpec((64, 16, 16, 10))
+NETWORK = mlp((64, 16, 16, 10))
 HOST = {"tandem": "1", "torch": "2", "cpu": "3"}
 
 

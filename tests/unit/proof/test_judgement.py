@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from actors.core.model.model_spec import mlp
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
-from actors.core.specs import NetworkSpec, Normalization, SessionSpec
+from actors.core.specs import Normalization, SessionSpec
 from http_gateway.schemas_proof import Verified
 from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.proof.judgement import Evidence, Place, judge
@@ -19,7 +20,7 @@ from orchestrator.store.records import StepRecord
 
 HOST = {"tandem": "1.0", "torch": "2.13.0+cpu", "cpu": "Some CPU, AVX2"}
 OTHER = {**HOST, "cpu": "Other CPU, DEFAULT"}
-NETWORK = NetworkSpec((4, 3, 2))
+NETWORK = mlp((4, 3, 2))
 SPEC = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, Normalization(0, 1))
 LOSSES = (2.5, 2.25, 2.0, 1.5)
 STEPS = tuple(StepRecord(1 + i // 3, 1 + i % 3, loss) for i, loss in enumerate(LOSSES))

@@ -1,4 +1,4 @@
-"""How long each layer of a network takes on a device, from what was measured there."""
+"""How long each block of a model takes on a device, from what was measured there."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import (
+    BlockProfile,
+    BlockTimes,
+    BlockWork,
     ComputeProfile,
-    LayerKey,
-    LayerProfile,
-    LayerTimes,
     StageOverhead,
-    layer_keys,
+    block_works,
 )
-from actors.core.specs import NetworkSpec
 
 Floats = npt.NDArray[np.float64]
-"""Seconds, one entry a layer."""
+"""Seconds, one entry a block."""
 
 
 @dataclass(frozen=True)
-class LayerCosts:
-    """Every layer of a network on one device, for a microbatch; a stage's overhead comes on top.
+class BlockCosts:
+    """Every block of a model on one device, for a microbatch; a stage's overhead comes on top.
 
-    ``load_s`` is added where the stage has the network's first layer.
+    ``load_s`` is added where the stage has the model's first block.
     """
 
     forward_s: Floats
@@ -41,7 +41,7 @@ class LayerCosts:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """What some layers take together as one stage; all but the update for one microbatch."""
+    """What some blocks take together as one stage; all but the update for one microbatch."""
 
     forward_s: float
     backward_s: float
@@ -50,24 +50,24 @@ class StageSeconds:
     update_s: float
 
 
-def layer_costs(compute: ComputeProfile, network: NetworkSpec, rows: int) -> LayerCosts:
+def block_costs(compute: ComputeProfile, model: ModelSpec, rows: int) -> BlockCosts:
     """``rows`` are the samples of a microbatch.
 
     Between two measured numbers of rows the time is taken for linear, and beyond the last for a
-    continuation of that line. A layer of sizes that were not measured is taken for the measured
-    one with the most similar number of weights, stretched by the ratio of the two numbers.
+    continuation of that line. A block that was not measured is taken for the measured one with the
+    most similar work, stretched by the ratio of the two.
     """
-    keys = layer_keys(network)
-    known: dict[LayerKey, tuple[LayerTimes, float]] = {}
-    for key in keys:
-        if key not in known:
-            known[key] = _estimate(compute, key, rows)
-    times = [known[key] for key in keys]
+    works = block_works(model)
+    known: dict[str, tuple[BlockTimes, float]] = {}
+    for work in works:
+        if work.key not in known:
+            known[work.key] = _estimate(compute, work, rows)
+    times = [known[work.key] for work in works]
 
-    def column(value: Callable[[LayerTimes], float]) -> Floats:
+    def column(value: Callable[[BlockTimes], float]) -> Floats:
         return np.array([value(t) for t, _ in times])
 
-    return LayerCosts(
+    return BlockCosts(
         column(lambda t: t.forward_s),
         column(lambda t: t.backward_s),
         column(lambda t: t.input_grad_s),
@@ -78,8 +78,8 @@ def layer_costs(compute: ComputeProfile, network: NetworkSpec, rows: int) -> Lay
     )
 
 
-def stage_seconds(costs: LayerCosts, start: int, end: int) -> StageSeconds:
-    """Layers ``[start, end)`` as one stage."""
+def stage_seconds(costs: BlockCosts, start: int, end: int) -> StageSeconds:
+    """Blocks ``[start, end)`` as one stage."""
     own, over = slice(start, end), costs.overhead
     load_s = costs.load_s if start == 0 else 0.0
     return StageSeconds(
@@ -91,29 +91,30 @@ def stage_seconds(costs: LayerCosts, start: int, end: int) -> StageSeconds:
     )
 
 
-def _estimate(compute: ComputeProfile, key: LayerKey, rows: int) -> tuple[LayerTimes, float]:
-    measured = min(compute.layers, key=lambda layer: _distance(layer.key, key))
-    scale = key.num_weights / measured.key.num_weights
-    times = LayerTimes(
+def _estimate(compute: ComputeProfile, work: BlockWork, rows: int) -> tuple[BlockTimes, float]:
+    measured = min(compute.blocks, key=lambda block: _distance(block.work, work))
+    scale = work.per_row / measured.work.per_row
+    times = BlockTimes(
         scale * _at(measured, rows, lambda t: t.forward_s),
         scale * _at(measured, rows, lambda t: t.backward_s),
         scale * _at(measured, rows, lambda t: t.input_grad_s),
         scale * _at(measured, rows, lambda t: t.weight_grad_s),
     )
-    return times, scale * measured.update_s
+    bytes_ratio = work.parameter_bytes / max(1, measured.work.parameter_bytes)
+    return times, bytes_ratio * measured.update_s
 
 
-def _distance(known: LayerKey, wanted: LayerKey) -> tuple[bool, bool, float]:
-    """Whether it is first matters most, for it halves the backward pass."""
+def _distance(known: BlockWork, wanted: BlockWork) -> tuple[bool, bool, float]:
+    """Whether its inputs need a gradient matters most, for that is half of the backward pass."""
     return (
-        known.is_first != wanted.is_first,
-        known != wanted,
-        abs(math.log(known.num_weights / wanted.num_weights)),
+        known.needs_input_grad != wanted.needs_input_grad,
+        known.key != wanted.key,
+        abs(math.log(known.per_row / wanted.per_row)),
     )
 
 
-def _at(layer: LayerProfile, rows: int, value: Callable[[LayerTimes], float]) -> float:
-    points = [(p.rows, value(p.times)) for p in layer.points]
+def _at(block: BlockProfile, rows: int, value: Callable[[BlockTimes], float]) -> float:
+    points = [(p.rows, value(p.times)) for p in block.points]
     if len(points) == 1:
         return points[0][1] * rows / points[0][0]
     place = sum(rows > known for known, _ in points[1:-1])

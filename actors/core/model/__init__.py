@@ -1,0 +1,3 @@
+"""A model as data: kinds of layers, blocks that are never cut, what is known of each block."""
+
+from actors.core.model import kinds as _kinds  # noqa: F401 - fills the registry

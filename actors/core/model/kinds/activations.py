@@ -1,0 +1,43 @@
+"""Functions of each value, and dropout."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from actors.core.model.fields import choice, number, sizes
+from actors.core.model.registry import LayerKind, add_kind
+
+
+def drops(arguments: Mapping[str, Any]) -> bool:
+    """Whether a layer with these arguments draws what to drop."""
+    return float(arguments.get("p", arguments.get("dropout", 0.0))) > 0.0
+
+
+for _made in (nn.ReLU, nn.SiLU, nn.Tanh, nn.Sigmoid):
+    add_kind(LayerKind(_made.__name__, "of each value", _made))
+add_kind(
+    LayerKind("GELU", "of each value", nn.GELU, {"approximate": choice(("none", "tanh"), "none")})
+)
+add_kind(
+    LayerKind(
+        "LeakyReLU", "of each value", nn.LeakyReLU, {"negative_slope": number(0.0, 1.0, 0.01)}
+    )
+)
+add_kind(
+    LayerKind(
+        "Softmax",
+        "over one dimension; the batch is dimension 0",
+        nn.Softmax,
+        {"dim": sizes(1, minimum=-8, maximum=8, default=-1)},
+    )
+)
+add_kind(
+    LayerKind(
+        "Dropout",
+        "sets values to 0 with probability p while it trains",
+        nn.Dropout,
+        {"p": number(0.0, 1.0, 0.5, below=True)},
+        draws=drops,
+    )
+)

@@ -1,0 +1,134 @@
+"""A list of layers as JSON has it -> a model, or one sentence on what does not connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from actors.core.errors import InvalidRequest, error_text
+from actors.core.model.fields import check_arguments
+from actors.core.model.model_spec import LayerSpec, TensorSpec
+from actors.core.model.registry import KINDS, LayerKind
+from actors.core.model.trial import trial_batch, trial_layers
+
+MAX_LAYERS = 10_000
+MAX_NESTING = 8
+TRIED_ROWS = 2
+"""Batch norm wants more than one."""
+_RANKS = {1: "[features]", 2: "[length, features]", 3: "[channels, height, width]"}
+
+
+@dataclass(frozen=True)
+class ParsedLayers:
+    """Checked layers, and what they give for a sample."""
+
+    layers: tuple[LayerSpec, ...]
+    outputs: TensorSpec
+
+
+def parse_layers(given: Any, inputs: TensorSpec, where: str) -> ParsedLayers:
+    """Checks each layer and fills in what may be left out.
+
+    ``given`` is a list of ``{"type": …, …}``, ``where`` its name in the request. Raises
+    ``InvalidRequest`` naming the layer, what it is given and what it wants.
+    """
+    if not isinstance(given, list) or not given:
+        raise InvalidRequest(f"{where} must be a list of at least one layer, each an object")
+    count = _count(given, where)
+    if count > MAX_LAYERS:
+        raise InvalidRequest(f"{where} has {count:,} layers, but the limit is {MAX_LAYERS:,}")
+    return _parse_list(given, inputs, where)
+
+
+def _parse_list(given: Sequence[Any], inputs: TensorSpec, where: str) -> ParsedLayers:
+    layers, before = [], inputs
+    for index, one in enumerate(given):
+        spec, before = _parse_layer(one, before, f"{where}[{index}]")
+        layers.append(spec)
+    return ParsedLayers(tuple(layers), before)
+
+
+def _parse_layer(given: Any, before: TensorSpec, where: str) -> tuple[LayerSpec, TensorSpec]:
+    kind = _kind(given, where)
+    _check_fits(kind, before, where)
+    inside: tuple[LayerSpec, ...] = ()
+    arguments = {name: value for name, value in given.items() if name != "type"}
+    if kind.is_container:
+        inside = _parse_list(_inside(arguments, where), before, f"{where}.layers").layers
+    values = check_arguments(where, kind.name, kind.fields, arguments, before)
+    spec = LayerSpec(kind.name, tuple(values.items()), inside)
+    return spec, _outputs(spec, before, where)
+
+
+def _kind(given: Any, where: str) -> LayerKind:
+    if not isinstance(given, Mapping):
+        raise InvalidRequest(
+            f'{where} is {given!r}, but must be an object such as {{"type": "ReLU"}}'
+        )
+    name = given.get("type")
+    if not isinstance(name, str) or name not in KINDS:
+        raise InvalidRequest(
+            f"{where}.type is {name!r}, but must be one of {', '.join(sorted(KINDS))}"
+        )
+    return KINDS[name]
+
+
+def _inside(arguments: dict[str, Any], where: str) -> list[Any]:
+    layers = arguments.pop("layers", None)
+    if not isinstance(layers, list) or not layers:
+        raise InvalidRequest(f"{where}.layers must be a list of at least one layer, each an object")
+    return layers
+
+
+def _check_fits(kind: LayerKind, before: TensorSpec, where: str) -> None:
+    if kind.takes not in ("any", before.dtype):
+        remedy = "put an Embedding before it" if before.dtype == "int64" else "it must come first"
+        raise InvalidRequest(
+            f"{where}: {kind.name} takes {kind.takes}, but it is given {before.text}: {remedy}"
+        )
+    if kind.ranks and len(before.shape) not in kind.ranks:
+        wanted = " or ".join(_RANKS[rank] for rank in kind.ranks)
+        raise InvalidRequest(
+            f"{where}: {kind.name} takes samples of the form {wanted}, but the layer before gives "
+            f"{before.text}: Flatten or Unflatten changes the form"
+        )
+
+
+def _outputs(spec: LayerSpec, before: TensorSpec, where: str) -> TensorSpec:
+    """By running it."""
+    try:
+        made = trial_layers([spec])
+        with torch.no_grad():
+            outputs = made(trial_batch(before, TRIED_ROWS))
+    except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
+        raise InvalidRequest(
+            f"{where}: {spec.kind} can't take what the layer before gives, {before.text}: "
+            f"{error_text(error)[:200]}"
+        ) from error
+    if outputs.ndim < 2 or outputs.shape[0] != TRIED_ROWS or 0 in outputs.shape:
+        raise InvalidRequest(
+            f"{where}: {spec.kind} makes {list(outputs.shape)} of a batch of {TRIED_ROWS} samples "
+            f"{before.text}: the batch must stay dimension 0, and nothing may become empty"
+        )
+    return TensorSpec.of(outputs)
+
+
+def _count(given: Sequence[Any], where: str) -> int:
+    """All layers, those inside others too; raises where they are nested too deeply."""
+    count, level = 0, list(given)
+    for _ in range(MAX_NESTING):
+        count += len(level)
+        if count > MAX_LAYERS:
+            return count
+        level = [
+            inner
+            for one in level
+            if isinstance(one, Mapping) and isinstance(one.get("layers"), list)
+            for inner in one["layers"]
+        ]
+        if not level:
+            return count
+    raise InvalidRequest(f"{where} has layers nested more than {MAX_NESTING} deep: use fewer")
