@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 
-from http_gateway.auth import is_loopback
+from actors.core.addresses import is_loopback, join_host_port
 
 
 def url_of(host: str, port: int) -> str:
-    """With the brackets that an IPv6 address needs."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """Of what listens there."""
+    return f"http://{join_host_port(host, port)}"
 
 
 def own_url(host: str, port: int) -> str:

@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 import re
 
+from actors.core.addresses import is_loopback
 from actors.core.errors import InvalidRequest
 from http_gateway.validation_text import shorten
 
@@ -40,12 +41,6 @@ def check_token(token: str, source: str) -> str:
             f"must have letters, digits and ASCII signs only; make one with: {MAKE_TOKEN}"
         )
     return token
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this host reaches what listens there."""
-    address = _address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def check_exposure(host: str, token: str | None) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from actors.core.errors import Unavailable
+from actors.core.addresses import is_loopback, parse_host_port
 from orchestrator.cluster_tokens import token_variables
 from orchestrator.doctor.finding import strangers_text
+from orchestrator.errors import ClusterUnavailable, InvalidRequest, Unavailable
 from orchestrator.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.ray_connection import connect, other_ray_addresses
 from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.ray_words import LOG_NAME
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, foreign_address
 from orchestrator.travelling_code import runtime_env
 
 if TYPE_CHECKING:
@@ -43,16 +45,36 @@ class Backend:
         }
 
 
+@contextmanager
+def naming_variable(settings: Settings) -> Iterator[None]:
+    """What is wrong with an address of another tool's variable is told with that."""
+    try:
+        yield
+    except (ClusterUnavailable, InvalidRequest) as error:
+        if (name := foreign_address(settings)) is None:
+            raise
+        raise type(error)(
+            f"{error.message}. The address is that of the variable {name}, which other tools of "
+            f"Ray's use, too: unset it (env -u {name} …), or name the cluster by --ray-address or "
+            f"TANDEM_{name}"
+        ) from error
+
+
 def start_backend(settings: Settings) -> Backend:
     """Makes this process a driver of the cluster that the settings name; raises ``TandemError``.
 
     However this is left, an embedded cluster that it has started is the caller's to end.
     """
+    with naming_variable(settings):
+        return _start_backend(settings)
+
+
+def _start_backend(settings: Settings) -> Backend:
     cluster = None
     address = settings.ray_address
     if address is None:
         # Ray reads its environment when it is imported: this comes first.
-        os.environ.update(cluster_auth_of(settings))
+        os.environ.update(cluster_auth(settings.storage_path))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
         cluster = ensure_local_cluster(settings)
         address = cluster.state.address
@@ -71,20 +93,9 @@ def start_backend(settings: Settings) -> Backend:
     return Backend(client, address, dashboard_url, cluster)
 
 
-def cluster_auth_of(settings: Settings) -> dict[str, str]:
-    """The embedded cluster's variables; makes the storage folder if need be."""
-    try:
-        settings.storage_path.mkdir(parents=True, exist_ok=True)
-        return cluster_auth(settings.storage_path)
-    except OSError as error:
-        raise Unavailable(
-            f"The storage path {settings.storage_path} can't be written ({error.strerror}): choose "
-            "another with --storage-path or TANDEM_STORAGE_PATH"
-        ) from error
-
-
 def _say_other_clusters(own: str) -> None:
-    for other in other_ray_addresses(own):
+    joinable = [a for a in other_ray_addresses(own) if not is_loopback(parse_host_port(a).host)]
+    for other in joinable:
         print(
             f"Note: a Ray node of another cluster runs on this host. To train on that cluster "
             f"instead, end this gateway and run: tandem serve --ray-address {other}",

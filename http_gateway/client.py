@@ -9,7 +9,8 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from http_gateway.auth import TOKEN_VARIABLE, check_token, is_loopback
+from actors.core.addresses import is_loopback
+from http_gateway.auth import TOKEN_VARIABLE, check_token
 from http_gateway.watched_job import WatchedJob
 
 CONNECT_TIMEOUT_S = 10.0
@@ -145,10 +146,18 @@ class TandemClient:
         return devices
 
     def register_device(
-        self, ip: str, port: int, job_id: str, *, idempotency_key: str | None = None
+        self,
+        ip: str,
+        port: int,
+        job_id: str,
+        *,
+        replaces: int | None = None,
+        idempotency_key: str | None = None,
     ) -> int:
-        """The device's id within the job."""
+        """The device's id within the job; ``replaces`` is that of the job's device which is this
+        one, and was at another address."""
         body = {"ip": ip, "port": port, "job_id": job_id}
+        body.update({} if replaces is None else {"replaces": replaces})
         answer = self._post("/api/devices/register", idempotency_key, json=body)
         device_id: int = answer["device_id"]
         return device_id
@@ -295,6 +304,8 @@ def _may_pass(error: Exception) -> bool:
         return error.status == 503
     lasting = (
         requests.exceptions.InvalidJSONError,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidURL,
         requests.exceptions.ProxyError,
         requests.exceptions.SSLError,
     )

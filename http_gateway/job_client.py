@@ -52,6 +52,10 @@ class JobClient(Protocol):
         """Register the device with the job; returns its device id, counted from 1 in the job."""
         ...
 
+    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
+        """The job's device of that id, which is gone, is at this address now; returns its id."""
+        ...
+
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:

@@ -139,6 +139,10 @@ class RayJobClient:
         device_id: int = self._call("register_device", ip, port, job_id)
         return device_id
 
+    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
+        moved_id: int = self._call("move_device", job_id, device_id, ip, port)
+        return moved_id
+
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:

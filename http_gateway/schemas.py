@@ -205,6 +205,12 @@ class RegisterDevice(RequiredTogether):
     ip: Ip = Field(description="address of the device's Ray node", examples=["192.168.1.100"])
     port: int = Field(ge=1, le=65_535, description="its node-manager port", examples=[5001])
     job_id: str = Field(examples=["1"])
+    replaces: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_INDEX,
+        description="device_id of the job's device that is this one: it was at another address",
+    )
 
 
 class OptionalBody(Body):

@@ -195,6 +195,9 @@ class Recovery(BaseModel):
     num_failures: int
     lost_steps: int = Field(description="optimiser steps done again, of all failures together")
     waiting_for: list[str] = Field(description="devices without which it can't go on")
+    advice: str | None = Field(
+        None, description="what may bring them back: a device that has come to another address"
+    )
     last_cause: str | None
 
 

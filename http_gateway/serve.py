@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from actors.core.errors import TandemError, Unavailable
+from actors.core.addresses import parse_host_port
+from actors.core.errors import InvalidRequest, TandemError, Unavailable
 from http_gateway.addresses import access_lines, own_url
 from http_gateway.api_token import exposed_file, serving_token, token_source
 from http_gateway.backend import Backend, start_backend
@@ -25,8 +26,9 @@ from http_gateway.saving import save_jobs
 from http_gateway.watchdog import Watchdog
 from orchestrator.embedded_nodes import is_listening
 from orchestrator.local_cluster import running_address, stop_local_cluster
-from orchestrator.ray_connection import own_ip
+from orchestrator.own_address import own_ip
 from orchestrator.settings import Settings
+from orchestrator.storage_folder import storage_in_use
 from orchestrator.store.storage_lock import lock_storage
 
 POLL_S = 1.0
@@ -50,7 +52,7 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         print(f"Note: other users of this host can reach the token: chmod 600 {file}", flush=True)
     port = settings.port
     opened = _listening_socket(settings.host, port) if back is None else closing(back.listener())
-    with opened as listener, _only_gateway(settings, listener):
+    with opened as listener, storage_in_use(settings), _only_gateway(settings, listener):
         ran_before = back is None and running_address(settings.storage_path) is not None
         gateway = _Gateway(settings, Front(settings, token, listener), listener, environ)
         backend = None
@@ -132,13 +134,7 @@ def _only_gateway(settings: Settings, listener: socket.socket) -> Iterator[None]
         yield
         return
     url = own_url(settings.host, listener.getsockname()[1])
-    try:
-        lock = lock_storage(settings.storage_path, f"the gateway at {url}", LOCK_S, "gateway")
-    except OSError as error:
-        raise Unavailable(
-            f"The storage path {settings.storage_path} can't be written ({error.strerror}): choose "
-            "another with --storage-path or TANDEM_STORAGE_PATH"
-        ) from error
+    lock = lock_storage(settings.storage_path, f"the gateway at {url}", LOCK_S, "gateway")
     try:
         yield
     finally:
@@ -146,8 +142,8 @@ def _only_gateway(settings: Settings, listener: socket.socket) -> Iterator[None]
 
 
 def _head_listens(address: str) -> bool:
-    host, port = address.rsplit(":", 1)
-    return is_listening(host, int(port))
+    where = parse_host_port(address)
+    return is_listening(where.host, where.port)
 
 
 def _gone_text(backend: Backend) -> str:
@@ -198,7 +194,7 @@ def _announce(settings: Settings, port: int, backend: Backend) -> None:
     state = backend.cluster.state if backend.cluster else None
     url = own_url(settings.host, port)
     lines = [f"Gateway       {url}   (API: {url}/docs)"]
-    lines += access_lines(settings.host, port, own_ip(), token_source(settings))
+    lines += access_lines(settings.host, port, own_ip(wanted=settings.ip), token_source(settings))
     lines.append(f"Ray           {backend.address}")
     if backend.dashboard_url:
         token = f"   (token: {settings.storage_path / 'ray_token'})" if state else ""
@@ -211,8 +207,11 @@ def _announce(settings: Settings, port: int, backend: Backend) -> None:
 
 def _write_port_file(path: Path, info: dict[str, Any]) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(info))
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(info))
+        partial.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"--port-file {path} can't be written: {error.strerror}") from error
 
 
 def _leave(backend: Backend) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from http_gateway.backend import naming_variable
 from http_gateway.interrupts import held
 from http_gateway.saving import save_jobs
 from orchestrator.cluster_tokens import token_variables
@@ -20,6 +21,7 @@ from orchestrator.ray_connection import NAMESPACE, connect
 from orchestrator.ray_start import JOINING_VARIABLES
 from orchestrator.ray_words import LOG_NAME
 from orchestrator.settings import Settings
+from orchestrator.storage_folder import check_homes, storage_errors
 from orchestrator.store.storage_lock import lock_holder
 
 GOES_ON = "Jobs that were training go on when a gateway is started on the same storage path."
@@ -33,6 +35,12 @@ Say = Callable[[str], None]
 def stop_everything(settings: Settings, say: Say) -> str:
     """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray, and
     where something can't be ended."""
+    check_homes(settings)
+    with storage_errors(settings.storage_path), naming_variable(settings):
+        return _stop(settings, say)
+
+
+def _stop(settings: Settings, say: Say) -> str:
     if settings.ray_address is None:
         return _stop_embedded(settings.storage_path, say)
     address = settings.ray_address

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 
+from actors.core.addresses import is_loopback, parse_host_port, parse_ip
 from orchestrator.errors import InvalidRequest
 
 MIN_TOKEN_CHARS = 16
@@ -16,17 +16,14 @@ FROM_ENVIRONMENT = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
 
 def token_file(storage_path: Path, address: str) -> Path:
     """Where the token of the cluster at ``address`` (host:port) is kept."""
-    return storage_path / "tokens" / address.replace(":", "_")
+    return storage_path / "tokens" / _file_name(address)
 
 
 def show_token(address: str) -> str:
     """The command that shows, on its head, the token of a cluster of `tandem head`."""
-    host, _, port = address.rpartition(":")
-    try:
-        known = not ip_address(host).is_loopback
-    except ValueError:  # a name
-        known = False
-    return f"cat ~/.tandem/tokens/{host if known else '*'}_{port}"
+    where = parse_host_port(address)
+    known = parse_ip(where.host) is not None and not is_loopback(where.host)
+    return f"cat ~/.tandem/tokens/{_file_name(address) if known else f'*_{where.port}'}"
 
 
 def make_token(storage_path: Path, address: str) -> Path:
@@ -35,6 +32,12 @@ def make_token(storage_path: Path, address: str) -> Path:
     if not file.exists():
         save_token(file, secrets.token_hex(32))
     return file
+
+
+def _file_name(address: str) -> str:
+    """Plain in a shell."""
+    where = parse_host_port(address)
+    return f"{where.host}_{where.port}".replace(":", "_")
 
 
 def save_token(file: Path, token: str) -> None:

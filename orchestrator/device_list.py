@@ -61,7 +61,7 @@ def list_devices(
     entries += [
         _entry(cluster, address, None, registrations.of(address), Probed(None))
         for address in registrations.jobs
-        if not any(node.is_device(*address) for node in cluster.nodes)
+        if not cluster.has(*address)
     ]
     return sorted(entries, key=_order)
 

@@ -3,18 +3,22 @@ train back to ``created``; while one trains, new devices are spares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from actors.core.addresses import join_host_port
 from orchestrator.errors import (
     ALREADY_REGISTERED,
     AmbiguousDevice,
+    Conflict,
     DeviceAlreadyRegistered,
     DeviceNotFound,
     IllegalTransition,
     InvalidRequest,
 )
 from orchestrator.job import Device, Job
-from orchestrator.job_lifecycle import Event
+from orchestrator.job_lifecycle import Event, Status
 from orchestrator.placement import ClusterView
 
 
@@ -24,10 +28,7 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
     Raises ``DeviceAlreadyRegistered``, ``NodeNotFound``, or ``InvalidRequest`` when the job has
     fewer layers than it would have devices.
     """
-    address = cluster.canonical_ip(ip)
-    if any((device.ip, device.port) == (address, port) for device in job.devices):
-        raise DeviceAlreadyRegistered(ALREADY_REGISTERED)
-    cluster.resolve(ip, port)
+    device = _resolved(job, cluster, job.next_device_id, ip, port)
     num_layers = job.spec.num_blocks
     if len(job.devices) >= num_layers and not job.is_active:
         raise InvalidRequest(
@@ -35,7 +36,82 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
             "each device needs at least one: use fewer devices, or give model_config more "
             "layers"
         )
-    return Device(job.next_device_id, address, port)
+    return device
+
+
+def moved_device(job: Job, cluster: ClusterView, device_id: int, ip: str, port: int) -> Device:
+    """The job's device of that id as it is at (ip, port) now, to be ``move``-d there.
+
+    Raises ``DeviceNotFound``, ``Conflict`` when it still answers where it was, and what else
+    ``new_device`` raises.
+    """
+    old = next((device for device in job.devices if device.device_id == device_id), None)
+    if old is None:
+        ids = ", ".join(str(device.device_id) for device in job.devices) or "none"
+        raise DeviceNotFound(f"Job {job.job_id} has no device {device_id} (it has: {ids})")
+    new = _resolved(job, cluster, device_id, ip, port)
+    if not cluster.has(old.ip, old.port):
+        return new
+    raise Conflict(
+        f"Device {device_id} of job {job.job_id} answers at {old.address}, so {new.address} is "
+        f"another one: register that without `replaces`, then take this one out with "
+        f"DELETE /api/devices/{old.port}?ip={old.ip}&job_id={job.job_id}"
+    )
+
+
+def _resolved(job: Job, cluster: ClusterView, device_id: int, ip: str, port: int) -> Device:
+    address = cluster.canonical_ip(ip)
+    if any((device.ip, device.port) == (address, port) for device in job.devices):
+        raise DeviceAlreadyRegistered(ALREADY_REGISTERED)
+    node = cluster.resolve(ip, port).node
+    return Device(device_id, address, port, address == cluster.gateway_ip, node.host_name)
+
+
+def settled(devices: Sequence[Device], cluster: ClusterView) -> list[Device]:
+    """The devices of a job, those on the gateway's own host at the address it has now.
+
+    Where an earlier version did not note which they are: in a cluster that no other host can be
+    in, a job whose devices all had one address was made there, when the host had that address.
+    """
+    one_host = len({device.ip for device in devices}) == 1
+    found = []
+    for device in devices:
+        local = device.is_local
+        if local is None and (
+            cluster.canonical_ip(device.ip) == cluster.gateway_ip
+            or (one_host and cluster.is_on_this_host)
+        ):
+            local = True
+        ip = cluster.gateway_ip if local else device.ip
+        found.append(replace(device, ip=ip, is_local=local))
+    return found
+
+
+def moved_text(job: Job, cluster: ClusterView) -> str | None:
+    """What to do where a device of the job is gone, and may have come back at another address."""
+    taken = {(device.ip, device.port) for device in job.devices}
+    for device in job.devices:
+        if cluster.has(device.ip, device.port):
+            continue
+        for node in cluster.lookalikes(device.ip, device.port, device.host_name):
+            port = device.port if device.port in node.claims else min(node.devices or {node.port})
+            if (node.ip, port) not in taken:
+                body = {"ip": node.ip, "port": port, "job_id": job.job_id}
+                body["replaces"] = device.device_id
+                return (
+                    f"Device {device.device_id} is gone from {device.address}, but one is at "
+                    f"{join_host_port(node.ip, port)} (host {node.host_name}): if it is the same, "
+                    f"send POST /api/devices/register with {json.dumps(body)}"
+                )
+    return None
+
+
+def move(job: Job, device: Device) -> None:
+    """The device of that id is the same one, elsewhere: its layers stay its own. A job that is
+    only initialized has to be so again, for its LayerActors were lost."""
+    if job.status is Status.INITIALIZED:
+        job.apply(Event.CHANGE_DEVICES)
+    job.devices = [device if d.device_id == device.device_id else d for d in job.devices]
 
 
 def add(job: Job, device: Device) -> None:

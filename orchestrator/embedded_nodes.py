@@ -10,8 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from actors.core.addresses import parse_host_port
 from orchestrator.errors import ClusterUnavailable
+from orchestrator.foreign_variables import may_be_the_cause
 from orchestrator.node_size import node_size
 from orchestrator.own_processes import ProcessRecord
 from orchestrator.ray_start import COMMON_FLAGS, explain, resources_flag
@@ -40,20 +43,23 @@ class NodeLauncher:
         dashboard_url: str | None,
     ) -> None:
         """The head; ``devices`` are offered as resources, ``node_port`` None takes a free one."""
-        arguments = ["--head", f"--port={_port_of(address)}", f"--temp-dir={self.temp_dir}"]
-        arguments += [f"--ray-client-server-port={free_port()}"]
+        where = parse_host_port(address)
+        arguments = ["--head", f"--port={where.port}", f"--temp-dir={self.temp_dir}"]
+        arguments += [f"--node-ip-address={where.host}", f"--ray-client-server-port={free_port()}"]
         if dashboard_url is None:
             arguments.append("--include-dashboard=false")
         else:
             arguments += [
                 "--dashboard-host=127.0.0.1",
-                f"--dashboard-port={_port_of(dashboard_url)}",
+                f"--dashboard-port={urlsplit(dashboard_url).port}",
             ]
         self._start("head", arguments, node_port, devices)
 
     def start_node(self, address: str, node_port: int) -> None:
         """A further node, which is itself the device ``node_port``."""
-        self._start(f"node-{node_port}", [f"--address={address}"], node_port, ())
+        arguments = [f"--address={address}"]
+        arguments += [f"--node-ip-address={parse_host_port(address).host}"]
+        self._start(f"node-{node_port}", arguments, node_port, ())
 
     def _start(
         self, name: str, arguments: list[str], node_port: int | None, devices: Sequence[int]
@@ -97,12 +103,9 @@ def wait_until_started(process: subprocess.Popen[bytes], log: Path) -> None:
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
             reason = "ended" if ended else f"did not start within {START_TIMEOUT_S:.0f} s"
-            raise ClusterUnavailable(f"The Ray node {reason} (log: {log}): {explain(text)}")
+            why = explain(text, may_be_the_cause(os.environ))
+            raise ClusterUnavailable(f"The Ray node {reason} (log: {log}): {why}")
         time.sleep(POLL_S)
-
-
-def _port_of(address: str) -> str:
-    return address.rsplit(":", 1)[1]
 
 
 def free_port() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from actors.core.addresses import join_host_port
 from actors.core.snapshots import TrainingState
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.checkpoints.lineage import Lineage
@@ -21,15 +22,25 @@ MAX_RECENT_EVENTS = 20
 
 @dataclass(frozen=True)
 class Device:
-    """A device registered with a job; ``ip`` is the address of its Ray node."""
+    """A device registered with a job; ``ip`` is the address of its Ray node.
+
+    ``is_local``: it is on the gateway's own host, whatever address that has; None where an earlier
+    version did not note it. ``host_name`` is its host's, by which it is found elsewhere.
+    """
 
     device_id: int
     ip: str
     port: int
+    is_local: bool | None = field(default=None, compare=False)
+    host_name: str | None = field(default=None, compare=False)
 
     @property
     def address(self) -> str:
-        return f"{self.ip}:{self.port}"
+        return join_host_port(self.ip, self.port)
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {"device_id": self.device_id, "ip": self.ip, "port": self.port}
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ class Session:
 
     ``folder`` is the name, drawn for it, of the folder of its checkpoints.
     ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
-    ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on.
+    ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on,
+    ``advice`` is what brings them back where that is known.
     ``stop_asked`` was answered and holds, whatever becomes of the JobManager meanwhile.
     ``computed`` is by what its steps were, whatever its generations; empty where nobody noted it.
     """
@@ -60,6 +72,7 @@ class Session:
     num_failures: int = 0
     lost_steps: int = 0
     waiting_for: list[str] = field(default_factory=list)
+    advice: str | None = None
     last_cause: str | None = None
     computed: list[ComputedFrom] = field(default_factory=list)
     threads: dict[int, int] = field(default_factory=dict)
@@ -190,7 +203,7 @@ class Job:
         history = [record for session in self.sessions for record in session.history]
         shown = {
             **self.summary(),
-            "registered_devices": [vars(device) for device in self.devices],
+            "registered_devices": [device.shown() for device in self.devices],
             "layers": {str(s.device_id): [s.start, s.end] for s in self.stages},
             "spares": self._spares(),
             "failure_policy": asdict(self.failure_policy),
@@ -242,5 +255,6 @@ def _recovery_of(session: Session) -> dict[str, Any] | None:
         "num_failures": session.num_failures,
         "lost_steps": session.lost_steps,
         "waiting_for": session.waiting_for,
+        "advice": session.advice if session.waiting_for else None,
         "last_cause": session.last_cause,
     }

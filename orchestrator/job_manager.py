@@ -42,6 +42,7 @@ from orchestrator.job_spec import (
 )
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
+from orchestrator.own_address import own_ips
 from orchestrator.placement import ClusterView, parse_nodes
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import parse_plan_request
@@ -91,6 +92,7 @@ class JobManager(JobReader):
         )
         self._desk = SessionDesk(services)
         self._proofs = ProofDesk(services, self._node_id)
+        self._settle_devices()
         self._table.hold_again(self._book.all())
         for job in self._book.all():
             self._desk.take_up(job)
@@ -173,6 +175,20 @@ class JobManager(JobReader):
             if not job.is_active:
                 self._prepared.release(job_id)
             return device.device_id
+
+    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
+        """The job's device of that id, which is gone, is the one at (ip, port) now. Raises
+        ``JobNotFound``, ``DeviceNotFound``, ``NodeNotFound``, ``Conflict``, …"""
+        cluster = self._cluster()
+        with self._exclusive(job_id, "changing its devices", missing="Invalid job ID") as job:
+            device = device_registry.moved_device(job, cluster, device_id, ip, port)
+            was_prepared = job.status is Status.INITIALIZED
+            with self._book.changing(job, result=device_id) as (draft,):
+                device_registry.move(draft, device)
+            if was_prepared:
+                self._prepared.release(job_id)
+        self._book.note(job, "device_moved", f"Device {device_id} is at {device.address} now")
+        return device_id
 
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
@@ -350,7 +366,20 @@ class JobManager(JobReader):
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())
         own_ip = next(node.ip for node in nodes if node.node_id == self._node_id)
-        return ClusterView(tuple(nodes), own_ip, self._ray_address)
+        return ClusterView(tuple(nodes), own_ip, self._ray_address, own_ips())
+
+    def _settle_devices(self) -> None:
+        """This host may have had another address when the jobs were stored."""
+        cluster = self._cluster()
+        for job in self._book.all():
+            devices = device_registry.settled(job.devices, cluster)
+            moved = [old for old, new in zip(job.devices, devices, strict=True) if old != new]
+            job.devices = devices
+            for old in moved:
+                text = f"Device {old.address} is this host's, which is {cluster.gateway_ip} now"
+                self._book.note(job, "device_moved", text)
+            if moved or any(device.is_local for device in devices):  # which may be new
+                self._book.try_save(job)
 
 
 def _state_bytes(job: Job) -> int:

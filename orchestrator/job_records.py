@@ -30,7 +30,7 @@ def to_record(job: Job) -> JobRecord:
         run=job.run,
         generation=job.generation,
         epochs_begun=job.epochs_begun,
-        devices=tuple(DeviceRecord(d.device_id, d.ip, d.port) for d in job.devices),
+        devices=tuple(DeviceRecord(**asdict(d)) for d in job.devices),
         stages=tuple(StageRecord(s.device_id, s.start, s.end) for s in job.stages),
         sessions=tuple(_session_record(session) for session in job.sessions),
         planning=planning_json(job.planning),
@@ -53,7 +53,7 @@ def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job.run = record.run
     job.generation = record.generation
     job.epochs_begun = record.epochs_begun
-    job.devices = [Device(d.device_id, d.ip, d.port) for d in record.devices]
+    job.devices = [Device(**asdict(d)) for d in record.devices]
     job.stages = tuple(PlannedStage(s.device_id, s.start, s.end) for s in record.stages)
     job.sessions = [_session(session, history) for session in record.sessions]
     job.planning = parse_planning(record.planning)

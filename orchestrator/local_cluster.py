@@ -20,14 +20,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from actors.core.addresses import is_loopback, join_host_port, parse_host_port
 from orchestrator.embedded_nodes import NodeLauncher, child_env, free_port, is_listening
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.node_keeper import why_taken
 from orchestrator.own_processes import MARK, ProcessRecord, end_nodes, marked
-from orchestrator.ray_connection import own_ip
+from orchestrator.ray_start import MULTI_NODE_VARIABLE
 from orchestrator.settings import Settings
+from orchestrator.temp_folder import folder_for_cluster
 
 LOCK_TIMEOUT_S = 120.0
-TEMP_PREFIX = "/tmp/tandem-"
+TEMP_PREFIX = "tandem-"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,11 @@ def running_address(storage_path: Path) -> str | None:
 
 
 def cluster_auth(storage_path: Path) -> dict[str, str]:
-    """Environment variables that let a process take part; makes the token if there is none."""
+    """Environment variables that let a process take part; makes the token if there is none.
+
+    Ray keeps what is not a cluster of several hosts on loopback, as it does on macOS: such a one
+    is not reached from elsewhere, and does not care which address its host has, or gets.
+    """
     token = storage_path / "ray_token"
     if not _is_whole(token):
         _make_token(token)
@@ -105,6 +112,7 @@ def cluster_auth(storage_path: Path) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
+        MULTI_NODE_VARIABLE: "0",
     }
 
 
@@ -124,11 +132,12 @@ def _make_token(token: Path) -> None:
 
 def _is_whole(token: Path) -> bool:
     """A host that went down may have left an empty one."""
-    return token.exists() and token.stat().st_size > 0
+    return token.exists() and token.read_text() != ""
 
 
 def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
     storage, ports = settings.storage_path, _device_ports(settings)
+    _check_free(settings)
     state = _new_state(settings)
 
     def record(process: ProcessRecord) -> None:
@@ -136,7 +145,9 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    env = {**auth, "TMPDIR": state.temp_dir, **_marks(storage)}  # what they leave goes with that
+    # What they leave goes with their temporary folder; further nodes join as those of a cluster.
+    several = {MULTI_NODE_VARIABLE: "1"} if settings.local_nodes else {}
+    env = {**auth, **several, "TMPDIR": state.temp_dir, **_marks(storage)}
     num_nodes = len(ports) if settings.local_nodes else 1
     launcher = NodeLauncher(Path(state.temp_dir), storage, child_env(env), record, num_nodes)
     try:
@@ -156,17 +167,33 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
     return state
 
 
+def _check_free(settings: Settings) -> None:
+    """Raises ``InvalidRequest`` for a device that would be a Ray node at a port that is taken."""
+    ports = _device_ports(settings) if settings.local_nodes else ()
+    for port in ports:
+        if why := why_taken(port):
+            raise InvalidRequest(
+                f"Port {port}, of an embedded device, is taken on this host ({why}): another "
+                "cluster may run here. End that, or choose other ports with --local-device-port, "
+                f"e.g. {ports[-1] + 1000}"
+            )
+
+
 def _new_state(settings: Settings) -> ClusterState:
     dashboard_url = f"http://127.0.0.1:{free_port()}" if settings.dashboard else None
     return ClusterState(
-        address=f"{own_ip()}:{free_port()}",
+        address=join_host_port(_loopback(settings), free_port()),
         dashboard_url=dashboard_url,
         device_ports=_device_ports(settings),
         local_nodes=settings.local_nodes,
-        # Where Ray itself keeps its files: a longer path breaks its sockets (107 characters).
-        temp_dir=f"{TEMP_PREFIX}{secrets.token_hex(4)}",
+        temp_dir=str(folder_for_cluster(os.environ, f"{TEMP_PREFIX}{secrets.token_hex(4)}").path),
         ray=version("ray"),
     )
+
+
+def _loopback(settings: Settings) -> str:
+    """Where several nodes may be, Ray itself puts another address in the place of 127.0.0.1."""
+    return "127.0.0.2" if settings.local_nodes else "127.0.0.1"
 
 
 def _check_same(state: ClusterState, settings: Settings) -> None:
@@ -182,13 +209,15 @@ def _check_same(state: ClusterState, settings: Settings) -> None:
 
 
 def _is_alive(state: ClusterState) -> bool:
+    """One at an address of the host's network, as earlier versions started it, is as good as lost:
+    it ends with that address."""
     running = state.ready and all(record.process() for record in state.processes)
-    return running and _answers(state)
+    return running and is_loopback(parse_host_port(state.address).host) and _answers(state)
 
 
 def _answers(state: ClusterState) -> bool:
-    host, port = state.address.rsplit(":", 1)
-    return is_listening(host, int(port))
+    where = parse_host_port(state.address)
+    return is_listening(where.host, where.port)
 
 
 def _remove(storage: Path, state: ClusterState | None) -> None:
@@ -208,7 +237,7 @@ def _remove(storage: Path, state: ClusterState | None) -> None:
             f"if something else answers there, delete {_state_file(storage)}"
         )
     for folder in folders:
-        if folder.startswith(TEMP_PREFIX):
+        if Path(folder).name.startswith(TEMP_PREFIX):
             shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # read-only: what stays there names processes that have ended
         _state_file(storage).unlink(missing_ok=True)

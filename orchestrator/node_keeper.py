@@ -6,37 +6,46 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
 
+from actors.core.addresses import parse_host_port
 from actors.core.errors import error_text
 from orchestrator.embedded_nodes import spawn_ray_start, wait_until_started
-from orchestrator.errors import ClusterUnavailable
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.own_processes import MARK, ProcessRecord, end_nodes
 from orchestrator.ray_connection import check_reachable
 from orchestrator.ray_start import NodePorts, explain_end
 
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 30.0
+LOOK_S = 3.0
+LEFT = "This host has lost the address of its Ray node: it is started again at another one."
 
 
 @dataclass
 class NodeKeeper:
-    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``ports`` are
-    those of ``arguments``; ``say`` is told what happens, a sentence each."""
+    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``arguments`` are
+    asked for at each start, since the host's address may have changed; ``ports`` are theirs.
+    ``say`` is told what happens, a sentence each; ``has_left`` is whether the host has lost the
+    node's address, and has another one."""
 
-    arguments: Sequence[str]
+    arguments: Callable[[], Sequence[str]]
     ports: NodePorts
     env: Mapping[str, str]
     log: Path
     say: Callable[[str], None]
+    has_left: Callable[[], bool]
     head: str | None = None
     _marks: Mapping[str, str] = field(default_factory=lambda: {MARK: token_hex()}, init=False)
+    _left: bool = field(default=False, init=False)
     _records: list[ProcessRecord] = field(default_factory=list, init=False)
 
-    def keep(self, started: Callable[[], None]) -> None:
-        """Runs until it is interrupted; ``started`` is called once, when the node is up.
+    def keep(self, started: Callable[[], None], back: Callable[[], None]) -> None:
+        """Runs until it is interrupted; ``started`` is called once, when the node is up, and
+        ``back`` each time that it is up again.
 
         Raises ``ClusterUnavailable`` when the first start fails. Later ones are tried again: a
         laptop that slept is given up by Ray, and comes back under the same port. ``end`` has to
@@ -44,8 +53,9 @@ class NodeKeeper:
         """
         lived_s = self._live(started)
         while True:
-            self.say(explain_end(lived_s, self._head_ip(), self.ports))
-            lived_s = self._live_again()
+            text = explain_end(lived_s, self._head_ip(), self.ports)
+            self.say(LEFT if self._left else text)
+            lived_s = self._live_again(back)
 
     def _live(self, started: Callable[[], None]) -> float:
         """For how many seconds the node was up."""
@@ -53,19 +63,29 @@ class NodeKeeper:
             process = self._start()
             began = time.monotonic()
             started()
-            process.wait()
+            self._wait_for_end(process)
             return time.monotonic() - began
         finally:
             self.end()
 
-    def _live_again(self) -> float:
+    def _wait_for_end(self, process: subprocess.Popen[bytes]) -> None:
+        """Of the node, or of its being at an address that the host has: Ray itself takes minutes
+        to notice that."""
+        self._left = False
+        while not self._left:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_S)
+                return
+            self._left = self.has_left()
+
+    def _live_again(self, back: Callable[[], None]) -> float:
         delay_s = FIRST_RETRY_S
         while True:
             try:
                 if self.head is not None:
                     check_reachable(self.head)
-                return self._live(lambda: self.say("This device is back."))
-            except ClusterUnavailable as error:
+                return self._live(back)
+            except (ClusterUnavailable, InvalidRequest) as error:
                 self.say(f"{error.message}. Trying again in {delay_s:.0f} s.")
             time.sleep(delay_s)
             delay_s = min(2 * delay_s, LAST_RETRY_S)
@@ -73,15 +93,16 @@ class NodeKeeper:
     def _head_ip(self) -> str | None:
         if self.head is None:
             return None
-        host = self.head.rpartition(":")[0]
+        host = parse_host_port(self.head).host
         try:
-            return socket.gethostbyname(host)
+            (*_, target), *_ = socket.getaddrinfo(host, None)
+            return str(target[0])
         except OSError:  # the name server may be what is gone
             return host
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        process = spawn_ray_start(self.arguments, {**self.env, **self._marks}, self.log)
+        process = spawn_ray_start(self.arguments(), {**self.env, **self._marks}, self.log)
         self._records = [ProcessRecord.of(process.pid)]
         wait_until_started(process, self.log)
         return process

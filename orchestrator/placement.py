@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.core.addresses import is_loopback, join_host_port, parse_ip
 from orchestrator.errors import AmbiguousDevice, NodeNotFound
 from orchestrator.ray_start import (
     DEFAULT_DEVICE_PORT,
@@ -114,17 +114,27 @@ def _accelerators(resources: Mapping[str, float]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """The cluster at one moment: its live nodes, the gateway's own ip, Ray's address to join."""
+    """The cluster at one moment: its live nodes, the ip by which Ray knows the gateway's host,
+    Ray's address to join, and every ip that the gateway's host has."""
 
     nodes: tuple[Node, ...]
     gateway_ip: str
     address: str
+    own_ips: frozenset[str] = frozenset()
+
+    @property
+    def is_on_this_host(self) -> bool:
+        """No other host can be in this cluster."""
+        return is_loopback(self.gateway_ip)
 
     def canonical_ip(self, ip: str) -> str:
-        """``localhost`` and the loopback range mean the gateway's own host."""
-        if ip == "localhost" or ipaddress.ip_address(ip).is_loopback:
+        """``localhost``, the loopback range and each of its addresses mean the gateway's own host,
+        unless Ray knows another node by that one."""
+        if is_loopback(ip):
             return self.gateway_ip
-        return str(ipaddress.ip_address(ip))
+        address = str(parse_ip(ip) or ip)
+        by_ray = {node.ip for node in self.nodes}
+        return self.gateway_ip if address in self.own_ips - by_ray else address
 
     def resolve(self, ip: str, port: int) -> ResolvedDevice:
         """The node at ``ip`` whose node-manager port is ``port``, or which offers
@@ -148,8 +158,32 @@ class ClusterView:
         known = sorted({p for node in there for p in (node.devices or {node.port})})
         there_are = f"the devices {', '.join(map(str, known))} do" if known else "no node is there"
         raise NodeNotFound(
-            f"No live Ray node answers to {ip}:{port} ({there_are}). On that device run: "
-            f"ray start --address={self.address} --node-manager-port={port}"
+            f"No live Ray node answers to {join_host_port(ip, port)} ({there_are}). "
+            + self._how_to_start(port)
+        )
+
+    def has(self, ip: str, port: int) -> bool:
+        """Whether a live node is, or offers, the device at this canonical ip and port."""
+        return any(node.is_device(ip, port) for node in self.nodes)
+
+    def lookalikes(self, ip: str, port: int, host_name: str | None) -> list[Node]:
+        """Nodes elsewhere that may be the device which is not at ``ip`` any more: those of its
+        host's name, or else, where that is not known, those that claim its port."""
+        elsewhere = [node for node in self.nodes if node.ip != self.canonical_ip(ip)]
+        if host_name is not None:
+            named = [node for node in elsewhere if node.host_name == host_name]
+            return [node for node in named if port in node.claims] or named
+        return [node for node in elsewhere if port in node.claims]
+
+    def _how_to_start(self, port: int) -> str:
+        if not self.is_on_this_host:
+            start = f"ray start --address={self.address} --node-manager-port={port}"
+            return f"On that device run: {start}"
+        return (
+            "The gateway's embedded cluster has the devices of its own host alone, as many as "
+            "--local-devices says. For others run `tandem head`, start the gateway with the "
+            "--ray-address that it prints, and on that device run: "
+            f"ray start --address=<the same> --node-manager-port={port}"
         )
 
     def _disambiguation(self, port: int, matches: Sequence[Node], there: Sequence[Node]) -> str:

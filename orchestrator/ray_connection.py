@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
 from typing import Any
 
+from actors.core.addresses import HostPort, is_loopback, parse_host_port
 from actors.core.errors import error_text
 from orchestrator.cluster_tokens import show_token
 from orchestrator.embedded_nodes import is_listening
-from orchestrator.errors import ClusterUnavailable
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.foreign_variables import may_be_the_cause
+from orchestrator.own_address import own_ips
 from orchestrator.ray_probe import refuses_ray
 from orchestrator.ray_start import explain_mismatch, is_refused
 from orchestrator.ray_words import ray_words_kept
@@ -45,7 +49,7 @@ def connect(
     if not outcome:
         raise ClusterUnavailable(
             f"Ray at {address} did not answer within {timeout_s:.0f} s: "
-            f"{_token_remedy(address)}{more}"
+            f"{_token_remedy(address)}{may_be_the_cause(os.environ)}{more}"
         )
     if isinstance(outcome[0], BaseException):
         raise ClusterUnavailable(
@@ -56,37 +60,41 @@ def connect(
 
 def other_ray_addresses(own: str | None = None) -> list[str]:
     """Addresses of the Ray clusters with a node on this host, but for ``own``."""
-    from ray._private.services import find_gcs_addresses
+    from ray._private.services import find_gcs_addresses  # reads the command lines of processes
 
     return sorted(address for address in find_gcs_addresses() if address != own)
 
 
-def own_ip(towards: str | None = None) -> str:
-    """The address by which Ray knows, or would know, this host: where it has several, the one on
-    its way to the head ``towards`` (host:port), for the head itself that to the internet."""
-    from ray.util import get_node_ip_address
-
-    return str(get_node_ip_address(towards))
-
-
 def check_reachable(address: str) -> None:
     """Raises ``ClusterUnavailable`` with the remedy when nothing answers at ``address``."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    try:
+        where = parse_host_port(address)
+    except InvalidRequest as error:
+        raise ClusterUnavailable(error.message) from error
+    if not is_listening(where.host, where.port):
         raise ClusterUnavailable(
-            f"The Ray address {address!r} is not of the form host:port, e.g. 192.168.1.5:6379"
+            f"Nothing answers at the Ray address {address}: {_elsewhere(where)}on the head run "
+            f"`tandem head` (or ray start --head --port={where.port} --node-manager-port=5001), "
+            f"and see that its firewall lets port {where.port} through"
         )
-    if not is_listening(host, int(port)):
-        raise ClusterUnavailable(
-            f"Nothing answers at the Ray address {address}: on the head run `tandem head` (or ray "
-            f"start --head --port={port} --node-manager-port=5001), and see that its firewall lets "
-            f"port {port} through"
-        )
-    if (why := refuses_ray(host, int(port))) is not None:
+    if (why := refuses_ray(where.host, where.port)) is not None:
         raise ClusterUnavailable(
             f"What listens at {address} does not answer as a Ray head does, for {why}. Is it the "
             "address that `tandem head` printed?"
         )
+
+
+def _elsewhere(where: HostPort) -> str:
+    """Where the head seems to be now, if it is on this host and that has got another address."""
+    others = [parse_host_port(address) for address in other_ray_addresses()]
+    here = own_ips()
+    found = next(
+        (a for a in others if a.port == where.port and a.host in here and not is_loopback(a.host)),
+        None,
+    )
+    if found is None:
+        return ""
+    return f"a head of this host is at {found} now, so try --ray-address {found}; if not that, "
 
 
 def _explain(error: BaseException, address: str) -> str:
@@ -96,14 +104,14 @@ def _explain(error: BaseException, address: str) -> str:
         return f"the token is missing or incorrect; {_token_remedy(address)}"
     return explain_mismatch(words) or (
         f"{own[:250]}. Is it a Ray node itself (ray start --address={address} "
-        f"--node-manager-port=5001)? If so: {_token_remedy(address)}"
+        f"--node-manager-port=5001)? If so: {_token_remedy(address)}{may_be_the_cause(os.environ)}"
     )
 
 
 def _token_remedy(address: str) -> str:
     return (
-        "has this process the cluster's token? That of a `tandem head` is shown there by "
-        f"`{show_token(address)}`, another one is in ~/.ray/auth_token; give it here by "
+        f"has this process the cluster's token{_own_token()}? That of a `tandem head` is shown "
+        f"there by `{show_token(address)}`, another one is in ~/.ray/auth_token; give it here by "
         "RAY_AUTH_TOKEN"
     )
 
@@ -113,6 +121,13 @@ def _handle_sigterm_again() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
+
+
+def _own_token() -> str:
+    """What the user's variables say of it."""
+    if (mode := os.environ.get("RAY_AUTH_MODE")) not in (None, "", "token"):
+        return f" (RAY_AUTH_MODE is {mode!r} here, so that it sends none)"
+    return " (it has that of RAY_AUTH_TOKEN)" if os.environ.get("RAY_AUTH_TOKEN") else ""
 
 
 def _init(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 # A node that the head can't reach is given up by its health checks, about a minute after it joined.
 SOON_S = 120.0
@@ -20,9 +21,12 @@ LITTLE_STORE_BYTES = 128 * 2**20
 """MNIST is 55 MB as it is stored; beside it lie messages and the weights that are collected. A
 store as small as that is better on the disk."""
 MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
+MULTI_NODE_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Whether Ray makes a cluster of several hosts, or keeps to loopback. Its default is by system."""
+
 CLUSTER_VARIABLES = {
     "RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor",  # devices need not have the same patch
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # without it Ray on macOS keeps to itself
+    MULTI_NODE_VARIABLE: "1",
 }
 """For every process of a cluster of several devices, before it imports Ray."""
 
@@ -84,19 +88,39 @@ class NodePorts:
         return ",".join([*map(str, flags.values()), f"{low}:{high}"])
 
 
-def head_arguments(port: int, ports: NodePorts, num_devices: int) -> list[str]:
+@dataclass(frozen=True)
+class NodePlace:
+    """Where a node is. ``temp_dir`` has its sockets and logs: by default Ray takes the head's path,
+    which need not exist here. ``ip`` is its address, by default Ray's choice."""
+
+    temp_dir: Path
+    ip: str | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """Those of ``ray start``."""
+        address = [] if self.ip is None else [f"--node-ip-address={self.ip}"]
+        return [f"--temp-dir={self.temp_dir}", *address]
+
+
+def head_arguments(
+    port: int, ports: NodePorts, num_devices: int, place: NodePlace | None = None
+) -> list[str]:
     """For the head, which is a device too."""
     own = ["--head", f"--port={port}", "--dashboard-host=127.0.0.1"]
-    return [*own, *_device_arguments(ports, num_devices)]
+    return [*own, *_device_arguments(ports, num_devices, place)]
 
 
-def join_arguments(head: str, ports: NodePorts, num_devices: int) -> list[str]:
+def join_arguments(
+    head: str, ports: NodePorts, num_devices: int, place: NodePlace | None = None
+) -> list[str]:
     """For another device; ``head`` is host:port."""
-    return [f"--address={head}", *_device_arguments(ports, num_devices)]
+    return [f"--address={head}", *_device_arguments(ports, num_devices, place)]
 
 
-def _device_arguments(ports: NodePorts, num_devices: int) -> list[str]:
+def _device_arguments(ports: NodePorts, num_devices: int, place: NodePlace | None) -> list[str]:
     arguments = [f"--{flag}={port}" for flag, port in ports.flags.items()]
+    arguments += [] if place is None else place.arguments
     if num_devices > 1:
         arguments.append(resources_flag(range(ports.device, ports.device + num_devices)))
     return [*arguments, *COMMON_FLAGS]
@@ -128,8 +152,9 @@ def explain_end(lived_s: float, head_ip: str | None, ports: NodePorts) -> str:
     )
 
 
-def explain(output: str) -> str:
-    """Why ``ray start`` failed and what mends it, in one sentence where its words are known."""
+def explain(output: str, hint: str = "") -> str:
+    """Why ``ray start`` failed and what mends it, in one sentence where its words are known;
+    ``hint`` follows where they are not."""
     text = " ".join(output.split())
     if mismatch := explain_mismatch(text):
         return mismatch
@@ -140,7 +165,7 @@ def explain(output: str) -> str:
         )
     if "port number" in text and "used by other components" in text:
         return "two of its ports are the same: choose another --port, away from 10002–19999"
-    return f"ray start said: {text[-400:]}"
+    return f"ray start said: {text[-400:] or 'nothing'}{hint}"
 
 
 def is_refused(text: str) -> bool:

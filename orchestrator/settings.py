@@ -19,11 +19,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from actors.core.addresses import parse_host_port
 from orchestrator.errors import InvalidRequest
 from orchestrator.plain_yaml import read_yaml
+from orchestrator.ray_start import DEFAULT_HEAD_PORT
 
 ENV_PREFIX = "TANDEM_"
 CONFIG_VARIABLE = "TANDEM_CONFIG"
+RAY_ADDRESS = "RAY_ADDRESS"
 
 
 def _default_data_dir(values: dict[str, Any]) -> Path:
@@ -31,7 +34,8 @@ def _default_data_dir(values: dict[str, Any]) -> Path:
 
 
 class Settings(BaseSettings):
-    """How the gateway and its cluster run. Times are seconds, sizes bytes, paths absolute."""
+    """How the gateway and its cluster run. Times are seconds, sizes bytes, paths absolute, but for
+    one that ``lacks_home``."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -51,8 +55,11 @@ class Settings(BaseSettings):
     api_token_file: Path | None = Field(None, description="holds the token, if api_token doesn't")
     ray_address: str | None = Field(
         None,
-        validation_alias=AliasChoices("TANDEM_RAY_ADDRESS", "RAY_ADDRESS"),
+        validation_alias=AliasChoices(ENV_PREFIX + RAY_ADDRESS, RAY_ADDRESS),
         description="Ray cluster to join, e.g. 192.168.1.5:6379; none starts an embedded one",
+    )
+    ip: str | None = Field(
+        None, description="this host's address for its devices, where it has several networks"
     )
     local_devices: int = Field(2, ge=1, le=64, description="devices of the embedded cluster")
     local_nodes: bool = Field(False, description="make each embedded device its own Ray node")
@@ -74,7 +81,15 @@ class Settings(BaseSettings):
     @field_validator("storage_path", "data_dir", "api_token_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return path if path is None else path.expanduser().absolute()
+        try:
+            return path if path is None else path.expanduser().absolute()
+        except RuntimeError:  # no home: most commands need no folder, and those that do say so
+            return path
+
+    @field_validator("ray_address")
+    @classmethod
+    def _with_port(cls, address: str | None) -> str | None:
+        return None if address is None else _with_port(address)
 
     @field_validator("host")
     @classmethod
@@ -88,6 +103,28 @@ class Settings(BaseSettings):
                 "that it has"
             ) from None
         return host
+
+
+def lacks_home(path: Path) -> bool:
+    """Whether it is in the home folder of a user who has none."""
+    return str(path).startswith("~")
+
+
+def foreign_address(settings: Settings) -> str | None:
+    """The variable, read by every tool of Ray's, that the Ray address comes from; None where it was
+    given to Tandem itself."""
+    foreign = os.environ.get(RAY_ADDRESS)
+    if not foreign or os.environ.get(ENV_PREFIX + RAY_ADDRESS):
+        return None
+    return RAY_ADDRESS if settings.ray_address == _with_port(foreign) else None
+
+
+def _with_port(address: str) -> str:
+    """What is no address stays as it is: only a command that needs one minds."""
+    try:
+        return str(parse_host_port(address, DEFAULT_HEAD_PORT))
+    except InvalidRequest:
+        return address
 
 
 def load_settings(config: Path | None = None, **flags: Any) -> Settings:

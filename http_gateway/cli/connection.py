@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 import requests
 import typer
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from actors.core.addresses import is_loopback
 from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.api_token import users_token
-from http_gateway.auth import TOKEN_VARIABLE, is_loopback
+from http_gateway.auth import TOKEN_VARIABLE
 from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
 from http_gateway.cli.reporting import UNKNOWN_JOB, CommandEnd
 from http_gateway.client import ApiError, TandemClient
@@ -131,11 +133,9 @@ def _reason(error: requests.RequestException) -> object:
 
 def no_answer_text(url: str, error: requests.RequestException) -> str:
     """Why there was no answer of the API, and what to do, in one sentence."""
-    if isinstance(error, requests.exceptions.ProxyError):
-        return (
-            f"The proxy that HTTP_PROXY or HTTPS_PROXY names does not reach {url}: name the "
-            "gateway's host in NO_PROXY"
-        )
+    host = urlsplit(url).hostname or ""
+    if (told := _proxy_text(url, error)) is not None:
+        return told
     if isinstance(error, requests.exceptions.InvalidJSONError):
         return f"What answers at {url} is not Tandem's gateway: give its address by --url"
     if isinstance(error, requests.ReadTimeout):
@@ -144,7 +144,7 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
     if isinstance(_reason(error), NameResolutionError):
         return f"This host knows no {urlsplit(url).hostname}, which {url} names: check the spelling"
     start = "start one with `tandem serve`"
-    if not is_loopback(urlsplit(url).hostname or ""):
+    if not is_loopback(host):
         start = (
             "let one listen on the network there, with `tandem serve --host 0.0.0.0` and "
             f"{TOKEN_VARIABLE}"
@@ -153,6 +153,36 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
         f"No gateway answers at {url}: {start}, or give the address of another by --url or "
         f"{URL_VARIABLE}"
     )
+
+
+def _proxy_text(url: str, error: requests.RequestException) -> str | None:
+    """What is wrong with the proxy that requests to ``url`` go by; None where it is not that."""
+    by_proxy = isinstance(error, requests.exceptions.ProxyError)
+    variable = _proxy_variable(url) or ("HTTP_PROXY or HTTPS_PROXY" if by_proxy else None)
+    if variable is None or isinstance(error, requests.exceptions.InvalidJSONError):
+        return None
+    return (
+        f"The way to {url} leads by the proxy that {variable} names, and no answer came that way "
+        f"({_proxy_trouble(error)}): to go without it, export NO_PROXY={urlsplit(url).hostname}"
+    )
+
+
+def _proxy_variable(url: str) -> str | None:
+    """The variable with the proxy that requests to ``url`` go by; None where they go by none."""
+    if is_loopback(urlsplit(url).hostname or ""):
+        return None
+    proxy = select_proxy(url, get_environ_proxies(url))
+    names = (name for name, value in os.environ.items() if name.lower().endswith("_proxy"))
+    return next((name for name in names if proxy is not None and os.environ[name] == proxy), None)
+
+
+def _proxy_trouble(error: requests.RequestException) -> str:
+    """Without its address, which may hold a password."""
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "it is a SOCKS one, for which Python's package PySocks is missing"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return "it is no address"
+    return "it took too long" if isinstance(error, requests.Timeout) else "it does not answer"
 
 
 def _unknown_job_text(job_id: str, known: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from http_gateway.cli.training import ENDED
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from http_gateway.interrupts import held, interruptible
-from orchestrator.settings import load_settings
+from orchestrator.settings import lacks_home, load_settings
 
 LAYER_SIZES = [784, 128, 64, 10]
 EPOCHS = {"digits": 30, "MNIST": 5}
@@ -47,6 +47,8 @@ def run_demo(dataset: str, keep: bool, console: Console) -> int:
     data_dir = load_settings().data_dir  # the user's own: a download is worth keeping
     storage = Path(tempfile.mkdtemp(prefix="tandem-demo-"))
     console.print("Starting Ray with two devices, and the gateway …")
+    if lacks_home(data_dir):
+        data_dir = storage / "data"
     arguments = ["--local-devices", "2", "--data-dir", str(data_dir)]
     gateway = GatewayProcess.spawn(storage, arguments, _own_environment())
     ok = False

@@ -14,7 +14,7 @@ from actors.core.errors import TandemError
 from actors.core.version import __version__
 from http_gateway.cli.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.node_commands import doctor, head, join
-from http_gateway.cli.options import Config, PlainCommand, RayAddress, Storage
+from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root
 from http_gateway.cli.schedule_commands import schedule
 
@@ -47,6 +47,9 @@ class ChannelChoice(str, Enum):
     auto = "auto"
     shared_memory = "shared_memory"
     actor_calls = "actor_calls"
+
+
+PortFile = Annotated[Path | None, typer.Option(help="JSON file to write once it serves")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -90,6 +93,7 @@ def serve(
         int | None, typer.Option(help="port; 0 takes a free one (default: 4000)")
     ] = None,
     ray_address: RayAddress = None,
+    ip: Ip = None,
     local_devices: Annotated[
         int | None, typer.Option(help="devices that it starts here (default: 2)")
     ] = None,
@@ -106,9 +110,7 @@ def serve(
     channel: Annotated[
         ChannelChoice | None, typer.Option(help="what carries tensors (default: auto)")
     ] = None,
-    port_file: Annotated[
-        Path | None, typer.Option(help="JSON file to write once it serves")
-    ] = None,
+    port_file: PortFile = None,
 ) -> None:
     """Start the gateway, which takes jobs over HTTP, until Ctrl-C.
 
@@ -123,6 +125,7 @@ def serve(
         host=host,
         port=port,
         ray_address=ray_address,
+        ip=ip,
         local_devices=local_devices,
         local_nodes=local_nodes,
         local_device_port=local_device_port,

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from http_gateway.cli.options import GATEWAY_PORT, URL_VARIABLE, AsJson, Storage, Url
+from actors.core.addresses import parse_host_port
+from http_gateway.cli.options import GATEWAY_PORT, URL_VARIABLE, AsJson, Ip, Storage, Url
 from orchestrator.ray_start import (
     DEFAULT_DEVICE_PORT,
     DEFAULT_HEAD_PORT,
@@ -30,6 +31,7 @@ def head(
     ] = DEFAULT_HEAD_PORT,
     device_port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
     devices: Devices = 1,
+    ip: Ip = None,
     detach: Detach = False,
     storage_path: Storage = None,
 ) -> None:
@@ -39,17 +41,21 @@ def head(
     """
     from http_gateway.cli.nodes import NodeOptions, run_head
     from orchestrator.settings import load_settings
+    from orchestrator.storage_folder import storage_in_use
 
-    settings = load_settings(storage_path=storage_path)
-    run_head(settings, port, NodeOptions(device_port, devices, detach))
+    settings = load_settings(storage_path=storage_path, ip=ip)
+    with storage_in_use(settings):
+        run_head(settings, port, NodeOptions(device_port, devices, detach))
 
 
 def join(
     head: Annotated[
-        str, typer.Argument(metavar="HEAD", help="the head's address: host or host:port")
+        str,
+        typer.Argument(metavar="HEAD", help="the head's address: host, host:port or [IPv6]:port"),
     ],
     port: Annotated[int, DevicePort] = DEFAULT_DEVICE_PORT,
     devices: Devices = 1,
+    ip: Ip = None,
     detach: Detach = False,
     token_file: Annotated[Path | None, typer.Option(help="file with the cluster's token")] = None,
     register: Annotated[
@@ -65,14 +71,16 @@ def join(
     from http_gateway.cli.nodes import NodeOptions, run_join
     from http_gateway.cli.registration import Registration
     from orchestrator.settings import load_settings
+    from orchestrator.storage_folder import storage_in_use
 
-    settings = load_settings(storage_path=storage_path)
-    head = head if ":" in head else f"{head}:{DEFAULT_HEAD_PORT}"
+    settings = load_settings(storage_path=storage_path, ip=ip)
+    head = str(parse_host_port(head, DEFAULT_HEAD_PORT))
     options = NodeOptions(port, devices, detach)
     registration = None
     if register is not None:
-        registration = Registration.at(url, head, register, options.devices)
-    run_join(settings, head, options, token_file, registration)
+        registration = Registration.at(url, head, register, options.devices, settings.ip)
+    with storage_in_use(settings):
+        run_join(settings, head, options, token_file, registration)
 
 
 def doctor(url: Url = None, as_json: AsJson = False) -> None:

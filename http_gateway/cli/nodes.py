@@ -13,11 +13,12 @@ from pathlib import Path
 
 import typer
 
+from http_gateway.cli.head import Head
+from http_gateway.cli.member import Member
 from http_gateway.cli.registration import Registration
 from http_gateway.interrupts import SIGNALS, held, interruptible
 from orchestrator.cluster_tokens import (
     FROM_ENVIRONMENT,
-    make_token,
     save_token,
     show_token,
     token_file,
@@ -25,7 +26,7 @@ from orchestrator.cluster_tokens import (
 from orchestrator.embedded_nodes import POLL_S, child_env, free_port
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.node_keeper import NodeKeeper, why_taken
-from orchestrator.ray_connection import check_reachable, own_ip
+from orchestrator.ray_connection import check_reachable
 from orchestrator.ray_start import (
     CLUSTER_VARIABLES,
     JOINING_VARIABLES,
@@ -33,10 +34,9 @@ from orchestrator.ray_start import (
     MAX_PORT,
     MIN_PORT,
     NodePorts,
-    head_arguments,
-    join_arguments,
 )
 from orchestrator.settings import Settings
+from orchestrator.temp_folder import folder_for_node
 
 END_TIMEOUT_S = 40.0  # Ray's processes get a while before they are killed
 RUN = (
@@ -72,25 +72,13 @@ def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
         NodePorts(options.device_port).servers.values(),
         lambda: f"has this host joined a cluster? Else add --device-port {_free_device(options)}",
     )
-    address = f"{own_ip()}:{port}"
-    token = make_token(settings.storage_path, address)
     if options.detach:
         return _detach(settings.storage_path / "head.log", "Ctrl-C ends the cluster")
     ports = NodePorts(options.device_port)
-
-    def started() -> None:
-        typer.echo(
-            f"The cluster's head runs at {address}; this device is {_devices(options)} of it.\n"
-            f"  the gateway, here:      tandem serve --ray-address {address}\n"
-            f"  on every other device:  tandem join {address}\n"
-            f"    which asks for the token that this shows here: cat {token}\n"
-            f"  let through a firewall: TCP {port},{ports.firewall}\n"
-            "Ctrl-C ends the cluster."
-        )
-
-    arguments = head_arguments(port, ports, options.num_devices)
+    head = Head(settings, port, ports, options.devices, _temp_dir())
     log = settings.storage_path / "ray-head.log"
-    _keep(NodeKeeper(arguments, ports, _env(token), log, _say), started)
+    keeper = NodeKeeper(head.arguments, ports, _env(head.token), log, _say, head.has_left)
+    _keep(keeper, head.say_started, head.say_back)
 
 
 @held()
@@ -104,8 +92,9 @@ def run_join(
     """Joins the cluster at ``head`` (host:port) and stays in it until Ctrl-C."""
     os.environ.update(JOINING_VARIABLES)
     check_reachable(head)
+    ports = NodePorts(options.device_port)
     _check_ports(
-        NodePorts(options.device_port).servers.values(),
+        ports.servers.values(),
         lambda: (
             "has it joined already? Leave there with Ctrl-C, or join as one more: "
             f"`tandem join {head} --port {_free_device(options)}`"
@@ -114,35 +103,37 @@ def run_join(
     storage = settings.storage_path
     known = token_file(storage, head).exists() and given_token_file is None
     token = _find_token(storage, head, given_token_file)
-    ports = NodePorts(options.device_port)
-
-    def started() -> None:
-        typer.echo(f"Joined {head} as {_devices(options)}, with {_versions()}.")
-        if registration is not None:
-            typer.echo(registration.register())
-        typer.echo(
-            f"Let through a firewall: TCP {ports.firewall}; `tandem doctor` on the head tells what "
-            "is shut. Ctrl-C leaves the cluster."
-        )
 
     own_log, log = (storage / f"{name}-{options.device_port}.log" for name in ("join", "ray-join"))
-    arguments = join_arguments(head, ports, options.num_devices)
     try:
         if options.detach:
             return _detach(own_log, "Ctrl-C leaves the cluster", given_token_file is not None)
-        _keep(NodeKeeper(arguments, ports, _env(token), log, _say, head), started)
-    except ClusterUnavailable:
-        if token is not None and not known:
+        member = Member(settings, head, ports, options.devices, _temp_dir(), registration)
+        env = _env(token)
+        keeper = NodeKeeper(member.arguments, ports, env, log, _say, member.has_left, head)
+        _keep(keeper, member.say_started, member.say_back)
+    except ClusterUnavailable as error:
+        if token is None:
+            raise ClusterUnavailable(f"{error.message}. {_variables_text()}") from error
+        if not known:
             token.unlink(missing_ok=True)  # it may be the wrong one: the next time asks again
         raise
 
 
-def _keep(keeper: NodeKeeper, started: Callable[[], None]) -> None:
+def _temp_dir() -> Path:
+    """For Ray's files; where it is not what the user's variables say, that is told."""
+    folder = folder_for_node(os.environ)
+    if folder.note is not None:
+        typer.echo(folder.note)
+    return folder.path
+
+
+def _keep(keeper: NodeKeeper, started: Callable[[], None], back: Callable[[], None]) -> None:
     """Until it is interrupted; a pipe that nobody reads any more is no reason to end a node."""
     try:
         try:
             with interruptible(SIGNALS):
-                keeper.keep(started)
+                keeper.keep(started, back)
         finally:
             keeper.end()
     except KeyboardInterrupt:
@@ -155,6 +146,12 @@ def _env(token: Path | None) -> dict[str, str]:
         own = {name: os.environ[name] for name in FROM_ENVIRONMENT if os.environ.get(name)}
         return child_env({"RAY_AUTH_MODE": "token", **own})
     return child_env({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)})
+
+
+def _variables_text() -> str:
+    """Which of the user's variables said what the token is."""
+    given = " and ".join(name for name in FROM_ENVIRONMENT if os.environ.get(name))
+    return f"The token is that of the variables {given}"
 
 
 def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | None:
@@ -253,21 +250,6 @@ def _end(process: subprocess.Popen[bytes], log: Path) -> None:
         process.wait(END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         typer.echo(f"process {process.pid} has not ended yet: see {log}", err=True)
-
-
-def _devices(options: NodeOptions) -> str:
-    first, last = options.devices[0], options.devices[-1]
-    return f"device {first}" if first == last else f"devices {first} to {last}"
-
-
-def _versions() -> str:
-    """Of what must be alike on all devices; torch is not imported for it."""
-    from orchestrator.node_probe import describe_host
-
-    versions = describe_host()["versions"]
-    torch = versions["torch"]
-    shown = f"Python {versions['python']}, Ray {versions['ray']} and "
-    return shown + (f"torch {torch}" if torch else "no torch, without which it can't train")
 
 
 def _say(text: str) -> None:

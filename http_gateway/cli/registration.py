@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from actors.core.addresses import parse_host_port
 from actors.core.errors import TandemError, error_text
+from http_gateway.addresses import url_of
 from http_gateway.auth import CURL_HEADER
 from http_gateway.cli.connection import gateway_url, make_client
 from http_gateway.cli.options import GATEWAY_PORT
 from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import ALREADY_REGISTERED
-from orchestrator.ray_connection import own_ip
+from orchestrator.own_address import own_ip
 
 CONFLICT = 409
 
@@ -22,25 +24,27 @@ CONFLICT = 409
 @dataclass(frozen=True)
 class Registration:
     """Registers this host's devices, by their ``ports``, with a job of the gateway at ``url``;
-    ``head`` is the host:port that they have joined."""
+    ``head`` is the host:port that they have joined, ``ip`` this host's if it was chosen."""
 
     job_id: str
     url: str
     head: str
     ports: Sequence[int]
+    ip: str | None = None
 
     @classmethod
-    def at(cls, url: str | None, head: str, job_id: str, ports: Sequence[int]) -> Registration:
+    def at(
+        cls, url: str | None, head: str, job_id: str, ports: Sequence[int], ip: str | None = None
+    ) -> Registration:
         """At ``url``, else TANDEM_URL, else on the head's host; raises ``InvalidRequest``."""
-        host = head.rpartition(":")[0]
-        default = f"http://{host}:{GATEWAY_PORT}"
+        default = url_of(parse_host_port(head).host, GATEWAY_PORT)
         found = gateway_url(url, default, "the gateway's address, made of HEAD,")
-        return cls(job_id, found, head, ports)
+        return cls(job_id, found, head, ports, ip)
 
     def register(self) -> str:
         """Whether that was done. What keeps it from that, and how to do it by hand, is told and
         not raised: the devices have joined all the same."""
-        ip = own_ip(self.head)  # as Ray, which has taken this one
+        ip = own_ip(self.head, self.ip)  # as Ray, which has taken this one
         registered = 0
         try:
             with make_client(self.url) as client:

@@ -28,11 +28,15 @@ def blueprint(client: JobClient) -> APIBlueprint:
 
     @routes.post(
         "/register",
-        summary="Register a device with a job",
+        summary="Register a device with a job; with `replaces`, a device of the job that has "
+        "another address now",
         responses={201: responses.DeviceRegistered},
     )
     def register_device(body: schemas.RegisterDevice) -> Any:
-        device_id = client.register_device(body.ip, body.port, body.job_id)
+        if body.replaces is None:
+            device_id = client.register_device(body.ip, body.port, body.job_id)
+        else:
+            device_id = client.move_device(body.job_id, body.replaces, body.ip, body.port)
         return {"message": "Device registered successfully", "device_id": device_id}, 201
 
     @routes.delete(

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from actors.core.errors import error_text
 from orchestrator.doctor.facts import Folder
+from orchestrator.settings import lacks_home
 
 
 def check_folder(setting: str, path: Path) -> Folder:
     """Writes a nameless file there, or, where the folder is still to be made, in the one above."""
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if lacks_home(path):
+        return Folder(setting, str(path), error="this user has no home folder")
     try:
+        there = next(folder for folder in (path, *path.parents) if folder.exists())
         with tempfile.TemporaryFile(dir=there):
             return Folder(setting, str(path), shutil.disk_usage(there).free)
     except OSError as error:

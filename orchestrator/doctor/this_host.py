@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from actors.core.addresses import is_loopback, join_host_port
 from orchestrator.doctor import host_findings, remedies
 from orchestrator.doctor.checkup import examine_host
 from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
 from orchestrator.doctor.folders import check_folder
 from orchestrator.node_keeper import why_taken
-from orchestrator.ray_connection import own_ip
+from orchestrator.own_address import OwnAddress, other_networks, own_addresses, own_ip
 from orchestrator.ray_start import (
     DEFAULT_DEVICE_PORT,
     DEFAULT_HEAD_PORT,
@@ -33,6 +34,7 @@ class OwnFacts:
     folders: tuple[Folder, ...]
     gateway_port: int
     taken_ports: tuple[int, ...]
+    other_networks: tuple[OwnAddress, ...] = ()
 
 
 def check_this_host(settings: Settings, no_gateway: str) -> dict[str, Any]:
@@ -53,10 +55,11 @@ def check_this_host(settings: Settings, no_gateway: str) -> dict[str, Any]:
 
 def _look(settings: Settings) -> OwnFacts:
     temp_dir = tempfile.gettempdir()
+    ip = own_ip(wanted=settings.ip)
     wanted = [settings.port, DEFAULT_HEAD_PORT, *NodePorts(DEFAULT_DEVICE_PORT).servers.values()]
     return OwnFacts(
         HostFacts(**examine_host(temp_dir)),
-        own_ip(),
+        ip,
         temp_dir,
         (
             check_folder("storage_path", settings.storage_path),
@@ -64,6 +67,7 @@ def _look(settings: Settings) -> OwnFacts:
         ),
         settings.port,
         tuple(port for port in wanted if why_taken(port)),
+        tuple(other_networks(ip, own_addresses())),
     )
 
 
@@ -80,6 +84,7 @@ def judge(facts: OwnFacts) -> list[Finding]:
         "storage: Tandem can write to its folders": (
             finding for folder in facts.folders for finding in host_findings.folder(folder)
         ),
+        f"network: Other devices reach this host at {facts.ip}": _network(facts),
         "ports: The ports of a gateway, a head and a device are free": _ports(facts),
     }
     found: list[Finding] = []
@@ -97,6 +102,18 @@ def _shared_memory(host: HostFacts) -> Iterator[Finding]:
         yield Finding("warning", "shared_memory", None, text, remedy)
 
 
+def _network(facts: OwnFacts) -> Iterator[Finding]:
+    """What keeps other devices from joining a head here, or may."""
+    if is_loopback(facts.ip):
+        text = "This host has no address in a network: no other device can join it"
+        yield Finding("warning", "network", None, text, "ip address  # which networks it is in")
+    elif facts.other_networks:
+        others = ", ".join(f"{a.ip} ({a.interface})" for a in facts.other_networks)
+        text = f"This host is in several networks: a head here is at {facts.ip}, not at {others}"
+        remedy = f"tandem head --ip {facts.other_networks[0].ip}  # if the devices are in that one"
+        yield Finding("warning", "network", None, text, remedy)
+
+
 def _ports(facts: OwnFacts) -> Iterator[Finding]:
     """A taken port is no error: it may be Tandem's own."""
     taken = list(facts.taken_ports)
@@ -108,7 +125,7 @@ def _ports(facts: OwnFacts) -> Iterator[Finding]:
         taken.remove(DEFAULT_HEAD_PORT)
         text = f"Port {DEFAULT_HEAD_PORT}, a head's, is taken on this host: one may run already"
         # Not localhost: its token is kept under the head's address.
-        remedy = f"tandem serve --ray-address {facts.ip}:{DEFAULT_HEAD_PORT}"
+        remedy = f"tandem serve --ray-address {join_host_port(facts.ip, DEFAULT_HEAD_PORT)}"
         yield Finding("warning", "ports", None, text, remedy)
     if taken:
         text = (

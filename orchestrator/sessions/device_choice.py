@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.core.specs import StageSpec
+from orchestrator import device_registry
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import (
     AmbiguousDevice,
@@ -85,7 +86,7 @@ class DeviceChoice:
         Raises ``StageFailure`` when that takes longer than the job's policy allows.
         """
         since = time.monotonic()
-        told: list[str] = []
+        told: tuple[list[str], str | None] = ([], None)
         while not stop.is_set():
             self._wake.clear()
             answering = self._answering(job)
@@ -98,9 +99,10 @@ class DeviceChoice:
                 return places
             missing = missing or ["a device that another job holds"]
             shown = self._not_seen_lately(missing)
-            if shown and shown != told:
-                told = shown
-                self._tell(job, session, shown)
+            advice = self._advice(job)
+            if shown and (shown, advice) != told:
+                told = (shown, advice)
+                self._tell(job, session, shown, advice)
             error = why_not_wait(job.failure_policy, time.monotonic() - since, missing)
             if error is not None:
                 raise StageFailure(error.replace("<job_id>", job.job_id))
@@ -151,13 +153,18 @@ class DeviceChoice:
             return False
         return not reach_each_other(nodes[device_id], nodes[peer_id])
 
-    def _tell(self, job: Job, session: Session, missing: list[str]) -> None:
+    def _tell(self, job: Job, session: Session, missing: list[str], advice: str | None) -> None:
         with self._book.lock:
-            session.waiting_for = missing
+            session.waiting_for, session.advice = missing, advice
             if job.status is Status.TRAINING:  # none was lost: it has just begun, or was drained
                 job.apply(Event.LOSE)
-        self._book.note(job, "waiting", f"Waiting for {', '.join(missing)}")
+        text = f"Waiting for {', '.join(missing)}"
+        self._book.note(job, "waiting", text if advice is None else f"{text}. {advice}")
         self._book.try_save(job)
+
+    def _advice(self, job: Job) -> str | None:
+        """How to go on where a device seems to have another address now."""
+        return device_registry.moved_text(job, self._cluster())
 
     def _missing(self, job: Job, available: Sequence[Available]) -> list[str]:
         registered = [d.address for d in job.devices if d.device_id not in self.excluded]
@@ -264,7 +271,11 @@ def place(job: Job, cluster: ClusterView) -> list[StagePlacement]:
     """
     if not job.devices:
         raise InvalidRequest("No devices registered")
-    return _places(job, [Available(d, cluster.resolve(d.ip, d.port)) for d in job.devices])
+    try:
+        return _places(job, [Available(d, cluster.resolve(d.ip, d.port)) for d in job.devices])
+    except NodeNotFound as error:
+        advice = device_registry.moved_text(job, cluster)
+        raise error if advice is None else NodeNotFound(f"{error.message}. {advice}") from None
 
 
 def plan_stages(placements: Sequence[StagePlacement]) -> tuple[PlannedStage, ...]:

@@ -8,11 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device registered with a job; ``ip`` is the address of its Ray node."""
+    """A device registered with a job; ``ip`` is the address of its Ray node.
+
+    ``is_local``: it is on the gateway's host. None where an earlier version did not note it."""
 
     device_id: int
     ip: str
     port: int
+    is_local: bool | None = None
+    host_name: str | None = None
 
 
 @dataclass(frozen=True)

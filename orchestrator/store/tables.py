@@ -99,6 +99,8 @@ devices = Table(
     _needed("device_id"),
     _needed("ip", Text),
     _needed("port"),
+    Column("is_local", Boolean),
+    Column("host_name", SafeText),
 )
 
 stages = Table(

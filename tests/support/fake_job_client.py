@@ -225,6 +225,10 @@ class FakeJobClient:
         answer: int = self._answer("register_device", (ip, port, job_id), 1)
         return answer
 
+    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
+        answer: int = self._answer("move_device", (job_id, device_id, ip, port), device_id)
+        return answer
+
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:

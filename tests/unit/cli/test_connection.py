@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from socket import gaierror
 
 import pytest
@@ -71,3 +72,37 @@ def test_a_host_that_is_not_known_is_told_as_that() -> None:
 def test_why_there_is_no_answer_is_told(error: requests.RequestException, said: str) -> None:
     text = no_answer_text("http://10.0.0.1:4000", error)
     assert "http://10.0.0.1:4000" in text and said in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "proxy"),
+    [
+        ("all_proxy", "socks5://me:secret@127.0.0.1:9"),
+        ("http_proxy", "http://me:secret@127.0.0.1:9"),
+        ("HTTP_PROXY", "me:secret@:no port:"),
+    ],
+)
+def test_a_proxy_in_the_way_is_told_by_its_variable_and_without_its_password(
+    variable: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _without_proxies(monkeypatch)
+    monkeypatch.setenv(variable, proxy)
+    url = "http://192.0.2.77:4000"
+    with pytest.raises(Unavailable) as caught, make_client(url) as client:
+        client.list_jobs()
+    text = caught.value.message
+    assert variable in text and "NO_PROXY=192.0.2.77" in text and "secret" not in text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_no_proxy_leads_to_this_very_host(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without_proxies(monkeypatch)
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
+    url = f"http://{host}:{free_ports(1)[0]}"
+    with pytest.raises(Unavailable, match="No gateway answers"), make_client(url) as client:
+        client.list_jobs()
+
+
+def _without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.core.errors import InvalidRequest
 from http_gateway.cli import registration
 from http_gateway.cli.registration import Registration
 from orchestrator import device_registry
@@ -31,7 +30,7 @@ def job(fake: ScriptedJobClient, monkeypatch: pytest.MonkeyPatch) -> Job:
         return device.device_id
 
     monkeypatch.setattr(fake, "register_device", register, raising=True)
-    monkeypatch.setattr(registration, "own_ip", lambda _: IP)
+    monkeypatch.setattr(registration, "own_ip", lambda *_: IP)
     monkeypatch.delenv("TANDEM_API_TOKEN", raising=False)
     return job
 
@@ -65,7 +64,16 @@ def test_only_those_that_are_not_registered_are_told(job: Job, register: Registe
     assert ports_of(job) == [5001, 5002]
 
 
-def test_a_head_that_makes_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("head", "url"),
+    [
+        ("10.0.0.1:6379", "http://10.0.0.1:4000"),
+        ("[fd00::1]:6379", "http://[fd00::1]:4000"),
+        ("desk.local:6379", "http://desk.local:4000"),
+    ],
+)
+def test_the_gateway_is_looked_for_on_the_heads_host(
+    head: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TANDEM_URL", raising=False)
-    with pytest.raises(InvalidRequest, match="made of HEAD, is 'http://::4000'"):
-        Registration.at(None, "::1", "1", [5001])
+    assert Registration.at(None, head, "1", [5001]).url == url

@@ -10,6 +10,7 @@ import pytest
 from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding
 from orchestrator.doctor.this_host import OwnFacts, check_this_host, judge
+from orchestrator.own_address import OwnAddress
 from orchestrator.settings import load_settings
 from tests.support.ports import listening
 
@@ -26,7 +27,7 @@ HOST = HostFacts(
 WELL = OwnFacts(
     HOST, "192.168.1.5", "/tmp", (Folder("storage_path", "/home/me/.tandem", GIB),), 4000, ()
 )
-CHECKS = {"versions", "memory", "shared_memory", "disk", "storage", "ports"}
+CHECKS = {"versions", "memory", "shared_memory", "disk", "storage", "network", "ports"}
 
 
 def the_only(facts: OwnFacts) -> Finding:
@@ -76,6 +77,18 @@ def test_a_storage_path_that_can_not_be_written() -> None:
 def test_a_port_that_is_taken_is_a_warning(port: int, said: str, remedy: str) -> None:
     finding = the_only(replace(WELL, taken_ports=(port,)))
     assert (finding.level, finding.remedy) == ("warning", remedy) and said in finding.text
+
+
+def test_a_host_without_a_network_can_have_no_other_devices() -> None:
+    finding = the_only(replace(WELL, ip="127.0.0.1"))
+    assert (finding.check, finding.level) == ("network", "warning")
+
+
+def test_a_host_in_two_networks_is_told_how_to_choose_the_other() -> None:
+    finding = the_only(replace(WELL, other_networks=(OwnAddress("wlan0", "10.1.0.5"),)))
+    assert (finding.check, finding.level) == ("network", "warning")
+    assert "192.168.1.5" in finding.text and "10.1.0.5 (wlan0)" in finding.text
+    assert (finding.remedy or "").startswith("tandem head --ip 10.1.0.5")
 
 
 def test_this_very_host_is_looked_at(tmp_path: Path) -> None:

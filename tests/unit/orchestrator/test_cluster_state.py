@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ClusterUnavailable
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.local_cluster import (
     ClusterState,
     ensure_local_cluster,
@@ -56,3 +56,15 @@ def test_the_state_of_a_cluster_that_a_restart_of_the_host_ended_is_cleared_away
     assert stop_local_cluster(tmp_path)
     assert not file.exists()
     assert not stop_local_cluster(tmp_path)
+
+
+def test_a_taken_port_of_a_device_that_would_be_a_node_is_told_before_anything_is_started(
+    tmp_path: Path,
+) -> None:
+    with listening() as port:
+        settings = load_settings(
+            storage_path=tmp_path, local_nodes=True, local_devices=1, local_device_port=port
+        )
+        with pytest.raises(InvalidRequest, match=f"Port {port}.*--local-device-port"):
+            ensure_local_cluster(settings)
+    assert not (tmp_path / "cluster.json").exists()

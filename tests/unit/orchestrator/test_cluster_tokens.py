@@ -28,6 +28,11 @@ def test_each_cluster_has_its_own(tmp_path: Path) -> None:
     assert len(tokens) == 2
 
 
+def test_the_file_of_a_cluster_by_ipv6_has_a_name_that_is_plain_in_a_shell(tmp_path: Path) -> None:
+    assert token_file(tmp_path, "[fd00::1]:6379").name == "fd00__1_6379"
+    assert show_token("[fd00::1]:6379") == "cat ~/.tandem/tokens/fd00__1_6379"
+
+
 @pytest.mark.parametrize("token", ["", "short", "two words of a good length", "ü" * 40, "\n"])
 def test_what_can_be_no_token_is_refused_without_showing_it(tmp_path: Path, token: str) -> None:
     with pytest.raises(InvalidRequest, match="16 plain characters") as caught:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from orchestrator import device_registry
 from orchestrator.errors import (
     AmbiguousDevice,
+    Conflict,
     DeviceAlreadyRegistered,
     DeviceNotFound,
     InvalidRequest,
@@ -72,6 +76,12 @@ def test_a_device_by_any_of_its_names_is_registered_once(ip: str) -> None:
         register(make_job("1", LOCAL), ip, 5001)
 
 
+def test_an_address_of_the_gateways_host_that_ray_does_not_know_is_that_host() -> None:
+    cluster = replace(CLUSTER, own_ips=frozenset({GATEWAY, "192.168.7.7", "10.0.0.2"}))
+    assert cluster.canonical_ip("192.168.7.7") == GATEWAY
+    assert cluster.canonical_ip("10.0.0.2") == "10.0.0.2"  # where a node is
+
+
 def test_two_spellings_of_an_ip_are_one_device() -> None:
     job = make_job()
     register(job, "fe80::1", 5001)
@@ -118,6 +128,103 @@ def test_a_device_that_comes_while_a_job_trains_is_a_spare_beyond_the_layers(
     spare = register(job, "localhost", 5002)
     assert (job.status, job.stages) == (status, PLAN)
     assert job.details()["spares"] == [spare.device_id]
+
+
+def moved(address: str) -> ClusterView:
+    """A cluster whose gateway's host has this address, and offers what it did."""
+    own = replace(NODES[0], ip=address)
+    return ClusterView((own, *NODES[1:]), address, f"{address}:6379")
+
+
+def test_a_device_of_the_gateways_host_stays_itself_wherever_that_is() -> None:
+    job = make_job("1")
+    for ip in ("localhost", "10.0.0.2"):
+        register(job, ip, 5001)
+    found = device_registry.settled(job.devices, moved("10.9.9.9"))
+    assert [d.address for d in found] == ["10.9.9.9:5001", "10.0.0.2:5001"]
+    assert found == device_registry.settled(found, moved("10.9.9.9"))
+
+
+def test_of_an_earlier_version_a_device_at_the_hosts_address_is_its_own() -> None:
+    found = device_registry.settled([LOCAL, FAR], CLUSTER)
+    assert [d.is_local for d in found] == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("ips", "expected"),
+    [
+        (["10.3.3.3", "10.3.3.3"], ["127.0.0.1", "127.0.0.1"]),
+        # One of them was not this host, and it is not known which.
+        (["10.3.3.3", "10.3.3.4"], ["10.3.3.3", "10.3.3.4"]),
+    ],
+)
+def test_of_an_earlier_version_an_embedded_clusters_devices_are_this_hosts(
+    ips: list[str], expected: list[str]
+) -> None:
+    devices = [Device(n, ip, 5000 + n) for n, ip in enumerate(ips, start=1)]
+    found = device_registry.settled(devices, moved("127.0.0.1"))
+    assert [d.ip for d in found] == expected
+
+
+def test_a_device_that_is_known_to_be_elsewhere_is_never_taken_for_this_host() -> None:
+    far = Device(1, "10.3.3.3", 5001, is_local=False)
+    assert device_registry.settled([far], moved("127.0.0.1")) == [far]
+
+
+def test_a_device_that_came_to_another_address_keeps_its_id_and_its_layers() -> None:
+    job = make_job("1", LOCAL, Device(2, "10.7.7.7", 5001))
+    job.status, job.stages = Status.RECOVERING, PLAN
+    device_registry.move(job, device_registry.moved_device(job, CLUSTER, 2, "10.0.0.2", 5001))
+    assert job.devices == [LOCAL, FAR] and (job.status, job.stages) == (Status.RECOVERING, PLAN)
+
+
+def test_a_job_that_is_initialized_only_has_to_be_so_again_when_a_device_came_elsewhere() -> None:
+    job = make_job("1", Device(1, "10.7.7.7", 5001))
+    job.status, job.stages = Status.INITIALIZED, PLAN
+    device_registry.move(job, device_registry.moved_device(job, CLUSTER, 1, "10.0.0.2", 5001))
+    assert (job.status, job.stages) == (Status.CREATED, ())
+
+
+@pytest.mark.parametrize(
+    ("device_id", "ip", "error", "words"),
+    [
+        (9, "10.0.0.2", DeviceNotFound, "no device 9"),
+        (3, "10.0.0.8", NodeNotFound, "10.0.0.8:5001"),
+        (3, "localhost", DeviceAlreadyRegistered, "already registered"),
+        (1, "10.0.0.2", Conflict, "answers at 10.0.0.1:5001"),
+    ],
+)
+def test_what_can_not_be_the_device_is_refused(
+    device_id: int, ip: str, error: type[Exception], words: str
+) -> None:
+    job = make_job("1", LOCAL, Device(3, "10.7.7.7", 5001))
+    with pytest.raises(error, match=words):
+        device_registry.moved_device(job, CLUSTER, device_id, ip, 5001)
+
+
+@pytest.mark.parametrize(
+    ("device", "elsewhere"),
+    [
+        (Device(2, "10.7.7.7", 5001), "10.0.0.2"),
+        (Device(2, "10.7.7.7", 5001, host_name="laptop"), "10.0.0.4"),
+        (Device(2, "10.7.7.7", 5009, host_name="laptop"), "10.0.0.4"),
+        (Device(2, "10.7.7.7", 5001, host_name="gone"), None),
+        (Device(2, "10.7.7.7", 5009), None),
+        (FAR, None),
+    ],
+)
+def test_one_that_may_have_come_elsewhere_is_told_with_what_to_send(
+    device: Device, elsewhere: str | None
+) -> None:
+    nodes = (*NODES[:2], Node("d", "10.0.0.4", 5001, 8.0, frozenset(), "laptop"))
+    cluster = ClusterView(nodes, GATEWAY, f"{GATEWAY}:6379")
+    text = device_registry.moved_text(make_job("1", LOCAL, device), cluster)
+    if elsewhere is None:
+        assert text is None
+    else:
+        assert text is not None and device.address in text
+        body = {"ip": elsewhere, "port": 5001, "job_id": "1", "replaces": 2}
+        assert json.loads(text[text.index("{") :]) == body
 
 
 def test_a_port_finds_its_device_in_every_job_that_has_it() -> None:
