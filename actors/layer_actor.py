@@ -31,7 +31,7 @@ from actors.link_watch import LinkWatch
 from actors.orders import Orders
 from actors.reports import Seen, StageReport
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
-from actors.snapshot_transport import ActorCopier, PackedSnapshot, fetch, pack, unpack
+from actors.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
@@ -107,12 +107,12 @@ class LayerActor:
         self._links().close()
         self._senders, self._receivers, self._streams = {}, {}, {}
 
-    def build(self, spec: StageSpec, state: PackedSnapshot | None) -> HostKind:
+    def build(self, spec: StageSpec, state: SentSnapshot | None) -> HostKind:
         """Builds the stage, from ``state`` or from the seed; returns by what it was built."""
         if state is None:
             self._stage = Stage(spec, device=self._device)
         else:
-            given = unpack(state)
+            given = fetch(state)
             self._stage = Stage(spec, given.weights, given.optimizer, self._device)
         return this_host(self._device)
 
@@ -214,10 +214,10 @@ class LayerActor:
         return None if found is None else pack(found)
 
     @ray.method(concurrency_group="copies")
-    def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
-        """Keeps a neighbour's snapshot; see ``ActorCopier`` for its form."""
+    def keep_copy(self, group: str, sent: SentSnapshot) -> None:
+        """Keeps a neighbour's snapshot."""
         if group == self._group:
-            self._keeper.keep_copy(unpack(fetch(reference)))
+            self._keeper.keep_copy(fetch(sent))
 
     @ray.method(concurrency_group="control")
     def abort(self) -> None:

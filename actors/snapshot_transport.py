@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,10 @@ import ray
 import torch
 
 from actors.core.errors import ChannelClosed, ChannelTimeout
+from actors.core.patience import patience_s
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 
-FETCH_TIMEOUT_S = 60.0
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -28,6 +27,23 @@ class PackedSnapshot:
     weights: Arrays
     optimizer: Arrays
     untold: Untold
+
+    @property
+    def num_bytes(self) -> int:
+        """Of its arrays."""
+        return sum(a.nbytes for a in (*self.weights.values(), *self.optimizer.values()))
+
+
+@dataclass(frozen=True)
+class SentSnapshot:
+    """Where a ``PackedSnapshot`` is to be had.
+
+    Ray would hold back what is sent to an actor later, messages and polls, until a call's arguments
+    have come. A reference within another object it leaves alone.
+    """
+
+    reference: Any
+    num_bytes: int
 
 
 def pack(snapshot: StageSnapshot) -> PackedSnapshot:
@@ -44,40 +60,51 @@ def unpack(packed: PackedSnapshot) -> StageSnapshot:
     return StageSnapshot(packed.start, packed.end, packed.cursor, weights, optimizer, packed.untold)
 
 
-def fetch(reference: Sequence[Any]) -> PackedSnapshot:
-    """What ``ActorCopier`` has sent: one reference in a list."""
-    (only,) = reference
-    packed: PackedSnapshot = ray.get(only, timeout=FETCH_TIMEOUT_S)
-    return packed
+def send(snapshot: StageSnapshot) -> SentSnapshot:
+    """Returns when Ray has taken over the tensors."""
+    packed = pack(snapshot)
+    return SentSnapshot(ray.put(packed), packed.num_bytes)
+
+
+def fetch(sent: SentSnapshot) -> StageSnapshot:
+    """Waits as long as its bytes may take."""
+    packed: PackedSnapshot = ray.get(sent.reference, timeout=patience_s(sent.num_bytes))
+    return unpack(packed)
 
 
 class ActorCopier:
-    """Hands each snapshot to ``keeper.keep_copy(group, [reference])``, an actor's method.
+    """Hands each snapshot to ``keeper.keep_copy(group, sent)``, an actor's method.
 
     ``group`` names the generation, so that a copy of an earlier one is never taken for one of this.
-    Ray would hold back what is sent to that actor later, messages and pings, until a call's
-    arguments have come: hence the reference in a list, which it leaves alone.
     """
 
     def __init__(self, keeper: Any, group: str) -> None:
         self._keeper = keeper
         self._group = group
         self._pending: Any = None
+        self._num_bytes = 0
 
     def send(self, snapshot: StageSnapshot) -> None:
         """Returns when Ray has taken over the tensors."""
-        reference = ray.put(pack(snapshot))
-        self._pending = self._keeper.keep_copy.remote(self._group, [reference])
+        sent = send(snapshot)
+        self._num_bytes = sent.num_bytes
+        self._pending = self._keeper.keep_copy.remote(self._group, sent)
 
     def wait(self, timeout_s: float) -> None:
-        """Raises ``ChannelTimeout`` or ``ChannelClosed``."""
+        """``timeout_s`` is that of a message, to which the bytes' time is added. Raises
+        ``ChannelTimeout`` or ``ChannelClosed``."""
         if self._pending is None:
             return
+        patience = patience_s(self._num_bytes, timeout_s)
         try:
-            ray.get(self._pending, timeout=timeout_s)
+            ray.get(self._pending, timeout=patience)
         except ray.exceptions.GetTimeoutError as error:
             raise ChannelTimeout(
-                f"the copy of a snapshot was not taken within {timeout_s:.1f} s"
+                f"the copy of a snapshot was not taken within {patience:.1f} s"
+            ) from error
+        except ray.exceptions.RayTaskError as error:
+            raise ChannelClosed(
+                f"whoever keeps this stage's snapshots could not take one ({error.cause})"
             ) from error
         except ray.exceptions.RayError as error:
             raise ChannelClosed(

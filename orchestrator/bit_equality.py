@@ -4,21 +4,22 @@ what the session was computed by, for whoever wants to compute it again."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from actors.core.compute_device import CPU
-from actors.host_kind import HostKind
 
 
 @dataclass(frozen=True)
 class ComputedLayers:
-    """Layers ``[start, end)`` on a host of this kind: the fields of a ``HostKind`` as text."""
+    """Layers ``[start, end)`` on a host of this kind: the fields of a ``HostKind`` as text.
+    ``devices`` had them, by their ids; empty where nobody noted it."""
 
     start: int
     end: int
     threads: int
     host: Mapping[str, str]
+    devices: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -30,31 +31,31 @@ class ComputedFrom:
     layers: tuple[ComputedLayers, ...]
 
 
-def differences(hosts: Mapping[int, HostKind], threads: Mapping[int, int]) -> list[str]:
-    """What differs between the devices (by id), a sentence each; none where all are alike.
+def differences(computed: Sequence[ComputedFrom]) -> list[str]:
+    """What differs between the devices that have computed a session's steps, a sentence each; none
+    where all are alike. Steps that were done again count once, as they were done last.
 
     ``docs/numerics.md`` has why each of these matters.
     """
-    compared = {
-        "CPU": {device: host.cpu for device, host in hosts.items()},
-        "PyTorch": {device: host.torch for device, host in hosts.items()},
-        "threads": {device: str(count) for device, count in threads.items()},
+    parts = [own for known in computed for own in known.layers]
+    values = {
+        "CPU": [(own, own.host.get("cpu", "")) for own in parts],
+        "PyTorch": [(own, own.host.get("torch", "")) for own in parts],
+        "threads": [(own, str(own.threads)) for own in parts],
     }
     unlike = [
-        f"the devices differ in {what}: {_listed(values)}"
-        for what, values in compared.items()
-        if len(set(values.values())) > 1
+        f"the devices differ in {what}: {_listed(found, 'has')}"
+        for what, found in values.items()
+        if len({value for _, value in found}) > 1
     ]
-    return [*unlike, *_accelerated(hosts)]
+    return [*unlike, *_accelerated(parts)]
 
 
-def _accelerated(hosts: Mapping[int, HostKind]) -> list[str]:
+def _accelerated(parts: Sequence[ComputedLayers]) -> list[str]:
     """A plain loop runs on a CPU."""
-    own = {i: host.device for i, host in hosts.items() if host.device != CPU.name}
-    if not own:
-        return []
-    listed = "; ".join(f"device {i} on {name}" for i, name in sorted(own.items()))
-    return [f"not all compute on a CPU: {listed}"]
+    own = [(p, p.host.get("device", CPU.name)) for p in parts]
+    own = [(part, name) for part, name in own if name != CPU.name]
+    return [f"not all compute on a CPU: {_listed(own, 'on')}"] if own else []
 
 
 def note_generation(
@@ -68,7 +69,9 @@ def note_generation(
     kept = [known for known in before if known.first_step < first_step]
     joined = _joined(layers)
     if kept and kept[-1].layers == joined:
-        return kept
+        pairs = zip(kept[-1].layers, joined, strict=True)
+        both = tuple(_with_devices(before, now.devices) for before, now in pairs)
+        return [*kept[:-1], ComputedFrom(kept[-1].first_step, both)]
     return [*kept, ComputedFrom(first_step, joined)]
 
 
@@ -80,9 +83,13 @@ def computed_json(computed: Sequence[ComputedFrom]) -> list[dict[str, Any]]:
 def parse_computed(given: Sequence[Mapping[str, Any]]) -> list[ComputedFrom]:
     """What ``computed_json`` made."""
     return [
-        ComputedFrom(known["first_step"], tuple(ComputedLayers(**own) for own in known["layers"]))
+        ComputedFrom(known["first_step"], tuple(_parse_layers(own) for own in known["layers"]))
         for known in given
     ]
+
+
+def _parse_layers(given: Mapping[str, Any]) -> ComputedLayers:
+    return ComputedLayers(**{**given, "devices": tuple(given.get("devices", ()))})
 
 
 def _joined(layers: Sequence[ComputedLayers]) -> tuple[ComputedLayers, ...]:
@@ -91,11 +98,19 @@ def _joined(layers: Sequence[ComputedLayers]) -> tuple[ComputedLayers, ...]:
     for own in layers:
         last = joined[-1] if joined else None
         if last is not None and (last.threads, last.host) == (own.threads, own.host):
-            joined[-1] = ComputedLayers(last.start, own.end, own.threads, own.host)
+            joined[-1] = _with_devices(replace(last, end=own.end), own.devices)
         else:
             joined.append(own)
     return tuple(joined)
 
 
-def _listed(values: Mapping[int, str]) -> str:
-    return "; ".join(f"device {device} has {value}" for device, value in sorted(values.items()))
+def _with_devices(layers: ComputedLayers, devices: Sequence[int]) -> ComputedLayers:
+    return replace(layers, devices=tuple(sorted({*layers.devices, *devices})))
+
+
+def _listed(values: Sequence[tuple[ComputedLayers, str]], verb: str) -> str:
+    """Each device once for each value, such as "device 1 has 2; device 3 has 4"."""
+    said = {(device, value) for own, value in values for device in own.devices}
+    unknown = {value for own, value in values if not own.devices}
+    known = [f"device {device} {verb} {value}" for device, value in sorted(said)]
+    return "; ".join([*known, *(f"an earlier device {verb} {value}" for value in sorted(unknown))])

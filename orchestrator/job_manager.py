@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from dataclasses import asdict
@@ -14,7 +14,7 @@ import ray
 from actors.core.datasets import count_train_samples
 from actors.core.model.blocks import num_parameters
 from actors.core.version import __version__
-from actors.snapshot_transport import fetch
+from actors.snapshot_transport import SentSnapshot
 from orchestrator import device_registry
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.storage import LocalStorage
@@ -327,10 +327,9 @@ class JobManager(JobReader):
             for job, is_done in jobs
         ]
 
-    def keep_copy(self, group: str, reference: Sequence[Any]) -> None:
-        """A stage that trains alone has no neighbour to keep its snapshots; see ``ActorCopier`` for
-        the form of this one."""
-        self._copies.keep(group, fetch(reference))
+    def keep_copy(self, group: str, sent: SentSnapshot) -> None:
+        """A stage that trains alone has no neighbour to keep its snapshots."""
+        self._copies.keep(group, sent)
 
     # Inside
 

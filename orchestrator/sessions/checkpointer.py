@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from typing import Any
 
-import ray
-
+from actors.core.patience import patience_s
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, Position, TrainingState
 from actors.reports import StageReport
@@ -19,9 +19,9 @@ from orchestrator.errors import StorageUnavailable
 from orchestrator.failure_policy import checkpoint_due
 from orchestrator.job import Job, Session, UnsavedState
 from orchestrator.job_book import JobBook
-from orchestrator.sessions.stage_group import StageGroup
-
-WRITE_TIMEOUT_S = 120.0
+from orchestrator.sessions.arrivals import NotArrived
+from orchestrator.sessions.group_failure import GivenUp
+from orchestrator.sessions.stage_group import StageGroup, state_bytes
 
 
 class Checkpointer:
@@ -36,6 +36,10 @@ class Checkpointer:
         self._writing: Future[None] | None = None
         self._asked: Boundary | None = None
         self._saved: Position | None = None
+        self._newest: Position | None = None
+        """On the disk, of this session's."""
+        self._is_over = threading.Event()
+        """What the present generation has need not be fetched any more."""
         self._begun_s = time.monotonic()
         self._first_step = 0
 
@@ -65,6 +69,7 @@ class Checkpointer:
     def begin_generation(self) -> None:
         """Its stages have been asked for nothing yet."""
         self._asked, self._saved = None, None
+        self._is_over = threading.Event()
 
     def poll(
         self,
@@ -82,7 +87,8 @@ class Checkpointer:
             self._saved = position
             self._begun_s, self._asked = time.monotonic(), None
             if before_save():
-                self._writing = self._pool.submit(self._fetch_and_save, group, position)
+                over = self._is_over
+                self._writing = self._pool.submit(self._fetch_and_save, group, position, over)
             return
         due = checkpoint_due(
             self._job.checkpoint_policy, time.monotonic() - self._begun_s, self._asked
@@ -107,10 +113,13 @@ class Checkpointer:
     def _total_steps(self, cursor: Cursor) -> int:
         return self._first_step + cursor.epoch * self._job.num_steps + cursor.step
 
-    def wait(self) -> None:
-        """Until a write under way is done: its checkpoint counts."""
+    def settle(self) -> Position | None:
+        """Nothing more is fetched of this generation; waits for a write under way. Returns the
+        session's newest position that is saved."""
+        self._is_over.set()
         if self._writing is not None:
-            wait([self._writing], timeout=WRITE_TIMEOUT_S)
+            wait([self._writing], timeout=patience_s(state_bytes(self._job.spec.model)))
+        return self._newest
 
     def close(self) -> None:
         """Waits for a write under way."""
@@ -129,32 +138,41 @@ class Checkpointer:
         found = (record for record in self._session.history if record["epoch"] == number)
         return next(found, None)
 
-    def _fetch_and_save(self, group: StageGroup, position: Position) -> None:
+    def _fetch_and_save(self, group: StageGroup, position: Position, over: threading.Event) -> None:
         try:
             self._book.flush(self._job)
-            state = group.fetch(position)
-        except (StorageUnavailable, ray.exceptions.RayError):
-            return  # the job tells of the storage; a stage that is gone is the session's business
-        if state is not None:
-            self._try_save(state)
+        except StorageUnavailable:
+            return  # the job tells of it
+        try:
+            state = group.fetch(position, over.is_set)
+            if state is not None and not over.is_set():
+                self._try_save(state)
+        except GivenUp:
+            return
+        except NotArrived as error:
+            if error.is_slow:  # a stage that is gone is the session's own business
+                label = group.placements[error.stage].label
+                self._failed(f"No checkpoint of this step: {label} {error.why}")
+        except StorageUnavailable as error:
+            self._failed(error.message)
 
     def _try_save(self, state: TrainingState) -> None:
-        job = self._job
-        failed_before = job.checkpoint_error is not None
-        try:
-            self._save(state, finished=False)
-        except StorageUnavailable as error:
-            job.checkpoint_error = error.message
-            if not failed_before:  # once, and not again every interval
-                text = f"{error.message}. Training goes on, and the next one is tried"
-                self._book.note(job, "checkpoint_failed", text)
-            return
+        failed_before = self._job.checkpoint_error is not None
+        self._save(state, finished=False)
         if failed_before:
-            self._book.note(job, "checkpoint_saved", "Checkpoints can be written again")
+            self._book.note(self._job, "checkpoint_saved", "Checkpoints can be written again")
+
+    def _failed(self, message: str) -> None:
+        job = self._job
+        failed_before, job.checkpoint_error = job.checkpoint_error is not None, message
+        if not failed_before:  # once, and not again every interval
+            text = f"{message}. Training goes on, and the next one is tried"
+            self._book.note(job, "checkpoint_failed", text)
 
     def _save(self, state: TrainingState, finished: bool) -> None:
         policy, job = self._job.checkpoint_policy, self._job
         self._store.save(self._about(state.cursor, finished), state)
+        self._newest = state.cursor.position
         job.unsaved = job.checkpoint_error = None
         self._store.retain(job.lineage, policy.keep_last, policy.keep_best)
 

@@ -39,6 +39,7 @@ class PlanDesk:
         self._timeout_s = config.actor_start_timeout_s
         self._copies = copies
         self._channel = config.channel
+        self._heartbeat_timeout_s = config.heartbeat_timeout_s
         self._probing = Probing(config.channel)
 
     def start_group(
@@ -48,7 +49,7 @@ class PlanDesk:
 
         Raises ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``.
         """
-        group = StageGroup.open(name, placements, self._timeout_s, self._copies, self._channel)
+        group = self._open(name, placements)
         try:
             planning = self._probing.planning(group, job, request)
             planned = split_over(job, planning, placements, None)
@@ -86,11 +87,21 @@ class PlanDesk:
         if group is not None:
             return self._probing.planning(group, job, request, threads)
         name = draw_identity(f"job-{job.job_id}-plan")
-        opened = StageGroup.open(name, placements, self._timeout_s, self._copies, self._channel)
+        opened = self._open(name, placements)
         try:
             return self._probing.planning(opened, job, request, threads)
         finally:
             opened.kill()
+
+    def _open(self, name: str, placements: Sequence[StagePlacement]) -> StageGroup:
+        return StageGroup.open(
+            name,
+            placements,
+            self._timeout_s,
+            self._copies,
+            self._channel,
+            self._heartbeat_timeout_s,
+        )
 
     @contextmanager
     def _held(self, job: Job) -> Iterator[None]:

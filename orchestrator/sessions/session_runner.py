@@ -29,11 +29,14 @@ from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
+from orchestrator.sessions.shortage import shortage
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_data import StageData
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 DRAIN_TIMEOUT_S = 170.0
+OWN_SHORTAGE_S = 5.0
+"""Then another try; there is no device to do without."""
 
 
 @dataclass(frozen=True)
@@ -208,10 +211,21 @@ class SessionRunner:
         timeout_s = config.actor_start_timeout_s
         try:
             return StageGroup.start(
-                name, placements, state, timeout_s, self._services.copies, config.channel
+                name,
+                placements,
+                state,
+                timeout_s,
+                self._services.copies,
+                config.channel,
+                config.heartbeat_timeout_s,
+                self._is_unwanted,
             )
         except DeviceStartFailed as error:
             raise _without(error) from error
+        except ray.exceptions.RayError as error:  # of this process: where the state is sent from
+            self._stop.wait(OWN_SHORTAGE_S)
+            why = shortage(error) or f"could not send the state: {cause_text(error)[:300]}"
+            raise GroupFailure(f"the gateway's host {why}", can_recover=True) from error
 
     def _choose(self, state: TrainingState | None) -> list[StagePlacement] | None:
         """Places on devices of which none was taken out meanwhile; None when stopped."""
@@ -252,7 +266,7 @@ class SessionRunner:
             raise _without(error) from error
         except (StageFailure, ray.exceptions.RayError) as error:
             raise GroupFailure(cause_text(error), can_recover=True) from error
-        data.give(group, config.heartbeat_timeout_s, self._is_unwanted)
+        data.give(group, self._is_unwanted)
         self._going_on(group, channels, self.log.steps_done(state))
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
         refs = group.run(spec, threads)
@@ -267,7 +281,7 @@ class SessionRunner:
             session.threads = resolve_threads(group, session.options.threads, job.planning)
             layers = computed_layers(group, session.threads)
             session.computed = note_generation(session.computed, first_step, layers)
-            session.differences = differences(group.hosts, session.threads)
+            session.differences = differences(session.computed)
             session.channels = channels
             if job.status is Status.RECOVERING:
                 job.apply(Event.RECOVER)
@@ -318,12 +332,13 @@ class SessionRunner:
         self, group: StageGroup | None, began: TrainingState | None
     ) -> tuple[TrainingState | None, str]:
         """The newest state there is."""
+        state = None
         if group is not None:
             state = group.rescue()
             self._choice.just_seen(group.survivors)
-            if state is not None:
-                return state, "the devices' own snapshots"
-        self._checkpointer.wait()
+        saved = self._checkpointer.settle()
+        if state is not None and (saved is None or state.cursor.position >= saved):
+            return state, "the devices' own snapshots"
         state = self._checkpointer.load_start()
         if began is not None and (state is None or state.cursor.position < began.cursor.position):
             return began, "where the devices that failed had begun"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from actors.core.patience import patience_s
 from actors.core.snapshots import Cursor
 from actors.core.specs import SessionSpec
 from orchestrator.bit_equality import ComputedLayers
@@ -13,7 +14,7 @@ from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.planning.job_planning import JobPlanning
-from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.sessions.stage_group import StageGroup, state_bytes
 
 
 def session_spec(
@@ -40,7 +41,8 @@ def session_spec(
         shuffle=spec.shuffle,
         seed=spec.model.seed,
         first_epoch_index=session.first_epoch_index,
-        channel_timeout_s=config.channel_timeout_s,
+        # Whoever waits for a message may wait for the sender's snapshot to travel, too.
+        channel_timeout_s=patience_s(state_bytes(spec.model), config.channel_timeout_s),
         momentum=options.momentum,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
@@ -67,6 +69,7 @@ def computed_layers(group: StageGroup, threads: Mapping[int, int]) -> list[Compu
             p.spec.end,
             threads[p.device.device_id],
             asdict(group.hosts[p.device.device_id]),
+            (p.device.device_id,),
         )
         for p in group.placements
     ]

@@ -15,17 +15,18 @@ from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError, error
 from actors.core.snapshots import TrainingState
 from actors.reports import Progress, Seen, StageReport, StageSeconds
 from orchestrator.out_of_memory import REMEDY
+from orchestrator.sessions.arrivals import NotArrived
 from orchestrator.sessions.group_failure import (
     GroupFailure,
     Suspect,
     choose_end,
     out_of_memory,
 )
+from orchestrator.sessions.shortage import shortage
 from orchestrator.sessions.stage_group import StageGroup
 
 POLL_INTERVAL_S = 0.2
 ROOT_CAUSE_WAIT_S = 2.0
-COLLECT_TIMEOUT_S = 60.0
 NOT_BEGUN = StageReport(Progress(), (), (), StageSeconds(), 0, 0, 0)
 LINK_GRACE_S = 0.25
 """A device that is silent is found before its links are."""
@@ -84,9 +85,10 @@ class SessionWatch:
             self._check_links()
         try:
             self._publish_last()
-            state = self.group.collect_state(COLLECT_TIMEOUT_S)
-        except ray.exceptions.RayError as error:
-            text = f"a device was lost when the session had ended ({_line(error)})"
+            state = self.group.collect_state()
+        except NotArrived as error:
+            label = self.group.placements[error.stage].label
+            text = f"when the session had ended, {label} {error.why}"
             raise GroupFailure(text, can_recover=True) from error
         return GenerationOutcome(all(self._results.values()), state)
 
@@ -171,9 +173,9 @@ class SessionWatch:
 
     def _publish_last(self) -> None:
         polls = zip(self.group.actors, self._beats, strict=True)
-        refs = [actor.poll.remote(beat.seen) for actor, beat in polls]
-        for beat, report in zip(self._beats, ray.get(refs, timeout=COLLECT_TIMEOUT_S), strict=True):
-            beat.take(report)
+        refs = {i: actor.poll.remote(beat.seen) for i, (actor, beat) in enumerate(polls)}
+        for stage, report in self.group.arrived(refs, 0).items():
+            self._beats[stage].take(report)
         self._publish()
 
     def _root_cause(self, index: int, error: Exception) -> GroupFailure:
@@ -193,17 +195,20 @@ class SessionWatch:
         return self._describe(culprit, failures[culprit])
 
     def _describe(self, index: int, error: Exception) -> GroupFailure:
-        label = self.group.placements[index].label
-        cause = getattr(error, "cause", None)
+        placement = self.group.placements[index]
+        label, cause = placement.label, getattr(error, "cause", None)
+        suspect = Suspect(placement.device.device_id)
+        if (short := shortage(error)) is not None:
+            return GroupFailure(f"{label} {short}", can_recover=True, suspect=suspect)
         if isinstance(cause, TandemError):
             return GroupFailure(f"{label}: {cause.message}", _is_channel_error(error))
-        if (shortage := out_of_memory(error)) is not None:
+        if (memory := out_of_memory(error)) is not None:
             # Refused by PyTorch it would be so again; what Ray ended may have room another time.
-            suspect = Suspect(self.group.placements[index].device.device_id)
-            return GroupFailure(f"{label} {shortage}. Remedy: {REMEDY}", cause is None, suspect)
+            return GroupFailure(f"{label} {memory}. Remedy: {REMEDY}", cause is None, suspect)
         if cause is not None:
+            can_recover = isinstance(cause, ray.exceptions.RayError)
             return GroupFailure(
-                f"{label} raised {type(cause).__name__}: {error_text(cause)}", False
+                f"{label} raised {type(cause).__name__}: {error_text(cause)}", can_recover
             )
         if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):
             gone = f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})"

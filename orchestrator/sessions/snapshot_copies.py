@@ -6,7 +6,7 @@ import threading
 
 from actors.core.snapshots import Position, StageSnapshot
 from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
-from actors.snapshot_transport import PackedSnapshot, unpack
+from actors.snapshot_transport import SentSnapshot, fetch
 
 
 class SnapshotCopies:
@@ -26,11 +26,11 @@ class SnapshotCopies:
         with self._lock:
             self._keepers.pop(group, None)
 
-    def keep(self, group: str, snapshot: PackedSnapshot) -> None:
+    def keep(self, group: str, sent: SentSnapshot) -> None:
         """One more; nothing for a group that has ended."""
         keeper = self._keeper(group)
         if keeper is not None:
-            keeper.keep_copy(unpack(snapshot))
+            keeper.keep_copy(fetch(sent))
 
     def held(self, group: str) -> tuple[HeldSnapshot, ...]:
         """What is kept of the group."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 import ray
 
+from actors.core.patience import patience_s
 from orchestrator.datasets import StoredDataset
-from orchestrator.sessions.group_failure import GivenUp, GroupFailure, cause_text
+from orchestrator.sessions.arrivals import NotArrived
+from orchestrator.sessions.group_failure import GroupFailure
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
-LOAD_TIMEOUT_S = 600.0
 LOCATIONS_TIMEOUT_MS = 5000
 IMAGES = ("train_images", "val_images")
 LABELS = ("train_labels", "val_labels")
@@ -27,31 +27,22 @@ class StageData:
     def __init__(self, stored: StoredDataset) -> None:
         self.stored = stored
         self._own_node = ray.get_runtime_context().get_node_id()
+        known = _located([getattr(stored, name) for name in ORDER])
+        self._num_bytes = sum(found.get("object_size") or 0 for found in known.values())
 
-    def give(
-        self, group: StageGroup, heartbeat_timeout_s: float, given_up: Callable[[], bool]
-    ) -> None:
+    def give(self, group: StageGroup, given_up: Callable[[], bool]) -> None:
         """Returns when every stage has its data. A slow link takes its time, but a device that
-        does not answer meanwhile is lost: raises ``GroupFailure``."""
-        pairs = zip(group.actors, group.placements, strict=True)
-        loads = [actor.load.remote(self._references(p), LOAD_TIMEOUT_S) for actor, p in pairs]
-        deadline = time.monotonic() + LOAD_TIMEOUT_S
-        pending = loads
-        while pending:
-            done, pending = ray.wait(
-                pending, num_returns=len(pending), timeout=heartbeat_timeout_s / 4
-            )
-            for ref in done:
-                _check(group.placements[loads.index(ref)], ref)
-            if given_up():
-                raise GivenUp
-            if pending and (silent := group.silent(heartbeat_timeout_s)):
-                text = f"{silent[0].label} does not answer any more"
-                raise GroupFailure(text, can_recover=True)
-            if pending and time.monotonic() > deadline:
-                late = group.placements[loads.index(pending[0])]
-                text = f"{late.label} did not get its data within {LOAD_TIMEOUT_S:.0f} s"
-                raise GroupFailure(text, can_recover=True)
+        does not answer meanwhile is lost: raises ``GroupFailure``, ``GivenUp``."""
+        references = [self._references(p) for p in group.placements]
+        loads = {
+            stage: actor.load.remote(references[stage], patience_s(self._num_bytes))
+            for stage, actor in enumerate(group.actors)
+        }
+        try:
+            group.arrived(loads, self._num_bytes, given_up)
+        except NotArrived as error:
+            text = f"{group.placements[error.stage].label} {error.why}, and has not got its data"
+            raise GroupFailure(text, can_recover=True) from error
 
     def _references(self, placement: StagePlacement) -> list[Any]:
         """Images for the first stage, labels for the last; see ``LayerActor.load``."""
@@ -68,17 +59,19 @@ class StageData:
         refs = {name: getattr(self.stored, name) for name in names}
         if not refs:
             return
-        where = ray.experimental.get_object_locations(list(refs.values()), LOCATIONS_TIMEOUT_MS)
+        where = _located(list(refs.values()))
         for name, ref in refs.items():
             holders = set(where.get(ref, {}).get("node_ids", ()))
             if node_id not in holders and holders - {self._own_node}:
-                anew: dict[str, Any] = {name: ray.put(ray.get(ref, timeout=LOAD_TIMEOUT_S))}
+                anew: dict[str, Any] = {
+                    name: ray.put(ray.get(ref, timeout=patience_s(self._num_bytes)))
+                }
                 self.stored = replace(self.stored, **anew)
 
 
-def _check(placement: StagePlacement, ref: Any) -> None:
-    try:
-        ray.get(ref)
-    except ray.exceptions.RayError as error:
-        text = f"{placement.label} could not get its data: {cause_text(error)[:300]}"
-        raise GroupFailure(text, can_recover=True) from error
+def _located(refs: list[Any]) -> dict[Any, dict[str, Any]]:
+    """What Ray knows of these objects."""
+    found: dict[Any, dict[str, Any]] = ray.experimental.get_object_locations(
+        refs, LOCATIONS_TIMEOUT_MS
+    )
+    return found

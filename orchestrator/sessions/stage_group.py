@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -12,19 +12,23 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
+from actors.core.model.facts import model_facts
+from actors.core.model.model_spec import ModelSpec
 from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Position, TrainingState
+from actors.core.snapshots import Position, StageSnapshot, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
 from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
+from actors.reports import Seen
 from actors.snapshot_keeper import HeldSnapshot
-from actors.snapshot_transport import PackedSnapshot, pack, unpack
+from actors.snapshot_transport import PackedSnapshot, send, unpack
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
 from orchestrator.job import Device
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.placement import ResolvedDevice
-from orchestrator.sessions.rollback import plan_rollback
+from orchestrator.sessions.arrivals import NotArrived, wait_for_bytes
+from orchestrator.sessions.rollback import Rollback, plan_rollback
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.start_failure import too_slow, why_not_started
 from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
@@ -33,8 +37,6 @@ from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
 _remote: Any = ray.remote
 
 GPU_SHARE = 0.01  # enough for Ray to pick a GPU for the actor, little enough to share it
-HELD_TIMEOUT_S = 2.0
-FETCH_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class StageGroup:
         placements: Sequence[StagePlacement],
         actors: Sequence[Any],
         copies: SnapshotCopies,
+        heartbeat_timeout_s: float = ManagerConfig.heartbeat_timeout_s,
     ) -> None:
         self.name = name
+        self._heartbeat_timeout_s = heartbeat_timeout_s
         self._copies = copies
         self.placements = list(placements)
         self.actors = list(actors)
@@ -83,15 +87,18 @@ class StageGroup:
         timeout_s: float,
         copies: SnapshotCopies,
         channel: str = ManagerConfig.channel,
+        heartbeat_timeout_s: float = ManagerConfig.heartbeat_timeout_s,
+        given_up: Callable[[], bool] = lambda: False,
     ) -> StageGroup:
         """Starts and builds every stage, or none; without a ``state``, from the seed.
 
         ``copies`` keeps the snapshots of a stage that has no neighbour. Raises
-        ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``.
+        ``DeviceStartFailed`` naming the device that did not start within ``timeout_s``, or did not
+        answer while its state was on the way, and ``GivenUp``.
         """
-        group = cls.open(name, placements, timeout_s, copies, channel)
+        group = cls.open(name, placements, timeout_s, copies, channel, heartbeat_timeout_s)
         try:
-            group.build(placements, state, timeout_s)
+            group.build(placements, state, timeout_s, given_up)
         except BaseException:
             group.kill()
             raise
@@ -105,6 +112,7 @@ class StageGroup:
         timeout_s: float,
         copies: SnapshotCopies,
         channel: str = ManagerConfig.channel,
+        heartbeat_timeout_s: float = ManagerConfig.heartbeat_timeout_s,
     ) -> StageGroup:
         """Starts a LayerActor on each of these devices, or none; the layers may still change.
         ``channel`` is the setting.
@@ -114,7 +122,7 @@ class StageGroup:
         nodes = {p.resolved.node.node_id for p in placements}
         by_calls = len(nodes) > 1 or channel == ChannelKind.ACTOR_CALLS.value
         actors = [_create_actor(name, p, by_calls) for p in placements]
-        group = cls(name, placements, actors, copies)
+        group = cls(name, placements, actors, copies, heartbeat_timeout_s)
         try:
             group._check_hosts(timeout_s)
         except BaseException:
@@ -123,33 +131,52 @@ class StageGroup:
         return group
 
     def build(
-        self, placements: Sequence[StagePlacement], state: TrainingState | None, timeout_s: float
+        self,
+        placements: Sequence[StagePlacement],
+        state: TrainingState | None,
+        timeout_s: float,
+        given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         """Gives each actor its stage; ``placements`` are the devices of ``open`` in their order."""
         self.placements = list(placements)
-        self._answers(
-            [
-                actor.build.remote(p.spec, _own_part(p.spec, state))
-                for actor, p in zip(self.actors, self.placements, strict=True)
-            ],
-            timeout_s,
-        )
+        pairs = list(zip(self.actors, self.placements, strict=True))
+        if state is None:
+            self._answers([actor.build.remote(p.spec, None) for actor, p in pairs], timeout_s)
+        else:
+            parts = [
+                send(state.part(p.spec.model, p.spec.start, p.spec.end)) for p in self.placements
+            ]
+            builds = {i: actor.build.remote(p.spec, parts[i]) for i, (actor, p) in enumerate(pairs)}
+            try:
+                self.arrived(builds, sum(part.num_bytes for part in parts), given_up)
+            except NotArrived as error:
+                raise _start_failed(self.placements[error.stage], error.why) from error
         self._back_up(timeout_s)
+
+    def arrived(
+        self,
+        refs: Mapping[int, Any],
+        num_bytes: int,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> dict[int, Any]:
+        """By stage, what its actor gave; ``num_bytes`` are those of all, which take their time.
+        Raises ``NotArrived`` where an actor does not answer meanwhile, ``GivenUp``."""
+        return wait_for_bytes(
+            refs, num_bytes, self._silent_stages, self._heartbeat_timeout_s, given_up
+        )
 
     def silent(self, timeout_s: float) -> list[StagePlacement]:
         """The stages whose actors don't answer within that time: they may have been idle long."""
-        refs = [actor.pong.remote() for actor in self.actors]
-        done, _ = ray.wait(refs, num_returns=len(refs), timeout=timeout_s)
-        silent = []
-        for ref, placement in zip(refs, self.placements, strict=True):
-            try:
-                if ref not in done:
-                    silent.append(placement)
-                else:
-                    ray.get(ref)
-            except ray.exceptions.RayError:
-                silent.append(placement)
-        return silent
+        stages = range(len(self.actors))
+        return [self.placements[i] for i in self._silent_stages(stages, timeout_s)]
+
+    def _silent_stages(self, stages: Collection[int], timeout_s: float | None = None) -> list[int]:
+        """All are polled, which an actor that trains wants for its lease."""
+        ends = {actor.poll.remote(Seen()).future(): i for i, actor in self._answering()}
+        limit_s = self._heartbeat_timeout_s if timeout_s is None else timeout_s
+        done, _ = futures.wait(ends, limit_s)
+        well = {ends[end] for end in done if end.exception() is None}
+        return [i for i in stages if i not in well]
 
     def run(self, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
         """Starts every stage's loop; returns a reference to each stage's end."""
@@ -164,19 +191,24 @@ class StageGroup:
         """Has the stages take a snapshot there that waits for ``fetch``."""
         self.actors[0].take_checkpoint.remote(boundary)
 
-    def collect_state(self, timeout_s: float) -> TrainingState:
-        """All stages, where their runs have ended."""
-        return _state(ray.get([actor.state.remote() for actor in self.actors], timeout=timeout_s))
+    @property
+    def num_bytes(self) -> int:
+        """Of the whole state."""
+        return state_bytes(self.placements[0].spec.model)
 
-    def fetch(self, position: Position) -> TrainingState | None:
-        """The stages' own snapshots of this position; None when one is no longer kept."""
-        starts = [p.spec.start for p in self.placements]
-        refs = [
-            actor.snapshot.remote(start, position)
-            for actor, start in zip(self.actors, starts, strict=True)
-        ]
-        parts = ray.get(refs, timeout=FETCH_TIMEOUT_S)
-        return None if None in parts else _state(parts)
+    def collect_state(self) -> TrainingState:
+        """All stages, where their runs have ended; raises ``NotArrived``."""
+        refs = {i: actor.state.remote() for i, actor in enumerate(self.actors)}
+        parts = self.arrived(refs, self.num_bytes)
+        return _state([parts[i] for i in sorted(parts)])
+
+    def fetch(self, position: Position, given_up: Callable[[], bool]) -> TrainingState | None:
+        """The stages' own snapshots of this position; None when one is no longer kept. Raises
+        ``NotArrived``, ``GivenUp``."""
+        pairs = zip(self.actors, self.placements, strict=True)
+        refs = {i: a.snapshot.remote(p.spec.start, position) for i, (a, p) in enumerate(pairs)}
+        parts = self.arrived(refs, self.num_bytes, given_up)
+        return None if None in parts.values() else _state([parts[i] for i in sorted(parts)])
 
     def give_up(self, stage: int) -> None:
         """Its actor does not answer: it is not asked, nor waited for, any more."""
@@ -191,38 +223,44 @@ class StageGroup:
             plan = plan_rollback([(p.spec.start, p.spec.end) for p in self.placements], held)
             if plan is None:
                 return None
-            parts = []
-            for placement, holder in zip(self.placements, plan.holders, strict=True):
-                part = self._snapshot_of(holder, placement.spec.start, plan.position)
-                if part is None:
-                    lost.add(holder)
-                    break
-                parts.append(part)
-            else:
-                return _state(parts)
+            try:
+                parts = self._held_parts(plan)
+            except NotArrived as error:
+                lost.add(plan.holders[error.stage])
+                continue
+            lost |= {plan.holders[i] for i, part in enumerate(parts) if part is None}
+            if None not in parts:
+                return TrainingState(tuple(part for part in parts if part is not None))
+
+    def _held_parts(self, plan: Rollback) -> list[StageSnapshot | None]:
+        """By stage, from whoever has it; None where it is no longer kept. Raises ``NotArrived``."""
+        starts = [p.spec.start for p in self.placements]
+        refs = {
+            i: self.actors[holder].snapshot.remote(starts[i], plan.position)
+            for i, holder in enumerate(plan.holders)
+            if holder >= 0
+        }
+
+        def silent(stages: Collection[int]) -> list[int]:
+            lost = self._silent_stages({plan.holders[i] for i in stages})
+            return [i for i in stages if plan.holders[i] in lost]
+
+        came = wait_for_bytes(refs, self.num_bytes, silent, self._heartbeat_timeout_s)
+        return [
+            self._copies.get(self.name, starts[i], plan.position)
+            if holder < 0
+            else _unpacked(came[i])
+            for i, holder in enumerate(plan.holders)
+        ]
 
     def _held(self) -> dict[int, tuple[HeldSnapshot, ...]]:
         """By stage, what its actor has; by -1 what the JobManager keeps for a lone stage."""
-        refs = {actor.held.remote(): i for i, actor in self._answering()}
-        done, _ = ray.wait(list(refs), num_returns=len(refs), timeout=HELD_TIMEOUT_S)
+        ends = {actor.held.remote().future(): i for i, actor in self._answering()}
+        done, _ = futures.wait(ends, self._heartbeat_timeout_s)
         held = {-1: self._copies.held(self.name)}
-        for ref in done:
-            with contextlib.suppress(ray.exceptions.RayError):
-                held[refs[ref]] = ray.get(ref)
+        held |= {ends[end]: end.result() for end in done if end.exception() is None}
         self.survivors = [p for i, p in enumerate(self.placements) if i in held]
         return held
-
-    def _snapshot_of(self, holder: int, start: int, position: Position) -> PackedSnapshot | None:
-        if holder < 0:
-            kept = self._copies.get(self.name, start, position)
-            return None if kept is None else pack(kept)
-        try:
-            packed: PackedSnapshot | None = ray.get(
-                self.actors[holder].snapshot.remote(start, position), timeout=FETCH_TIMEOUT_S
-            )
-            return packed
-        except ray.exceptions.RayError:
-            return None
 
     def _back_up(self, timeout_s: float) -> None:
         """Each stage's snapshots are copied to the next one, the last one's to the first."""
@@ -311,8 +349,13 @@ def _start_failed(placement: StagePlacement, why: str) -> DeviceStartFailed:
     return failed
 
 
-def _own_part(spec: StageSpec, state: TrainingState | None) -> PackedSnapshot | None:
-    return None if state is None else pack(state.part(spec.model, spec.start, spec.end))
+def state_bytes(model: ModelSpec) -> int:
+    """Of all parameters and buffers, and of a value of the optimiser's for each parameter."""
+    return sum(2 * block.parameter_bytes + block.buffer_bytes for block in model_facts(model))
+
+
+def _unpacked(part: PackedSnapshot | None) -> StageSnapshot | None:
+    return None if part is None else unpack(part)
 
 
 def _state(parts: Sequence[PackedSnapshot]) -> TrainingState:

@@ -1,21 +1,39 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import torch
 
 from actors.core.version import __version__
 from actors.host_kind import HostKind, this_host
-from orchestrator.bit_equality import ComputedLayers, differences, note_generation
+from orchestrator.bit_equality import (
+    ComputedLayers,
+    computed_json,
+    differences,
+    note_generation,
+    parse_computed,
+)
 
 KIND = HostKind("0.1.0", "2.13.0", "A, AVX2")
 
 
+OTHER = HostKind("0.1.0", "2.13.1", "B, AVX512")
+
+
+def by_devices(*devices: tuple[int, HostKind, int]) -> list[ComputedLayers]:
+    """Id, host and threads of each, with a layer each."""
+    return [
+        ComputedLayers(i, i + 1, threads, asdict(host), (device,))
+        for i, (device, host, threads) in enumerate(devices)
+    ]
+
+
 def test_devices_that_are_alike_differ_in_nothing() -> None:
-    assert differences({1: KIND, 2: KIND}, {1: 1, 2: 1}) == []
+    assert differences(note_generation([], 0, by_devices((1, KIND, 1), (2, KIND, 1)))) == []
 
 
 def test_each_difference_names_every_device() -> None:
-    other = HostKind("0.1.0", "2.13.1", "B, AVX512")
-    found = differences({1: KIND, 3: other}, {1: 1, 3: 2})
+    found = differences(note_generation([], 0, by_devices((1, KIND, 1), (3, OTHER, 2))))
     assert found == [
         "the devices differ in CPU: device 1 has A, AVX2; device 3 has B, AVX512",
         "the devices differ in PyTorch: device 1 has 2.13.0; device 3 has 2.13.1",
@@ -23,9 +41,29 @@ def test_each_difference_names_every_device() -> None:
     ]
 
 
+def test_devices_of_another_generation_differ_as_well() -> None:
+    first = note_generation([], 0, by_devices((1, KIND, 1), (2, KIND, 1)))
+    again = note_generation(first, 5, by_devices((4, KIND, 1), (5, KIND, 1)))
+    assert [known.first_step for known in again] == [0]
+    later = parse_computed(computed_json(note_generation(again, 9, by_devices((3, OTHER, 1)))))
+    (in_cpu, in_torch) = differences(later)
+    assert all(f"device {i} has A" in in_cpu for i in (1, 2, 4, 5))
+    assert "device 3 has B" in in_cpu and "differ in PyTorch" in in_torch
+    redone = note_generation(later, 0, by_devices((3, OTHER, 1)))
+    assert differences(redone) == []  # all of it, on one kind
+
+
+def test_devices_that_an_earlier_version_did_not_note_are_counted() -> None:
+    old = [
+        {"first_step": 0, "layers": [{"start": 0, "end": 1, "threads": 1, "host": asdict(KIND)}]}
+    ]
+    found = differences(note_generation(parse_computed(old), 5, by_devices((3, KIND, 2))))
+    assert found == ["the devices differ in threads: device 3 has 2; an earlier device has 1"]
+
+
 def test_an_accelerator_is_told_of_also_where_all_devices_have_it() -> None:
     gpu = HostKind("0.1.0", "2.13.0", "A, AVX2", "NVIDIA B")
-    assert differences({1: gpu, 2: gpu}, {1: 1, 2: 1}) == [
+    assert differences(note_generation([], 0, by_devices((1, gpu, 1), (2, gpu, 1)))) == [
         "not all compute on a CPU: device 1 on NVIDIA B; device 2 on NVIDIA B"
     ]
 

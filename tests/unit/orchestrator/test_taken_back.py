@@ -67,7 +67,9 @@ def stop(world: JobManagerWorld, job_id: str) -> None:
 
 
 def saved_steps(world: JobManagerWorld, job_id: str) -> int:
-    """Of the newest checkpoint."""
+    """Of the newest checkpoint, once all is on the disk."""
+    book = world.manager._book
+    book.settle(book.get(job_id))
     checkpoints = world.manager.list_checkpoints(job_id)
     return int(checkpoints[0]["step"]) if checkpoints else 0
 

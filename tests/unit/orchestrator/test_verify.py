@@ -193,6 +193,7 @@ def test_steps_taken_back_before_a_session_was_stopped_are_left_out(world: JobMa
     wait_for(lambda: manager.get_job(job_id)["status"] == "recovering")
     manager.stop_job(job_id)
     wait_for(lambda: manager.get_job(job_id)["status"] == "stopped")
+    manager._book.settle(manager._book.get(job_id))  # the last checkpoint is on the disk
     assert len(manager.list_steps(job_id)) == manager.list_checkpoints(job_id)[0]["step"] > 0
     world.ray.bring_back(1)
     train(world, job_id, momentum=0.5)
