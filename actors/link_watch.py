@@ -16,6 +16,8 @@ from typing import Any
 
 import ray
 
+from actors.background import Rounds
+
 PING_INTERVAL_S = 0.25
 LEASE_S = 60.0
 
@@ -63,9 +65,11 @@ class LinkWatch:
             thread.join()
 
     def _watch(self) -> None:
+        rounds = Rounds("The watch over the links")
         while not self._ended.wait(PING_INTERVAL_S):
             for neighbour in self._neighbours.values():
-                _ask(neighbour)
+                with rounds.round():
+                    _ask(neighbour)
             if time.monotonic() - self._polled_s > LEASE_S:
                 print(f"Nobody has polled this LayerActor for {LEASE_S:.0f} s: it ends", flush=True)
                 os._exit(1)

@@ -246,8 +246,8 @@ class RayJobClient:
         if manager is None:
             return Ping.ENDED
         try:
-            # Ray's own method needs nothing but the process: `describe` asks the head as well.
-            ray.get(manager.__ray_ready__.remote(), timeout=timeout_s)
+            # It needs nothing but the process: `describe` asks the head as well.
+            ray.get(manager.ping.remote(), timeout=timeout_s)
         except ray.exceptions.GetTimeoutError:
             return Ping.SILENT
         except ray.exceptions.RayActorError:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from actors.background import Rounds
 from http_gateway.watch import Ping, Verdict, Watch
 
 INTERVAL_S = 2.0
@@ -72,7 +73,9 @@ class Watchdog:
         return verdict
 
     def _run(self) -> None:
+        rounds = Rounds("The watchdog")
         while not self._stop.is_set() and not self.head_gone.is_set():
             begun = self._clock()
-            self.look()
+            with rounds.round():
+                self.look()
             self._stop.wait(max(0.0, INTERVAL_S - (self._clock() - begun)))

@@ -8,13 +8,35 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
+import ray
+
+from actors.background import Rounds
 from orchestrator.errors import StorageUnavailable
 from orchestrator.manager_config import ManagerConfig
 
 ACTOR_NAME = "job_manager"
 OPEN_AGAIN_S = 2.0
+MAX_CONCURRENCY = 64
+CONCURRENCY_GROUPS = {"pings": 1, "copies": 8, "quick": 32}
+"""Threads for what must not queue behind the ``MAX_CONCURRENCY`` other calls, which may take
+minutes: signs of life, snapshots that a stage waits to see kept, and ``QUICK`` methods."""
+QUICK = frozenset(
+    {
+        "get_job",
+        "get_plan",
+        "list_checkpoints",
+        "list_devices",
+        "list_events",
+        "list_jobs",
+        "list_steps",
+        "previous_teraflops",
+        "save_for_end",
+        "stop_job",
+    }
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +57,11 @@ class JobManagerActor:
         else:
             threading.Thread(target=self._keep_opening, name="open-storage", daemon=True).start()
 
+    @ray.method(concurrency_group="pings")
+    def ping(self) -> None:
+        """Answers as long as this process does anything, whatever else is asked of it."""
+
+    @ray.method(concurrency_group="copies")
     def keep_copy(self, group: str, snapshot: Any) -> None:
         """Keeps a snapshot of a stage that trains alone."""
         self.call("keep_copy", group, snapshot)
@@ -72,6 +99,13 @@ class JobManagerActor:
         model_facts(mlp((2, 2)))
 
     def _keep_opening(self) -> None:
-        wait = threading.Event().wait
-        while not self._open():
-            wait(OPEN_AGAIN_S)
+        rounds = Rounds("The opening of the storage")
+        while self._manager is None:
+            time.sleep(OPEN_AGAIN_S)
+            with rounds.round():
+                self._open()
+            if rounds.trouble is not None:
+                self._error = StorageUnavailable(
+                    f"The JobManager can't be started ({rounds.trouble}), and tries it again every "
+                    f"{OPEN_AGAIN_S:.0f} s; its log has the details"
+                )

@@ -10,30 +10,40 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.core.errors import Unavailable
 from actors.core.version import __version__
 from orchestrator.errors import END_JOB_MANAGER, StorageUnavailable, VersionMismatch
-from orchestrator.job_manager_actor import ACTOR_NAME, JobManagerActor
+from orchestrator.job_manager_actor import (
+    ACTOR_NAME,
+    CONCURRENCY_GROUPS,
+    MAX_CONCURRENCY,
+    QUICK,
+    JobManagerActor,
+)
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.manager_end import RayletLog
 from orchestrator.ray_connection import NAMESPACE
 
-MAX_CONCURRENCY = 64
 START_TIMEOUT_S = 60.0
 LOOK_S = 1.0
 OUT_OF_MEMORY_S = 10.0
 """It may be over by then, or Ray ends the JobManager again and again."""
+
+_remote: Any = ray.remote
 
 
 def submit(manager: Any, method: str, *arguments: Any, key: str | None = None) -> Any:
     """A reference to what the JobManager's method will return."""
     # One of another version may know nothing of keys: it shall still tell its version.
     keywords = {} if key is None else {"key": key}
-    return manager.call.options(name=f"JobManager.{method}").remote(method, *arguments, **keywords)
+    options = {"name": f"JobManager.{method}"}
+    if method in QUICK:
+        options["concurrency_group"] = "quick"
+    return manager.call.options(**options).remote(method, *arguments, **keywords)
 
 
 def find_or_create(config: ManagerConfig) -> Any:
     """The cluster's one JobManager, pinned to the gateway's node."""
     node_id = ray.get_runtime_context().get_node_id()
     manager: Any = (
-        ray.remote(JobManagerActor)
+        _remote(concurrency_groups=CONCURRENCY_GROUPS)(JobManagerActor)
         .options(
             name=ACTOR_NAME,
             namespace=NAMESPACE,

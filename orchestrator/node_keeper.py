@@ -87,6 +87,9 @@ class NodeKeeper:
                 return self._live(back)
             except (ClusterUnavailable, InvalidRequest) as error:
                 self.say(f"{error.message}. Trying again in {delay_s:.0f} s.")
+            except Exception as error:  # a full disk, say: whatever it is may be over by then
+                told = f"{type(error).__name__}: {error}"
+                self.say(f"Unexpected: {told}. Trying again in {delay_s:.0f} s.")
             time.sleep(delay_s)
             delay_s = min(2 * delay_s, LAST_RETRY_S)
 

@@ -162,6 +162,8 @@ class StreamReceiver:
             self._end("the channel was closed")
         except ray.exceptions.RayError as error:
             self._end(f"the neighbour is gone ({error})")
+        except Exception as error:  # who waits here is to hear of it
+            self._end(f"what came can't be read ({type(error).__name__}: {error})")
 
     def _take(self, result: bytes) -> None:
         for data in split(result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from typing import Any
 
+from actors.core.errors import error_text
 from actors.core.patience import patience_s
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, Position, TrainingState
@@ -22,6 +24,8 @@ from orchestrator.job_book import JobBook
 from orchestrator.sessions.arrivals import NotArrived
 from orchestrator.sessions.group_failure import GivenUp
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
+
+logger = logging.getLogger(__name__)
 
 
 class Checkpointer:
@@ -155,6 +159,9 @@ class Checkpointer:
                 self._failed(f"No checkpoint of this step: {label} {error.why}")
         except StorageUnavailable as error:
             self._failed(error.message)
+        except Exception as error:  # nobody would hear of it, and it may be over the next time
+            logger.exception("job %s: no checkpoint could be taken", self._job.job_id)
+            self._failed(f"No checkpoint could be taken ({error_text(error)})")
 
     def _try_save(self, state: TrainingState) -> None:
         failed_before = self._job.checkpoint_error is not None
@@ -162,11 +169,11 @@ class Checkpointer:
         if failed_before:
             self._book.note(self._job, "checkpoint_saved", "Checkpoints can be written again")
 
-    def _failed(self, message: str) -> None:
-        job = self._job
-        failed_before, job.checkpoint_error = job.checkpoint_error is not None, message
+    def _failed(self, why: str) -> None:
+        job, failed_before = self._job, self._job.checkpoint_error is not None
+        job.checkpoint_error = why
         if not failed_before:  # once, and not again every interval
-            text = f"{message}. Training goes on, and the next one is tried"
+            text = f"{why}. Training goes on, and the next one is tried"
             self._book.note(job, "checkpoint_failed", text)
 
     def _save(self, state: TrainingState, finished: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from actors.background import Rounds
 from actors.core.snapshot_cadence import Boundary
 from orchestrator.job import Job
 from orchestrator.job_book import JobBook
@@ -57,10 +58,15 @@ class Newcomers:
         self._refused: _Known | None = None
         self._taken_by: StageGroup | None = None
         self._looked_s = time.monotonic()
+        self._rounds = Rounds(f"The look for newcomers to job {job.job_id}")
 
     def look(self, group: StageGroup) -> None:
         """Ends the group at the epoch's end when a plan with more devices pays, and those are
         well."""
+        with self._rounds.round():  # a session does not fail for what it could do without
+            self._look(group)
+
+    def _look(self, group: StageGroup) -> None:
         if self._taken_by is group:
             return
         if self._offer is not None:

@@ -1,0 +1,80 @@
+"""A JobManager whose every thread is busy with slow calls is alive, and says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.printed import printed_json
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = """
+import json, os, sqlite3, sys, threading
+from pathlib import Path
+import ray
+from actors.core.errors import Unavailable
+from http_gateway.ray_job_client import RayJobClient
+from orchestrator.job_manager_actor import MAX_CONCURRENCY
+from orchestrator.manager_config import ManagerConfig
+from orchestrator.ray_connection import NAMESPACE
+
+folder = Path(sys.argv[1])
+ray.init(
+    address="local", num_cpus=1, namespace=NAMESPACE, include_dashboard=False, log_to_driver=False
+)
+client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder)
+client.list_jobs()
+other = sqlite3.connect(folder / "tandem.db", isolation_level=None)
+other.execute("BEGIN EXCLUSIVE")
+
+def create():
+    try:
+        client.create_job({"layer_sizes": [64, 10]}, {"name": "digits"}, {})
+    except Unavailable:
+        pass
+
+def is_full():
+    try:
+        client._call("describe", timeout_s=1.0)
+    except Unavailable:
+        return True
+    return False
+
+for _ in range(4 * MAX_CONCURRENCY):
+    threading.Thread(target=create, daemon=True).start()
+while not is_full():
+    pass
+copied = client._manager.keep_copy.remote("no group", [ray.put({})])
+found = {
+    "ping": client.ping(2.0).value,
+    "jobs": client.list_jobs(),
+    "copied": len(ray.wait([copied], timeout=5)[0]),
+    "full": is_full(),
+}
+print(json.dumps(found), flush=True)
+ray.shutdown()
+os._exit(0)  # the threads wait for answers
+"""
+
+
+@pytest.mark.timeout(120)
+def test_it_answers_pings_polls_and_snapshots_though_slow_calls_have_every_thread(
+    tmp_path: Path,
+) -> None:
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    env = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "disabled"}
+    env["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(storage)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert printed_json(done.stdout) == {"ping": "answered", "jobs": [], "copied": 1, "full": True}
