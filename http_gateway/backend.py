@@ -90,6 +90,8 @@ def _start_backend(settings: Settings) -> Backend:
     client = RayJobClient.start(settings, dashboard_url)
     _say_other_settings(client)
     _say_strangers(client)
+    for note in client.notes():
+        print(f"Note: {note}.", flush=True)
     return Backend(client, address, dashboard_url, cluster)
 
 

@@ -93,6 +93,11 @@ class RayJobClient:
         own = asdict(self._config)
         return {name: value for name, value in running.items() if value != own[name]}
 
+    def notes(self) -> list[str]:
+        """What the JobManager's owner should know of its storage, a sentence each."""
+        notes: list[str] = self._call("describe")["notes"]
+        return notes
+
     def list_strangers(self) -> list[str]:
         """Folders with checkpoints of no job in the store."""
         strangers: list[str] = self._call("list_strangers")

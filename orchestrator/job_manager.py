@@ -30,7 +30,7 @@ from orchestrator.errors import (
     StorageUnavailable,
 )
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
-from orchestrator.job import Device, Job, Session
+from orchestrator.job import Device, Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
@@ -51,7 +51,7 @@ from orchestrator.sessions.device_choice import place
 from orchestrator.sessions.plan_desk import PlanDesk, check_request
 from orchestrator.sessions.prepared_groups import PreparedGroups
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
-from orchestrator.sessions.session_spec import empty_progress
+from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 
 FLOAT32_BYTES = 4
@@ -98,9 +98,14 @@ class JobManager(JobReader):
             self._desk.take_up(job)
 
     def describe(self) -> dict[str, Any]:
-        """Version and settings; also what tells a gateway that the actor answers."""
-        nodes = len(self._cluster().nodes)
-        return {"version": __version__, "config": asdict(self._config), "nodes": nodes}
+        """Version and settings; also what tells a gateway that the actor answers. ``notes`` are
+        sentences for its owner."""
+        return {
+            "version": __version__,
+            "config": asdict(self._config),
+            "nodes": len(self._cluster().nodes),
+            "notes": self._book.store.notes,
+        }
 
     def doctor(self, storage: Folder) -> dict[str, Any]:
         """Whether the cluster is fit to train; ``storage`` is the gateway's own. Takes up to half
@@ -269,7 +274,7 @@ class JobManager(JobReader):
             steps = steps_of(planned, options)
             asked = TrainOptions(**{**options, **vars(steps)})
             started = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
-            session = _new_session(job, asked, steps.num_microbatches)
+            session = new_session(job, asked, steps.num_microbatches)
             with (
                 self._table.given(job_id, job.devices),
                 self._desk.entered(job, session, self._prepared.get(job_id)) as begin,
@@ -384,12 +389,6 @@ class JobManager(JobReader):
 def _state_bytes(job: Job) -> int:
     """Weights, and as much for the optimiser at most."""
     return 2 * FLOAT32_BYTES * num_parameters(job.spec.model)
-
-
-def _new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:
-    session = Session(job.num_sessions + 1, options, num_microbatches, job.epochs_begun)
-    session.progress = empty_progress(options.epochs)
-    return session
 
 
 def _check_idle(job: Job) -> None:

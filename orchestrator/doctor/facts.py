@@ -98,12 +98,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the gateway's host; ``setting`` names what chooses it."""
+    """A folder of the gateway's host; ``setting`` names what chooses it, ``network`` the network
+    file system on which it lies."""
 
     setting: str
     path: str
     free_bytes: int | None = None
     error: str | None = None
+    network: str | None = None
 
 
 @dataclass(frozen=True)

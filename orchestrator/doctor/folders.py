@@ -8,6 +8,7 @@ from pathlib import Path
 
 from actors.core.errors import error_text
 from orchestrator.doctor.facts import Folder
+from orchestrator.file_systems import network_mount
 from orchestrator.settings import lacks_home
 
 
@@ -15,9 +16,11 @@ def check_folder(setting: str, path: Path) -> Folder:
     """Writes a nameless file there, or, where the folder is still to be made, in the one above."""
     if lacks_home(path):
         return Folder(setting, str(path), error="this user has no home folder")
+    mount = network_mount(path)
+    network = None if mount is None else str(mount)
     try:
         there = next(folder for folder in (path, *path.parents) if folder.exists())
         with tempfile.TemporaryFile(dir=there):
-            return Folder(setting, str(path), shutil.disk_usage(there).free)
+            return Folder(setting, str(path), shutil.disk_usage(there).free, network=network)
     except OSError as error:
-        return Folder(setting, str(path), error=error.strerror or error_text(error))
+        return Folder(setting, str(path), None, error.strerror or error_text(error), network)

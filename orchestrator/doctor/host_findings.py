@@ -190,3 +190,9 @@ def folder(checked: Folder) -> Iterator[Finding]:
             f"{size_text(MIN_FREE_DISK_BYTES)}"
         )
         yield Finding("warning", "storage", None, text, remedies.show_disk_use(checked.path))
+    if checked.setting == "storage_path" and checked.network is not None:
+        text = (
+            f"The {where} lies on a network file system ({checked.network}): locks may fail there, "
+            "and a slow link holds up every write"
+        )
+        yield Finding("warning", "storage", None, text, remedies.STORE_ELSEWHERE)

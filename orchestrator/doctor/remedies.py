@@ -87,6 +87,9 @@ def _ports(node: CheckedNode) -> str:
     return f"{port},{node.object_manager_port},{RAYS_WORKER_PORTS}"
 
 
+STORE_ELSEWHERE = "tandem serve --storage-path <a folder on a disk of this host>"
+
+
 def make_writable(folder: Folder) -> str:
     """For the user who runs the gateway."""
     path = shlex.quote(folder.path)

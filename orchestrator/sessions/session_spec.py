@@ -12,6 +12,7 @@ from actors.core.specs import SessionSpec
 from orchestrator.bit_equality import ComputedLayers
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
+from orchestrator.job_spec import TrainOptions
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
@@ -73,6 +74,13 @@ def computed_layers(group: StageGroup, threads: Mapping[int, int]) -> list[Compu
         )
         for p in group.placements
     ]
+
+
+def new_session(job: Job, options: TrainOptions, num_microbatches: int) -> Session:
+    """The job's next, which is not yet its own."""
+    session = Session(job.num_sessions + 1, options, num_microbatches, job.epochs_begun)
+    session.progress = empty_progress(options.epochs)
+    return session
 
 
 def empty_progress(epochs: int) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Database:
             with writer.begin() as connection:
                 yield connection
 
+    def journal_mode(self) -> str:
+        """As it is, which may be another than the write-ahead log that was asked for."""
+        with self.read() as connection:
+            return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+
     def close(self) -> None:
         """Waits for the write under way; nothing can be read or written afterwards."""
         with self._writing:

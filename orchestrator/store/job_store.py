@@ -10,6 +10,7 @@ from typing import Any
 from filelock import BaseFileLock
 from sqlalchemy import Connection
 
+from orchestrator.file_systems import network_mount, network_text
 from orchestrator.store import job_rows, request_rows, result_rows
 from orchestrator.store.database import Database
 from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer
@@ -19,6 +20,7 @@ from orchestrator.store.storage_errors import explained
 from orchestrator.store.storage_lock import lock_storage
 
 FILE_NAME = "tandem.db"
+WAL = "wal"
 
 
 class JobStore:
@@ -33,6 +35,7 @@ class JobStore:
         self._database = database
         self._lock = lock
         self._under_way = RequestsUnderWay()
+        self.notes = _notes(database)
         self.writer_epoch = database.claim()
 
     @classmethod
@@ -50,8 +53,6 @@ class JobStore:
         try:
             upgrade(database)
             store = cls(database, lock)
-            with database.write() as connection:
-                request_rows.purge(connection)
         except BaseException:
             database.close()
             lock.release()
@@ -165,7 +166,7 @@ class JobStore:
         """None for a request that is to be done now; else what it was answered.
 
         Raises ``InvalidRequest`` when the key was used with another fingerprint, ``Conflict`` when
-        it is under way. Keys are kept for a day.
+        it is under way. Keys are kept for a day, 10,000 at most.
         """
         with self._database.write() as connection:
             answer = request_rows.begin(connection, key, fingerprint, self.writer_epoch)
@@ -197,6 +198,19 @@ class JobStore:
                 return
             request_rows.drop(connection, key)
         self._under_way.end(key)
+
+
+def _notes(database: Database) -> list[str]:
+    """What its owner should know of the place, a sentence each."""
+    notes = []
+    if (mount := network_mount(database.file)) is not None:
+        notes.append(f"The store {database.file} {network_text(mount)}")
+    if (mode := database.journal_mode()) != WAL:
+        notes.append(
+            f"The store {database.file} can't have a write-ahead log (SQLite uses {mode!r}): who "
+            "reads waits for who writes. A --storage-path on a disk of the gateway's host has one"
+        )
+    return notes
 
 
 def _note_effect(connection: Connection, result: StoredAnswer | None) -> None:

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from orchestrator.errors import Conflict, InvalidRequest
+from orchestrator.store import moments
+from orchestrator.store.moments import Moment
 from orchestrator.store.records import StoredAnswer
 from orchestrator.store.tables import requests
 
 KEPT_S = 24 * 3600.0
+MAX_KEPT = 10_000
 RESULT = "result"  # in the place of the answer of a request that is not answered yet
 
 
 def begin(
     connection: Connection, key: str, fingerprint: str, writer_epoch: int
 ) -> StoredAnswer | None:
-    """None for a request that is new or was never answered; the answer of one that was.
+    """None for a request that is new or was never answered; the answer of one that was. Forgets
+    those of more than a day ago, and all but the newest ``MAX_KEPT``.
 
     Raises ``InvalidRequest`` when the key was used for something else.
     """
+    now = moments.now()
+    _purge(connection, now)
     known = _read(connection, key)
     if known is None:
         began = {"key": key, "fingerprint": fingerprint, "writer_epoch": writer_epoch}
-        now = {"began_at": time.time(), "finished": False, "answer": None}
-        connection.execute(insert(requests).values(began | now))
+        at = {"began_at": now.wall_s, "boot": now.boot, "uptime_s": now.uptime_s}
+        unanswered = {"finished": False, "answer": None}
+        connection.execute(insert(requests).values(began | at | unanswered))
         return None
     if known["fingerprint"] != fingerprint:
         raise InvalidRequest(
@@ -68,9 +86,16 @@ def drop(connection: Connection, key: str) -> None:
         connection.execute(delete(requests).where(requests.c.key == key))
 
 
-def purge(connection: Connection) -> None:
-    """Forgets the requests of more than a day ago."""
-    connection.execute(delete(requests).where(requests.c.began_at < time.time() - KEPT_S))
+def _purge(connection: Connection, now: Moment) -> None:
+    """Only across a start of the host is the wall clock believed: within one it may be set."""
+    of_this_boot = requests.c.boot == now.boot
+    is_old = or_(
+        and_(of_this_boot, requests.c.uptime_s < now.uptime_s - KEPT_S),
+        and_(~of_this_boot, requests.c.began_at < now.wall_s - KEPT_S),
+    )
+    rows: ColumnElement[int] = literal_column("rowid")  # in the order in which they came
+    last = select(func.max(rows)).select_from(requests).scalar_subquery()
+    connection.execute(delete(requests).where(or_(is_old, rows <= last - MAX_KEPT)))
 
 
 def _read(connection: Connection, key: str) -> RowMapping | None:

@@ -32,9 +32,11 @@ class RequestsUnderWay:
     def begin(self, key: str) -> None:
         """Raises ``Conflict`` when it is under way."""
         with self._lock:
-            if self._until_s.get(key, -math.inf) > self._clock():
+            now_s = self._clock()
+            if self._until_s.get(key, -math.inf) > now_s:
                 raise _under_way(key)
-            self._until_s[key] = self._clock() + BETWEEN_S
+            self._until_s = {k: until_s for k, until_s in self._until_s.items() if until_s > now_s}
+            self._until_s[key] = now_s + BETWEEN_S
 
     def end(self, key: str) -> None:
         """It was answered."""

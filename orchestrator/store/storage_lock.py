@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from contextlib import suppress
@@ -30,6 +31,8 @@ def lock_storage(
     lock = FileLock(storage_path / f"{role}.lock", thread_local=False)
     try:
         lock.acquire(timeout=timeout_s)
+    except NotImplementedError as error:  # filelock's word for a file system without locks
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
     except Timeout as error:
         raise StorageUnavailable(
             f"The storage path {storage_path} is in use by {_read(owner_file)} and did not become "

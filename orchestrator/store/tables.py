@@ -190,4 +190,6 @@ requests = Table(
     _needed("began_at", Float),
     _needed("finished", Boolean),
     _needed("answer", JSON),
+    Column("boot", Text, nullable=False, server_default="unknown"),
+    Column("uptime_s", Float, nullable=False, server_default="0"),
 )

@@ -21,8 +21,8 @@ ALLOWED = {
     ("orchestrator/checkpoints/checkpoint_store.py", "datetime.now"),
     ("orchestrator/store/outbox.py", "datetime.now"),
     ("orchestrator/store/result_rows.py", "datetime.now"),
-    # A request's key is forgotten after a day, whatever was started anew meanwhile.
-    ("orchestrator/store/request_rows.py", "time.time"),
+    # A request's key is forgotten after a day, also where the host was started anew meanwhile.
+    ("orchestrator/store/moments.py", "time.time"),
     # Whether a file was replaced: compared for equality only, beside its size and inode.
     ("actors/core/idx_files.py", "found.st_mtime_ns"),
 }

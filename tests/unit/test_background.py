@@ -125,7 +125,7 @@ def test_a_node_is_started_again_after_an_error(
 ) -> None:
     monkeypatch.setattr(node_keeper, "FIRST_RETRY_S", 0.01)
     said: list[str] = []
-    keeper = NodeKeeper([], NodePorts(5001), {}, tmp_path / "log", said.append)
+    keeper = NodeKeeper(list, NodePorts(5001), {}, tmp_path / "log", said.append, lambda: False)
     starts = iter([mistaken, lambda _: 3.0])
     monkeypatch.setattr(keeper, "_live", lambda started: next(starts)(started))
     assert keeper._live_again() == 3.0

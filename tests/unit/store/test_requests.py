@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from orchestrator.errors import Conflict, InvalidRequest, JobNotFound
-from orchestrator.store.job_store import FILE_NAME, JobStore
+from orchestrator.store import moments, request_rows
+from orchestrator.store.job_store import JobStore
+from orchestrator.store.moments import Moment
 from orchestrator.store.records import StoredAnswer
 from orchestrator.store.requests_under_way import BETWEEN_S, RequestsUnderWay
+from orchestrator.store.tables import requests
 from tests.support.stores import OWNER, job_record
 
 
@@ -146,14 +148,91 @@ def test_a_refused_request_may_be_tried_again(store: JobStore) -> None:
     assert store.begin_request("k1", "b") is None
 
 
+HOUR_S = 3600.0
+
+
+@dataclass
+class Host:
+    """Its clocks, in the place of this one's."""
+
+    moment: Moment
+
+    def wait(self, hours: float) -> None:
+        """They both go on."""
+        self.set_clock(hours)
+        self.moment = replace(self.moment, uptime_s=self.moment.uptime_s + hours * HOUR_S)
+
+    def set_clock(self, hours: float) -> None:
+        """Somebody moves the wall clock."""
+        self.moment = replace(self.moment, wall_s=self.moment.wall_s + hours * HOUR_S)
+
+    def boot(self) -> None:
+        """It is started anew."""
+        self.moment = replace(self.moment, boot=f"{self.moment.boot}+", uptime_s=1.0)
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> Host:
+    host = Host(Moment(1.7e9, "boot", 100.0))
+    monkeypatch.setattr(moments, "now", lambda: host.moment)
+    return host
+
+
+def answered(store: JobStore, key: str) -> None:
+    store.begin_request(key, "a")
+    store.finish_request(key, "done")
+
+
 @pytest.mark.parametrize(("hours", "known"), [(23, True), (25, False)])
-def test_keys_are_kept_for_a_day(tmp_path: Path, hours: int, known: bool) -> None:
+@pytest.mark.parametrize("ends", ["nothing", "the JobManager", "the host"])
+def test_keys_are_kept_for_a_day(
+    tmp_path: Path, host: Host, ends: str, hours: int, known: bool
+) -> None:
     store = JobStore.open(tmp_path, OWNER)
-    store.begin_request("k1", "a")
-    store.finish_request("k1", "done")
-    store.close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
-        connection.execute("UPDATE requests SET began_at = ?", (time.time() - hours * 3600,))
-    store = JobStore.open(tmp_path, OWNER)
+    answered(store, "k1")
+    host.wait(hours)
+    if ends == "the host":
+        host.boot()
+    if ends != "nothing":
+        store.close()
+        store = JobStore.open(tmp_path, OWNER)
     assert (store.begin_request("k1", "a") is not None) is known
     store.close()
+
+
+@pytest.mark.parametrize("hours", [-1000, 25, 1000])
+def test_a_clock_that_is_set_forgets_no_key_and_keeps_none_for_longer(
+    tmp_path: Path, host: Host, hours: int
+) -> None:
+    store = JobStore.open(tmp_path, OWNER)
+    answered(store, "k1")
+    host.set_clock(hours)
+    assert store.begin_request("k1", "a") == StoredAnswer("done")
+    store.close()
+    store = JobStore.open(tmp_path, OWNER)
+    assert store.begin_request("k1", "a") == StoredAnswer("done")
+    host.wait(25)
+    assert store.begin_request("k1", "a") is None
+    store.close()
+
+
+def test_those_of_a_day_ago_go_while_the_jobmanager_runs(store: JobStore, host: Host) -> None:
+    for number in range(5):
+        answered(store, f"k{number}")
+    host.wait(25)
+    answered(store, "new")
+    assert keys(store) == ["new"]
+
+
+def test_no_more_than_a_number_of_keys_is_kept(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_rows, "MAX_KEPT", 3)
+    for number in range(9):
+        answered(store, f"k{number}")
+    assert keys(store)[-3:] == ["k6", "k7", "k8"] and len(keys(store)) <= 4
+
+
+def keys(store: JobStore) -> list[str]:
+    with store._database.read() as connection:
+        return list(connection.execute(select(requests.c.key)).scalars())

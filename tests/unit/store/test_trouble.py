@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import sqlite3
 import threading
@@ -13,12 +15,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from orchestrator.errors import StorageUnavailable
 from orchestrator.store.database import BUSY_TIMEOUT_S, Database
 from orchestrator.store.job_store import FILE_NAME, JobStore
 from orchestrator.store.records import StepRecord
 from orchestrator.store.schema import upgrade
+from orchestrator.store.storage_errors import explain
 from orchestrator.store.tables import store_state, teraflops
 from tests.support.stores import OWNER, job_record
 
@@ -195,3 +199,88 @@ def test_steps_can_be_written_from_many_threads_while_others_read(store: JobStor
     with ThreadPoolExecutor(20) as pool:
         counts = list(pool.map(use, range(1, 21)))
     assert max(counts) == 200 and all(count % 10 == 0 for count in counts)
+
+
+# Of https://www.sqlite.org/rescode.html, as sqlite3_errstr() words them.
+WORDS = {
+    "SQL logic error": "says",
+    "unknown operation": "says",
+    "not an error": "says",
+    "database schema has changed": "try again",
+    "access permission denied": "writable",
+    "authorization denied": "writable",
+    "attempt to write a readonly database": "writable",
+    "unable to open database file": "writable",
+    "query aborted": "try again",
+    "interrupted": "try again",
+    "database table is locked": "try again",
+    "database is locked": "fuser",
+    "locking protocol": "on a disk of the gateway's host",
+    "large file support is disabled": "on a disk of the gateway's host",
+    "out of memory": "memory",
+    "disk I/O error": "system's log",
+    "database or disk is full": "free some space",
+    "string or blob too big": "smaller",
+    "unsupported file format": "newer SQLite",
+    "no such table: jobs": "says",
+}
+
+
+@pytest.mark.parametrize(("words", "helps"), WORDS.items())
+def test_what_says_nothing_of_damage_advises_nobody_to_part_with_the_store(
+    words: str, helps: str, tmp_path: Path
+) -> None:
+    text = str(explain(tmp_path / FILE_NAME, OperationalError("BEGIN", {}, Exception(words))))
+    assert words in text and helps in text
+    assert "empty store" not in text and "move it aside" not in text
+
+
+@pytest.mark.parametrize("words", ["database disk image is malformed", "file is not a database"])
+def test_what_is_damaged_is_moved_aside_and_nothing_is_deleted(words: str, tmp_path: Path) -> None:
+    text = str(explain(tmp_path / FILE_NAME, OperationalError("BEGIN", {}, Exception(words))))
+    assert "move it aside" in text and "checkpoints there are kept" in text
+
+
+def test_memory_that_runs_out_is_told_as_that(database: Database) -> None:
+    with pytest.raises(StorageUnavailable, match="memory has run out"), database.read():
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("number", "helps"),
+    [
+        (errno.ENOLCK, "on a disk of the gateway's host"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ENOTDIR, "not a file"),
+        (errno.ESTALE, "mount"),
+        (errno.EACCES, "writable"),
+    ],
+)
+def test_each_refusal_of_the_system_has_a_remedy_of_its_own(
+    number: int, helps: str, tmp_path: Path
+) -> None:
+    text = str(explain(tmp_path / FILE_NAME, OSError(number, os.strerror(number))))
+    assert os.strerror(number) in text and helps in text
+
+
+def test_a_file_system_without_locks_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(*_: Any, **__: Any) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("orchestrator.store.storage_lock.FileLock.acquire", without)
+    with pytest.raises(StorageUnavailable, match="gives no locks"):
+        JobStore.open(tmp_path, OWNER)
+
+
+def test_a_store_without_a_write_ahead_log_says_so_and_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.database.PRAGMAS", ("PRAGMA journal_mode = DELETE",))
+    store = JobStore.open(tmp_path, OWNER)
+    (note,) = store.notes
+    assert "write-ahead log" in note and "'delete'" in note
+    store.add_job(job_record())
+    assert store.load_jobs() == [job_record()]
+    store.close()
