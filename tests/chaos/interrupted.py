@@ -45,6 +45,7 @@ PIPE = "PIPE"
 HOWS = ("INT", "TERM", "HUP", PIPE)
 USAGE = 2  # exit code of a command line that is refused
 MIN_DEVICE_PORT = 2000
+RAYS_LOGS = "ray"  # of `head` and `join`: Ray keeps them, as without Tandem
 END_S = 150.0
 LEFT_S = 10.0
 QUIET_TRACEBACK = "Traceback (most recent call last)"
@@ -262,7 +263,8 @@ def _wrong(
         found.append(f"processes are left: {[' '.join(p.cmdline())[:90] for p in left]}")
     if (run.storage / "cluster.json").exists():
         found.append("the state of a cluster is left")
-    folders = [*run.temp.iterdir(), *([ray_folder] if ray_folder else [])]
+    folders = [path for path in run.temp.iterdir() if path.name != RAYS_LOGS]
+    folders += [ray_folder] if ray_folder else []
     if there := [str(folder) for folder in folders if folder.exists()]:
         found.append(f"folders are left: {there}")
     if command == "train":
