@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from tempfile import gettempdir
 
 from actors.core.addresses import parse_host_port
 from actors.core.errors import error_text
@@ -40,6 +42,9 @@ class NodeKeeper:
     has_left: Callable[[], bool]
     head: str | None = None
     _marks: Mapping[str, str] = field(default_factory=lambda: {MARK: token_hex()}, init=False)
+    _temp: Path = field(
+        default_factory=lambda: Path(gettempdir()) / f"tandem-{token_hex(4)}", init=False
+    )
     _left: bool = field(default=False, init=False)
     _records: list[ProcessRecord] = field(default_factory=list, init=False)
 
@@ -105,7 +110,9 @@ class NodeKeeper:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        process = spawn_ray_start(self.arguments(), {**self.env, **self._marks}, self.log)
+        self._temp.mkdir(0o700)  # what its processes leave goes with that
+        env = {**self.env, **self._marks, "TMPDIR": str(self._temp)}
+        process = spawn_ray_start(self.arguments(), env, self.log)
         self._records = [ProcessRecord.of(process.pid)]
         wait_until_started(process, self.log)
         return process
@@ -113,6 +120,7 @@ class NodeKeeper:
     def end(self) -> None:
         """Ends the node's processes, if there are any; raises ``ClusterUnavailable``."""
         end_nodes(self._records, self._marks)
+        shutil.rmtree(self._temp, ignore_errors=True)
 
 
 def why_taken(port: int) -> str | None:

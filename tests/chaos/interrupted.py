@@ -45,6 +45,7 @@ PIPE = "PIPE"
 HOWS = ("INT", "TERM", "HUP", PIPE)
 USAGE = 2  # exit code of a command line that is refused
 MIN_DEVICE_PORT = 2000
+UP_WORDS = (b"Ctrl-C", b"progress", b"First optimiser", b" is created")
 RAYS_LOGS = "ray"  # of `head` and `join`: Ray keeps them, as without Tandem
 END_S = 150.0
 LEFT_S = 10.0
@@ -326,7 +327,7 @@ def start_time(world: World, command: str) -> float:
         ) as process:
             assert process.stdout is not None
             while line := process.stdout.readline():
-                if b"Ctrl-C" in line or b"progress" in line or b"First optimiser" in line:
+                if any(word in line for word in UP_WORDS):
                     break
             took_s = time.monotonic() - began
             process.send_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ import pytest
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
+from orchestrator.embedded_nodes import STARTED
 from tests.chaos.interrupted import COMMANDS, HOWS, Run, World, interrupt, start_time
 from tests.support.jobs import create_job, wait_for_step
 from tests.support.ports import consecutive_free_ports
@@ -35,14 +36,23 @@ def spawns(run: Run) -> bool:
     return (run.storage / "cluster.json").exists()
 
 
+def has_started(run: Run) -> bool:
+    """The head's Ray node is up."""
+    log = run.storage / "ray-head.log"
+    return log.exists() and STARTED in log.read_text(errors="replace")
+
+
 def is_up(run: Run) -> bool:
     """The gateway serves."""
     return (run.folder / "up").exists()
 
 
-@pytest.mark.parametrize(("how", "moment"), [("HUP", spawns), ("TERM", is_up)])
-def test_a_gateway_leaves_nothing(world: World, how: str, moment: Moment) -> None:
-    assert interrupt(world, "serve", how, moment) == []
+@pytest.mark.parametrize(
+    ("command", "how", "moment"),
+    [("serve", "HUP", spawns), ("serve", "TERM", is_up), ("head", "HUP", has_started)],
+)
+def test_a_service_leaves_nothing(world: World, command: str, how: str, moment: Moment) -> None:
+    assert interrupt(world, command, how, moment) == []
 
 
 def test_a_gateway_whose_terminal_is_closed_saves_what_trains(tmp_path: Path) -> None:
