@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, select, update
 
-from orchestrator.errors import StoreFenced
+from orchestrator.errors import StorageUnavailable, StoreFenced
 from orchestrator.store.storage_errors import Trouble, explained, unavailable
 from orchestrator.store.tables import store_state
 
@@ -43,6 +43,7 @@ class Database:
         self.engine = make_engine(file)
         self._writing = threading.Lock()
         self._closed = False
+        self._refused: tuple[float, str] | None = None  # when, and why: the last write that was
         self.writer_epoch = 0
 
     def claim(self) -> int:
@@ -70,7 +71,7 @@ class Database:
     @contextmanager
     def unfenced(self) -> Iterator[Connection]:
         """The same for what prepares the store. Raises ``StorageUnavailable``."""
-        with self._queued() as patience_s, explained(self.file):
+        with self._queued() as patience_s, self._noted(), explained(self.file):
             writer = self.engine.execution_options(
                 **{BEGIN: "BEGIN IMMEDIATE", PATIENCE_S: patience_s}
             )
@@ -93,6 +94,8 @@ class Database:
         """Gives how many seconds are left to wait for other processes."""
         since_s = time.monotonic()
         if not self._writing.acquire(timeout=QUEUE_TIMEOUT_S):
+            if self._refused is not None and self._refused[0] >= since_s:
+                raise StorageUnavailable(self._refused[1])  # what those before have waited for
             cause = f"other writes have kept this one waiting for {QUEUE_TIMEOUT_S:.0f} s"
             raise unavailable(self.file, Trouble(cause, "is its disk too slow or overloaded?"))
         try:
@@ -100,6 +103,14 @@ class Database:
             yield max(0.0, BUSY_TIMEOUT_S - (time.monotonic() - since_s))
         finally:
             self._writing.release()
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageUnavailable as error:
+            self._refused = (time.monotonic(), error.message)
+            raise
 
     def _check_open(self) -> None:
         if self._closed:

@@ -128,5 +128,5 @@ def test_a_node_is_started_again_after_an_error(
     keeper = NodeKeeper(list, NodePorts(5001), {}, tmp_path / "log", said.append, lambda: False)
     starts = iter([mistaken, lambda _: 3.0])
     monkeypatch.setattr(keeper, "_live", lambda started: next(starts)(started))
-    assert keeper._live_again() == 3.0
+    assert keeper._live_again("This device is back.") == 3.0
     assert len(said) == 1 and "ZeroDivisionError" in said[0]

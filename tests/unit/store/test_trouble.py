@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +284,20 @@ def test_a_store_without_a_write_ahead_log_says_so_and_works(
     store.add_job(job_record())
     assert store.load_jobs() == [job_record()]
     store.close()
+
+
+def test_who_waits_too_long_behind_others_is_told_what_those_met(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.database.QUEUE_TIMEOUT_S", 0.5)
+    with database._queued():
+        with pytest.raises(StorageUnavailable, match="kept this one waiting"), database.write():
+            raise AssertionError("another one writes")
+        threading.Timer(0.1, lambda: refuse(database)).start()
+        with pytest.raises(StorageUnavailable, match="it is locked"), database.write():
+            raise AssertionError("another one writes")
+
+
+def refuse(database: Database) -> None:
+    with suppress(StorageUnavailable), database._noted():
+        raise StorageUnavailable("it is locked")
