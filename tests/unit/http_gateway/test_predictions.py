@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
-from actors.core.layers import build_layers
 
 from actors.core.errors import InvalidRequest, Unavailable
+from actors.core.model.blocks import build_blocks
 from http_gateway import ray_predictions
 from http_gateway.ray_job_client import RayJobClient
 from http_gateway.ray_predictions import Predictions
@@ -27,7 +27,7 @@ from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
 
 SPEC = parse_job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
-MODEL = trained_model(SPEC, dict(build_layers(SPEC.network, 0, 2).state_dict()))
+MODEL = trained_model(SPEC, dict(build_blocks(SPEC.model, 0, 2).state_dict()))
 VALUES = np.linspace(0, 255, 64 * 10, dtype=np.float32).reshape(10, 64)
 ROWS = Rows(list(VALUES), 255.0)
 
