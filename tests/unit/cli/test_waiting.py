@@ -112,7 +112,7 @@ def test_something_that_listens_and_says_nothing_is_told_and_waited_for(
     tandem: Tandem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "READY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(connection, "READY_S", 0.06)
+    monkeypatch.setattr(connection, "READY_S", 1.5)  # many times as long as one look
     with listening() as port:
         result = tandem("pause", "7", "--url", f"http://127.0.0.1:{port}")
     told, error = result.stderr.splitlines()
