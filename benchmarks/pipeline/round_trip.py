@@ -15,6 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
 from actors.channels.messages import message_bytes
+from actors.core.model.model_spec import TensorSpec
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from orchestrator.placement import Node
@@ -74,7 +75,7 @@ def round_trips(nodes: list[Node], kind: ChannelKind, size_kb: int, count: int) 
         name="echo",
         direction="forward",
         kind=kind,
-        buffer_bytes=message_bytes(size_kb, ROW),
+        buffer_bytes=message_bytes(size_kb, TensorSpec((ROW,))),
         slots=2,
         generation=1,
         timeout_s=TIMEOUT_S,

@@ -75,7 +75,7 @@ class Pair:
         places = _placements(cell, nodes)
         self._places, self._name = places, name
         self._group = StageGroup.start(name, places, None, START_TIMEOUT_S, SnapshotCopies())
-        StageData(_stored(cell, samples)).give(self._group, START_TIMEOUT_S, lambda: False)
+        StageData(_stored(cell, samples)).give(self._group, lambda: False)
         self._generation = 0
 
     def train(self, epochs: int, way: Way) -> Run:
