@@ -11,6 +11,8 @@ import torch
 from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_device
 from actors.core.datasets import Dataset, load_dataset
 from actors.core.flops import count_stage_flops
+from actors.core.model.facts import model_facts
+from actors.core.profiles import block_works
 from actors.core.snapshots import TrainingState
 from actors.host_kind import this_host
 from actors.stage_probe import ProbeRequest, host_facts, probe
@@ -93,8 +95,10 @@ def test_messages_are_received_in_memory_that_the_device_gave(digits: Dataset) -
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_probe_measures_the_device(kind: Callable[[], ComputeDevice]) -> None:
     device = kind()
-    found = probe(ProbeRequest(NETWORK, 32, (16, 4), torch.get_num_threads(), 0.2), device)
-    assert len(found.layers) == 3 and found.matmul_flops_per_s > 0
+    works, facts = block_works(NETWORK), model_facts(NETWORK)
+    threads = torch.get_num_threads()
+    found = probe(ProbeRequest(NETWORK, works, facts, 32, (16, 4), threads, 0.2), device)
+    assert len(found.blocks) == 3 and found.matmul_flops_per_s > 0
     assert host_facts(device).accelerator == device.name == this_host(device).device
 
 
@@ -104,7 +108,7 @@ def test_what_an_accelerator_takes_it_gives_back_bit_for_bit() -> None:
     assert isinstance(device, Accelerator)
     sent = torch.rand(100, 33)
     assert torch.equal(device.give(device.take(sent)), sent)
-    buffer = device.host_buffer(100, 33).copy_(sent)
+    buffer = device.host_buffer((100, 33), torch.float32).copy_(sent)
     assert torch.equal(device.give(device.take(buffer)), sent)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from actors.core.compute_device import ComputeDevice
+from actors.core.model.model_spec import TensorSpec
 from actors.core.specs import Normalization
 
 
@@ -25,9 +26,9 @@ class FarDevice(ComputeDevice):
     def place(self, layers: nn.Sequential) -> nn.Sequential:
         return layers.double()
 
-    def host_buffer(self, rows: int, features: int) -> torch.Tensor:
+    def host_buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         self.buffers += 1
-        return super().host_buffer(rows, features)
+        return super().host_buffer(shape, dtype)
 
     def take(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.double() if tensor.dtype is torch.float32 else tensor
@@ -36,8 +37,10 @@ class FarDevice(ComputeDevice):
         assert tensor.dtype is torch.float64, "this is the host's already"
         return tensor.float()
 
-    def load(self, images: torch.Tensor, normalization: Normalization) -> torch.Tensor:
-        return super().load(images, normalization).double()
+    def load(
+        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
+    ) -> torch.Tensor:
+        return super().load(images, normalization, sample).double()
 
     def mark(self) -> Any:
         self.not_waited_for += 1
