@@ -370,4 +370,6 @@ def save_for_end(manager: Any) -> list[dict[str, Any]]:
         cause = getattr(error, "cause", None) or error
         why = " ".join(str(cause).split())[:200]
         raise Unavailable(f"the JobManager does not answer: {why}") from error
+    if not all(isinstance(job, dict) and "is_done" in job for job in told):
+        raise Unavailable("the JobManager is of another version, which does not know how")
     return told

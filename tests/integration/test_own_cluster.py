@@ -45,6 +45,7 @@ import json, sys
 from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
+from actors.core.model.model_spec import mlp
 from actors.core.specs import StageSpec
 from orchestrator.job import Device
 from orchestrator.placement import ResolvedDevice, parse_nodes
@@ -66,6 +67,7 @@ import json, sys
 from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
+from actors.core.model.model_spec import mlp
 from actors.core.specs import Normalization, SessionSpec, StageSpec
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
