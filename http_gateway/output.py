@@ -64,6 +64,16 @@ def make_safe() -> None:
             setattr(sys, name, _safe(stream, descriptor))
 
 
+def notice_closed_pipe() -> None:
+    """For what shows something now and then: as if it had just written to stdout."""
+    if not isinstance(getattr(getattr(sys.stdout, "buffer", None), "raw", None), _Output):
+        return
+    poller = select.poll()
+    poller.register(1, 0)
+    if any(event & select.POLLERR for _, event in poller.poll(0)):
+        interrupts.pipe_closed()
+
+
 def failed() -> OSError | None:
     """Why not all that was to be printed was; a pipe that was closed does not count."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)

@@ -28,6 +28,7 @@ from http_gateway.cli.live_view import View
 from http_gateway.cli.reporting import INTERRUPTED, CommandEnd
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.interrupts import held, interruptible
+from http_gateway.output import notice_closed_pipe
 
 ENDED = ("completed", "failed", "stopped")
 POLL_S = 0.2
@@ -208,6 +209,7 @@ class _Training:
 
 def _follow(client: TandemClient, url: str, job_id: str, view: View) -> dict[str, Any]:
     def show(job: dict[str, Any]) -> None:
+        notice_closed_pipe()
         if job["status"] == "recovering":
             job = {**job, "newest_event": _newest_event(client, job_id)}
         view.show(job)

@@ -13,7 +13,7 @@ import pytest
 SAYS = """
 import sys, time
 import typer
-from http_gateway import interrupts
+from http_gateway import interrupts, output
 from http_gateway.cli.root import Root
 
 app = typer.Typer(cls=Root, pretty_exceptions_enable=False)
@@ -23,6 +23,13 @@ def say() -> None:
     print("Stopping … ✓ ü", flush=True)
     with interrupts.held():
         print("the end is reached", file=sys.stderr)
+
+@app.command()
+def watch() -> None:
+    print("begun", flush=True)
+    while True:
+        output.notice_closed_pipe()
+        time.sleep(0.01)
 
 @app.command()
 def serve() -> None:
@@ -76,6 +83,13 @@ def test_a_pipe_that_nobody_reads_any_more_interrupts_a_command() -> None:
         os.close(writer)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (128 + signal.SIGPIPE, "")
+
+
+def test_what_has_nothing_to_show_ends_without_a_reader_too() -> None:
+    with command("watch", stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == "begun\n"
+        process.stdout.close()
+        assert process.wait(30) == 128 + signal.SIGPIPE
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
