@@ -30,11 +30,27 @@ NUM_STEPS = 23 * EPOCHS
 ENDED = {"completed", "failed", "stopped"}
 
 
-def start(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) -> str:
+def prepare(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) -> str:
     job_id = create_job(client, devices, **policy)
     client.initialize(job_id)
+    return job_id
+
+
+def start(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) -> str:
+    job_id = prepare(client, devices, **policy)
     client.train(job_id, **OPTIONS)
     return job_id
+
+
+def start_with_victim(
+    gateway: GatewayProcess, client: TandemClient, num_devices: int, stage: int
+) -> tuple[str, psutil.Process]:
+    """The process of a stage is looked up before the job trains: that takes longer than the job."""
+    devices = gateway.info["devices"][:num_devices]
+    job_id = prepare(client, devices, failure_policy={"max_lost_steps": 10})
+    victim = process_of_stage(gateway, stage)
+    client.train(job_id, **OPTIONS)
+    return job_id, victim
 
 
 def result(
@@ -76,10 +92,9 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     stage: int,
     how: signal.Signals,
 ) -> None:
-    policy = {"max_lost_steps": 10}
-    job_id = start(client, gateway.info["devices"][:2], failure_policy=policy)
+    job_id, victim = start_with_victim(gateway, client, 2, stage)
     wait_for_step(client, job_id, 100)
-    process_of_stage(gateway, stage).send_signal(how)
+    victim.send_signal(how)
     wait_until(lambda: client.get_job(job_id)["recovery"], 10, "the loss was not noticed")
     assert result(client, job_id) == undisturbed
     recovery = client.get_job(job_id)["recovery"]
@@ -94,10 +109,9 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
 def test_a_lone_device_is_brought_back_from_the_job_managers_copy(
     gateway: GatewayProcess, client: TandemClient, undisturbed: Any
 ) -> None:
-    policy = {"max_lost_steps": 10}
-    job_id = start(client, gateway.info["devices"][:1], failure_policy=policy)
+    job_id, victim = start_with_victim(gateway, client, 1, 0)
     wait_for_step(client, job_id, 100)
-    process_of_stage(gateway, 0).kill()
+    victim.kill()
     assert result(client, job_id) == undisturbed
     assert client.get_job(job_id)["recovery"]["lost_steps"] <= 10
 
