@@ -12,7 +12,6 @@ from typing import Any
 import ray
 
 from actors.core.datasets import count_train_samples
-from actors.core.model.blocks import num_parameters
 from actors.core.version import __version__
 from actors.snapshot_transport import SentSnapshot
 from orchestrator import device_registry
@@ -53,8 +52,7 @@ from orchestrator.sessions.prepared_groups import PreparedGroups
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
-
-FLOAT32_BYTES = 4
+from orchestrator.sessions.stage_group import state_bytes
 
 
 class JobManager(JobReader):
@@ -325,7 +323,7 @@ class JobManager(JobReader):
         return [
             {
                 "job_id": job.job_id,
-                "bytes": _state_bytes(job),
+                "bytes": state_bytes(job.spec.model),
                 "is_done": is_done,
                 "error": self._book.unsaved_because(job) or job.checkpoint_error,
             }
@@ -384,11 +382,6 @@ class JobManager(JobReader):
                 self._book.note(job, "device_moved", text)
             if moved or any(device.is_local for device in devices):  # which may be new
                 self._book.try_save(job)
-
-
-def _state_bytes(job: Job) -> int:
-    """Weights, and as much for the optimiser at most."""
-    return 2 * FLOAT32_BYTES * num_parameters(job.spec.model)
 
 
 def _check_idle(job: Job) -> None:

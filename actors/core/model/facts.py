@@ -55,7 +55,6 @@ class BlockFacts:
     outputs: TensorSpec
     num_parameters: int
     parameter_bytes: int
-    largest_parameter_bytes: int
     buffer_bytes: int
     saved: PerRow
     left: PerRow
@@ -115,7 +114,6 @@ def _block_facts(key: BlockKey) -> BlockFacts:
         few.outputs,
         sum(p.numel() for p in parameters),
         sum(p.nbytes for p in parameters),
-        max((p.nbytes for p in parameters), default=0),
         sum(b.nbytes for b in block.buffers()),
         per_row(lambda look: look.saved),
         per_row(lambda look: look.left),
