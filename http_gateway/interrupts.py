@@ -84,13 +84,18 @@ def heeded() -> Iterator[None]:
 @contextmanager
 def interruptible(by: frozenset[int] = EVERYTHING) -> Iterator[None]:
     """Inside, what asks the command to end raises ``KeyboardInterrupt``, also what was noted
-    before."""
+    before. It leaves as that, too, where the interrupted code has made another error of it, as
+    Python 3.11 does where a class is built during an import."""
     state = _command
     before = state.open
     try:
         state.open = by
         state.interrupt()
         yield
+    except Exception as error:
+        if _was_made_of_interruption(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         state.open = before
 
@@ -115,6 +120,14 @@ def is_ending() -> bool:
 def exit_code() -> int:
     """What a shell makes of the signal that has interrupted the command."""
     return 128 + (_command.asked or signal.SIGINT)
+
+
+def _was_made_of_interruption(error: BaseException) -> bool:
+    """By ``raise … from``: what fails by itself while the command ends is another error."""
+    cause = error.__cause__
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _note_signal(number: int, _: Any) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -148,9 +149,7 @@ class Arena:
 
     def wake(self) -> None:
         """Everything that was frozen goes on."""
-        for process in self.frozen:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+        send_to(self.frozen, signal.SIGCONT)
 
     def left_processes(self, class_name: str) -> list[psutil.Process]:
         """Actors of a class in any node that ever ran here, those whose node is gone included."""
@@ -167,6 +166,13 @@ class Arena:
         if hasattr(self, "gateway"):
             self.gateway.stop()
         stop_local_cluster(self.folder)
+
+
+def send_to(processes: list[psutil.Process], how: int) -> None:
+    """A signal to each that is still there: a node ends as soon as one of its parts does."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(how)
 
 
 def _is_left(process: psutil.Process, sessions: set[int], class_name: str) -> bool:

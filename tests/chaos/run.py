@@ -25,7 +25,14 @@ import requests
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayStartError
-from tests.chaos.arena import OPTIONS, STEPS_AN_EPOCH, Arena, patiently, taken_up_from
+from tests.chaos.arena import (
+    OPTIONS,
+    STEPS_AN_EPOCH,
+    Arena,
+    patiently,
+    send_to,
+    taken_up_from,
+)
 from tests.chaos.cases import (
     HEAD,
     PHASES,
@@ -116,11 +123,7 @@ def _strike_in_recovery(
     if not targets:
         targets = wait_until(new_actors, 30, "no new LayerActor")[:1]
     asked_s, status = time.monotonic(), _status(client, job_id)
-    *below, leader = targets
-    for process in below:
-        with contextlib.suppress(psutil.NoSuchProcess):  # of a node: one whose work was done
-            process.send_signal(case.how)
-    leader.send_signal(case.how)
+    send_to(targets, case.how)
     at_s = time.monotonic()
     _remember_frozen(arena, case, targets)
     phase = "recovery" if status == "recovering" else status

@@ -13,7 +13,7 @@ import pytest
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-from tests.chaos.arena import Arena
+from tests.chaos.arena import Arena, send_to
 from tests.chaos.cases import Case
 from tests.support.jobs import (
     actor_processes,
@@ -192,8 +192,7 @@ def test_a_lost_head_costs_what_was_trained_since_the_last_checkpoint(
     client = arena.client
     job_id = start(client, arena.devices, checkpoints={"interval_s": 0.2})
     wait_until(lambda: client.list_checkpoints(job_id), 60, "there is no checkpoint")
-    for process in arena.targets(Case("head", signal.SIGKILL, "now", (0, 1), 0)):
-        process.kill()
+    send_to(arena.targets(Case("head", signal.SIGKILL, "now", (0, 1), 0)), signal.SIGKILL)
     assert result(client, job_id, patience_s=120) == undisturbed
     assert "taken_up" in [event["kind"] for event in client.list_events(job_id)]
     wait_until(lambda: not arena.left_processes("LayerActor"), 10, "no actor is left")
@@ -204,8 +203,7 @@ def test_the_loss_of_a_ray_node_costs_few_steps_and_no_bit(arena: Arena, undistu
     client = arena.client
     job_id = start(client, arena.devices, failure_policy={"max_lost_steps": 10})
     wait_for_step(client, job_id, 100)
-    for process in arena.targets(Case("ray_node", signal.SIGKILL, "now", (0, 1), 1)):
-        process.kill()
+    send_to(arena.targets(Case("ray_node", signal.SIGKILL, "now", (0, 1), 1)), signal.SIGKILL)
     assert result(client, job_id) == undisturbed
     recovery = client.get_job(job_id)["recovery"]
     assert recovery["lost_steps"] <= 10 * recovery["num_failures"]

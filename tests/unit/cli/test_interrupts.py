@@ -49,6 +49,28 @@ def test_each_interrupts_and_tells_its_exit_code(number: int) -> None:
     assert is_ending() and exit_code() == 128 + number
 
 
+class InterruptedWhereItIsNamed:
+    def __set_name__(self, owner: type, name: str) -> None:
+        send(signal.SIGHUP)
+
+
+def test_an_interruption_that_became_another_error_is_still_one() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        type("Imported", (), {"field": InterruptedWhereItIsNamed()})
+    assert exit_code() == 128 + signal.SIGHUP
+
+
+def test_an_error_of_the_end_itself_is_told() -> None:
+    def end_badly() -> None:
+        try:
+            send(signal.SIGINT)
+        finally:
+            raise OSError("the end failed")
+
+    with pytest.raises(OSError, match="the end failed"), interruptible():
+        end_badly()
+
+
 @pytest.mark.parametrize("number", sorted(SIGNALS))
 def test_what_comes_while_it_is_held_interrupts_later(number: int) -> None:
     with held():
