@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from actors.core.errors import InvalidRequest, error_text
-from actors.core.model.fields import check_arguments
+from actors.core.model.following import check_arguments
 from actors.core.model.model_spec import LayerSpec, TensorSpec
 from actors.core.model.registry import KINDS, LayerKind
 from actors.core.model.trial import trial_batch, trial_layers

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from actors.core.model.fields import Field
+from actors.core.fields import Field
 from actors.core.model.model_spec import LayerSpec
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.core.errors import InvalidRequest
-from actors.core.model.fields import Field
+from actors.core.fields import Field
 from actors.core.model.model_spec import TensorSpec
 from actors.core.model.parse import MAX_LAYERS, MAX_NESTING, parse_layers
 from actors.core.model.registry import KINDS, LayerKind

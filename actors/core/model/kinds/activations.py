@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from actors.core.model.fields import choice, number, sizes
+from actors.core.fields import choice, number, sizes
 from actors.core.model.registry import LayerKind, add_kind
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from actors.core.model.fields import choice, count, flag, number
+from actors.core.fields import choice, count, flag, number
+from actors.core.model.following import following
 from actors.core.model.kinds.activations import drops
 from actors.core.model.kinds.dense import last_size
 from actors.core.model.model_spec import TensorSpec
@@ -99,7 +100,7 @@ def length(before: TensorSpec) -> int:
 
 
 _ATTENTION = {
-    "embed_dim": count(follows=last_size),
+    "embed_dim": following(last_size),
     "num_heads": count(maximum=1024),
     "causal": flag(False),
     "dropout": number(0.0, 1.0, 0.0, below=True),
@@ -110,7 +111,7 @@ add_kind(
         "PositionalEmbedding",
         "adds a learned vector for each place of a sequence",
         PositionalEmbedding,
-        {"max_length": count(follows=length), "embedding_dim": count(follows=last_size)},
+        {"max_length": following(length), "embedding_dim": following(last_size)},
         ranks=(2,),
     )
 )

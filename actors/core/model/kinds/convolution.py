@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from actors.core.model.fields import Field, choice, count, flag, sizes
+from actors.core.fields import Field, choice, count, flag, sizes
+from actors.core.model.following import following
 from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
 
@@ -14,7 +15,7 @@ def channels(before: TensorSpec) -> int:
 
 def _convolution(dims: int) -> dict[str, Field]:
     return {
-        "in_channels": count(follows=channels),
+        "in_channels": following(channels),
         "out_channels": count(),
         "kernel_size": sizes(dims),
         "stride": sizes(dims, default=1),
@@ -42,7 +43,7 @@ add_kind(
         "transposed convolution over 2 dimensions",
         nn.ConvTranspose2d,
         {
-            "in_channels": count(follows=channels),
+            "in_channels": following(channels),
             "out_channels": count(),
             "kernel_size": sizes(2),
             "stride": sizes(2, default=1),

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from actors.core.model.fields import count, flag
+from actors.core.fields import count, flag
+from actors.core.model.following import following
 from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
 
@@ -17,7 +18,7 @@ add_kind(
         "Linear",
         "y = x Wᵀ + b over the last dimension",
         nn.Linear,
-        {"in_features": count(follows=last_size), "out_features": count(), "bias": flag(True)},
+        {"in_features": following(last_size), "out_features": count(), "bias": flag(True)},
         ranks=(1, 2, 3),
     )
 )

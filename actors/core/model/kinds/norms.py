@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from actors.core.model.fields import Field, count, flag, number
+from actors.core.fields import Field, count, flag, number
+from actors.core.model.following import following
 from actors.core.model.kinds.convolution import channels
 from actors.core.model.kinds.dense import last_size
 from actors.core.model.registry import LayerKind, add_kind
@@ -12,7 +13,7 @@ EPS = number(0.0, 1.0, 1e-5, above=True)
 
 def _batch_norm() -> dict[str, Field]:
     return {
-        "num_features": count(follows=channels),
+        "num_features": following(channels),
         "eps": EPS,
         "momentum": number(0.0, 1.0, 0.1),
         "affine": flag(True),
@@ -28,7 +29,7 @@ add_kind(
         "over the last dimension",
         nn.LayerNorm,
         {
-            "normalized_shape": count(follows=last_size),
+            "normalized_shape": following(last_size),
             "eps": EPS,
             "elementwise_affine": flag(True),
             "bias": flag(True),
@@ -41,7 +42,7 @@ add_kind(
         "by the root mean square of the last dimension",
         nn.RMSNorm,
         {
-            "normalized_shape": count(follows=last_size),
+            "normalized_shape": following(last_size),
             "eps": EPS,
             "elementwise_affine": flag(True),
         },
@@ -54,7 +55,7 @@ add_kind(
         nn.GroupNorm,
         {
             "num_groups": count(),
-            "num_channels": count(follows=channels),
+            "num_channels": following(channels),
             "eps": EPS,
             "affine": flag(True),
         },

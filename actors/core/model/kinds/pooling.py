@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from actors.core.model.fields import flag, sizes
+from actors.core.fields import flag, sizes
 from actors.core.model.registry import LayerKind, add_kind
 
 for _dims, _max, _mean, _adaptive in (

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from actors.core.model.fields import count, shape
+from actors.core.fields import count, shape
 from actors.core.model.registry import LayerKind, add_kind
 
 add_kind(

@@ -1,4 +1,8 @@
-"""The arguments of a kind of layer: what each may be, its default, and how it is refused."""
+"""What a user gives by name and value: what each may be, its default, and how it is refused.
+
+Layers, optimisers and every other kind that a registry knows describe what they take by these
+fields, and so do the documents.
+"""
 
 from __future__ import annotations
 
@@ -7,95 +11,86 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.core.errors import InvalidRequest
-from actors.core.model.model_spec import TensorSpec
 
 REQUIRED: Any = object()
 """The default of a field that has none."""
 MAX_SIZE = 2**24
 """Of a number of features, channels or rows of a table."""
+MAX_SHOWN = 100
+"""Characters of a value in an error."""
 
 Check = Callable[[Any], Any]
-"""The value as the layer gets it; raises ``ValueError`` with what it must be."""
-Follows = Callable[[TensorSpec], int]
-"""The value that follows from what the layer before gives."""
+"""The value as it is used; raises ``ValueError`` where it is refused."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One argument. ``says`` describes its values, for documents and for errors; ``follows`` is
-    None for one that does not follow from the layer before."""
+    """One named value. ``says`` describes what it may be, for documents and for errors."""
 
     check: Check
     says: str
     default: Any = REQUIRED
-    follows: Follows | None = None
 
     @property
     def is_required(self) -> bool:
-        return self.default is REQUIRED and self.follows is None
+        return self.default is REQUIRED
 
 
-def check_arguments(
-    where: str, kind: str, fields: Mapping[str, Field], given: Mapping[str, Any], before: TensorSpec
+def check_fields(
+    where: str, kind: str, fields: Mapping[str, Field], given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Every field's value, in the order of ``fields``; raises ``InvalidRequest``.
 
-    ``where`` names the layer, such as ``model_config.layers[3]``; ``before`` is what it is given.
+    ``where`` names what has the fields, such as ``train_config.optimizer``, ``kind`` its kind.
     """
+    check_known(where, kind, fields, given)
+    return {name: check_field(where, kind, name, field, given) for name, field in fields.items()}
+
+
+def check_known(
+    where: str, kind: str, fields: Mapping[str, Field], given: Mapping[str, Any]
+) -> None:
+    """Raises ``InvalidRequest`` for a name that is none of ``fields``."""
     for name in given:
         if name not in fields:
             known = ", ".join(fields) or "none"
             raise InvalidRequest(f"{where}.{name} is no argument of {kind}: it takes {known}")
-    return {
-        name: _value(f"{where}.{name}", kind, f, name, given, before) for name, f in fields.items()
-    }
 
 
-def _value(
-    where: str,
-    kind: str,
-    field: Field,
-    name: str,
-    given: Mapping[str, Any],
-    before: TensorSpec,
-) -> Any:
+def check_field(where: str, kind: str, name: str, field: Field, given: Mapping[str, Any]) -> Any:
+    """Its value, or its default where it is not given; raises ``InvalidRequest``."""
     if name not in given:
-        if field.follows is not None:
-            return field.follows(before)
         if field.is_required:
-            raise InvalidRequest(f"{where} is missing: {kind} needs it, {field.says}")
+            raise InvalidRequest(f"{where}.{name} is missing: {kind} needs it, {field.says}")
         return field.default
     try:
-        value = field.check(given[name])
+        return field.check(given[name])
     except ValueError:
-        raise InvalidRequest(f"{where} is {given[name]!r}, but must be {field.says}") from None
-    if field.follows is not None and value != (wanted := field.follows(before)):
-        raise InvalidRequest(
-            f"{where} is {value}, but the layer before gives {before.text}: use {wanted}, or leave "
-            f"{name} out"
-        )
-    return value
+        shown = shown_value(given[name])
+        raise InvalidRequest(f"{where}.{name} is {shown}, but must be {field.says}") from None
 
 
-def count(
-    minimum: int = 1,
-    maximum: int = MAX_SIZE,
-    default: Any = REQUIRED,
-    follows: Follows | None = None,
-) -> Field:
+def shown_value(value: Any) -> str:
+    """What was given, not at any length."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def count(minimum: int = 1, maximum: int = MAX_SIZE, default: Any = REQUIRED) -> Field:
     """A whole number; JSON's ``1.0`` and ``true`` are none."""
 
     def check(value: Any) -> int:
         return _whole(value, minimum, maximum)
 
-    says = f"a whole number from {minimum:,} to {maximum:,}"
-    if follows is not None:
-        says += "; it may be left out, for it follows from the layer before"
-    return Field(check, says, default, follows)
+    return Field(check, f"a whole number from {minimum:,} to {maximum:,}", default)
 
 
 def number(
-    minimum: float, maximum: float, default: Any, above: bool = False, below: bool = False
+    minimum: float,
+    maximum: float,
+    default: Any = REQUIRED,
+    above: bool = False,
+    below: bool = False,
 ) -> Field:
     """A number from ``minimum`` to ``maximum``, one of them left out by ``above`` or ``below``."""
 
