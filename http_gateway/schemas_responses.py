@@ -55,7 +55,7 @@ class Resumed(Message):
 
 
 Status = Literal[
-    "created", "initialized", "training", "recovering", "completed", "stopped", "failed"
+    "created", "initialized", "training", "recovering", "completed", "stopped", "failed", "broken"
 ]
 
 
@@ -221,7 +221,7 @@ class JobDetails(JobSummary):
     progress: JobProgress | None = None
     plan: SessionPlan | None = None
     device_stats: dict[str, DeviceStats] | None = None
-    error: str | None = Field(None, description="why the job failed")
+    error: str | None = Field(None, description="why the job failed, or is broken")
     failure_policy: FailurePolicyInForce | None = None
     checkpoints: CheckpointPolicyInForce | None = None
     spares: list[int] = Field(

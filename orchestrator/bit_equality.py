@@ -4,8 +4,7 @@ what the session was computed by, for whoever wants to compute it again."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from actors.core.compute_device import CPU
 
@@ -73,23 +72,6 @@ def note_generation(
         both = tuple(_with_devices(before, now.devices) for before, now in pairs)
         return [*kept[:-1], ComputedFrom(kept[-1].first_step, both)]
     return [*kept, ComputedFrom(first_step, joined)]
-
-
-def computed_json(computed: Sequence[ComputedFrom]) -> list[dict[str, Any]]:
-    """Fit for ``parse_computed``."""
-    return [asdict(known) for known in computed]
-
-
-def parse_computed(given: Sequence[Mapping[str, Any]]) -> list[ComputedFrom]:
-    """What ``computed_json`` made."""
-    return [
-        ComputedFrom(known["first_step"], tuple(_parse_layers(own) for own in known["layers"]))
-        for known in given
-    ]
-
-
-def _parse_layers(given: Mapping[str, Any]) -> ComputedLayers:
-    return ComputedLayers(**{**given, "devices": tuple(given.get("devices", ()))})
 
 
 def _joined(layers: Sequence[ComputedLayers]) -> tuple[ComputedLayers, ...]:

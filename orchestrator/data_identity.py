@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from orchestrator.errors import DatasetChanged
 
@@ -31,13 +30,3 @@ def check_same(job_id: str, had: DataIdentity, found: DataIdentity, place: str) 
             f"back and resume or train again, or begin anew on the new ones with POST "
             f"/api/network/initialize/{job_id}"
         )
-
-
-def data_json(data: DataIdentity | None) -> dict[str, Any] | None:
-    """For the store."""
-    return None if data is None else asdict(data)
-
-
-def parse_data(stored: dict[str, Any] | None) -> DataIdentity | None:
-    """What ``data_json`` gave."""
-    return None if stored is None else DataIdentity(**stored)

@@ -3,8 +3,8 @@
 ::
 
     NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
-    Conflict ── IllegalTransition, DeviceBusy, DeviceAlreadyRegistered, AmbiguousDevice,
-                DatasetChanged, NoTrainedWeights, ProbeFailed
+    Conflict ── IllegalTransition, JobBroken, DeviceBusy, DeviceAlreadyRegistered,
+                AmbiguousDevice, DatasetChanged, NoTrainedWeights, ProbeFailed
     Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, ReplayFailed,
                    StorageUnavailable
     StorageUnavailable ── CheckpointDamaged, CheckpointTooNew, StoreFenced
@@ -36,6 +36,7 @@ __all__ = [
     "DeviceStartFailed",
     "IllegalTransition",
     "InvalidRequest",
+    "JobBroken",
     "JobNotFound",
     "NoTrainedWeights",
     "NoTrainingSessions",
@@ -77,6 +78,10 @@ class NoTrainingSessions(NotFound):
 
 class IllegalTransition(Conflict):
     """The job's status does not allow this."""
+
+
+class JobBroken(Conflict):
+    """What is stored of the job can't be read by this version."""
 
 
 class DeviceBusy(Conflict):

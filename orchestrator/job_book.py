@@ -9,7 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Conflict, JobNotFound, StorageUnavailable, StoreFenced
+from orchestrator.broken_job import BrokenJob
+from orchestrator.errors import (
+    Conflict,
+    JobBroken,
+    JobNotFound,
+    StorageUnavailable,
+    StoreFenced,
+)
 from orchestrator.job import Job
 from orchestrator.job_draft import JobDraft
 from orchestrator.job_records import from_record, to_record
@@ -29,11 +36,14 @@ class JobBook:
         self._outbox = Outbox(self.store)
         records = self.store.load_jobs()
         jobs = [from_record(r, self.store.load_epochs(r.job_id)) for r in records]
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs = {job.job_id: job for job in jobs if isinstance(job, Job)}
+        self._broken = {job.job_id: job for job in jobs if isinstance(job, BrokenJob)}
 
     def get(self, job_id: str, message: str = "Job not found") -> Job:
-        """Raises ``JobNotFound``."""
+        """Raises ``JobNotFound``, ``JobBroken``."""
         with self.lock:
+            if job_id in self._broken:
+                raise JobBroken(f"Job {job_id} is broken. {self._broken[job_id].reason}")
             if job_id not in self._jobs:
                 raise JobNotFound(message)
             return self._jobs[job_id]
@@ -42,6 +52,16 @@ class JobBook:
         """Oldest first."""
         with self.lock:
             return sorted(self._jobs.values(), key=lambda job: int(job.job_id))
+
+    def broken(self) -> list[BrokenJob]:
+        """Those that can't be read."""
+        with self.lock:
+            return list(self._broken.values())
+
+    def find_broken(self, job_id: str) -> BrokenJob | None:
+        """None of one that can be read, or is unknown."""
+        with self.lock:
+            return self._broken.get(job_id)
 
     def add(self, make: Callable[[str], Job]) -> Job:
         """The next job, made with its id; ids are never used again. Raises
@@ -66,7 +86,7 @@ class JobBook:
         with suppress(StorageUnavailable):
             self._outbox.flush(job_id)  # what outlives it: its TFLOPs
         with self.lock:
-            del self._jobs[job_id]
+            del (self._broken if job_id in self._broken else self._jobs)[job_id]
         self._outbox.discard(job_id)
 
     @contextmanager

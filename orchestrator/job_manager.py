@@ -141,6 +141,11 @@ class JobManager(JobReader):
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Raises ``JobNotFound``, ``IllegalTransition`` while it trains and not ``force``."""
+        if (broken := self._book.find_broken(job_id)) is not None:
+            self._book.delete(job_id)
+            self._book.forget(job_id)
+            self._delete_checkpoints(broken.record.identity)
+            return
         event = Event.FORCE_DELETE if force else Event.DELETE
         if force:
             self._proofs.verifications.cancel(job_id)
@@ -152,8 +157,7 @@ class JobManager(JobReader):
             finally:
                 self._book.forget(job_id)
         self._datasets.keep_only({DatasetKey.of(job.spec) for job in self._book.all()})
-        with suppress(StorageUnavailable):  # what is left there belongs to no job any more
-            self._checkpoints.delete_job(job.identity)
+        self._delete_checkpoints(job.identity)
 
     # Devices
 
@@ -352,6 +356,10 @@ class JobManager(JobReader):
         finally:
             with self._lock:
                 job.busy = None
+
+    def _delete_checkpoints(self, identity: str) -> None:
+        with suppress(StorageUnavailable):  # what is left there belongs to no job any more
+            self._checkpoints.delete_job(identity)
 
     def _planning_for(self, job: Job, threads: int | None) -> JobPlanning:
         """Measures, before a session with other threads than the devices were measured with."""

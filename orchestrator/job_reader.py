@@ -7,9 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from actors.core.stage import Weights
+from orchestrator.broken_job import BrokenJob
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
+from orchestrator.job import Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
@@ -29,13 +31,16 @@ class JobReader:
     def list_jobs(self) -> list[dict[str, Any]]:
         """The jobs not deleted, oldest first."""
         with self._lock:
-            return [job.summary() for job in self._book.all()]
+            jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
+        return [job.summary() for job in sorted(jobs, key=lambda job: int(job.job_id))]
 
     def get_job(
         self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
     ) -> dict[str, Any]:
         """Raises ``JobNotFound``. Of its history the epochs after that one, or else the latest."""
         with self._lock:
+            if (broken := self._book.find_broken(job_id)) is not None:
+                return broken.details()
             job = self._book.get(job_id)
             details = job.details(after_epoch, history_limit)
         trouble = self._book.unsaved_because(job) or job.checkpoint_error
@@ -56,7 +61,8 @@ class JobReader:
     def list_strangers(self) -> list[str]:
         """Folders with checkpoints of no job here, such as those of an earlier database."""
         with self._lock:
-            lineages = [job.lineage for job in self._book.all()]
+            jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
+            lineages = [job.lineage for job in jobs]
         return self._checkpoints.strangers(lineages)
 
     def list_events(

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.bit_equality import computed_json, parse_computed
-from orchestrator.data_identity import data_json, parse_data
-from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
+from orchestrator.bit_equality import ComputedFrom
+from orchestrator.broken_job import BrokenJob
+from orchestrator.data_identity import DataIdentity
+from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_lifecycle import Status
-from orchestrator.job_spec import TrainOptions, parse_job_spec
-from orchestrator.planning.job_planning import parse_planning, planning_json
+from orchestrator.job_spec import JobSpec, TrainOptions, check_known, parse_job_spec
+from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.store.records import DeviceRecord, JobRecord, SessionRecord, StageRecord
+from orchestrator.stored_json import from_stored, to_stored
 
 
 def to_record(job: Job) -> JobRecord:
@@ -24,8 +26,9 @@ def to_record(job: Job) -> JobRecord:
         error=job.error,
         model_config=dict(job.model_config),
         dataset_config=dict(job.dataset_config),
-        failure_policy=asdict(job.failure_policy),
-        checkpoint_policy=asdict(job.checkpoint_policy),
+        spec=to_stored(job.spec),
+        failure_policy=to_stored(job.failure_policy),
+        checkpoint_policy=to_stored(job.checkpoint_policy),
         next_device_id=job.next_device_id,
         run=job.run,
         generation=job.generation,
@@ -33,22 +36,33 @@ def to_record(job: Job) -> JobRecord:
         devices=tuple(DeviceRecord(**asdict(d)) for d in job.devices),
         stages=tuple(StageRecord(s.device_id, s.start, s.end) for s in job.stages),
         sessions=tuple(_session_record(session) for session in job.sessions),
-        planning=planning_json(job.planning),
+        planning=to_stored(job.planning),
         identity=job.identity,
-        data=data_json(job.data),
+        data=None if job.data is None else to_stored(job.data),
     )
 
 
-def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
-    """The job as it was; ``history`` are its epochs."""
-    spec = parse_job_spec(record.model_config, record.dataset_config, num_train=2**62)
+def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job | BrokenJob:
+    """The job as it was; ``history`` are its epochs. What can't be read keeps nothing else from
+    being used: any error is that job's own."""
+    try:
+        return _job(record, history)
+    except Exception as error:
+        return BrokenJob.of(record, error)
+
+
+def _job(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job = Job(
-        record.job_id, record.model_config, record.dataset_config, spec, identity=record.identity
+        record.job_id,
+        record.model_config,
+        record.dataset_config,
+        _spec(record),
+        identity=record.identity,
     )
     job.status = Status(record.status)
     job.error = record.error
-    job.failure_policy = parse_failure_policy(record.failure_policy)
-    job.checkpoint_policy = parse_checkpoint_policy(record.checkpoint_policy)
+    job.failure_policy = from_stored(FailurePolicy, record.failure_policy)
+    job.checkpoint_policy = from_stored(CheckpointPolicy, record.checkpoint_policy)
     job.next_device_id = record.next_device_id
     job.run = record.run
     job.generation = record.generation
@@ -56,16 +70,25 @@ def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job.devices = [Device(**asdict(d)) for d in record.devices]
     job.stages = tuple(PlannedStage(s.device_id, s.start, s.end) for s in record.stages)
     job.sessions = [_session(session, history) for session in record.sessions]
-    job.planning = parse_planning(record.planning)
-    job.data = parse_data(record.data)
+    job.planning = from_stored(JobPlanning, record.planning or {})
+    job.data = None if record.data is None else from_stored(DataIdentity, record.data)
     job.num_sessions = max((session.index for session in job.sessions), default=0)
     return job
+
+
+def _spec(record: JobRecord) -> JobSpec:
+    """As it was parsed when the job was created; of the oldest jobs that was not kept."""
+    if record.spec is None:
+        return parse_job_spec(record.model_config, record.dataset_config)
+    spec = from_stored(JobSpec, record.spec)
+    check_known(spec)
+    return spec
 
 
 def _session_record(session: Session) -> SessionRecord:
     return SessionRecord(
         index=session.index,
-        options=asdict(session.options),
+        options=to_stored(session.options),
         num_microbatches=session.num_microbatches,
         first_epoch_index=session.first_epoch_index,
         outcome=session.outcome,
@@ -78,7 +101,7 @@ def _session_record(session: Session) -> SessionRecord:
         lost_steps=session.lost_steps,
         waiting_for=list(session.waiting_for),
         last_cause=session.last_cause,
-        computed=computed_json(session.computed),
+        computed=[to_stored(known) for known in session.computed],
         folder=session.folder,
         stop_asked=session.stop_asked,
     )
@@ -87,7 +110,7 @@ def _session_record(session: Session) -> SessionRecord:
 def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Session:
     return Session(
         record.index,
-        TrainOptions(**record.options),
+        from_stored(TrainOptions, record.options),
         record.num_microbatches,
         record.first_epoch_index,
         outcome=record.outcome,
@@ -101,7 +124,7 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         lost_steps=record.lost_steps,
         waiting_for=record.waiting_for,
         last_cause=record.last_cause,
-        computed=parse_computed(record.computed),
+        computed=[from_stored(ComputedFrom, known) for known in record.computed],
         folder=record.folder,
         stop_asked=record.stop_asked,
     )

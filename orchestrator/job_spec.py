@@ -13,6 +13,7 @@ from actors.core.datasets import DatasetInfo, dataset_info
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec
+from actors.core.model.registry import unknown_kinds
 from actors.core.specs import Normalization
 from orchestrator.model_config import DataShape, parse_model
 
@@ -76,6 +77,12 @@ def parse_job_spec(
     )
     check_batch_size(spec, info.num_train if num_train is None else num_train)
     return spec
+
+
+def check_known(spec: JobSpec) -> None:
+    """A kind of layer may be gone since the job was stored: raises ``InvalidRequest``."""
+    if unknown := sorted(unknown_kinds(spec.model.layers)):
+        raise InvalidRequest(f"there is no kind of layer {', '.join(unknown)} here")
 
 
 def check_batch_size(spec: JobSpec, num_train: int) -> None:

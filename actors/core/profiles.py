@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from actors.core.model.facts import BlockFacts, block_keys, model_facts
 from actors.core.model.model_spec import ModelSpec
@@ -165,40 +164,3 @@ class LinkProfile:
         """The receiver's: as much work, as far as it is left."""
         sending_s = self.sending_s(num_bytes)
         return min(sending_s, self.delivery_s(num_bytes) - sending_s)
-
-
-def device_profile_json(profile: DeviceProfile) -> dict[str, Any]:
-    """Fit for ``parse_device_profile``."""
-    return asdict(profile)
-
-
-def parse_device_profile(given: Mapping[str, Any]) -> DeviceProfile:
-    """The profile of which ``device_profile_json`` made this."""
-    all_cores = given["all_cores"]
-    return DeviceProfile(
-        given["cores"],
-        given["memory_bytes"],
-        given["accelerator"],
-        _compute(given["own"]),
-        None if all_cores is None else _compute(all_cores),
-    )
-
-
-def _compute(given: Mapping[str, Any]) -> ComputeProfile:
-    return ComputeProfile(
-        given["threads"],
-        given["matmul_flops_per_s"],
-        StageOverhead(**given["overhead"]),
-        tuple(_block(block) for block in given["blocks"]),
-        given["load_s"],
-        given["load_per_row_s"],
-    )
-
-
-def _block(given: Mapping[str, Any]) -> BlockProfile:
-    points: Sequence[Mapping[str, Any]] = given["points"]
-    return BlockProfile(
-        BlockWork(**given["work"]),
-        tuple(BlockPoint(p["rows"], BlockTimes(**p["times"])) for p in points),
-        given["update_s"],
-    )

@@ -36,6 +36,13 @@ class JobFile:
     failure_policy: dict[str, Any] | None
     checkpoints: dict[str, Any] | None
 
+    @property
+    def model_text(self) -> str:
+        """The model in a few words."""
+        if (sizes := self.model_config.get("layer_sizes")) is not None:
+            return str(sizes)
+        return f"{len(self.model_config['layers'])} layers"
+
 
 class Device(schemas.Body):
     """One of ``devices``."""

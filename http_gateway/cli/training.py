@@ -30,7 +30,8 @@ from http_gateway.client import ApiError, TandemClient
 from http_gateway.interrupts import held, interruptible
 from http_gateway.output import notice_closed_pipe
 
-ENDED = ("completed", "failed", "stopped")
+BAD_ENDS = ("failed", "broken")
+ENDED = ("completed", "stopped", *BAD_ENDS)
 POLL_S = 0.2
 PATIENCE_S = 60.0  # a gateway may be started again, a laptop may wake up
 CONFLICT = 409
@@ -63,7 +64,7 @@ def run_watch(job_id: str, url: str | None, view: View) -> None:
             text = f"Job {job_id} goes on without being watched"
             raise CommandEnd(text, INTERRUPTED) from None
         view.end(job)
-        if job["status"] == "failed":
+        if job["status"] in BAD_ENDS:
             raise CommandEnd(_failure_text(job))
 
 
@@ -81,9 +82,9 @@ class _Training:
         """The id of a job that trains."""
         with self._taken_back(job_file), interruptible():
             job_id = self._job_id = self._create(job_file)
-            layers, data = job_file.model_config["layer_sizes"], job_file.dataset_config["name"]
+            model, data = job_file.model_text, job_file.dataset_config["name"]
             self._view.step(
-                "created", f"Job {job_id} at {self._url}: {layers} on {data}", job_id=job_id
+                "created", f"Job {job_id} at {self._url}: {model} on {data}", job_id=job_id
             )
             for device in job_file.devices:
                 device_id = self._client.register_device(**device, job_id=job_id)
@@ -147,7 +148,7 @@ class _Training:
 
     def why_not_completed(self, job: dict[str, Any]) -> str:
         """Of a job that failed, or that someone stopped."""
-        if job["status"] == "failed":
+        if job["status"] in BAD_ENDS:
             return _failure_text(job)
         job_id, progress = job["job_id"], job["progress"]
         return (
@@ -231,7 +232,8 @@ def _newest_event(client: TandemClient, job_id: str) -> str | None:
 
 
 def _failure_text(job: dict[str, Any]) -> str:
-    return f"Job {job['job_id']} failed: {job.get('error')}"
+    how = "failed" if job["status"] == "failed" else f"is {job['status']}"
+    return f"Job {job['job_id']} {how}: {job.get('error')}"
 
 
 def _check_writable(path: Path) -> None:

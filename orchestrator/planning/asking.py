@@ -12,7 +12,7 @@ from orchestrator.planning.job_planning import (
     planned_job,
     request_for,
 )
-from orchestrator.planning.partition import plan_request_json
+from orchestrator.planning.partition import partition_json
 from orchestrator.planning.plan_json import Measured, measured_json, plan_json
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob
 from orchestrator.planning.planner import Wanted, plan_job, plan_steps
@@ -101,5 +101,5 @@ def _told(
 ) -> dict[str, Any]:
     """One device alone would not cut up its batches, unless that was asked for."""
     alone = asked_count if isinstance(asked_count, int) else 1
-    partition = plan_request_json(planning.request)["partition"]
+    partition = partition_json(planning.request)
     return plan_json(job_id, partition, job, plan, judge(job, plan, alone))

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
-from actors.core.profiles import (
-    DeviceProfile,
-    LinkProfile,
-    device_profile_json,
-    parse_device_profile,
-)
+from actors.core.profiles import DeviceProfile, LinkProfile
 from orchestrator.job_spec import JobSpec
 from orchestrator.planning.nominal import nominal_link, usual_profile
-from orchestrator.planning.partition import (
-    AUTO,
-    MANUAL,
-    PlanRequest,
-    parse_plan_request,
-    plan_request_json,
-)
+from orchestrator.planning.partition import AUTO, MANUAL, PlanRequest
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
 MEMORY_SHARE = 0.8
@@ -69,26 +57,6 @@ class DevicePlace:
     label: str
     ip: str
     node_id: str
-
-
-def planning_json(planning: JobPlanning) -> dict[str, Any]:
-    """Fit for ``parse_planning``."""
-    return {
-        "request": plan_request_json(planning.request),
-        "profiles": {str(i): device_profile_json(p) for i, p in planning.profiles.items()},
-        "links": [asdict(link) for link in planning.links],
-    }
-
-
-def parse_planning(given: Mapping[str, Any] | None) -> JobPlanning:
-    """What ``planning_json`` made; nothing known of a job without."""
-    if not given:
-        return JobPlanning()
-    links = (
-        MeasuredLink(m["before"], m["after"], LinkProfile(**m["profile"])) for m in given["links"]
-    )
-    profiles = {int(i): parse_device_profile(p) for i, p in given["profiles"].items()}
-    return JobPlanning(parse_plan_request(given["request"]), profiles, tuple(links))
 
 
 def planned_job(

@@ -41,7 +41,7 @@ class PlanRequest:
 
 
 def parse_plan_request(given: Mapping[str, Any] | None) -> PlanRequest:
-    """From ``{"partition": …, "devices": …}`` of an initialize request or of ``to_json``."""
+    """From ``{"partition": …, "devices": …}`` of an initialize request."""
     given = given or {}
     partition = given.get("partition") or AUTO
     devices = given.get("devices") or {}
@@ -52,13 +52,11 @@ def parse_plan_request(given: Mapping[str, Any] | None) -> PlanRequest:
     return PlanRequest(MANUAL, manual, limits)
 
 
-def plan_request_json(request: PlanRequest) -> dict[str, Any]:
-    """Fit for ``parse_plan_request``."""
-    manual = {str(i): [r.start, r.end] for i, r in request.manual.items()}
-    return {
-        "partition": manual if request.kind == MANUAL else request.kind,
-        "devices": {str(i): vars(limits) for i, limits in request.limits.items()},
-    }
+def partition_json(request: PlanRequest) -> str | dict[str, list[int]]:
+    """As it was sent, by default ``auto``."""
+    if request.kind != MANUAL:
+        return request.kind
+    return {str(i): [r.start, r.end] for i, r in request.manual.items()}
 
 
 def check_plan_request(request: PlanRequest, num_layers: int, cores: Mapping[int, int]) -> None:

@@ -60,7 +60,8 @@ class JobRecord:
     ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
     Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
     was asked of its plan and measured for it, ``data`` tells which samples it is trained on; None
-    where that is not known.
+    where that is not known. ``spec`` is what the configurations were parsed to; None where an
+    earlier version did not keep that.
     """
 
     job_id: str
@@ -80,6 +81,7 @@ class JobRecord:
     sessions: tuple[SessionRecord, ...]
     planning: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
+    spec: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,7 @@ jobs = Table(
     Column("planning", JSON),
     Column("identity", Text, nullable=False, server_default=text("''")),
     Column("data", JSON),
+    Column("spec", JSON(none_as_null=True)),
 )
 
 devices = Table(

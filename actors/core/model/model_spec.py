@@ -12,6 +12,9 @@ import torch
 
 DTYPES = {"float32": torch.float32, "int64": torch.int64}
 
+Argument = bool | int | float | str | tuple[bool | int | float | str, ...] | None
+"""Of a layer: its type survives the store."""
+
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -45,7 +48,7 @@ class LayerSpec:
     """One layer: its kind, every argument as checked, the layers inside a container."""
 
     kind: str
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, Argument], ...] = ()
     layers: tuple[LayerSpec, ...] = ()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,12 @@ def make_layer(spec: LayerSpec) -> nn.Module:
     if kind.is_container:
         return kind.make(layers=[make_layer(inner) for inner in spec.layers], **spec.keywords)
     return kind.make(**spec.keywords)
+
+
+def unknown_kinds(layers: Iterable[LayerSpec]) -> set[str]:
+    """Of these and of the layers inside."""
+    own = {spec.kind for spec in layers if spec.kind not in KINDS}
+    return own.union(*(unknown_kinds(spec.layers) for spec in layers))
 
 
 def draws_random_numbers(spec: LayerSpec) -> bool:

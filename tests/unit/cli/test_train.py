@@ -18,6 +18,7 @@ from tests.support.plans import PLAN
 from tests.support.ports import free_ports
 from tests.support.scripted_job_client import ScriptedJobClient, job_at, whole_session
 
+EXAMPLES = Path(__file__).parents[3] / "configs" / "jobs"
 STARTED = ["create_job", "register_device", "register_device", "initialize", "get_plan", "train"]
 
 
@@ -58,6 +59,24 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
     assert "train loss 0.5000" in epochs[1] and "accuracy 95.00%" in epochs[1]
     assert "2: 10.0.0.2:5001" in result.stdout and "validation accuracy" in result.stdout
     assert not any(ord(c) < 32 for c in result.stdout.replace("\n", ""))
+
+
+@pytest.mark.parametrize("name", ["cnn.yaml", "digits.yaml"])
+def test_any_of_the_examples_is_created_by_the_words_for_its_model(
+    tandem: Tandem, fake: ScriptedJobClient, name: str
+) -> None:
+    fake.script = whole_session()
+    result = tandem("train", EXAMPLES / name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    words = {"cnn.yaml": "12 layers on MNIST", "digits.yaml": "[784, 128, 64, 10] on digits"}[name]
+    assert words in " ".join(result.stdout.split())
+
+
+def test_a_broken_job_is_told_with_its_reason(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    fake.script = [job_at(0, 0, "broken", error="it can't be read")] * 2
+    result = tandem("watch", "1")
+    assert result.exit_code == 1
+    assert "tandem: Job 1 is broken: it can't be read\n" in result.stderr
 
 
 def test_programs_get_one_object_a_line(

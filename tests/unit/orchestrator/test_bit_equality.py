@@ -1,18 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import torch
 
 from actors.core.version import __version__
 from actors.host_kind import HostKind, this_host
-from orchestrator.bit_equality import (
-    ComputedLayers,
-    computed_json,
-    differences,
-    note_generation,
-    parse_computed,
-)
+from orchestrator.bit_equality import ComputedFrom, ComputedLayers, differences, note_generation
+from orchestrator.stored_json import from_stored, to_stored
 
 KIND = HostKind("0.1.0", "2.13.0", "A, AVX2")
 
@@ -26,6 +22,11 @@ def by_devices(*devices: tuple[int, HostKind, int]) -> list[ComputedLayers]:
         ComputedLayers(i, i + 1, threads, asdict(host), (device,))
         for i, (device, host, threads) in enumerate(devices)
     ]
+
+
+def read_back(computed: Sequence[ComputedFrom]) -> list[ComputedFrom]:
+    """From the store."""
+    return [from_stored(ComputedFrom, to_stored(known)) for known in computed]
 
 
 def test_devices_that_are_alike_differ_in_nothing() -> None:
@@ -45,7 +46,7 @@ def test_devices_of_another_generation_differ_as_well() -> None:
     first = note_generation([], 0, by_devices((1, KIND, 1), (2, KIND, 1)))
     again = note_generation(first, 5, by_devices((4, KIND, 1), (5, KIND, 1)))
     assert [known.first_step for known in again] == [0]
-    later = parse_computed(computed_json(note_generation(again, 9, by_devices((3, OTHER, 1)))))
+    later = read_back(note_generation(again, 9, by_devices((3, OTHER, 1))))
     (in_cpu, in_torch) = differences(later)
     assert all(f"device {i} has A" in in_cpu for i in (1, 2, 4, 5))
     assert "device 3 has B" in in_cpu and "differ in PyTorch" in in_torch
@@ -54,10 +55,9 @@ def test_devices_of_another_generation_differ_as_well() -> None:
 
 
 def test_devices_that_an_earlier_version_did_not_note_are_counted() -> None:
-    old = [
-        {"first_step": 0, "layers": [{"start": 0, "end": 1, "threads": 1, "host": asdict(KIND)}]}
-    ]
-    found = differences(note_generation(parse_computed(old), 5, by_devices((3, KIND, 2))))
+    layers = [{"start": 0, "end": 1, "threads": 1, "host": asdict(KIND)}]
+    old = from_stored(ComputedFrom, {"first_step": 0, "layers": layers})
+    found = differences(note_generation([old], 5, by_devices((3, KIND, 2))))
     assert found == ["the devices differ in threads: device 3 has 2; an earlier device has 1"]
 
 

@@ -15,14 +15,13 @@ from orchestrator.planning.job_planning import (
     DevicePlace,
     JobPlanning,
     MeasuredLink,
-    parse_planning,
     planned_job,
-    planning_json,
     request_for,
 )
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
+from orchestrator.stored_json import from_stored, to_stored
 from tests.support.profiles import device
 
 SPEC = JobSpec(mlp((64, 100, 100, 10)), "digits", None, True, 512, 100, Normalization(0.1, 0.3))
@@ -60,8 +59,7 @@ def test_what_exceeds_a_devices_memory_is_refused_before_it_trains() -> None:
 
 
 def test_planning_survives_the_store() -> None:
-    assert parse_planning(planning_json(PLANNING)) == PLANNING
-    assert parse_planning(None) == JobPlanning()
+    assert from_stored(JobPlanning, to_stored(PLANNING)) == PLANNING
 
 
 def test_owners_limits_bound_threads_and_memory() -> None:

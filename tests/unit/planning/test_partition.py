@@ -12,9 +12,9 @@ from orchestrator.planning.partition import (
     check_memory_limits,
     check_plan_request,
     parse_plan_request,
-    plan_request_json,
     split_evenly,
 )
+from orchestrator.stored_json import from_stored, to_stored
 
 CORES = {1: 4, 2: 2, 5: 8}
 FULL = {"1": [0, 2], "2": [2, 3], "5": [3, 7]}
@@ -51,7 +51,7 @@ def test_without_a_word_the_plan_is_free() -> None:
 )
 def test_a_request_survives_the_store(given: dict[str, Any]) -> None:
     request = parse_plan_request(given)
-    assert parse_plan_request(plan_request_json(request)) == request
+    assert from_stored(PlanRequest, to_stored(request)) == request
 
 
 def test_a_map_and_limits_that_fit_are_taken() -> None:

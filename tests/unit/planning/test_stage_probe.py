@@ -9,13 +9,7 @@ from actors.core.compute_device import CPU
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import parse_layers
-from actors.core.profiles import (
-    DeviceProfile,
-    block_works,
-    device_profile_json,
-    parse_device_profile,
-    stretched,
-)
+from actors.core.profiles import DeviceProfile, block_works, stretched
 from actors.stage_probe import (
     MAX_MEASURED,
     MAX_OPERATIONS,
@@ -27,6 +21,7 @@ from actors.stage_probe import (
     probe,
 )
 from orchestrator.planning.block_costs import block_costs
+from orchestrator.stored_json import from_stored, to_stored
 
 SMALL = mlp((64, 32, 32, 32, 10))
 CONVOLUTIONS = [
@@ -120,7 +115,7 @@ def test_without_time_the_first_rows_are_measured_all_the_same() -> None:
 
 def test_a_profile_survives_the_store() -> None:
     found = DeviceProfile(4, 2**33, None, probe(request(SMALL, rows=(4,))))
-    assert parse_device_profile(device_profile_json(found)) == found
+    assert from_stored(DeviceProfile, to_stored(found)) == found
 
 
 def test_the_memory_of_this_host_is_known() -> None:
