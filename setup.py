@@ -68,6 +68,7 @@ setup(
         "actors",
         "actors.channels",
         "actors.core",
+        "actors.core.architectures",
         "actors.core.model",
         "actors.core.model.kinds",
         "http_gateway",

@@ -17,7 +17,7 @@ from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
 from http_gateway.idempotency import document_header, install_idempotency
 from http_gateway.job_client import JobClient
 from http_gateway.json_request import JsonRequest
-from http_gateway.routes import devices, doctor, health, jobs, network, teraflops
+from http_gateway.routes import devices, doctor, health, jobs, models, network, teraflops
 from http_gateway.validation_text import shorten, validation_text
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -76,6 +76,7 @@ def create_app(
         devices.blueprint(job_client),
         network.blueprint(job_client),
         teraflops.blueprint(job_client),
+        models.blueprint(job_client),
         doctor.blueprint(job_client),
         health.blueprint(job_client, version),
     ):

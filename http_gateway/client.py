@@ -204,6 +204,14 @@ class TandemClient:
         timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
         return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model", timeout_s).content
 
+    def list_layers(self) -> list[dict[str, Any]]:
+        """The kinds of layers, with the fields of each."""
+        return list(self._json("GET", "/api/layers")["layers"])
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        """The architectures, with the fields of each."""
+        return list(self._json("GET", "/api/architectures")["architectures"])
+
     def previous_teraflops(self, **query: int) -> list[dict[str, dict[str, float]]]:
         """One entry a session, oldest first; of the latest ``limit``, if that is given."""
         return list(self._json("GET", "/api/previous_teraflops", params=query))

@@ -124,6 +124,14 @@ class JobClient(Protocol):
         tells that nobody waits for the answer any more."""
         ...
 
+    def list_layers(self) -> list[dict[str, Any]]:
+        """The kinds of layers, as ``GET /api/layers`` shows them."""
+        ...
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        """The architectures, as ``GET /api/architectures`` shows them."""
+        ...
+
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """One entry an ended session, of the latest ``limit`` or all, oldest first: device id ->
         its TFLOPs."""

@@ -228,6 +228,14 @@ class RayJobClient:
 
         return self._predictions.predict(facts, get_model, read, gone)
 
+    def list_layers(self) -> list[dict[str, Any]]:
+        kinds: list[dict[str, Any]] = self._call("list_layers")
+        return kinds
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        known: list[dict[str, Any]] = self._call("list_architectures")
+        return known
+
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops", limit)
         return entries

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 MAX_LAYER_SIZE = 65_536
-MAX_LAYERS = 1_000
+MAX_LAYERS = 10_000
 MAX_PREDICT_ROWS = 10_000
 MAX_TEXT_CHARS = 64
 MAX_STEPS = 10_000
@@ -91,11 +91,11 @@ class RequiredTogether(Body):
         return value
 
 
-MODEL_WAYS = ("layer_sizes", "layers")
+MODEL_WAYS = ("layer_sizes", "layers", "architecture")
 
 
 class ModelConfig(Body):
-    """The model, given by exactly one of ``layer_sizes`` and ``layers``."""
+    """The model, given by exactly one of ``layer_sizes``, ``layers`` and ``architecture``."""
 
     layer_sizes: list[LayerSize] | None = Field(
         None,
@@ -108,8 +108,18 @@ class ModelConfig(Body):
         None,
         min_length=1,
         max_length=MAX_LAYERS,
-        description="any layers, each an object with its type and PyTorch's own arguments",
+        description="any layers, each an object with its type and PyTorch's own arguments; "
+        "GET /api/layers lists them",
         examples=[[{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]],
+    )
+    architecture: str | None = Field(
+        None,
+        max_length=MAX_TEXT_CHARS,
+        description="the name of an architecture; GET /api/architectures lists them",
+        examples=["cnn"],
+    )
+    config: dict[str, Any] | None = Field(
+        None, description="the architecture's fields", examples=[{"channels": [32, 64]}]
     )
     seed: int | None = Field(
         None, ge=0, le=2**63 - 1, description="of weights and order; default 0"
@@ -124,6 +134,9 @@ class ModelConfig(Body):
         if len(given) != 1:
             has = " and ".join(given) or f"neither {' nor '.join(MODEL_WAYS)}"
             text = f"model_config has {has}, but must have exactly one of {', '.join(MODEL_WAYS)}"
+            raise PydanticCustomError("exactly_one", "{text}", {"text": text})
+        if value.get("config") is not None and given != ["architecture"]:
+            text = f"model_config.config is an architecture's, but model_config has {given[0]}"
             raise PydanticCustomError("exactly_one", "{text}", {"text": text})
         return value
 

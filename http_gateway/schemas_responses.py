@@ -213,6 +213,9 @@ class JobDetails(JobSummary):
     """GET /api/jobs/<job_id>."""
 
     registered_devices: list[RegisteredDevice]
+    model: dict[str, Any] = Field(
+        description="the model with every argument: an architecture as the layers it expands to"
+    )
     layers: dict[str, list[int]] = Field(description="device id -> [start, end)")
     history: list[EpochResult] = Field(
         description="in order; the latest 1,000, unless after_epoch and history_limit say otherwise"

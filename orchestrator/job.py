@@ -15,6 +15,7 @@ from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
+from orchestrator.model_config import model_json
 from orchestrator.planning.job_planning import JobPlanning
 
 MAX_RECENT_EVENTS = 20
@@ -203,6 +204,7 @@ class Job:
         history = [record for session in self.sessions for record in session.history]
         shown = {
             **self.summary(),
+            "model": model_json(self.spec.model),
             "registered_devices": [device.shown() for device in self.devices],
             "layers": {str(s.device_id): [s.start, s.end] for s in self.stages},
             "spares": self._spares(),

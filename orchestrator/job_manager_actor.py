@@ -27,10 +27,12 @@ QUICK = frozenset(
     {
         "get_job",
         "get_plan",
+        "list_architectures",
         "list_checkpoints",
         "list_devices",
         "list_events",
         "list_jobs",
+        "list_layers",
         "list_steps",
         "previous_teraflops",
         "save_for_end",

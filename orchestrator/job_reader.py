@@ -15,6 +15,7 @@ from orchestrator.job import Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
+from orchestrator.model_config import architectures, layer_kinds
 from orchestrator.model_io import facts_of, trained_model
 from orchestrator.trained_model import ModelFacts, TrainedModel
 
@@ -93,6 +94,14 @@ class JobReader:
     def get_model(self, job_id: str) -> TrainedModel:
         """The trained weights; raises ``NoTrainedWeights``."""
         return trained_model(*self._trained(job_id))
+
+    def list_layers(self) -> list[dict[str, Any]]:
+        """The kinds of layers that ``model_config.layers`` may have."""
+        return layer_kinds()
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        """What ``model_config.architecture`` may be."""
+        return architectures()
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""

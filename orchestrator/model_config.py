@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import actors.core.architectures as _architectures  # noqa: F401 - fills the registry
+from actors.core.architectures.registry import ARCHITECTURES, Ends, expand
 from actors.core.errors import InvalidRequest
+from actors.core.fields import described, shown_value
 from actors.core.model.blocks import num_parameters
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, mlp
-from actors.core.model.parse import parse_layers
+from actors.core.model.parse import ParsedLayers, parse_layers
+from actors.core.model.registry import KINDS
 
 MAX_PARAMETERS = 10**9
 LAYERS = "model_config.layers"
 LAYER_SIZES = "model_config.layer_sizes"
+ARCHITECTURE = "model_config.architecture"
+CONFIG = "model_config.config"
 
 
 @dataclass(frozen=True)
@@ -24,15 +31,22 @@ class DataShape:
     shape: tuple[int, int]
     num_classes: int
 
+    @property
+    def ends(self) -> Ends:
+        """What a model is given, and what it has to give."""
+        return Ends(TensorSpec((1, *self.shape)), TensorSpec((self.num_classes,)))
+
 
 def parse_model(config: Mapping[str, Any], data: DataShape) -> ModelSpec:
-    """``config`` has ``layer_sizes`` or ``layers``. Raises ``InvalidRequest`` naming the layer,
-    what it is given and what it wants."""
+    """``config`` has ``layer_sizes``, ``layers``, or ``architecture`` and perhaps ``config``.
+    Raises ``InvalidRequest`` naming the layer, what it is given and what it wants."""
     seed, sizes = config.get("seed") or 0, config.get("layer_sizes")
     if sizes is not None:
         model, way = _from_sizes(sizes, data, seed), LAYER_SIZES
+    elif config.get("architecture") is not None:
+        model, way = _from_architecture(config, data, seed), ARCHITECTURE
     else:
-        model, way = _from_layers(config["layers"], data, seed), LAYERS
+        model, way = _from_layers(config["layers"], LAYERS, data, seed), LAYERS
     count = num_parameters(model)
     if count > MAX_PARAMETERS:
         raise InvalidRequest(
@@ -57,21 +71,67 @@ def _from_sizes(sizes: Sequence[int], data: DataShape, seed: int) -> ModelSpec:
     return mlp(tuple(sizes), seed)
 
 
-def _from_layers(layers: Any, data: DataShape, seed: int) -> ModelSpec:
-    inputs = TensorSpec((1, *data.shape))
-    parsed = parse_layers(layers, inputs, LAYERS)
-    last = f"{LAYERS}[{len(parsed.layers) - 1}]"
-    if parsed.outputs != TensorSpec((data.num_classes,)):
+def _from_architecture(config: Mapping[str, Any], data: DataShape, seed: int) -> ModelSpec:
+    name = config["architecture"]
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidRequest(
-            f"{last} gives {parsed.outputs.text}, but {data.name} has {data.num_classes} classes: "
-            f"let the last layer give [{data.num_classes}], one number a class"
+            f"{ARCHITECTURE} is {shown_value(name)}, but must be one of "
+            f"{', '.join(sorted(ARCHITECTURES))}"
         )
-    model = ModelSpec(parsed.layers, inputs, seed)
+    given = config.get("config")
+    layers = expand(name, {} if given is None else given, data.ends, CONFIG)
+    return _from_layers(layers, f"{ARCHITECTURE} {name!r}, layers", data, seed)
+
+
+def _from_layers(layers: Any, where: str, data: DataShape, seed: int) -> ModelSpec:
+    ends = data.ends
+    parsed = parse_layers(layers, ends.inputs, where)
+    _check_outputs(parsed, ends, where, data)
+    model = ModelSpec(parsed.layers, ends.inputs, seed)
     if num_parameters(model) == 0:
-        raise InvalidRequest(f"{LAYERS} has no layer with parameters: there is nothing to train")
+        raise InvalidRequest(f"{where} has no layer with parameters: there is nothing to train")
     return model
 
 
+def _check_outputs(parsed: ParsedLayers, ends: Ends, where: str, data: DataShape) -> None:
+    if parsed.outputs != ends.outputs:
+        raise InvalidRequest(
+            f"{where}[{len(parsed.layers) - 1}] gives {parsed.outputs.text}, but {data.name} has "
+            f"{data.num_classes} classes: let the last layer give {ends.outputs.text}, one number "
+            "a class"
+        )
+
+
+def layer_kinds() -> list[dict[str, Any]]:
+    """What ``GET /api/layers`` shows: what ``parse_layers`` checks by."""
+    return [
+        {
+            "type": kind.name,
+            "about": kind.says,
+            "takes": kind.takes,
+            "ranks": list(kind.ranks),
+            "has_layers": kind.is_container,
+            "fields": {name: described(one) for name, one in kind.fields.items()},
+        }
+        for kind in KINDS.values()
+    ]
+
+
+def architectures() -> list[dict[str, Any]]:
+    """What ``GET /api/architectures`` shows."""
+    return [
+        {
+            "architecture": own.name,
+            "about": own.says,
+            "takes": own.takes,
+            "ranks": list(own.ranks),
+            "fields": {name: described(one) for name, one in own.fields.items()},
+        }
+        for own in ARCHITECTURES.values()
+    ]
+
+
+@functools.lru_cache(maxsize=64)
 def model_json(model: ModelSpec) -> dict[str, Any]:
     """The model with every argument, as ``model_config`` would have it but for the seed."""
     if model.block_seeds:  # what layer_sizes is short for

@@ -6,6 +6,7 @@ fields, and so do the documents.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,11 @@ MAX_SIZE = 2**24
 """Of a number of features, channels or rows of a table."""
 MAX_SHOWN = 100
 """Characters of a value in an error."""
+
+_LIMITED = reprlib.Repr()
+_LIMITED.maxlevel = 3
+_LIMITED.maxlist = _LIMITED.maxtuple = _LIMITED.maxdict = 20
+_LIMITED.maxstring = _LIMITED.maxlong = _LIMITED.maxother = 3 * MAX_SHOWN
 
 Check = Callable[[Any], Any]
 """The value as it is used; raises ``ValueError`` where it is refused."""
@@ -71,8 +77,8 @@ def check_field(where: str, kind: str, name: str, field: Field, given: Mapping[s
 
 
 def shown_value(value: Any) -> str:
-    """What was given, not at any length."""
-    text = repr(value)
+    """What was given, not at any length, and looked at no deeper than is shown."""
+    text = _LIMITED.repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
@@ -156,14 +162,37 @@ def sizes(
 
 
 def shape(default: Any = REQUIRED) -> Field:
-    """A list of whole numbers."""
+    """The sizes of some dimensions."""
+    return counts(1, MAX_SIZE, 8, default, fewest=1)
+
+
+def counts(
+    minimum: int, maximum: int, most: int, default: Any = REQUIRED, fewest: int = 0
+) -> Field:
+    """A list of whole numbers, ``most`` of them at most."""
 
     def check(value: Any) -> tuple[int, ...]:
-        if not isinstance(value, list | tuple) or not 1 <= len(value) <= 8:
+        if not isinstance(value, list | tuple) or not fewest <= len(value) <= most:
             raise ValueError
-        return tuple(_whole(one, 1, MAX_SIZE) for one in value)
+        return tuple(_whole(one, minimum, maximum) for one in value)
 
-    return Field(check, f"a list of 1 to 8 whole numbers from 1 to {MAX_SIZE:,}", default)
+    many = f"{fewest} to {most:,} whole numbers"
+    return Field(check, f"a list of {many} from {minimum:,} to {maximum:,}", default)
+
+
+def optional(field: Field, default: Any = None) -> Field:
+    """The same, or null."""
+
+    def check(value: Any) -> Any:
+        return None if value is None else field.check(value)
+
+    return Field(check, f"{field.says}, or null", default)
+
+
+def described(field: Field) -> dict[str, Any]:
+    """As the API's document of a registry has it; ``default`` only where there is one."""
+    default = {} if field.default is REQUIRED else {"default": field.default}
+    return {"values": field.says, "required": field.is_required, **default}
 
 
 def _whole(value: Any, minimum: int, maximum: int) -> int:

@@ -23,6 +23,7 @@ SUMMARY = {
 }
 DETAILS = {
     **SUMMARY,
+    "model": MODEL,
     "registered_devices": [],
     "layers": {},
     "history": [],
@@ -176,6 +177,25 @@ VERIFIED = {
     "seconds": 0.25,
     "message": "The first 46 steps gave the same losses, bit for bit.",
 }
+LAYER_KINDS = [
+    {
+        "type": "Dropout",
+        "about": "sets values to 0",
+        "takes": "float32",
+        "ranks": [],
+        "has_layers": False,
+        "fields": {"p": {"values": "a number from 0 to 1", "required": False, "default": 0.5}},
+    }
+]
+ARCHITECTURES = [
+    {
+        "architecture": "mlp",
+        "about": "linear layers",
+        "takes": "float32",
+        "ranks": [1, 2],
+        "fields": {"hidden": {"values": "a list", "required": True}},
+    }
+]
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 
@@ -298,6 +318,14 @@ class FakeJobClient:
         rows = [] if "predict" in self.errors else read(2, 2).rows
         arguments = (job_id, [row.tolist() for row in rows])
         answer: dict[str, Any] = self._answer("predict", arguments, PREDICTION)
+        return answer
+
+    def list_layers(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_layers", (), LAYER_KINDS)
+        return answer
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_architectures", (), ARCHITECTURES)
         return answer
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:

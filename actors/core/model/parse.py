@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from actors.core.errors import InvalidRequest, error_text
+from actors.core.fields import shown_value
 from actors.core.model.following import check_arguments
 from actors.core.model.model_spec import LayerSpec, TensorSpec
 from actors.core.model.registry import KINDS, LayerKind
@@ -66,12 +68,12 @@ def _parse_layer(given: Any, before: TensorSpec, where: str) -> tuple[LayerSpec,
 def _kind(given: Any, where: str) -> LayerKind:
     if not isinstance(given, Mapping):
         raise InvalidRequest(
-            f'{where} is {given!r}, but must be an object such as {{"type": "ReLU"}}'
+            f'{where} is {shown_value(given)}, but must be an object such as {{"type": "ReLU"}}'
         )
     name = given.get("type")
     if not isinstance(name, str) or name not in KINDS:
         raise InvalidRequest(
-            f"{where}.type is {name!r}, but must be one of {', '.join(sorted(KINDS))}"
+            f"{where}.type is {shown_value(name)}, but must be one of {', '.join(sorted(KINDS))}"
         )
     return KINDS[name]
 
@@ -100,20 +102,27 @@ def _check_fits(kind: LayerKind, before: TensorSpec, where: str) -> None:
 def _outputs(spec: LayerSpec, before: TensorSpec, where: str) -> TensorSpec:
     """By running it."""
     try:
-        made = trial_layers([spec])
-        with torch.no_grad():
-            outputs = made(trial_batch(before, TRIED_ROWS))
+        shape, dtype = _tried(spec, before)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
         raise InvalidRequest(
             f"{where}: {spec.kind} can't take what the layer before gives, {before.text}: "
             f"{error_text(error)[:200]}"
         ) from error
-    if outputs.ndim < 2 or outputs.shape[0] != TRIED_ROWS or 0 in outputs.shape:
+    if len(shape) < 2 or shape[0] != TRIED_ROWS or 0 in shape:
         raise InvalidRequest(
-            f"{where}: {spec.kind} makes {list(outputs.shape)} of a batch of {TRIED_ROWS} samples "
+            f"{where}: {spec.kind} makes {list(shape)} of a batch of {TRIED_ROWS} samples "
             f"{before.text}: the batch must stay dimension 0, and nothing may become empty"
         )
-    return TensorSpec.of(outputs)
+    return TensorSpec(shape[1:], dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _tried(spec: LayerSpec, before: TensorSpec) -> tuple[tuple[int, ...], str]:
+    """Shape and dtype of what becomes of a batch; raises what the layer raises."""
+    made = trial_layers([spec])
+    with torch.no_grad():
+        outputs = made(trial_batch(before, TRIED_ROWS))
+    return tuple(outputs.shape), TensorSpec.of(outputs).dtype
 
 
 def _count(given: Sequence[Any], where: str) -> int:

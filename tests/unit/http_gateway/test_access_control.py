@@ -31,6 +31,8 @@ PRIVATE = [
     ("POST", "/api/network/initialize/1"),
     ("POST", "/api/network/train/1"),
     ("GET", "/api/previous_teraflops"),
+    ("GET", "/api/layers"),
+    ("GET", "/api/architectures"),
     ("GET", "/api/doctor"),
     ("GET", "/api/version"),
     ("GET", "/ready"),

@@ -15,12 +15,14 @@ from http_gateway.app import create_app
 from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
 from tests.support.fake_job_client import (
+    ARCHITECTURES,
     CHECKPOINTS,
     DATASET,
     DETAILS,
     DEVICE,
     DOCTOR,
     EVENTS,
+    LAYER_KINDS,
     MODEL,
     PREDICTION,
     READY,
@@ -152,6 +154,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (None,), TERAFLOPS),
     (lambda c: c.previous_teraflops(limit=3), "previous_teraflops", (3,), TERAFLOPS),
+    (lambda c: c.list_layers(), "list_layers", (), LAYER_KINDS),
+    (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
 ]

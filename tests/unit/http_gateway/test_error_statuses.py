@@ -58,6 +58,8 @@ ROUTES = [
     ("GET", "/api/jobs/1/plan", "get_plan"),
     ("POST", "/api/network/train/1", "train"),
     ("GET", "/api/previous_teraflops", "previous_teraflops"),
+    ("GET", "/api/layers", "list_layers"),
+    ("GET", "/api/architectures", "list_architectures"),
     ("GET", "/api/doctor", "doctor"),
     ("GET", "/ready", "check_ready"),
 ]

@@ -36,6 +36,8 @@ ROUTES = [
     ("/api/network/plan/{job_id}", "post", "200", False),
     ("/api/network/train/{job_id}", "post", "200", False),
     ("/api/previous_teraflops", "get", "200", None),
+    ("/api/layers", "get", "200", None),
+    ("/api/architectures", "get", "200", None),
     ("/api/doctor", "get", "200", None),
     ("/health", "get", "200", None),
     ("/ready", "get", "200", None),

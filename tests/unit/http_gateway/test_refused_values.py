@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.answers import error_of
+from tests.support.answers import error_of, json_of
 from tests.support.fake_job_client import FakeJobClient
 
 NAN, INF = float("nan"), float("inf")
 WIDTH = "an integer from 1 to 65536"
-SIZES = "a list of 2 to 1001 entries"
+SIZES = "a list of 2 to 10001 entries"
 BATCH = "an integer from 1 to 1000000"
 EPOCHS = "an integer from 1 to 100000"
 COUNT = 'an integer from 1 to 4096, or "auto"'
@@ -84,7 +84,7 @@ def test_a_device_needs_ip_port_and_job(
     [
         ([784], "layer_sizes", "has 1 entries", SIZES),
         ([], "layer_sizes", "has 0 entries", SIZES),
-        ([7] * 1002, "layer_sizes", "has 1002 entries", SIZES),
+        ([7] * 10_002, "layer_sizes", "has 10002 entries", SIZES),
         ([7] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ([0] * 100_000, "layer_sizes", "has 100000 entries", SIZES),
         ("784", "layer_sizes", "is '784'", SIZES),
@@ -111,12 +111,31 @@ def test_layer_sizes(
 
 def test_a_model_is_given_in_exactly_one_way(http: FlaskClient, fake: FakeJobClient) -> None:
     for given, has in (
-        ({}, "neither layer_sizes nor layers"),
-        ({"layer_sizes": None}, "neither layer_sizes nor layers"),
+        ({}, "neither layer_sizes nor layers nor architecture"),
+        ({"layer_sizes": None}, "neither layer_sizes nor layers nor architecture"),
         ({"layer_sizes": [784, 10], "layers": [{"type": "Flatten"}]}, "layer_sizes and layers"),
+        ({"layers": [{"type": "Flatten"}], "architecture": "cnn"}, "layers and architecture"),
     ):
         text = refused(http, fake, "/api/jobs", {**job(), "model_config": given})
         assert text.startswith(f"model_config has {has}, but must have exactly one of ")
+
+
+def test_a_config_is_an_architectures(http: FlaskClient, fake: FakeJobClient) -> None:
+    model = {"layer_sizes": [784, 10], "config": {}}
+    text = refused(http, fake, "/api/jobs", {**job(), "model_config": model})
+    assert text == "model_config.config is an architecture's, but model_config has layer_sizes"
+
+
+def test_very_many_layers_and_deep_nesting_are_refused_at_once(
+    http: FlaskClient, fake: FakeJobClient
+) -> None:
+    many = {"layers": [{"type": "ReLU"}] * 100_000}
+    text = refused(http, fake, "/api/jobs", {**job(), "model_config": many})
+    assert text.startswith("model_config.layers has 100000 entries, but must be a list of 1 to ")
+    nested = '{"type":"Sequential","layers":[' * 1_000 + '{"type":"ReLU"}' + "]}" * 1_000
+    body = '{"model_config":{"layers":[' + nested + ']},"dataset_config":{"name":"digits"}}'
+    response = http.post("/api/jobs", data=body)
+    assert response.status_code == 400 and "nested" in json_of(response)["error"]
 
 
 @pytest.mark.parametrize("value", [-1, 2**63, 1.0, "0", True])
@@ -176,7 +195,7 @@ def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, t
 @pytest.mark.parametrize(
     ("field", "names"),
     [
-        ("model_config", "layer_sizes, layers, seed"),
+        ("model_config", "layer_sizes, layers, architecture, config, seed"),
         ("dataset_config", "name, batch_size, val_batch_size, normalize, resize, shuffle"),
     ],
 )

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from actors.core.architectures.registry import ARCHITECTURES
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import num_parameters
 from actors.core.model.model_spec import mlp
+from actors.core.model.registry import KINDS
 from actors.core.specs import Normalization
 from orchestrator.job_spec import (
     check_num_microbatches,
     default_num_microbatches,
     parse_job_spec,
 )
+from orchestrator.model_config import architectures, layer_kinds, model_json
 
 SIZES = [784, 128, 64, 10]
 
@@ -32,6 +36,48 @@ def test_what_is_given_is_kept() -> None:
     spec = parse(batch_size=5, shuffle=False, normalize={"mean": [0.5], "std": [2]})
     assert (spec.batch_size, spec.shuffle) == (5, False)
     assert spec.normalization == Normalization(0.5, 2.0)
+
+
+def test_an_architecture_becomes_the_layers_that_it_expands_to() -> None:
+    given = {"architecture": "mlp", "config": {"hidden": [20]}, "seed": 3}
+    spec = parse_job_spec(given, {"name": "digits"})
+    layers = [
+        {"type": "Flatten"},
+        {"type": "Linear", "out_features": 20},
+        {"type": "ReLU"},
+        {"type": "Linear", "out_features": 10},
+    ]
+    assert spec.model == parse_job_spec({"layers": layers, "seed": 3}, {"name": "digits"}).model
+    shown = model_json(spec.model)["layers"]
+    assert [layer["type"] for layer in shown] == [layer["type"] for layer in layers]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"architecture": "resnet"}, "model_config.architecture is 'resnet'"),
+        ({"architecture": "mlp", "config": {"hidden": 1}}, "model_config.config.hidden is 1"),
+        ({"architecture": "gpt"}, "model_config.architecture is 'gpt'"),
+        ({"architecture": "vit", "config": {"patch_size": 3}}, "architecture 'vit', layers[0]"),
+        ({"architecture": "cnn", "config": {"channels": [4] * 9}}, "architecture 'cnn', layers["),
+        ({"architecture": "mlp", "config": {"hidden": [2**24] * 9}}, "parameters"),
+    ],
+)
+def test_an_architecture_that_does_not_fit_is_refused(given: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_job_spec(given, {"name": "digits"})
+    assert named in caught.value.message
+
+
+def test_what_may_be_given_is_described_by_what_it_is_checked_by() -> None:
+    described = {one["type"]: one for one in layer_kinds()}
+    assert set(described) == set(KINDS)
+    assert described["Dropout"]["fields"]["p"]["default"] == 0.5
+    assert described["Conv2d"]["fields"]["kernel_size"]["required"]
+    assert "default" not in described["Linear"]["fields"]["out_features"]
+    assert "from 1 to" in described["Linear"]["fields"]["out_features"]["values"]
+    assert {one["architecture"] for one in architectures()} == set(ARCHITECTURES)
+    json.dumps([layer_kinds(), architectures()])
 
 
 def test_the_first_size_must_be_the_datas_features() -> None:

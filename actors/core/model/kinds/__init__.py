@@ -9,4 +9,5 @@ from actors.core.model.kinds import (  # noqa: F401
     norms,
     pooling,
     reshaping,
+    sequences,
 )

@@ -9,7 +9,7 @@ from torch.nn import functional
 from actors.core.fields import choice, count, flag, number
 from actors.core.model.following import following
 from actors.core.model.kinds.activations import drops
-from actors.core.model.kinds.dense import last_size
+from actors.core.model.kinds.dense import INIT_STD, draw_normal, last_size
 from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
 
@@ -58,7 +58,12 @@ class SelfAttention(nn.Module):
 
 class TransformerBlock(nn.Module):
     """Self-attention and two linear layers, each added to what it was given; normalised before
-    (``norm_first``) or behind that."""
+    (``norm_first``) or behind that.
+
+    With ``init_std`` the linear layers' weights are drawn from N(0, ``init_std``), the two whose
+    results are added to the residual from N(0, ``residual_std``) where that is given, and biases
+    are 0, as GPT-2 does (Radford et al. 2019, section 2.3).
+    """
 
     def __init__(
         self,
@@ -70,6 +75,8 @@ class TransformerBlock(nn.Module):
         activation: str,
         norm_first: bool,
         bias: bool,
+        init_std: float | None,
+        residual_std: float | None,
     ) -> None:
         super().__init__()
         self.norm_first = norm_first
@@ -82,6 +89,10 @@ class TransformerBlock(nn.Module):
             nn.Linear(feedforward_dim, embed_dim, bias=bias),
         )
         self.drop = nn.Dropout(dropout)
+        added = (self.attention.proj, self.feedforward[2])
+        for layer in (self.attention.qkv, self.feedforward[0], *added):
+            assert isinstance(layer, nn.Linear)
+            draw_normal(layer, (residual_std if layer in added else None) or init_std)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """[n, length, embed_dim] -> the same."""
@@ -136,6 +147,8 @@ add_kind(
             "activation": choice(tuple(ACTIVATIONS), "gelu"),
             "norm_first": flag(True),
             "bias": flag(True),
+            "init_std": INIT_STD,
+            "residual_std": INIT_STD,
         },
         ranks=(2,),
         draws=drops,

@@ -1,11 +1,16 @@
 """Layers that are a matrix or a table."""
 
+from __future__ import annotations
+
 from torch import nn
 
-from actors.core.fields import count, flag
+from actors.core.fields import count, flag, number, optional
 from actors.core.model.following import following
 from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
+
+INIT_STD = optional(number(0.0, 10.0, above=True))
+"""Of weights that are drawn from N(0, init_std), with biases of 0; null is PyTorch's own way."""
 
 
 def last_size(before: TensorSpec) -> int:
@@ -13,12 +18,42 @@ def last_size(before: TensorSpec) -> int:
     return before.shape[-1]
 
 
+def draw_normal(layer: nn.Linear | nn.Embedding, std: float | None) -> None:
+    """Draws the weights anew, unless ``std`` is None."""
+    if std is None:
+        return
+    nn.init.normal_(layer.weight, std=std)
+    if isinstance(layer, nn.Linear) and layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def _linear(
+    in_features: int, out_features: int, bias: bool, init_std: float | None = None
+) -> nn.Linear:
+    made = nn.Linear(in_features, out_features, bias)
+    draw_normal(made, init_std)
+    return made
+
+
+def _embedding(
+    num_embeddings: int, embedding_dim: int, init_std: float | None = None
+) -> nn.Embedding:
+    made = nn.Embedding(num_embeddings, embedding_dim)
+    draw_normal(made, init_std)
+    return made
+
+
 add_kind(
     LayerKind(
         "Linear",
         "y = x Wᵀ + b over the last dimension",
-        nn.Linear,
-        {"in_features": following(last_size), "out_features": count(), "bias": flag(True)},
+        _linear,
+        {
+            "in_features": following(last_size),
+            "out_features": count(),
+            "bias": flag(True),
+            "init_std": INIT_STD,
+        },
         ranks=(1, 2, 3),
     )
 )
@@ -26,8 +61,8 @@ add_kind(
     LayerKind(
         "Embedding",
         "a row of a table for each whole number",
-        nn.Embedding,
-        {"num_embeddings": count(), "embedding_dim": count()},
+        _embedding,
+        {"num_embeddings": count(), "embedding_dim": count(), "init_std": INIT_STD},
         takes="int64",
     )
 )

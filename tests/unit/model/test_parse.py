@@ -36,6 +36,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "Unflatten": {"unflattened_size": [2, 2]},
     "MultiheadSelfAttention": {"num_heads": 2},
     "TransformerBlock": {"num_heads": 2, "feedforward_dim": 16},
+    "PatchEmbedding": {"embed_dim": 8, "patch_size": 2},
     "Residual": {"layers": [{"type": "ReLU"}]},
     "Sequential": {"layers": [{"type": "ReLU"}]},
 }
@@ -85,7 +86,12 @@ def test_every_kind_is_made_from_what_it_needs_and_refuses_the_rest_by_name(
 
 def test_sizes_that_follow_are_filled_in_and_held_to() -> None:
     (linear,) = parse_layers([{"type": "Linear", "out_features": 3}], IMAGE, "layers").layers
-    assert linear.keywords == {"in_features": 8, "out_features": 3, "bias": True}
+    assert linear.keywords == {
+        "in_features": 8,
+        "out_features": 3,
+        "bias": True,
+        "init_std": None,
+    }
     text = refused([{"type": "Conv2d", "in_channels": 3, "out_channels": 1, "kernel_size": 1}])
     assert "layers[0].in_channels is 3" in text and "[4, 8, 8]" in text and "use 4" in text
 
