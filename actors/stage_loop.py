@@ -63,7 +63,6 @@ class StageLoop:
         self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
-        self._num_microbatches = 1
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
 
@@ -121,7 +120,7 @@ class StageLoop:
 
     def _train_step(self, microbatches: list[Microbatch]) -> None:
         self._begin_step()
-        self._loss, self._num_microbatches = 0.0, len(microbatches)
+        self._loss = 0.0
         for action in self._actions(len(microbatches)):
             microbatch = microbatches[action.microbatch]
             if action.kind is Kind.FORWARD:
@@ -239,13 +238,8 @@ class StageLoop:
         assert sender is not None
         given = self._device.give(tensor)
         begin = time.perf_counter()
-        sender.send(given, self._turn, microbatch.index, self._mark, self._joins_next(microbatch))
+        sender.send(given, self._turn, microbatch.index, self._mark)
         self.board.seconds.wait_s += time.perf_counter() - begin
-
-    def _joins_next(self, microbatch: Microbatch) -> bool:
-        """Whether the message of the next microbatch goes together with this one's."""
-        number = microbatch.index + 1
-        return number % self._session.joined != 0 and number < self._num_microbatches
 
     def _end_session(self) -> None:
         """Passes the end on, so that every stage has done the same steps."""
@@ -265,8 +259,7 @@ class StageLoop:
 
     def _build_actions(self, num_microbatches: int) -> list[Action]:
         spec = self._stage.spec
-        name, joined = self._session.schedule, self._session.joined
-        schedule = checked_schedule(name, spec.num_stages, num_microbatches, joined)
+        schedule = checked_schedule(self._session.schedule, spec.num_stages, num_microbatches)
         return schedule[spec.index]
 
     def _count_flops(self, rows: int) -> StageFlops:

@@ -148,9 +148,6 @@ class JobPlan(BaseModel):
     samples_per_s: float
     bubble: float = Field(description="share of the devices' time in which they wait")
     channels: list[str]
-    messages_joined: int = Field(
-        description="of so many microbatches, where the channel can send messages together"
-    )
     devices: list[PlannedDevice]
     links: list[PlannedLink]
     verdict: PlanVerdict

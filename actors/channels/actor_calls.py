@@ -64,21 +64,17 @@ class StreamSender:
     def __init__(self, edge: str) -> None:
         self.stream_id = uuid.uuid4().hex
         self._edge = edge
-        self._messages: queue.SimpleQueue[list[bytes] | None] = queue.SimpleQueue()
-        self._held: list[bytes] = []
+        self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
 
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
-        """Hands over one message, and those that were to join it."""
+    def put(self, data: bytes, timeout_s: float) -> None:
+        """Hands over one message."""
         if self._closed:
             raise ChannelClosed(f"{self._edge}: the channel was closed")
-        self._held.append(data)
-        if not joins_next:
-            self._messages.put(self._held)
-            self._held = []
+        self._messages.put(data)
 
     def close(self) -> None:
-        """The stream ends behind what was put, but for what still waited to be joined."""
+        """The stream ends behind what was put."""
         self._closed = True
         self._messages.put(None)
 
@@ -92,18 +88,18 @@ class StreamSender:
             joined = self._with_waiting(first)
             yield join(joined) if len(joined) > 1 else joined[0]
 
-    def _with_waiting(self, first: list[bytes]) -> list[bytes]:
-        joined, size = first, sum(map(len, first))
+    def _with_waiting(self, first: bytes) -> list[bytes]:
+        joined, size = [first], len(first)
         while size < JOINED_BYTES:
             try:
-                messages = self._messages.get_nowait()
+                message = self._messages.get_nowait()
             except queue.Empty:
                 break
-            if messages is None:
+            if message is None:
                 self._messages.put(None)  # for the next look
                 break
-            joined = joined + messages
-            size += sum(map(len, messages))
+            joined.append(message)
+            size += len(message)
         return joined
 
 
@@ -142,7 +138,7 @@ class StreamReceiver:
         self._is_closed_here = True
         self._end("the channel was closed")
 
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
+    def put(self, data: bytes, timeout_s: float) -> None:
         raise AssertionError("the sending half is a StreamSender")
 
     def _end(self, why: str) -> None:

@@ -22,9 +22,8 @@ class Transport(Protocol):
     channel was closed or the other end is known to be gone.
     """
 
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
-        """Hands over one message; where the kind has slots, waits for a free one. One that
-        ``joins_next`` may wait for the next, to go together with it."""
+    def put(self, data: bytes, timeout_s: float) -> None:
+        """Hands over one message; where the kind has slots, waits for a free one."""
         ...
 
     def get(self, timeout_s: float) -> bytes | memoryview:
@@ -50,12 +49,11 @@ class Sender:
         step: int,
         microbatch: int,
         mark: Mark = Mark.NONE,
-        joins_next: bool = False,
     ) -> None:
         """Sends ``[rows, …]``; None tells the other end that the session ends,
-        ``mark`` what the step ends with. One that ``joins_next`` need not go before the next."""
+        ``mark`` what the step ends with."""
         data = encode(self._generation, step, microbatch, tensor, mark)
-        self._transport.put(data, self._timeout_s, joins_next)
+        self._transport.put(data, self._timeout_s)
 
     def close(self) -> None:
         self._transport.close()

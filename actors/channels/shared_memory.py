@@ -46,7 +46,7 @@ class SharedMemoryTransport:
         self._edge = edge
         self._next = 0
 
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
+    def put(self, data: bytes, timeout_s: float) -> None:
         """Waits until the slot's previous message has been read; none waits for the next."""
         try:
             self._take_slot().write(data, timeout=timeout_s)

@@ -13,8 +13,6 @@ from actors.core.schedule_rules import ScheduleError, check_held, check_lists, m
 from actors.core.schedules import HELD_BOUNDS, Action, Kind, Schedule, build_schedule
 
 TIGHTEST_SLOTS = 1
-SETTLED_STEPS = 2
-"""After so many steps, and over so many, steps follow each other as regularly as they will."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,12 @@ class EdgeCosts:
     """How long a message is on its way between two stages: activations, and gradients back.
 
     It keeps neither stage busy. In each direction an edge carries one message at a time, for so
-    long; each arrives ``latency_s`` later, meanwhile the next one may follow. A message is of
-    ``joined`` microbatches of a step, and goes when the last of them is there.
+    long; each arrives ``latency_s`` later, meanwhile the next one may follow.
     """
 
     forward_s: float = 0.0
     backward_s: float = 0.0
     latency_s: float = 0.0
-    joined: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,11 @@ class Simulation:
     ends: tuple[float, ...]
     """Per stage, when it has done its last action and its update."""
     makespan: float
-    """When the last stage has done so. Steps that follow each other may overlap: see
-    ``steady_step``."""
+    """When the last stage has done so."""
+    period: float
+    """From one step to the next, among others. A stage begins a step as soon as it is done with the
+    one before and has a message, so it is the longest time from a stage's first action to its
+    end."""
     busy: tuple[float, ...]
     """Per stage, the time in which it computes, its update included."""
     wait: tuple[float, ...]
@@ -91,34 +90,6 @@ def simulate(
     Raises ``ScheduleError`` where an action is missing, foreign, listed twice or out of order, and,
     naming the stuck actions, where it deadlocks.
     """
-    return _start(schedule, stages, edges, slots, num_steps=1).simulation()
-
-
-def steady_step(
-    schedule: Schedule,
-    stages: Sequence[StageCosts] | None = None,
-    edges: Sequence[EdgeCosts] | None = None,
-    slots: int | None = None,
-) -> float:
-    """How long a step takes among others: a stage begins the next one when it is through.
-
-    At most the makespan, and at least what the busiest stage computes. Takes what ``simulate``
-    takes, and six times as long.
-    """
-    settled, later = (
-        max(_start(schedule, stages, edges, slots, num_steps).ends())
-        for num_steps in (SETTLED_STEPS, 2 * SETTLED_STEPS)
-    )
-    return (later - settled) / SETTLED_STEPS
-
-
-def _start(
-    schedule: Schedule,
-    stages: Sequence[StageCosts] | None,
-    edges: Sequence[EdgeCosts] | None,
-    slots: int | None,
-    num_steps: int,
-) -> _Run:
     check_lists(schedule)
     num_stages = len(schedule)
     stages = [StageCosts()] * num_stages if stages is None else stages
@@ -128,43 +99,32 @@ def _start(
             f"the costs are of {len(stages)} stages and {len(edges)} edges, but the schedule has "
             f"{num_stages} stages: give {num_stages} and {num_stages - 1}"
         )
-    return _Run(schedule, stages, edges, slots, num_steps)
+    return _Run(schedule, stages, edges, slots).simulation()
 
 
-def checked_schedule(
-    name: str, num_stages: int, num_microbatches: int, joined: int = 1
-) -> Schedule:
-    """The named schedule, checked for whatever channels it may run over, and for those that send
-    ``joined`` microbatches as one message.
+def checked_schedule(name: str, num_stages: int, num_microbatches: int) -> Schedule:
+    """The named schedule, checked for whatever channels it may run over.
 
     Raises ``InvalidRequest`` as ``build_schedule`` does, ``ScheduleError`` as ``simulate`` and
     ``check_held``.
     """
     schedule = build_schedule(name, num_stages, num_microbatches)
     simulate(schedule, slots=TIGHTEST_SLOTS)
-    if joined > 1:
-        simulate(schedule, edges=[EdgeCosts(joined=joined)] * (num_stages - 1))
     bound = HELD_BOUNDS[name]
     check_held(schedule, [bound(i, num_stages, num_microbatches) for i in range(num_stages)])
     return schedule
 
 
 class _Link:
-    """One direction of an edge: microbatches are numbered as they are sent, ``in_a_step`` in each
-    step, and taken in that order."""
+    """One direction of an edge: messages are taken in the order in which they are sent."""
 
-    def __init__(
-        self, receiver: int, transit: float, edge: EdgeCosts, slots: int | None, in_a_step: int
-    ) -> None:
+    def __init__(self, receiver: int, transit: float, latency: float, slots: int | None) -> None:
         self.receiver = receiver
         self.arrivals: list[float] = []
         self.taken: list[float] = []
         self._transit = transit
-        self._latency = edge.latency_s
-        self._joined = edge.joined
+        self._latency = latency
         self._slots = slots
-        self._in_a_step = in_a_step
-        self._held = 0
         self._free_at = 0.0
 
     def room_since(self) -> float | None:
@@ -175,14 +135,8 @@ class _Link:
         return self.taken[must_be_taken] if must_be_taken < len(self.taken) else None
 
     def send(self, at: float) -> None:
-        """A microbatch that is to go together with the next one waits for it."""
-        self._held += 1
-        number = (len(self.arrivals) + self._held) % self._in_a_step
-        if number != 0 and number % self._joined != 0:
-            return
         self._free_at = max(at, self._free_at) + self._transit
-        self.arrivals += [self._free_at + self._latency] * self._held
-        self._held = 0
+        self.arrivals.append(self._free_at + self._latency)
 
 
 class _Run:
@@ -195,17 +149,14 @@ class _Run:
         stages: Sequence[StageCosts],
         edges: Sequence[EdgeCosts],
         slots: int | None,
-        num_steps: int,
     ) -> None:
         self._schedule = schedule
-        self._num_steps = num_steps
         self._costs = stages
-        count = sum(action.kind is Kind.FORWARD for action in schedule[0])
         self._forward = [
-            _Link(i + 1, edge.forward_s, edge, slots, count) for i, edge in enumerate(edges)
+            _Link(i + 1, edge.forward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
         ]
         self._backward = [
-            _Link(i, edge.backward_s, edge, slots, count) for i, edge in enumerate(edges)
+            _Link(i, edge.backward_s, edge.latency_s, slots) for i, edge in enumerate(edges)
         ]
         self._positions = [0] * len(schedule)
         self._clocks = [0.0] * len(schedule)
@@ -214,32 +165,26 @@ class _Run:
         self._starts: dict[Action, float] = {}
         self._line = deque(range(len(schedule)))
 
-    def ends(self) -> tuple[float, ...]:
-        """Plays all steps; when each stage is through with them."""
+    def simulation(self) -> Simulation:
+        """Plays the step."""
         while self._line:
             self._advance(self._line.popleft())
         self._check_done()
-        return tuple(t + c.update_s for t, c in zip(self._clocks, self._costs, strict=True))
-
-    def simulation(self) -> Simulation:
-        """Plays a single step."""
-        assert self._num_steps == 1
-        ends = self.ends()
+        ends = tuple(t + c.update_s for t, c in zip(self._clocks, self._costs, strict=True))
         busy = tuple(t + c.update_s for t, c in zip(self._busy, self._costs, strict=True))
         makespan = max(ends)
         bubble = 1 - sum(busy) / (makespan * len(busy)) if makespan > 0 else 0.0
         wait = tuple(makespan - t for t in busy)
         held = tuple(max_held(actions) for actions in self._schedule)
-        return Simulation(self._starts, ends, makespan, busy, wait, bubble, held)
+        begins = (self._starts[actions[0]] for actions in self._schedule)
+        period = max(end - begin for end, begin in zip(ends, begins, strict=True))
+        return Simulation(self._starts, ends, makespan, period, busy, wait, bubble, held)
 
     def _advance(self, stage: int) -> None:
         actions, costs = self._schedule[stage], self._costs[stage]
-        while self._sent(stage) and self._positions[stage] < len(actions) * self._num_steps:
-            position = self._positions[stage]
-            action = actions[position % len(actions)]
-            follows_step = position > 0 and position % len(actions) == 0
-            ready = self._clocks[stage] + (costs.update_s if follows_step else 0.0)
-            begin = self._take(stage, action, ready)
+        while self._sent(stage) and self._positions[stage] < len(actions):
+            action = actions[self._positions[stage]]
+            begin = self._take(stage, action, self._clocks[stage])
             if begin is None:
                 return
             cost = costs.of(action.kind)
@@ -295,8 +240,8 @@ class _Run:
             zip(self._schedule, self._positions, strict=True)
         ):
             if self._unsent[stage] is not None:
-                stuck.append(f"{actions[(position - 1) % len(actions)]} (no room to send)")
-            elif position < len(actions) * self._num_steps:
-                stuck.append(str(actions[position % len(actions)]))
+                stuck.append(f"{actions[position - 1]} (no room to send)")
+            elif position < len(actions):
+                stuck.append(str(actions[position]))
         if stuck:
             raise ScheduleError(f"the schedule deadlocks at {', '.join(stuck)}")

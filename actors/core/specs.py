@@ -62,8 +62,7 @@ class SessionSpec:
     session shuffles on where the first one ended. ``max_lost_steps`` bounds the steps that the
     loss of one stage costs; None stands for about a second's worth. ``batch_size`` may exceed
     ``num_train``; the last batch of an epoch may be smaller. ``threads`` is the stage's own
-    (intra-op) count. The messages of so many ``joined`` microbatches go together where a channel
-    can do that.
+    (intra-op) count.
     """
 
     generation: int
@@ -84,7 +83,6 @@ class SessionSpec:
     momentum: float = 0.0
     start: Cursor = field(default_factory=Cursor)
     max_lost_steps: int | None = None
-    joined: int = 1
 
     @property
     def num_steps(self) -> int:

@@ -48,9 +48,7 @@ class Cell:
     def num_train(self) -> int:
         return self.num_steps * self.batch_size
 
-    def session(
-        self, epochs: int, schedule: str, generation: int = 1, joined: int = 1
-    ) -> SessionSpec:
+    def session(self, epochs: int, schedule: str, generation: int = 1) -> SessionSpec:
         """The same for every column; those without a pipeline take batches from it."""
         return SessionSpec(
             generation=generation,
@@ -63,7 +61,6 @@ class Cell:
             normalization=NORMALIZATION,
             num_microbatches=self.num_microbatches,
             schedule=schedule,
-            joined=joined,
         )
 
 

@@ -26,8 +26,6 @@ ONE_NODE = (
 TWO_NODES = (
     Way("actor_calls", "1f1b"),
     Way("actor_calls", "gpipe"),
-    Way("actor_calls", "gpipe", 2),
-    Way("actor_calls", "gpipe", 1),
     Way("actor_calls", "zb-h2"),
     Way("shared_memory", "1f1b"),
 )

@@ -32,20 +32,13 @@ POLL_INTERVAL_S = 10.0
 
 @dataclass(frozen=True)
 class Way:
-    """How two of our stages train: over which channels, by which schedule, and in how many parts a
-    step's messages go each way; None is a part for each microbatch."""
+    """How two of our stages train: over which channels, by which schedule."""
 
     kind: str
     schedule: str
-    parts: int | None = None
 
     def __str__(self) -> str:
-        text = f"{self.kind.replace('_', ' ')}, {self.schedule}"
-        return text if self.parts is None else f"{text}, joined to {self.parts}"
-
-    def joined(self, num_microbatches: int) -> int:
-        """How many messages go together."""
-        return 1 if self.parts is None else -(-num_microbatches // self.parts)
+        return f"{self.kind.replace('_', ' ')}, {self.schedule}"
 
 
 @dataclass(frozen=True)
@@ -81,8 +74,7 @@ class Pair:
     def train(self, epochs: int, way: Way) -> Run:
         """One session from the seed's weights, over channels of its own."""
         self._generation += 1
-        joined = way.joined(self._cell.num_microbatches)
-        session = self._cell.session(epochs, way.schedule, self._generation, joined)
+        session = self._cell.session(epochs, way.schedule, self._generation)
         actors = self._group.actors
         if self._generation > 1:
             specs = [place.spec for place in self._places]

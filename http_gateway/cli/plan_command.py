@@ -34,19 +34,13 @@ def run_plan(
         show(told, new_console())
 
 
-def _joined(told: dict[str, Any]) -> str:
-    count = told["messages_joined"]
-    return f" Messages go {count} at a time." if count > 1 else ""
-
-
 def show(told: dict[str, Any], console: Console) -> None:
     """The plan as a table, the verdict, and what was measured."""
     console.print(plan_table(told))
     console.print(
         f"{told['schedule']}, {told['num_microbatches']} microbatches: a step should take "
         f"{_ms(told['step_s'])} ({told['samples_per_s']:,.0f} samples/s); devices wait for "
-        f"{told['bubble']:.0%} of it. Channels: {', '.join(told['channels']) or 'none'}."
-        f"{_joined(told)}",
+        f"{told['bubble']:.0%} of it. Channels: {', '.join(told['channels']) or 'none'}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -9,7 +9,6 @@ from typing import Any
 from actors.channels.messages import message_bytes
 from actors.core.flops import FLOPS_PER_TFLOP
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
-from orchestrator.planning.prediction import in_a_message
 from orchestrator.planning.verdict import Verdict
 
 
@@ -37,7 +36,6 @@ def plan_json(
         "samples_per_s": job.batch_size / plan.step_s,
         "bubble": plan.bubble,
         "channels": [link.kind for link in plan.links],
-        "messages_joined": plan.joined,
         "devices": [_device(job, index, stage) for index, stage in enumerate(plan.stages)],
         "links": [_link(job, plan, index) for index in range(len(plan.links))],
         "verdict": asdict(verdict),
@@ -112,7 +110,7 @@ def _device(job: PlanJob, index: int, stage: StagePlan) -> dict[str, Any]:
 def _link(job: PlanJob, plan: Plan, index: int) -> dict[str, Any]:
     link, cut = plan.links[index], plan.cuts[index + 1]
     rows = job.rows(plan.pipelining.num_microbatches)
-    num_bytes = in_a_message(link, plan.joined) * message_bytes(rows, job.facts[cut].inputs)
+    num_bytes = message_bytes(rows, job.facts[cut].inputs)
     return {
         "devices": [plan.stages[index].device_id, plan.stages[index + 1].device_id],
         "kind": link.kind,

@@ -90,8 +90,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A split with its schedule, and what a step by it should take; where the channels can do
-    that, the messages of so many ``joined`` microbatches go together."""
+    """A split with its schedule, and what a step by it should take."""
 
     pipelining: Pipelining
     cuts: Cuts
@@ -99,7 +98,6 @@ class Plan:
     bubble: float
     stages: tuple[StagePlan, ...]
     links: tuple[LinkProfile, ...] = ()
-    joined: int = 1
 
     @property
     def too_small(self) -> StagePlan | None:

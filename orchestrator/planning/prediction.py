@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actors.channels.messages import INLINE_BYTES, message_bytes
+from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
-from actors.core.schedule_checks import EdgeCosts, Simulation, StageCosts, simulate
+from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
 from actors.core.schedules import Schedule, build_schedule
 from orchestrator.planning.block_costs import BlockCosts, Floats, block_costs, stage_seconds
 from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, Held, held_at_once
@@ -19,17 +19,6 @@ from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
 BOUNDED_KINDS = ("shared_memory",)
 """Kinds of channel that have a sender wait before many messages are on their way."""
-JOINING_KINDS = ("actor_calls",)
-"""Kinds whose messages can go together."""
-JOINING_SCHEDULES = ("gpipe",)
-"""Those that send what they have without waiting for an answer in between."""
-MAX_JOINED_BYTES = INLINE_BYTES // 2
-"""Larger results go by another, slower way."""
-JOINED_SHARES = (4, 2, 1)
-"""A fourth of a step's microbatches together, half of them, all."""
-CLEARLY_JOINED = 0.9
-"""A step with joined messages has to take less than this share of the other's: what a message costs
-among others is less certain than that the stages compute at once."""
 
 _costs = functools.lru_cache(maxsize=512)(block_costs)
 _schedule = functools.lru_cache(maxsize=64)(build_schedule)
@@ -46,41 +35,22 @@ class _Messages:
 
 
 def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
-    """What a step by this split should take, with as many messages joined as is quickest."""
-    single = _predict(job, cuts, pipelining, 1)
-    counts = _joined_counts(job, cuts, pipelining)
-    joined = [_predict(job, cuts, pipelining, count) for count in counts]
-    best = min(joined, key=lambda plan: plan.step_s, default=single)
-    return best if best.step_s < CLEARLY_JOINED * single.step_s else single
-
-
-def _joined_counts(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> list[int]:
-    """How many messages may go together, other than one."""
-    count = pipelining.num_microbatches
-    can_join = any(link.kind in JOINING_KINDS for link in job.links)
-    if not can_join or pipelining.schedule not in JOINING_SCHEDULES:
-        return []
-    largest = max(_message_bytes(job, cut, count) for cut in cuts[1:-1])
-    counts = sorted({-(-count // share) for share in JOINED_SHARES})
-    return [n for n in counts if n > 1 and n * largest <= MAX_JOINED_BYTES]
-
-
-def _predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining, joined: int) -> Plan:
+    """What a step by this split should take."""
     count = pipelining.num_microbatches
     schedule = stage_schedule(job, pipelining)
-    messages = [_messages(job, cuts, i, count, joined) for i in range(len(job.devices))]
+    messages = [_messages(job, cuts, i, count) for i in range(len(job.devices))]
     costs = [_stage_costs(job, cuts, i, count, messages[i]) for i in range(len(job.devices))]
-    edges = [_edge_costs(job, cuts, i, count, joined) for i in range(len(job.links))]
+    edges = [_edge_costs(job, cuts, i, count) for i in range(len(job.links))]
     bounded = any(link.kind in BOUNDED_KINDS for link in job.links)
     simulation = simulate(schedule, costs, edges, slots=SLOTS if bounded else None)
-    step_s = _period(simulation, len(costs))
+    step_s = simulation.period
     stages = tuple(
         _stage_plan(job, cuts, i, pipelining, (simulation.busy[i], step_s), messages[i])
         for i in range(len(costs))
     )
     busy_s = sum(stage.computing_s + stage.updating_s for stage in stages)
     bubble = max(0.0, 1 - busy_s / (step_s * len(stages)))
-    return Plan(pipelining, cuts, step_s, bubble, stages, job.links, joined)
+    return Plan(pipelining, cuts, step_s, bubble, stages, job.links)
 
 
 def alone(job: PlanJob, index: int, num_microbatches: int, all_cores: bool = False) -> Plan | None:
@@ -116,15 +86,6 @@ def copied_blocks(cuts: Cuts, stage: int) -> tuple[int, int] | None:
     return (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])
 
 
-def _period(simulation: Simulation, num_stages: int) -> float:
-    """From one step to the next. A stage begins it as soon as it is done with this one and has a
-    message, so it is the longest time from a stage's first action to its end."""
-    begins = [simulation.makespan] * num_stages
-    for action, start in simulation.starts.items():
-        begins[action.stage] = min(begins[action.stage], start)
-    return max(end - begin for end, begin in zip(simulation.ends, begins, strict=True))
-
-
 def _block_costs(job: PlanJob, stage: int, num_microbatches: int) -> BlockCosts:
     own = job.devices[stage].profile.own
     return _costs(own, job.model, job.rows(num_microbatches))
@@ -155,36 +116,19 @@ def _crossing(job: PlanJob, cut: int) -> TensorSpec:
     return job.facts[cut].inputs if cut < job.num_blocks else job.facts[-1].outputs
 
 
-def _messages(
-    job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int, joined: int
-) -> _Messages:
-    """Of joined messages, a microbatch's share."""
+def _messages(job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int) -> _Messages:
     forward_s = backward_s = wire_s = 0.0
     before, after = _links_of(job, stage)
     if after is not None:
         num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
-        handing_s, taking_s, under_way_s = _shares(after, num_bytes, num_microbatches, joined)
-        forward_s, backward_s, wire_s = handing_s, taking_s, under_way_s
+        forward_s, backward_s = after.sending_s(num_bytes), after.taking_s(num_bytes)
+        wire_s = after.delivery_s(num_bytes)
     if before is not None:
         num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
-        handing_s, taking_s, under_way_s = _shares(before, num_bytes, num_microbatches, joined)
-        forward_s, backward_s = forward_s + taking_s, backward_s + handing_s
-        wire_s += under_way_s
+        forward_s += before.taking_s(num_bytes)
+        backward_s += before.sending_s(num_bytes)
+        wire_s += before.delivery_s(num_bytes)
     return _Messages(forward_s, backward_s, wire_s)
-
-
-def _shares(
-    link: LinkProfile, num_bytes: int, num_microbatches: int, joined: int
-) -> tuple[float, float, float]:
-    """What a microbatch of ``num_bytes`` costs its sender and its receiver, and is on its way."""
-    together = in_a_message(link, joined)
-    size, share = together * num_bytes, -(-num_microbatches // together) / num_microbatches
-    return link.sending_s(size) * share, link.taking_s(size) * share, link.delivery_s(size) * share
-
-
-def in_a_message(link: LinkProfile, joined: int) -> int:
-    """How many microbatches a message of the link is of."""
-    return joined if link.kind in JOINING_KINDS else 1
 
 
 def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile | None]:
@@ -193,15 +137,12 @@ def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile
     return before, job.links[stage] if stage < len(job.links) else None
 
 
-def _edge_costs(
-    job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int, joined: int
-) -> EdgeCosts:
+def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> EdgeCosts:
     link = job.links[edge]
-    together = in_a_message(link, joined)
-    num_bytes = together * _message_bytes(job, cuts[edge + 1], num_microbatches)
+    num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
     on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes) - link.taking_s(num_bytes)
     carried_s = min(on_its_way_s, link.carrying_s(num_bytes))
-    return EdgeCosts(carried_s, carried_s, on_its_way_s - carried_s, together)
+    return EdgeCosts(carried_s, carried_s, on_its_way_s - carried_s)
 
 
 def _stage_plan(

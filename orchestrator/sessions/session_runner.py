@@ -24,7 +24,7 @@ from orchestrator.sessions.checkpointer import Checkpointer
 from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
 from orchestrator.sessions.edges import connect
 from orchestrator.sessions.group_failure import GivenUp, GroupFailure, Suspect, cause_text
-from orchestrator.sessions.layer_split import predicted_plan, tried_kinds
+from orchestrator.sessions.layer_split import tried_kinds
 from orchestrator.sessions.newcomers import Newcomers
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
@@ -253,8 +253,7 @@ class SessionRunner:
     ) -> GenerationOutcome:
         cursor = Cursor() if state is None else state.cursor
         config = self._services.config
-        joined = predicted_plan(self._job, self._session, group.placements).joined
-        spec = session_spec(self._job, self._session, data.stored, config, cursor, joined)
+        spec = session_spec(self._job, self._session, data.stored, config, cursor)
         self._checkpointer.begin_generation()
         silent = group.silent(config.heartbeat_timeout_s)
         if silent:

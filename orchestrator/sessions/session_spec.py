@@ -19,12 +19,7 @@ from orchestrator.sessions.stage_group import StageGroup, state_bytes
 
 
 def session_spec(
-    job: Job,
-    session: Session,
-    data: StoredDataset,
-    config: ManagerConfig,
-    start: Cursor,
-    joined: int = 1,
+    job: Job, session: Session, data: StoredDataset, config: ManagerConfig, start: Cursor
 ) -> SessionSpec:
     """The same for every stage of the present generation, which goes on from ``start``."""
     spec, options = job.spec, session.options
@@ -47,7 +42,6 @@ def session_spec(
         momentum=options.momentum,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
-        joined=joined,
     )
 
 

@@ -14,7 +14,6 @@ from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
 from actors.core.specs import Normalization, SessionSpec
 from tests.support.in_process import build_pipeline
-from tests.support.mailbox import JoiningMailbox
 from tests.support.plain_loop import train_plainly
 
 NETWORK = mlp((784, 128, 64, 10), seed=3)
@@ -66,39 +65,16 @@ def test_losses_and_weights_equal_a_plain_loop(
         assert loop.board.backward_flops == flops.backward
 
 
-@pytest.mark.parametrize(("schedule", "joined"), [("1f1b", 1), ("zb-h1", 1), ("gpipe", 4)])
+@pytest.mark.parametrize("schedule", ["1f1b", "zb-h1", "gpipe"])
 def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(
-    digits: Dataset, schedule: str, joined: int
+    digits: Dataset, schedule: str
 ) -> None:
     few = Dataset(Split(digits.train.images[:103], digits.train.labels[:103]), digits.val)
-    session = make_session(
-        num_train=103, batch_size=50, num_microbatches=5, schedule=schedule, joined=joined
-    )
+    session = make_session(num_train=103, batch_size=50, num_microbatches=5, schedule=schedule)
     plain = train_plainly(NETWORK, session, few)
-    slots = 2 if joined == 1 else None
-    pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3], slots=slots)
+    pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3])
     pipeline.run()
     assert not pipeline.errors
     assert [r.train_loss for r in pipeline.loops[-1].board.epochs.after(0)] == plain.train_losses
     weights = pipeline.weights()
     assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
-
-
-@pytest.mark.parametrize("joined", [1, 2, 4, 7])
-@pytest.mark.parametrize("cuts", [[0, 2, 3], [0, 1, 2, 3]])
-def test_messages_that_go_together_keep_the_bits(
-    digits: Dataset, cuts: list[int], joined: int
-) -> None:
-    session = make_session(num_microbatches=7, schedule="gpipe", joined=joined, epochs=1)
-    plain = train_plainly(NETWORK, session, digits)
-    pipeline = build_pipeline(NETWORK, session, digits, cuts, slots=None)
-    pipeline.run()
-    assert not pipeline.errors
-    weights = pipeline.weights()
-    assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
-    together = {1: [1] * 7, 2: [2, 2, 2, 1], 4: [4, 3], 7: [7]}[joined]
-    in_training = session.num_steps * len(together)
-    for mailbox in pipeline.mailboxes:
-        assert isinstance(mailbox, JoiningMailbox)
-        assert mailbox.sizes[:in_training] == together * session.num_steps
-        assert set(mailbox.sizes[in_training:]) <= {1}

@@ -18,7 +18,7 @@ from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
-from tests.support.mailbox import JoiningMailbox, Mailbox
+from tests.support.mailbox import Mailbox
 
 JOIN_TIMEOUT_S = 60
 
@@ -64,13 +64,12 @@ def build_pipeline(
     session: SessionSpec,
     dataset: Dataset,
     cuts: list[int],
-    slots: int | None = 2,
+    slots: int = 2,
     state: TrainingState | None = None,
     devices: Sequence[ComputeDevice] | None = None,
 ) -> Pipeline:
     """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages; they go on
-    from ``state``, if one is given, and compute on ``devices``, by default the CPU. Channels with
-    no number of ``slots`` let messages go together."""
+    from ``state``, if one is given, and compute on ``devices``, by default the CPU."""
     num_stages = len(cuts) - 1
     computers = devices or [CPU] * num_stages
     boxes = [_mailboxes(slots, way, num_stages - 1) for way in ("forward", "backward")]
@@ -84,9 +83,9 @@ def build_pipeline(
     return Pipeline(stages, loops, links, [*boxes[0], *boxes[1]])
 
 
-def _mailboxes(slots: int | None, way: str, count: int) -> list[Mailbox]:
+def _mailboxes(slots: int, way: str, count: int) -> list[Mailbox]:
     names = [f"{way} {i}" for i in range(count)]
-    return [JoiningMailbox(n) if slots is None else Mailbox(slots, n) for n in names]
+    return [Mailbox(slots, n) for n in names]
 
 
 def _stage(spec: StageSpec, state: TrainingState | None, device: ComputeDevice) -> Stage:

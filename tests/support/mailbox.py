@@ -19,7 +19,7 @@ class Mailbox:
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
+    def put(self, data: bytes, timeout_s: float) -> None:
         """Waits for a free slot."""
         with self._changed:
             self._wait(lambda: len(self._messages) < self._slots, timeout_s, "was not taken")
@@ -46,23 +46,3 @@ class Mailbox:
             raise ChannelClosed(f"{self._edge}: the channel was closed")
         if not arrived:
             raise ChannelTimeout(f"{self._edge}: a message {what} within {timeout_s:.1f} s")
-
-
-class JoiningMailbox(Mailbox):
-    """One that lets messages go together, as actor calls do; ``sizes`` has how many each time."""
-
-    def __init__(self, edge: str) -> None:
-        super().__init__(0, edge)
-        self.sizes: list[int] = []
-        self._held: list[bytes] = []
-
-    def put(self, data: bytes, timeout_s: float, joins_next: bool = False) -> None:
-        """Never waits."""
-        self._held.append(data)
-        if joins_next:
-            return
-        with self._changed:
-            self.sizes.append(len(self._held))
-            self._messages.extend(self._held)
-            self._held = []
-            self._changed.notify_all()

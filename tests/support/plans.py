@@ -47,7 +47,6 @@ PLAN: dict[str, Any] = {
     "samples_per_s": 21_333.3,
     "bubble": 0.25,
     "channels": ["shared_memory"],
-    "messages_joined": 1,
     "devices": [_device(1, [0, 1]), _device(2, [1, 3])],
     "links": [
         {

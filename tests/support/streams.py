@@ -38,10 +38,8 @@ class Neighbour:
         yield from self._sender.results()
 
     def send(self, first: int, end: int) -> None:
-        """Three at a time."""
         for number in range(first, end):
-            joins_next = number % 3 < 2 and number + 1 < end
-            self._sender.put(message(number), SOON_S, joins_next)
+            self._sender.put(message(number), SOON_S)
 
     def close(self) -> None:
         self._sender.close()

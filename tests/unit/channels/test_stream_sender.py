@@ -61,28 +61,6 @@ def test_nothing_can_be_put_into_a_closed_channel(sender: StreamSender) -> None:
         sender.put(b"a", 1.0)
 
 
-def test_a_message_that_joins_the_next_waits_for_it(sender: StreamSender) -> None:
-    results = results_of(sender)
-    sender.put(b"a", 1.0)
-    sender.put(b"b", 1.0, joins_next=True)
-    assert next(results) == [b"a"]
-    sender.put(b"c", 1.0, joins_next=True)
-    sender.put(b"d", 1.0)
-    assert next(results) == [b"b", b"c", b"d"]
-
-
-def test_what_was_to_be_joined_by_more_ends_with_the_stream(sender: StreamSender) -> None:
-    sender.put(b"a", 1.0, joins_next=True)
-    sender.close()
-    assert list(sender.results()) == []
-
-
-def test_messages_that_were_joined_grow_by_those_that_wait(sender: StreamSender) -> None:
-    sender.put(b"a", 1.0, joins_next=True)
-    sender.put(b"b", 1.0)
-    assert next(put(sender, b"c")) == [b"a", b"b", b"c"]
-
-
 def test_a_single_message_is_a_result_as_it_is() -> None:
     message = b"\x00" * 40
     assert split(message)[0] is message

@@ -10,7 +10,6 @@ from actors.core.schedule_checks import (
     StageCosts,
     checked_schedule,
     simulate,
-    steady_step,
 )
 from actors.core.schedule_rules import ScheduleError, check_held
 from actors.core.schedules import (
@@ -74,15 +73,15 @@ def test_zb_h2_has_no_bubble_once_steps_follow_each_other(p: int, more: int) -> 
     m = 2 * p - 1 + more
     schedule = zb_h2(p, m)
     simulation = simulate(schedule)
-    assert steady_step(schedule) == 3 * m
+    assert simulation.period == 3 * m
     first = [simulation.starts[actions[0]] for actions in schedule]
     assert simulation.ends == tuple(begin + 3 * m for begin in first)
 
 
 @given(stages, microbatches, st.sampled_from([gpipe, one_f_one_b]))
 def test_steps_of_gpipe_and_1f1b_do_not_overlap(p: int, m: int, generate: type) -> None:
-    schedule = generate(p, m)
-    assert steady_step(schedule) == simulate(schedule).makespan
+    simulation = simulate(generate(p, m))
+    assert simulation.period == simulation.makespan
 
 
 @given(st.data(), st.integers(1, 4), st.integers(1, 8), names)
@@ -93,33 +92,15 @@ def test_a_step_among_others_takes_what_the_busiest_stage_does_or_more(
     edges = [EdgeCosts(data.draw(seconds), data.draw(seconds)) for _ in range(p - 1)]
     schedule = build_schedule(name, p, m)
     simulation = simulate(schedule, costs, edges)
-    step = steady_step(schedule, costs, edges)
-    assert max(simulation.busy) * (1 - 1e-9) <= step <= simulation.makespan * (1 + 1e-9)
-
-
-def test_joined_messages_go_when_the_last_of_them_is_there() -> None:
-    edge = EdgeCosts(forward_s=1.0, backward_s=2.0, latency_s=0.5, joined=2)
-    starts = simulate(gpipe(2, 3), [StageCosts(1.0, 1.0)] * 2, [edge]).starts
-    by_stage = [[start for a, start in starts.items() if a.stage == stage] for stage in (0, 1)]
-    assert by_stage[1] == [3.5, 4.5, 5.5, 6.5, 7.5, 8.5]  # two arrive at 3.5, one at 4.5
-    assert by_stage[0] == [0.0, 1.0, 2.0, 11.0, 12.0, 13.0]  # two at 11.0, one at 13.0
-
-
-@given(stages, microbatches, st.integers(1, 32))
-def test_gpipe_may_join_any_number_of_messages(p: int, m: int, joined: int) -> None:
-    assert checked_schedule("gpipe", p, m, joined) == gpipe(p, m)
-
-
-def test_a_schedule_that_waits_for_an_answer_may_not_join_all() -> None:
-    with pytest.raises(ScheduleError, match="deadlocks"):
-        checked_schedule("1f1b", 2, 8, joined=8)
+    assert max(simulation.busy) * (1 - 1e-9) <= simulation.period
+    assert simulation.period <= simulation.makespan * (1 + 1e-9)
 
 
 def test_a_step_begins_while_the_last_stage_is_at_the_one_before() -> None:
     costs = [StageCosts(1.0, 1.0, update_s=1.0), StageCosts(1.0, 1.0, update_s=6.0)]
-    schedule = one_f_one_b(2, 1)
-    assert simulate(schedule, costs).makespan == 9.0
-    assert steady_step(schedule, costs) == 8.0
+    simulation = simulate(one_f_one_b(2, 1), costs)
+    assert simulation.makespan == 9.0
+    assert simulation.period == 8.0
 
 
 @given(st.data(), stages, microbatches, names)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +10,10 @@ from actors.core.model.model_spec import mlp
 from actors.core.profiles import LinkProfile
 from actors.core.schedules import SCHEDULES
 from orchestrator.errors import InvalidRequest
-from orchestrator.planning import prediction
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanJob
 from orchestrator.planning.planner import Wanted, plan_job, plan_steps
-from orchestrator.planning.prediction import MAX_JOINED_BYTES, alone, predict, split_problem
+from orchestrator.planning.prediction import alone, predict, split_problem
 from tests.support.profiles import device, job
 
 AUTO = PlanRequest()
@@ -106,44 +104,6 @@ def test_schedule_and_microbatches_are_chosen_for_a_split_that_stays() -> None:
     plan = plan_steps(planned, (0, 1, 4), Wanted(EIGHT, True, True))
     assert plan.cuts == (0, 1, 4)
     assert plan.step_s <= predict(planned, (0, 1, 4), EIGHT).step_s
-
-
-def test_messages_go_together_where_each_of_them_costs() -> None:
-    planned = job([device(1), device(2)], link=SLOW)
-    eight = Pipelining("gpipe", 8)
-    plan = predict(planned, (0, 2, 4), eight)
-    assert plan.joined >= 4
-    # 7 ms of computing, a message of 5.3 ms there and one back, and hardly any overlap.
-    assert plan.step_s == pytest.approx(64 * 11e4 / 1e9 + 2 * 5.3e-3, rel=0.05)
-    one_by_one = predict(planned, (0, 2, 4), EIGHT)
-    assert one_by_one.joined == 1 and one_by_one.step_s > 1.3 * plan.step_s
-
-
-def test_messages_do_not_wait_where_they_cost_nothing() -> None:
-    cheap = LinkProfile("actor_calls", 0.0, 1e15)
-    assert (
-        predict(job([device(1), device(2)], link=cheap), (0, 2, 4), Pipelining("gpipe", 8)).joined
-        == 1
-    )
-
-
-def test_only_channels_that_can_join_messages_do() -> None:
-    slow = replace(SLOW, kind="shared_memory")
-    assert (
-        predict(job([device(1), device(2)], link=slow), (0, 2, 4), Pipelining("gpipe", 8)).joined
-        == 1
-    )
-
-
-def test_no_more_messages_go_together_than_a_result_takes_well(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    wide, far = mlp((100, 100_000, 100)), LinkProfile("actor_calls", 5e-3, 1e10, 1e-3)
-    quick = job([device(1, 1e12), device(2, 1e12)], wide, far)
-    many = Pipelining("gpipe", 32)
-    assert predict(quick, (0, 1, 2), many).joined * 2 * 400_000 <= MAX_JOINED_BYTES
-    monkeypatch.setattr(prediction, "MAX_JOINED_BYTES", 10**12)
-    assert predict(quick, (0, 1, 2), many).joined * 2 * 400_000 > MAX_JOINED_BYTES
 
 
 def test_one_device_alone_needs_no_messages() -> None:
