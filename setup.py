@@ -71,6 +71,8 @@ setup(
         "actors.core.architectures",
         "actors.core.model",
         "actors.core.model.kinds",
+        "actors.core.sources",
+        "actors.core.sources.kinds",
         "http_gateway",
         "http_gateway.cli",
         "http_gateway.routes",

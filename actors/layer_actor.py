@@ -154,8 +154,8 @@ class LayerActor:
         )
 
     def load(self, references: Sequence[Any], timeout_s: float) -> None:
-        """Fetches the data: references to training images and labels, then those of validation;
-        None for what this stage does not need.
+        """Fetches the data: references to the arrays of training inputs and targets, then those of
+        validation; None for what this stage does not need.
 
         Ray would hold every later call back until its own arguments have come, polls too: hence
         references within a list, which it leaves alone.

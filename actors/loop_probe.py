@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 
 from actors.core.compute_device import ComputeDevice
-from actors.core.model.model_spec import mlp
-from actors.core.specs import Normalization, SessionSpec, StageSpec
+from actors.core.model.model_spec import TensorSpec, mlp
+from actors.core.sources.source_facts import CLASS
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
@@ -29,14 +31,14 @@ def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
         val_batch_size=1,
         num_train=STEPS * batch,
         num_val=1,
-        normalization=Normalization(0.1, 0.3),
+        views=SampleViews(SampleView(TensorSpec((TINY,)), Scaling((0.1,), (0.3,), 255.0)), CLASS),
         num_microbatches=MICROBATCHES,
         threads=threads,
     )
-    images = torch.zeros(session.num_train, TINY, dtype=torch.uint8)
-    labels = torch.zeros(session.num_train, dtype=torch.int64)
+    inputs = torch.zeros(session.num_train, TINY, dtype=torch.uint8)
+    targets = torch.zeros(session.num_train, dtype=torch.int64)
     stage = Stage(StageSpec(mlp((TINY, TINY)), 0, 1, 0, 1, ()), device=device)
-    loop = StageLoop(stage, session, StageData(images, labels, images, labels), StageLinks())
+    loop = StageLoop(stage, session, StageData(inputs, targets, inputs, targets), StageLinks())
     loop.run()
     (epoch,) = loop.board.epochs.all()
     took_s = session.num_train / epoch.samples_per_s  # snapshots before and behind are not in it

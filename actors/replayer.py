@@ -43,13 +43,13 @@ class Replayer:
     ) -> PackedReplay:
         """At least a step, and no more than ``limit_s`` allow.
 
-        ``references`` are those to the training images and labels, in a list, which Ray leaves
-        alone: what takes its time to come is fetched within ``fetch_timeout_s``.
+        ``references`` are those to the arrays of training inputs and targets, in a list, which Ray
+        leaves alone: what takes its time to come is fetched within ``fetch_timeout_s``.
         """
         arrays = ray.get(list(references), timeout=fetch_timeout_s)
-        images, labels = (torch.from_numpy(array) for array in arrays)
+        inputs, targets = (torch.from_numpy(array) for array in arrays)
         begin = time.monotonic()
-        done = replay(plan, images, labels, lambda: time.monotonic() - begin < limit_s)
+        done = replay(plan, inputs, targets, lambda: time.monotonic() - begin < limit_s)
         weights = None
         if done.weights is not None:
             weights = {name: tensor.numpy() for name, tensor in done.weights.items()}

@@ -26,9 +26,10 @@ class StageLinks:
 
 @dataclass(frozen=True)
 class StageData:
-    """Images uint8 ``[n, features]`` (first stage) and labels int64 ``[n]`` (last stage)."""
+    """The arrays that inputs (first stage) and targets (last stage) lie in, as they are stored; a
+    session's views tell how."""
 
-    train_images: torch.Tensor | None = None
-    train_labels: torch.Tensor | None = None
-    val_images: torch.Tensor | None = None
-    val_labels: torch.Tensor | None = None
+    train_inputs: torch.Tensor | None = None
+    train_targets: torch.Tensor | None = None
+    val_inputs: torch.Tensor | None = None
+    val_targets: torch.Tensor | None = None

@@ -185,9 +185,10 @@ class StageLoop:
         moment = Moment(epoch, cursor.step, microbatch.index)
         if not self._stage.spec.is_last:
             return self._stage.forward(moment, inputs)
-        assert self._data.train_labels is not None
-        labels = self._device.take(self._data.train_labels[microbatch.samples])
-        self._loss += self._stage.forward_loss(moment, inputs, labels, microbatch.weight)
+        assert self._data.train_targets is not None
+        view = self._session.views.targets
+        targets = self._device.load(view, self._data.train_targets, microbatch.samples)
+        self._loss += self._stage.forward_loss(moment, inputs, targets, microbatch.weight)
         return None
 
     def _backward(self, microbatch: Microbatch, kind: Kind) -> None:
@@ -214,11 +215,10 @@ class StageLoop:
     def _inputs(self, microbatch: Microbatch) -> torch.Tensor:
         if not self._stage.spec.is_first:
             return self._recv(self._links.forward_in, microbatch.index)
-        assert self._data.train_images is not None
+        assert self._data.train_inputs is not None
         begin = time.perf_counter()
-        images = self._data.train_images[microbatch.samples]
-        sample = self._stage.spec.inputs
-        inputs = self._device.load(images, self._session.normalization, sample)
+        view = self._session.views.inputs
+        inputs = self._device.load(view, self._data.train_inputs, microbatch.samples)
         self.board.seconds.load_s += time.perf_counter() - begin
         return inputs
 

@@ -29,7 +29,8 @@ from actors.core.profiles import (
     StageOverhead,
     stretched,
 )
-from actors.core.specs import Normalization, StageSpec
+from actors.core.sources.views import SampleView, Scaling, Window
+from actors.core.specs import StageSpec
 from actors.core.stage import Stage
 from actors.host_limits import usable_memory
 from actors.loop_probe import loop_overhead_s
@@ -369,25 +370,23 @@ def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
 
 def _loading(sample: TensorSpec, rows: int, watch: Watch) -> tuple[float, float]:
     """What loading a microbatch takes, and each sample of it."""
-    images = torch.zeros(2 * rows, math.prod(sample.shape), dtype=torch.uint8)
-    scaling = Normalization(0.1, 0.3)
+    view, stored = _stored(sample, 2 * rows)
     times: Timings = {}
     for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
         for name, some in (("many", samples), ("one", samples[:1])):
-            watch.time(times, name, partial(_load, watch.device, images, some, scaling, sample))
+            watch.time(times, name, partial(watch.device.load, view, stored, some))
     one_s, many_s = _usual(times["one"]), _usual(times["many"])
     return one_s, max(0.0, many_s - one_s) / rows
 
 
-def _load(
-    device: ComputeDevice,
-    images: torch.Tensor,
-    samples: torch.Tensor,
-    scaling: Normalization,
-    sample: TensorSpec,
-) -> torch.Tensor:
-    return device.load(images[samples], scaling, sample)
+def _stored(sample: TensorSpec, count: int) -> tuple[SampleView, torch.Tensor]:
+    """So many samples as most sources store them: pixels, or windows of tokens."""
+    if sample.dtype == "float32":
+        view = SampleView(sample, Scaling((0.1,), (0.3,), 255.0))
+        return view, torch.zeros(count, *sample.shape, dtype=torch.uint8)
+    view = SampleView(sample, window=Window(math.prod(sample.shape), 1))
+    return view, torch.zeros(count + math.prod(sample.shape), dtype=torch.uint8)
 
 
 def _matmul_flops_per_s(watch: Watch) -> float:

@@ -71,10 +71,8 @@ class Validation:
 
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:
-            assert self._data.val_images is not None
-            images = self._data.val_images[chunk]
-            sample = self._stage.spec.inputs
-            return self._device.load(images, self._session.normalization, sample)
+            assert self._data.val_inputs is not None
+            return self._device.load(self._session.views.inputs, self._data.val_inputs, chunk)
         assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
@@ -83,8 +81,9 @@ class Validation:
         return self._device.take(inputs)
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
-        assert self._data.val_labels is not None
-        labels = self._device.take(self._data.val_labels[chunk])
-        loss = functional.cross_entropy(outputs, labels)
-        self._loss_sum += loss.item() * len(labels)
-        self._num_correct += int((outputs.argmax(dim=1) == labels).sum())
+        assert self._data.val_targets is not None
+        view = self._session.views.targets
+        targets = self._device.load(view, self._data.val_targets, chunk)
+        loss = functional.cross_entropy(outputs, targets)
+        self._loss_sum += loss.item() * len(targets)
+        self._num_correct += int((outputs.argmax(dim=1) == targets).sum())

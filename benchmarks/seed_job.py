@@ -18,18 +18,21 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from actors.core.batches import epoch_batches, normalize
-from actors.core.datasets import Dataset, load_dataset
+from actors.core.batches import epoch_batches
 from actors.core.model.blocks import build_blocks
 from actors.core.model.model_spec import TensorSpec, mlp
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.sources.registry import parse_source, read_source
+from actors.core.sources.samples import Samples
+from actors.core.sources.source_facts import CLASS
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+from actors.core.specs import SessionSpec
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
 LAYER_SIZES = [784, 128, 64, 10]
-NORMALIZATION = Normalization(0.1307, 0.3081)
-SAMPLE = TensorSpec((LAYER_SIZES[0],))
+SCALING = Scaling((0.1307,), (0.3081,), 255.0)
+VIEW = SampleView(TensorSpec((LAYER_SIZES[0],)), SCALING)
 TIMEOUT_S = 300.0
 
 
@@ -43,12 +46,12 @@ class Column:
 
 
 def plain_loop(
-    dataset: Dataset, num_microbatches: int, prepared: bool
+    dataset: Samples, num_microbatches: int, prepared: bool
 ) -> Callable[[int], list[float]]:
     """A plain PyTorch loop with 1 thread; ``prepared`` inputs were normalised beforehand."""
-    images = torch.from_numpy(dataset.train.images)
-    labels = torch.from_numpy(dataset.train.labels)
-    floats = normalize(images, NORMALIZATION, SAMPLE) if prepared else None
+    images = torch.from_numpy(dataset.train.inputs)
+    labels = torch.from_numpy(dataset.train.targets)
+    floats = VIEW.prepare(images) if prepared else None
 
     def run(epochs: int) -> list[float]:
         torch.set_num_threads(1)
@@ -62,7 +65,7 @@ def plain_loop(
                 optimizer.zero_grad()
                 for m in microbatches:
                     if floats is None:
-                        inputs = normalize(images[m.samples], NORMALIZATION, SAMPLE)
+                        inputs = VIEW.prepare(images[m.samples])
                     else:
                         inputs = floats[m.samples]
                     loss = functional.cross_entropy(model(inputs), labels[m.samples])
@@ -89,7 +92,7 @@ def tandem_job(
                 "name": "MNIST",
                 "batch_size": 256,
                 "val_batch_size": 1000,
-                "normalize": {"mean": [NORMALIZATION.mean], "std": [NORMALIZATION.std]},
+                "normalize": {"mean": [*SCALING.mean], "std": [*SCALING.std]},
             },
         )
         for device in devices:
@@ -104,23 +107,23 @@ def tandem_job(
     return run
 
 
-def _session(dataset: Dataset, epochs: int, num_microbatches: int) -> SessionSpec:
+def _session(dataset: Samples, epochs: int, num_microbatches: int) -> SessionSpec:
     return SessionSpec(
         generation=1,
         epochs=epochs,
         learning_rate=0.1,
         batch_size=256,
         val_batch_size=1000,
-        num_train=len(dataset.train.labels),
-        num_val=len(dataset.val.labels),
-        normalization=NORMALIZATION,
+        num_train=len(dataset.train.targets),
+        num_val=len(dataset.val.targets),
+        views=SampleViews(VIEW, CLASS),
         num_microbatches=num_microbatches,
     )
 
 
 def measure(rounds: int, epochs: int) -> list[Column]:
     """Every column, round by round, against one embedded cluster."""
-    dataset = load_dataset("MNIST", mnist_data_dir())
+    dataset = read_source(parse_source({"name": "MNIST"}), mnist_data_dir())
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as storage:
         gateway = GatewayProcess.start(Path(storage), ["--local-devices", "2"])
         try:
@@ -134,7 +137,7 @@ def measure(rounds: int, epochs: int) -> list[Column]:
     return columns
 
 
-def _columns(client: TandemClient, gateway: GatewayProcess, dataset: Dataset) -> list[Column]:
+def _columns(client: TandemClient, gateway: GatewayProcess, dataset: Samples) -> list[Column]:
     devices = gateway.info["devices"]
     columns = [
         Column("plain loop, 1 thread", plain_loop(dataset, 1, prepared=False)),

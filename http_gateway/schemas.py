@@ -31,9 +31,7 @@ MAX_VERIFIED_STEPS = 100_000
 
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
-Pixels = Annotated[int, Field(ge=1, le=512)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 
 
 def _ip(value: str) -> str:
@@ -141,23 +139,17 @@ class ModelConfig(Body):
         return value
 
 
-class Normalize(Body):
-    """``(x / 255 - mean) / std``; one value each, for one channel."""
-
-    mean: list[Finite] = Field(min_length=1, max_length=1, examples=[[0.1307]])
-    std: list[Positive] = Field(min_length=1, max_length=1, examples=[[0.3081]])
-
-
 class DatasetConfig(Body):
-    """What the network is trained on."""
+    """What the network is trained on. Each source has fields of its own beside these, such as
+    ``resize`` and ``normalize`` of images."""
 
-    name: str = Field(max_length=MAX_TEXT_CHARS, description="MNIST or digits", examples=["MNIST"])
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    name: str = Field(
+        max_length=MAX_TEXT_CHARS, description="the source, such as MNIST", examples=["MNIST"]
+    )
     batch_size: BatchSize | None = Field(None, description="samples a step; default 256")
     val_batch_size: BatchSize | None = Field(None, description="default 1000")
-    normalize: Normalize | None = Field(None, description="default: the data set's own statistics")
-    resize: list[Pixels] | None = Field(
-        None, min_length=2, max_length=2, description="[height, width]", examples=[[28, 28]]
-    )
     shuffle: bool | None = Field(None, description="a new order every epoch; default true")
 
 

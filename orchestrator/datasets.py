@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,24 @@ import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.core.datasets import dataset_files, fetch_dataset, load_dataset, place_of
-from actors.core.errors import error_text
-from actors.core.idx_files import file_signature
+from actors.core.errors import CallerError, error_text
+from actors.core.sources.idx_files import file_signature
+from actors.core.sources.registry import (
+    SourceSpec,
+    arrays_key,
+    facts_of_source,
+    fetch_source,
+    known_of,
+    place_of,
+    read_source,
+    source_files,
+)
+from actors.core.sources.samples import Split
+from actors.core.sources.source_facts import Found
 from orchestrator.data_identity import DataIdentity, check_same
 from orchestrator.errors import DatasetUnavailable
 from orchestrator.job import Job
-from orchestrator.job_spec import JobSpec, check_batch_size
+from orchestrator.job_spec import check_batch_size
 
 LOAD_TIMEOUT_S = 600.0
 
@@ -28,12 +40,13 @@ Signature = tuple[tuple[int, ...] | None, ...]
 
 @dataclass(frozen=True)
 class StoredDataset:
-    """References to uint8 images ``[n, features]`` and int64 labels ``[n]`` in the object store."""
+    """References to the arrays in the object store, as they are stored. Targets that lie in the
+    inputs' array have the same reference. The numbers are those of samples."""
 
-    train_images: Any
-    train_labels: Any
-    val_images: Any
-    val_labels: Any
+    train_inputs: Any
+    train_targets: Any
+    val_inputs: Any
+    val_targets: Any
     num_train: int
     num_val: int
     fingerprint: str = ""
@@ -45,23 +58,13 @@ class StoredDataset:
 
 
 @dataclass(frozen=True)
-class DatasetKey:
-    """What makes two jobs use the same arrays."""
-
-    name: str
-    resize: tuple[int, int] | None
-
-    @classmethod
-    def of(cls, spec: JobSpec) -> DatasetKey:
-        """The arrays that the job uses."""
-        return cls(spec.dataset, spec.resize)
-
-
-@dataclass(frozen=True)
 class _Facts:
-    """Of the arrays, and of the files that they were read from."""
+    """Of the arrays, and of the files that they were read from. ``has_targets`` is False where
+    targets lie in the inputs' arrays."""
 
-    identity: DataIdentity
+    found: Found
+    fingerprint: str
+    has_targets: bool
     signature: Signature
 
 
@@ -83,16 +86,32 @@ class DatasetStore:
     def __init__(self, data_dir: Path, node_id: str) -> None:
         self._data_dir = data_dir
         self._node_id = node_id
-        self._loading: dict[DatasetKey, _Loading] = {}
+        self._loading: dict[SourceSpec, _Loading] = {}
         self._lock = threading.Lock()
 
-    def start_loading(self, key: DatasetKey) -> None:
+    def find(self, spec: SourceSpec) -> Found:
+        """What is in the source's arrays, which are loaded where only that tells; raises
+        ``DatasetUnavailable``, ``InvalidRequest``."""
+        known = known_of(spec, self._data_dir)
+        return self._loaded(spec)[1].found if known is None else known
+
+    def start_loading(self, spec: SourceSpec) -> None:
         """Starts to load unless that was done already, from files as they are now; returns at
         once."""
-        self._current(key)
+        self._current(arrays_key(spec))
 
-    def get(self, key: DatasetKey) -> StoredDataset:
-        """The data set, loaded if need be; raises ``DatasetUnavailable``."""
+    def get(self, spec: SourceSpec) -> StoredDataset:
+        """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
+        loading, facts = self._loaded(spec)
+        source = facts_of_source(spec, facts.found)
+        inputs, targets, val_inputs, val_targets = loading.arrays
+        if not facts.has_targets:
+            targets, val_targets = inputs, val_inputs
+        numbers = (source.num_train, source.num_val)
+        return StoredDataset(inputs, targets, val_inputs, val_targets, *numbers, facts.fingerprint)
+
+    def _loaded(self, spec: SourceSpec) -> tuple[_Loading, _Facts]:
+        key = arrays_key(spec)
         loading = self._current(key)
         try:
             facts: _Facts = ray.get(loading.facts, timeout=LOAD_TIMEOUT_S)
@@ -103,24 +122,25 @@ class DatasetStore:
             self._forget(key, loading)
             raise _unavailable(key, error) from error
         loading.signature = facts.signature
-        return StoredDataset(*loading.arrays, **asdict(facts.identity))
+        return loading, facts
 
     def get_for(self, job: Job) -> StoredDataset:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
-        stored = self.get(DatasetKey.of(job.spec))
+        stored = self.get(job.spec.source)
         if job.data is not None:
-            place = place_of(job.spec.dataset, self._data_dir)
+            place = place_of(job.spec.source, self._data_dir)
             check_same(job.job_id, job.data, stored.identity, place)
         check_batch_size(job.spec, stored.num_train)
         return stored
 
-    def keep_only(self, keys: set[DatasetKey]) -> None:
-        """Drops what no job uses any more."""
+    def keep_only(self, specs: Iterable[SourceSpec]) -> None:
+        """Drops what none of these jobs' sources uses any more."""
+        keys = {arrays_key(spec) for spec in specs}
         with self._lock:
             self._loading = {key: data for key, data in self._loading.items() if key in keys}
 
-    def _current(self, key: DatasetKey) -> _Loading:
+    def _current(self, key: SourceSpec) -> _Loading:
         """The load of the files as they are now, or of those before if it is still under way."""
         signature = _signature(key, self._data_dir)
         with self._lock:
@@ -129,7 +149,7 @@ class DatasetStore:
                 loading = self._loading[key] = self._submit(key)
             return loading
 
-    def _submit(self, key: DatasetKey) -> _Loading:
+    def _submit(self, key: SourceSpec) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
         # Its process has some 200 MB, with which it would wait for more tasks.
         task: Any = ray.remote(max_calls=1)(_load_arrays).options(
@@ -141,31 +161,36 @@ class DatasetStore:
         *arrays, facts = tuple(task.remote(key, self._data_dir))
         return _Loading(arrays, facts)
 
-    def _forget(self, key: DatasetKey, loading: _Loading) -> None:
+    def _forget(self, key: SourceSpec, loading: _Loading) -> None:
         """So that the next job tries again."""
         with self._lock:
             if self._loading.get(key) is loading:
                 del self._loading[key]
 
 
-def _unavailable(key: DatasetKey, error: Exception) -> DatasetUnavailable:
+def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
     if isinstance(error, ray.exceptions.GetTimeoutError):
         return DatasetUnavailable(f"{key.name} was not loaded within {LOAD_TIMEOUT_S:.0f} s")
     cause = getattr(error, "cause", None) or error
-    if isinstance(cause, DatasetUnavailable):
+    if isinstance(cause, CallerError):
         return cause
     kind = type(cause).__name__
     return DatasetUnavailable(f"{key.name} could not be loaded: {kind}: {error_text(cause)}")
 
 
-def _load_arrays(key: DatasetKey, data_dir: Path) -> tuple[Any, ...]:
-    fetch_dataset(key.name, data_dir)
+def _load_arrays(key: SourceSpec, data_dir: Path) -> tuple[Any, ...]:
+    fetch_source(key, data_dir)
     signature = _signature(key, data_dir)  # before they are read: what changes since is noticed
-    data = load_dataset(key.name, data_dir, key.resize)
-    identity = DataIdentity(len(data.train.labels), len(data.val.labels), data.fingerprint)
-    arrays = (data.train.images, data.train.labels, data.val.images, data.val.labels)
-    return (*(np.ascontiguousarray(array) for array in arrays), _Facts(identity, signature))
+    data = read_source(key, data_dir)
+    has_targets = data.train.targets is not data.train.inputs
+    facts = _Facts(data.found, data.fingerprint, has_targets, signature)
+    return (*_arrays(data.train, has_targets), *_arrays(data.val, has_targets), facts)
 
 
-def _signature(key: DatasetKey, data_dir: Path) -> Signature:
-    return tuple(file_signature(path) for path in dataset_files(key.name, data_dir))
+def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | None, ...]:
+    targets = np.ascontiguousarray(split.targets) if has_targets else None
+    return np.ascontiguousarray(split.inputs), targets
+
+
+def _signature(key: SourceSpec, data_dir: Path) -> Signature:
+    return tuple(file_signature(path) for path in source_files(key, data_dir))

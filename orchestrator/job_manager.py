@@ -11,13 +11,12 @@ from typing import Any
 
 import ray
 
-from actors.core.datasets import count_train_samples
 from actors.core.version import __version__
 from actors.snapshot_transport import SentSnapshot
 from orchestrator import device_registry
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.storage import LocalStorage
-from orchestrator.datasets import DatasetKey, DatasetStore
+from orchestrator.datasets import DatasetStore
 from orchestrator.device_list import Registrations, list_devices
 from orchestrator.device_table import DeviceTable
 from orchestrator.doctor.doctor import Doctor
@@ -125,10 +124,7 @@ class JobManager(JobReader):
         policies: dict[str, Any],
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
-        num_train = None
-        if isinstance(dataset_config.get("name"), str):
-            num_train = count_train_samples(dataset_config["name"], Path(self._config.data_dir))
-        spec = parse_job_spec(model_config, dataset_config, num_train)
+        spec = parse_job_spec(model_config, dataset_config, self._datasets.find)
         failure_policy = parse_failure_policy(policies.get("failure_policy"))
         checkpoint_policy = parse_checkpoint_policy(policies.get("checkpoints"))
 
@@ -156,7 +152,7 @@ class JobManager(JobReader):
                 self._prepared.release(job_id)
             finally:
                 self._book.forget(job_id)
-        self._datasets.keep_only({DatasetKey.of(job.spec) for job in self._book.all()})
+        self._datasets.keep_only(job.spec.source for job in self._book.all())
         self._delete_checkpoints(job.identity)
 
     # Devices

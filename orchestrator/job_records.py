@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from actors.core.sources.registry import SourceSpec, known_of
+from actors.core.sources.source_facts import Found
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.broken_job import BrokenJob
 from orchestrator.data_identity import DataIdentity
@@ -79,10 +82,17 @@ def _job(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
 def _spec(record: JobRecord) -> JobSpec:
     """As it was parsed when the job was created; of the oldest jobs that was not kept."""
     if record.spec is None:
-        return parse_job_spec(record.model_config, record.dataset_config)
+        return parse_job_spec(record.model_config, record.dataset_config, _found_when_created)
     spec = from_stored(JobSpec, record.spec)
     check_known(spec)
     return spec
+
+
+def _found_when_created(source: SourceSpec) -> Found:
+    """Whatever files are there now: the job was accepted, and a session counts again."""
+    found = known_of(source, Path())
+    assert found is not None, "the oldest jobs are on MNIST or digits"
+    return replace(found, num_train=2**62)
 
 
 def _session_record(session: Session) -> SessionRecord:

@@ -6,16 +6,18 @@ know more than one field: sizes against the data set, batches against the sample
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from actors.core.datasets import DatasetInfo, dataset_info
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
-from actors.core.specs import Normalization
-from orchestrator.model_config import DataShape, parse_model
+from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
+from actors.core.sources.source_facts import Found, SourceFacts
+from actors.core.sources.views import SampleViews
+from orchestrator.model_config import parse_model
 
 DEFAULT_BATCH_SIZE = 256
 DEFAULT_VAL_BATCH_SIZE = 1000
@@ -28,15 +30,21 @@ MICROBATCHES_PER_STAGE = 2
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's model and data; ``resize`` is (height, width) or None."""
+    """A job's model and data. ``data`` is what was known of the source when the job was created;
+    a session counts its samples again."""
 
     model: ModelSpec
-    dataset: str
-    resize: tuple[int, int] | None
+    source: SourceSpec
+    data: SourceFacts
     shuffle: bool
     batch_size: int
     val_batch_size: int
-    normalization: Normalization
+
+    @property
+    def views(self) -> SampleViews:
+        """What the model is given of a sample: ``layer_sizes`` take it flat."""
+        given = self.data.views
+        return replace(given, inputs=replace(given.inputs, sample=self.model.inputs))
 
     @property
     def num_blocks(self) -> int:
@@ -58,38 +66,39 @@ class TrainOptions:
 
 
 def parse_job_spec(
-    model_config: dict[str, Any], dataset_config: dict[str, Any], num_train: int | None = None
+    model_config: dict[str, Any],
+    dataset_config: dict[str, Any],
+    find: Callable[[SourceSpec], Found],
 ) -> JobSpec:
-    """Raises ``InvalidRequest``; ``num_train`` is the number of samples known to be there."""
-    info = dataset_info(dataset_config["name"])
-    given = dataset_config.get("resize")
-    resize = None if given is None else (given[0], given[1])
+    """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays."""
+    source = parse_source(dataset_config)
+    data = facts_of_source(source, find(source))
     spec = JobSpec(
-        model=parse_model(
-            model_config, DataShape(info.name, resize or info.shape, info.num_classes)
-        ),
-        dataset=info.name,
-        resize=resize,
+        model=parse_model(model_config, data),
+        source=source,
+        data=data,
         shuffle=dataset_config.get("shuffle") is not False,
         batch_size=dataset_config.get("batch_size") or DEFAULT_BATCH_SIZE,
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
-        normalization=_parse_normalization(dataset_config, info),
     )
-    check_batch_size(spec, info.num_train if num_train is None else num_train)
+    check_batch_size(spec, data.num_train)
     return spec
 
 
 def check_known(spec: JobSpec) -> None:
-    """A kind of layer may be gone since the job was stored: raises ``InvalidRequest``."""
+    """A kind of layer or a source may be gone since the job was stored: raises
+    ``InvalidRequest``."""
     if unknown := sorted(unknown_kinds(spec.model.layers)):
         raise InvalidRequest(f"there is no kind of layer {', '.join(unknown)} here")
+    if spec.source.name not in SOURCES:
+        raise InvalidRequest(f"there is no source {spec.source.name} here")
 
 
 def check_batch_size(spec: JobSpec, num_train: int) -> None:
     """Raises ``InvalidRequest`` when a batch is larger than the training samples there are."""
     if spec.batch_size > num_train:
         raise InvalidRequest(
-            f"dataset_config.batch_size is {spec.batch_size}, but {spec.dataset} has only "
+            f"dataset_config.batch_size is {spec.batch_size}, but {spec.data.name} has only "
             f"{num_train} training samples: use at most {num_train}"
         )
 
@@ -112,10 +121,3 @@ def default_num_microbatches(batch_size: int, num_stages: int) -> int:
     if num_stages == 1:
         return 1
     return max(1, min(MICROBATCHES_PER_STAGE * num_stages, batch_size // MIN_MICROBATCH_ROWS))
-
-
-def _parse_normalization(dataset_config: dict[str, Any], info: DatasetInfo) -> Normalization:
-    given = dataset_config.get("normalize")
-    if given is None:
-        return info.normalization
-    return Normalization(float(given["mean"][0]), float(given["std"][0]))

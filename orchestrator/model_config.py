@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import actors.core.architectures as _architectures  # noqa: F401 - fills the registry
@@ -15,6 +15,7 @@ from actors.core.model.blocks import num_parameters
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import ParsedLayers, parse_layers
 from actors.core.model.registry import KINDS
+from actors.core.sources.source_facts import SourceFacts
 
 MAX_PARAMETERS = 10**9
 LAYERS = "model_config.layers"
@@ -23,21 +24,7 @@ ARCHITECTURE = "model_config.architecture"
 CONFIG = "model_config.config"
 
 
-@dataclass(frozen=True)
-class DataShape:
-    """What a data set gives to a model: images of so many pixels, and classes."""
-
-    name: str
-    shape: tuple[int, int]
-    num_classes: int
-
-    @property
-    def ends(self) -> Ends:
-        """What a model is given, and what it has to give."""
-        return Ends(TensorSpec((1, *self.shape)), TensorSpec((self.num_classes,)))
-
-
-def parse_model(config: Mapping[str, Any], data: DataShape) -> ModelSpec:
+def parse_model(config: Mapping[str, Any], data: SourceFacts) -> ModelSpec:
     """``config`` has ``layer_sizes``, ``layers``, or ``architecture`` and perhaps ``config``.
     Raises ``InvalidRequest`` naming the layer, what it is given and what it wants."""
     seed, sizes = config.get("seed") or 0, config.get("layer_sizes")
@@ -56,14 +43,19 @@ def parse_model(config: Mapping[str, Any], data: DataShape) -> ModelSpec:
     return model
 
 
-def _from_sizes(sizes: Sequence[int], data: DataShape, seed: int) -> ModelSpec:
-    height, width = data.shape
-    if sizes[0] != height * width:
+def _from_sizes(sizes: Sequence[int], data: SourceFacts, seed: int) -> ModelSpec:
+    if data.inputs.dtype != "float32":
         raise InvalidRequest(
-            f"{LAYER_SIZES}[0] is {sizes[0]}, but an image of {data.name} at {height} x {width} "
-            f"has {height * width} features: use {height * width}, or set dataset_config.resize"
+            f"{LAYER_SIZES} takes numbers, but a sample of {data.name} is {data.inputs.text}: give "
+            "model_config.layers, the first of them an Embedding"
         )
-    if sizes[-1] != data.num_classes:
+    num_features = math.prod(data.inputs.shape)
+    if sizes[0] != num_features:
+        raise InvalidRequest(
+            f"{LAYER_SIZES}[0] is {sizes[0]}, but a sample of {data.name}, {data.inputs.text}, "
+            f"has {num_features} features: use {num_features}{_resizable(data)}"
+        )
+    if data.num_classes is not None and sizes[-1] != data.num_classes:
         raise InvalidRequest(
             f"{LAYER_SIZES}[{len(sizes) - 1}] is {sizes[-1]}, but {data.name} has "
             f"{data.num_classes} classes: use {data.num_classes}"
@@ -71,7 +63,7 @@ def _from_sizes(sizes: Sequence[int], data: DataShape, seed: int) -> ModelSpec:
     return mlp(tuple(sizes), seed)
 
 
-def _from_architecture(config: Mapping[str, Any], data: DataShape, seed: int) -> ModelSpec:
+def _from_architecture(config: Mapping[str, Any], data: SourceFacts, seed: int) -> ModelSpec:
     name = config["architecture"]
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidRequest(
@@ -79,12 +71,12 @@ def _from_architecture(config: Mapping[str, Any], data: DataShape, seed: int) ->
             f"{', '.join(sorted(ARCHITECTURES))}"
         )
     given = config.get("config")
-    layers = expand(name, {} if given is None else given, data.ends, CONFIG)
+    layers = expand(name, {} if given is None else given, _ends(data), CONFIG)
     return _from_layers(layers, f"{ARCHITECTURE} {name!r}, layers", data, seed)
 
 
-def _from_layers(layers: Any, where: str, data: DataShape, seed: int) -> ModelSpec:
-    ends = data.ends
+def _from_layers(layers: Any, where: str, data: SourceFacts, seed: int) -> ModelSpec:
+    ends = _ends(data)
     parsed = parse_layers(layers, ends.inputs, where)
     _check_outputs(parsed, ends, where, data)
     model = ModelSpec(parsed.layers, ends.inputs, seed)
@@ -93,13 +85,24 @@ def _from_layers(layers: Any, where: str, data: DataShape, seed: int) -> ModelSp
     return model
 
 
-def _check_outputs(parsed: ParsedLayers, ends: Ends, where: str, data: DataShape) -> None:
+def _check_outputs(parsed: ParsedLayers, ends: Ends, where: str, data: SourceFacts) -> None:
     if parsed.outputs != ends.outputs:
+        wants = "numbers" if data.num_classes is None else f"{data.num_classes} classes"
         raise InvalidRequest(
             f"{where}[{len(parsed.layers) - 1}] gives {parsed.outputs.text}, but {data.name} has "
-            f"{data.num_classes} classes: let the last layer give {ends.outputs.text}, one number "
-            "a class"
+            f"{wants}: let the last layer give {ends.outputs.text}"
         )
+
+
+def _ends(data: SourceFacts) -> Ends:
+    """What a model is given, and what it has to give: a number for each class."""
+    own = data.targets.shape
+    shape = own if data.num_classes is None else (*own, data.num_classes)
+    return Ends(data.inputs, TensorSpec(shape))
+
+
+def _resizable(data: SourceFacts) -> str:
+    return ", or set dataset_config.resize" if len(data.inputs.shape) == 3 else ""
 
 
 def layer_kinds() -> list[dict[str, Any]]:

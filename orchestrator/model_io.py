@@ -10,6 +10,8 @@ import torch
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import empty_blocks, num_blocks
 from actors.core.model.facts import model_facts
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.views import SampleView, Scaling
 from actors.core.stage import Weights
 from orchestrator.job_spec import JobSpec
 from orchestrator.model_config import model_json, model_of_json
@@ -20,16 +22,19 @@ Array = np.ndarray[Any, Any]
 
 def facts_of(spec: JobSpec) -> ModelFacts:
     """What a job's model takes and gives."""
-    model, facts = spec.model, model_facts(spec.model)
+    model, facts, view = spec.model, model_facts(spec.model), spec.data.views.inputs
+    scaling = view.scaling or Scaling((0.0,), (1.0,))
     return ModelFacts(
         model_json(model),
         model.inputs.shape,
+        view.sample.shape,
         facts[-1].outputs.shape[0],
         sum(block.parameter_bytes + block.buffer_bytes for block in facts),
         model.inputs.num_bytes + sum(b.outputs.num_bytes + b.largest.of(1) for b in facts),
-        spec.normalization.mean,
-        spec.normalization.std,
-        spec.dataset,
+        scaling.mean,
+        scaling.std,
+        scaling.unit,
+        spec.data.name,
     )
 
 
@@ -43,7 +48,8 @@ class Network:
     """A trained model that classifies raw features (pixels 0..255, as the data is stored)."""
 
     def __init__(self, model: TrainedModel) -> None:
-        self._facts = model.facts
+        own = self._facts = model.facts
+        self._view = SampleView(TensorSpec(own.shape), Scaling(own.mean, own.std, own.unit))
         spec = model_of_json(model.facts.model, model.facts.shape)
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
@@ -53,11 +59,9 @@ class Network:
 
         Raises ``InvalidRequest`` when nothing finite comes out.
         """
-        pixels = torch.tensor(rows)
-        scaled = pixels.div_(255.0).sub_(self._facts.mean).div_(self._facts.std)
-        scaled = scaled.view(-1, *self._facts.shape)
+        stored = torch.tensor(rows).view(-1, *self._facts.stored_shape)
         with torch.no_grad():
-            probabilities = self._layers(scaled).softmax(dim=1)
+            probabilities = self._layers(self._view.prepare(stored)).softmax(dim=1)
         _check_finite(probabilities, first)
         return probabilities.argmax(dim=1).numpy(), probabilities.numpy()
 

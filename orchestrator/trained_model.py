@@ -19,16 +19,20 @@ _HEADER_ALIGNMENT = 8
 @dataclass(frozen=True)
 class ModelFacts:
     """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
-    ``shape`` that of a sample; ``num_bytes`` are those of its state, ``row_bytes`` those that a
-    sample becomes on its way; ``dataset`` names what it was trained on."""
+    ``shape`` that of a sample as the model is given it, ``stored_shape`` as the data has it;
+    ``mean``, ``std`` and ``unit`` are those of its ``Scaling``. ``num_bytes`` are those of its
+    state, ``row_bytes`` those that a sample becomes on its way; ``dataset`` names what it was
+    trained on."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
+    stored_shape: tuple[int, ...]
     num_classes: int
     num_bytes: int
     row_bytes: int
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    unit: float
     dataset: str
 
     @property
@@ -58,7 +62,7 @@ def model_file(model: TrainedModel) -> list[memoryview]:
     facts = model.facts
     about = {
         **facts.model,
-        "normalize": {"mean": [facts.mean], "std": [facts.std]},
+        "normalize": {"mean": [*facts.mean], "std": [*facts.std]},
     }
     return safetensors_file(model.weights, {"tandem": json.dumps(about)})
 

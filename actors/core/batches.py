@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from actors.core.model.model_spec import TensorSpec
 from actors.core.seeds import ORDER_STREAM, derived_generator
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,3 @@ def validation_chunks(session: SessionSpec) -> list[slice]:
     step = session.val_batch_size
     stops = range(0, session.num_val, step)
     return [slice(start, min(start + step, session.num_val)) for start in stops]
-
-
-def normalize(
-    images: torch.Tensor, normalization: Normalization, sample: TensorSpec
-) -> torch.Tensor:
-    """uint8 ``[n, features]`` -> a batch of ``sample``, float32, by torchvision's ToTensor and
-    Normalize in one."""
-    scaled = images.to(torch.float32).div_(255.0)
-    return scaled.sub_(normalization.mean).div_(normalization.std).view(-1, *sample.shape)

@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from actors.core.batches import normalize
-from actors.core.model.model_spec import TensorSpec
-from actors.core.specs import Normalization
+from actors.core.sources.views import SampleView
 
 MS_PER_S = 1000.0
 
@@ -46,10 +44,11 @@ class ComputeDevice:
         return tensor
 
     def load(
-        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
+        self, view: SampleView, stored: torch.Tensor, samples: torch.Tensor | slice
     ) -> torch.Tensor:
-        """Stored images, uint8 ``[n, features]`` on the host -> a batch of ``sample``, float32."""
-        return normalize(images, normalization, sample)
+        """A batch of those samples from the host's array. They travel as they are stored: bytes
+        are a quarter of what floats would be on the way."""
+        return view.prepare(self.take(view.gather(stored, samples)))
 
     def mark(self) -> Any:
         """This moment of the device's work; ``seconds`` tells two of them apart."""
@@ -104,12 +103,6 @@ class Accelerator(ComputeDevice):
         host.copy_(tensor, non_blocking=True)
         self.synchronize()
         return host
-
-    def load(
-        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
-    ) -> torch.Tensor:
-        """Normalised there: bytes are a quarter of what floats would be on the way."""
-        return normalize(self.take(images), normalization, sample)
 
     def mark(self) -> torch.Event:
         """Where the stream will be once all is done that was asked for so far."""

@@ -1,9 +1,9 @@
 """A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
 
-It shares with the stages what defines a job, which is the initial weights, the microbatches,
-their normalisation and the seeds of what layers draw, and nothing of what computes: here are one
-model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the number of threads
-changes from one block to the next is the model computed in parts.
+It shares with the stages what defines a job, which is the initial weights, the microbatches, how
+samples lie in their arrays, and the seeds of what layers draw, and nothing of what computes: here
+are one model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the number of
+threads changes from one block to the next is the model computed in parts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from actors.core.batches import Microbatch, epoch_batches, normalize
+from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
-from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.snapshots import Tensors
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,19 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Data:
-    """uint8 ``[n, features]`` and int64 ``[n]``."""
+    """A session's arrays, as they are stored."""
 
-    images: torch.Tensor
-    labels: torch.Tensor
-    normalization: Normalization
-    sample: TensorSpec
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    spec: SessionSpec
+
+    def inputs_of(self, microbatch: Microbatch) -> torch.Tensor:
+        view = self.spec.views.inputs
+        return view.prepare(view.gather(self.inputs, microbatch.samples))
+
+    def targets_of(self, microbatch: Microbatch) -> torch.Tensor:
+        view = self.spec.views.targets
+        return view.prepare(view.gather(self.targets, microbatch.samples))
 
 
 @dataclass
@@ -101,12 +108,11 @@ class _Now:
 
 def replay(
     plan: ReplayPlan,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> Replayed:
-    """Trains anew from the seed; ``images`` are the training samples, uint8 ``[n, features]``,
-    ``labels`` int64 ``[n]``.
+    """Trains anew from the seed; ``inputs`` and ``targets`` are the arrays of the training samples.
 
     ``may_go_on`` is asked after each step. Must be called in a thread whose count of torch's
     threads is nobody else's.
@@ -120,7 +126,7 @@ def replay(
     weights = None
     for session in plan.sessions:
         spec = session.spec
-        data = _Data(images, labels, spec.normalization, spec_of_all.inputs)
+        data = _Data(inputs, targets, spec)
         optimizer = torch.optim.SGD(
             model.parameters(), lr=spec.learning_rate, momentum=spec.momentum
         )
@@ -170,14 +176,14 @@ def _step(
 
 def _microbatch(parts: Sequence[_Part], microbatch: Microbatch, data: _Data) -> float:
     """Adds its gradients to those of the parameters; its share of the batch's mean loss."""
-    outputs = normalize(data.images[microbatch.samples], data.normalization, data.sample)
+    outputs = data.inputs_of(microbatch)
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in parts:
         torch.set_num_threads(part.threads)
         inputs = outputs.detach().requires_grad_(bool(held))
         outputs = part.layers(inputs)
         held.append((inputs, outputs))
-    loss = functional.cross_entropy(outputs, data.labels[microbatch.samples])
+    loss = functional.cross_entropy(outputs, data.targets_of(microbatch))
     if microbatch.weight != 1.0:
         loss = loss * microbatch.weight
     held[-1] = (held[-1][0], loss)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from actors.core.model.facts import BlockFacts, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.snapshots import Cursor
+from actors.core.sources.views import SampleViews
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,6 @@ class StageSpec:
 
 
 @dataclass(frozen=True)
-class Normalization:
-    """``(x / 255 - mean) / std`` for uint8 x, in float32."""
-
-    mean: float
-    std: float
-
-
-@dataclass(frozen=True)
 class SessionSpec:
     """One training session, the same for every stage of the group.
 
@@ -62,7 +55,7 @@ class SessionSpec:
     session shuffles on where the first one ended. ``max_lost_steps`` bounds the steps that the
     loss of one stage costs; None stands for about a second's worth. ``batch_size`` may exceed
     ``num_train``; the last batch of an epoch may be smaller. ``threads`` is the stage's own
-    (intra-op) count.
+    (intra-op) count. ``views`` tell how samples lie in the session's arrays.
     """
 
     generation: int
@@ -72,7 +65,7 @@ class SessionSpec:
     val_batch_size: int
     num_train: int
     num_val: int
-    normalization: Normalization
+    views: SampleViews
     num_microbatches: int = 1
     schedule: str = "1f1b"
     threads: int = 1

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from actors.core.datasets import load_dataset
 from actors.core.model.model_spec import ModelSpec, mlp
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.sources.registry import parse_source, read_source
+from actors.core.sources.source_facts import CLASS
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+from actors.core.specs import SessionSpec
 from benchmarks.report import mnist_data_dir
 
-NORMALIZATION = Normalization(0.1307, 0.3081)
+SCALING = Scaling((0.1307,), (0.3081,), 255.0)
 LEARNING_RATE = 0.05
 NUM_VAL = 10
 
@@ -45,6 +47,11 @@ class Cell:
         return mlp(self.layer_sizes)
 
     @property
+    def view(self) -> SampleView:
+        """How an image becomes what the network takes."""
+        return SampleView(self.network.inputs, SCALING)
+
+    @property
     def num_train(self) -> int:
         return self.num_steps * self.batch_size
 
@@ -58,7 +65,7 @@ class Cell:
             val_batch_size=NUM_VAL,
             num_train=self.num_train,
             num_val=NUM_VAL,
-            normalization=NORMALIZATION,
+            views=SampleViews(self.view, CLASS),
             num_microbatches=self.num_microbatches,
             schedule=schedule,
         )
@@ -78,7 +85,7 @@ CELLS = tuple(
 
 @dataclass(frozen=True)
 class Samples:
-    """uint8 images ``[n, 784]`` and int64 labels ``[n]``, in stored order."""
+    """uint8 images ``[n, 1, 28, 28]`` and int64 labels ``[n]``, in stored order."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -86,8 +93,8 @@ class Samples:
     @classmethod
     def of_mnist(cls, num_samples: int) -> Samples:
         """The first ones of MNIST's training set."""
-        train = load_dataset("MNIST", mnist_data_dir()).train
-        return cls(train.images[:num_samples].copy(), train.labels[:num_samples].copy())
+        train = read_source(parse_source({"name": "MNIST"}), mnist_data_dir()).train
+        return cls(train.inputs[:num_samples].copy(), train.targets[:num_samples].copy())
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.from_numpy(self.images), torch.from_numpy(self.labels)

@@ -7,9 +7,9 @@ import time
 import torch
 from torch.nn import functional
 
-from actors.core.batches import Microbatch, epoch_batches, normalize
+from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
-from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
+from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 
 
 def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timing:
@@ -23,7 +23,7 @@ def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timi
     def train_step(microbatches: list[Microbatch]) -> float:
         total = 0.0
         for m in microbatches:
-            outputs = model(normalize(images[m.samples], NORMALIZATION, cell.network.inputs))
+            outputs = model(cell.view.prepare(images[m.samples]))
             loss = functional.cross_entropy(outputs, labels[m.samples]) * m.weight
             loss.backward()
             total += loss.item()

@@ -11,9 +11,9 @@ import torch.distributed as dist
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleInterleavedZeroBubble
 from torch.nn import functional
 
-from actors.core.batches import epoch_batches, normalize
+from actors.core.batches import epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
-from benchmarks.pipeline.cells import LEARNING_RATE, NORMALIZATION, Cell, Samples, Timing
+from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 from benchmarks.pipeline.worker import Worker
 
 NUM_STAGES = 2
@@ -70,7 +70,7 @@ def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
     def train_step(batch: torch.Tensor) -> None:
         losses: list[torch.Tensor] = []
         if rank == 0:
-            schedule.step(normalize(images[batch], NORMALIZATION, cell.network.inputs))
+            schedule.step(cell.view.prepare(images[batch]))
         else:
             schedule.step(target=labels[batch], losses=losses)
         optimizer.step()

@@ -191,10 +191,12 @@ class _Demo:
 
 def _sample(dataset: str, data_dir: Path) -> tuple[list[float], int]:
     """One validation image as the data is stored, and its label."""
-    from actors.core.datasets import load_dataset  # brings PyTorch: while it starts, no time for it
+    # Brings PyTorch: while it starts, no time for it.
+    from actors.core.sources.registry import parse_source, read_source
 
-    val = load_dataset(dataset, data_dir, (28, 28)).val
-    return val.images[0].tolist(), int(val.labels[0])
+    source = parse_source({"name": dataset, "resize": [28, 28]})
+    val = read_source(source, data_dir).val
+    return val.inputs[0].reshape(-1).tolist(), int(val.targets[0])
 
 
 def _json(value: dict[str, Any]) -> str:

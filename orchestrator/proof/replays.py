@@ -53,7 +53,7 @@ class Verification:
     ) -> PackedReplay:
         """Raises ``ReplayFailed``; leaves no process."""
         actor = self._start(place)
-        references = [data.train_images, data.train_labels]
+        references = [data.train_inputs, data.train_targets]
         timeout_s = start_timeout_s + FETCH_TIMEOUT_S + REPLAY_LIMIT_S
         try:
             answer = actor.replay.remote(plan, references, FETCH_TIMEOUT_S, REPLAY_LIMIT_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.datasets import DatasetKey, DatasetStore
+from orchestrator.datasets import DatasetStore
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import StorageUnavailable
 from orchestrator.job import Job
@@ -37,7 +37,7 @@ class PreparedGroups:
         Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``,
         ``StorageUnavailable``, …
         """
-        self._datasets.start_loading(DatasetKey.of(job.spec))
+        self._datasets.start_loading(job.spec.source)
         with self._table.given(job.job_id, job.devices):
             self._book.check_writable(job)
             self._end(job.job_id)
@@ -73,7 +73,7 @@ class PreparedGroups:
         planned = self._plans.start_group(job.begin_generation(), job, placements, request)
         group = planned.group
         try:
-            num_train = self._datasets.get(DatasetKey.of(job.spec)).num_train
+            num_train = self._datasets.get(job.spec.source).num_train
             check_batch_size(job.spec, num_train)
             with self._book.changing(job, forget_history=True) as (draft,):
                 draft.reset_training()

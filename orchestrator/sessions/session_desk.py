@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.datasets import DatasetKey, DatasetStore
+from orchestrator.datasets import DatasetStore
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import (
     IllegalTransition,
@@ -184,7 +184,7 @@ class SessionDesk:
         s = self._services
         checkpointer = Checkpointer(s.checkpoints, s.book, job, session)
         choice = DeviceChoice(s.cluster, s.table, s.book)
-        s.datasets.start_loading(DatasetKey.of(job.spec))
+        s.datasets.start_loading(job.spec.source)
         services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get_for(job))
         log = SessionLog(s.book, job, session)
         return SessionRunner(services, job, session, choice, checkpointer, log, prepared)

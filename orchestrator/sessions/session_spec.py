@@ -31,7 +31,7 @@ def session_spec(
         val_batch_size=spec.val_batch_size,
         num_train=data.num_train,
         num_val=data.num_val,
-        normalization=spec.normalization,
+        views=spec.views,
         num_microbatches=session.num_microbatches,
         schedule=options.schedule,
         shuffle=spec.shuffle,

@@ -15,9 +15,9 @@ from orchestrator.sessions.group_failure import GroupFailure
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 LOCATIONS_TIMEOUT_MS = 5000
-IMAGES = ("train_images", "val_images")
-LABELS = ("train_labels", "val_labels")
-ORDER = ("train_images", "train_labels", "val_images", "val_labels")
+INPUTS = ("train_inputs", "val_inputs")
+TARGETS = ("train_targets", "val_targets")
+ORDER = ("train_inputs", "train_targets", "val_inputs", "val_targets")
 
 
 class StageData:
@@ -45,9 +45,9 @@ class StageData:
             raise GroupFailure(text, can_recover=True) from error
 
     def _references(self, placement: StagePlacement) -> list[Any]:
-        """Images for the first stage, labels for the last; see ``LayerActor.load``."""
-        needed = (IMAGES if placement.spec.is_first else ()) + (
-            LABELS if placement.spec.is_last else ()
+        """Inputs for the first stage, targets for the last; see ``LayerActor.load``."""
+        needed = (INPUTS if placement.spec.is_first else ()) + (
+            TARGETS if placement.spec.is_last else ()
         )
         self._make_reachable(needed, placement.resolved.node.node_id)
         return [getattr(self.stored, name) if name in needed else None for name in ORDER]
@@ -56,17 +56,16 @@ class StageData:
         """Ray fetches an object from any node that has it, also from one that is cut off, and
         tries the next one after ten seconds. So what others have got, and this node has not, is
         put there anew: a new object is nowhere else."""
-        refs = {name: getattr(self.stored, name) for name in names}
+        refs = list(dict.fromkeys(getattr(self.stored, name) for name in names))
         if not refs:
             return
-        where = _located(list(refs.values()))
-        for name, ref in refs.items():
+        where = _located(refs)
+        for ref in refs:
             holders = set(where.get(ref, {}).get("node_ids", ()))
             if node_id not in holders and holders - {self._own_node}:
-                anew: dict[str, Any] = {
-                    name: ray.put(ray.get(ref, timeout=patience_s(self._num_bytes)))
-                }
-                self.stored = replace(self.stored, **anew)
+                anew: Any = ray.put(ray.get(ref, timeout=patience_s(self._num_bytes)))
+                places = [name for name in ORDER if getattr(self.stored, name) == ref]
+                self.stored = replace(self.stored, **dict.fromkeys(places, anew))
 
 
 def _located(refs: list[Any]) -> dict[Any, dict[str, Any]]:

@@ -12,11 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from actors.core.datasets import dataset_files
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
-from tests.support.mnist import write_mnist
+from tests.support.mnist import mnist_files, write_mnist
 from tests.support.ray_nodes import RayCluster
 from tests.support.ray_state import frozen_while_starting, process_of_stage
 
@@ -113,7 +112,7 @@ def test_data_files_that_are_not_what_they_claim_are_refused_in_words(
         client = TandemClient(gateway.url, timeout_s=60.0)
         data = {"name": "MNIST", "batch_size": 100}
         job_id = create_job(client, gateway.info["devices"], data)
-        images, labels, *_ = dataset_files("MNIST", folder)
+        images, labels, *_ = mnist_files(folder)
         with pytest.raises(ApiError, match="label 11 for sample 599") as refused:
             client.initialize(job_id)
         assert refused.value.status == 409 and str(labels) in refused.value.message

@@ -67,8 +67,10 @@ import json, sys
 from orchestrator.ray_connection import connect
 connect(sys.argv[1])
 import ray
-from actors.core.model.model_spec import mlp
-from actors.core.specs import Normalization, SessionSpec, StageSpec
+from actors.core.model.model_spec import TensorSpec, mlp
+from actors.core.sources.source_facts import CLASS
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+from actors.core.specs import SessionSpec, StageSpec
 from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
 from orchestrator.errors import StageFailure
 from orchestrator.job import Device
@@ -85,7 +87,8 @@ class WithoutSharedMemory(LayerActor):
 
 session = SessionSpec(
     generation=1, epochs=1, learning_rate=0.1, batch_size=4, val_batch_size=4, num_train=8,
-    num_val=4, normalization=Normalization(0.0, 1.0), num_microbatches=1,
+    num_val=4, num_microbatches=1,
+    views=SampleViews(SampleView(TensorSpec((4,)), Scaling((0.0,), (1.0,), 255.0)), CLASS),
 )
 node = parse_nodes(ray.nodes())[0]
 network = mlp((4, 4, 2))

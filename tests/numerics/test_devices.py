@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 
 from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_device
-from actors.core.datasets import Dataset, load_dataset
 from actors.core.flops import count_stage_flops
 from actors.core.model.facts import model_facts
 from actors.core.profiles import block_works
 from actors.core.snapshots import TrainingState
+from actors.core.sources.samples import Samples
 from actors.host_kind import this_host
 from actors.stage_probe import ProbeRequest, host_facts, probe
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.far_device import FarDevice
 from tests.support.in_process import Pipeline, build_pipeline
+from tests.support.sources import read
 
 CUTS = [0, 1, 2, 3]
 LOSS_TOLERANCE = 1e-3
@@ -34,8 +34,8 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load_dataset("digits", Path("unused"))
+def digits() -> Samples:
+    return read("digits")
 
 
 def losses(pipeline: Pipeline) -> list[float]:
@@ -47,7 +47,7 @@ def losses(pipeline: Pipeline) -> list[float]:
 @pytest.mark.parametrize("places", [(0,), (1,), (2,), (0, 1, 2)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_of_unlike_devices_trains_as_on_cpus(
-    digits: Dataset, kind: Callable[[], ComputeDevice], places: tuple[int, ...], schedule: str
+    digits: Samples, kind: Callable[[], ComputeDevice], places: tuple[int, ...], schedule: str
 ) -> None:
     session = make_session(schedule=schedule)
     devices = [kind() if i in places else CPU for i in range(3)]
@@ -60,7 +60,7 @@ def test_a_job_of_unlike_devices_trains_as_on_cpus(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_session_goes_on_from_snapshots_of_other_devices(
-    digits: Dataset, kind: Callable[[], ComputeDevice]
+    digits: Samples, kind: Callable[[], ComputeDevice]
 ) -> None:
     whole = run(build_pipeline(NETWORK, make_session(), digits, CUTS))
     first = run(build_pipeline(NETWORK, make_session(epochs=1), digits, CUTS, devices=[kind()] * 3))
@@ -74,7 +74,7 @@ def test_a_session_goes_on_from_snapshots_of_other_devices(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_time_and_flops_are_complete_after_each_step(
-    digits: Dataset, kind: Callable[[], ComputeDevice]
+    digits: Samples, kind: Callable[[], ComputeDevice]
 ) -> None:
     session = make_session(epochs=1)
     pipeline = run(build_pipeline(NETWORK, session, digits, [0, 3], devices=[kind()]))
@@ -85,7 +85,7 @@ def test_time_and_flops_are_complete_after_each_step(
     assert min(seconds.forward_s, seconds.backward_s, seconds.update_s) > 0
 
 
-def test_messages_are_received_in_memory_that_the_device_gave(digits: Dataset) -> None:
+def test_messages_are_received_in_memory_that_the_device_gave(digits: Samples) -> None:
     far = FarDevice()
     run(build_pipeline(NETWORK, make_session(epochs=1), digits, [0, 2, 3], devices=[CPU, far]))
     assert far.buffers == 15 * 3 + 3, "a buffer for each microbatch and each chunk"

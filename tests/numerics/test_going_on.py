@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from actors.core.datasets import Dataset, load_dataset
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import TrainingState
+from actors.core.sources.samples import Samples
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.in_process import Pipeline, build_pipeline
+from tests.support.sources import read
 
 CUTS = [0, 2, 3]
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load_dataset("digits", Path("unused"))
+def digits() -> Samples:
+    return read("digits")
 
 
 def records(pipeline: Pipeline) -> list[tuple[float, float]]:
@@ -28,7 +27,7 @@ def records(pipeline: Pipeline) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("num_steps", [1, 7, 15, 20])
 @pytest.mark.parametrize("cuts", [[0, 3], [0, 1, 3], [0, 1, 2, 3]])
 def test_a_session_goes_on_with_the_same_bits_on_other_stages(
-    digits: Dataset, num_steps: int, cuts: list[int]
+    digits: Samples, num_steps: int, cuts: list[int]
 ) -> None:
     whole = run(build_pipeline(NETWORK, make_session(), digits, CUTS))
     first = build_pipeline(NETWORK, make_session(max_lost_steps=1), digits, CUTS)
@@ -60,7 +59,7 @@ def _stop_after(pipeline: Pipeline, num_steps: int) -> list[object]:
     return list(states)
 
 
-def test_a_session_stopped_at_an_epochs_end_has_whole_epochs(digits: Dataset) -> None:
+def test_a_session_stopped_at_an_epochs_end_has_whole_epochs(digits: Samples) -> None:
     pipeline = build_pipeline(NETWORK, make_session(), digits, CUTS)
     pipeline.loops[0].orders.stop(Boundary.EPOCH)
     run(pipeline)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from actors.core.datasets import Dataset, load_dataset
 from actors.core.model.blocks import num_blocks
 from actors.core.schedules import SCHEDULES
 from actors.core.snapshots import Cursor, TrainingState
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.sources.samples import Samples
+from actors.core.specs import SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.models import CNN, TRANSFORMER
 from tests.support.plain_loop import train_plainly
+from tests.support.sources import read, views
 
 MODELS = {"cnn": CNN, "transformer": TRANSFORMER}
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load_dataset("digits", Path("unused"))
+def digits() -> Samples:
+    return read("digits")
 
 
 def make_session(**changes: Any) -> SessionSpec:
@@ -34,7 +34,7 @@ def make_session(**changes: Any) -> SessionSpec:
         "val_batch_size": 150,
         "num_train": 1438,
         "num_val": 359,
-        "normalization": Normalization(0.3059, 0.3763),
+        "views": views(),
         "momentum": 0.5,
         "channel_timeout_s": 20.0,
     }
@@ -45,7 +45,7 @@ def make_session(**changes: Any) -> SessionSpec:
 @pytest.mark.parametrize("stages", [1, 2, 3])
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_losses_weights_and_buffers_equal_a_plain_loop(
-    digits: Dataset, name: str, stages: int, schedule: str
+    digits: Samples, name: str, stages: int, schedule: str
 ) -> None:
     model = MODELS[name]
     count = num_blocks(model)
@@ -65,7 +65,7 @@ def test_losses_weights_and_buffers_equal_a_plain_loop(
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_session_goes_on_with_other_cuts_and_the_same_bits(digits: Dataset, name: str) -> None:
+def test_a_session_goes_on_with_other_cuts_and_the_same_bits(digits: Samples, name: str) -> None:
     model = MODELS[name]
     count = num_blocks(model)
     session = make_session(num_microbatches=2)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from actors.core.datasets import Dataset, Split, load_dataset
 from actors.core.flops import count_stage_flops
 from actors.core.model.model_spec import mlp
 from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.sources.samples import Samples
+from actors.core.specs import SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly
+from tests.support.sources import first, read, views
 
 NETWORK = mlp((784, 128, 64, 10), seed=3)
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
-    return load_dataset("digits", Path("unused"), (28, 28))
+def digits() -> Samples:
+    return read("digits", resize=[28, 28])
 
 
 def make_session(**changes: object) -> SessionSpec:
@@ -33,7 +32,7 @@ def make_session(**changes: object) -> SessionSpec:
         "val_batch_size": 150,
         "num_train": 1438,
         "num_val": 359,
-        "normalization": Normalization(0.3059, 0.3763),
+        "views": views(),
         "channel_timeout_s": 20.0,
     }
     return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
@@ -43,7 +42,7 @@ def make_session(**changes: object) -> SessionSpec:
 @pytest.mark.parametrize("num_microbatches", [1, 2, 3, 8])
 @pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
 def test_losses_and_weights_equal_a_plain_loop(
-    digits: Dataset, cuts: list[int], num_microbatches: int, schedule: str
+    digits: Samples, cuts: list[int], num_microbatches: int, schedule: str
 ) -> None:
     session = make_session(num_microbatches=num_microbatches, schedule=schedule)
     plain = train_plainly(NETWORK, session, digits)
@@ -67,9 +66,9 @@ def test_losses_and_weights_equal_a_plain_loop(
 
 @pytest.mark.parametrize("schedule", ["1f1b", "zb-h1", "gpipe"])
 def test_a_ragged_last_batch_smaller_than_the_microbatches_keeps_the_bits(
-    digits: Dataset, schedule: str
+    digits: Samples, schedule: str
 ) -> None:
-    few = Dataset(Split(digits.train.images[:103], digits.train.labels[:103]), digits.val)
+    few = first(digits, 103)
     session = make_session(num_train=103, batch_size=50, num_microbatches=5, schedule=schedule)
     plain = train_plainly(NETWORK, session, few)
     pipeline = build_pipeline(NETWORK, session, few, [0, 1, 3])

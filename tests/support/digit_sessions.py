@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from actors.core.model.model_spec import mlp
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 from tests.support.in_process import Pipeline
+from tests.support.sources import views
 
 NETWORK = mlp((64, 32, 16, 10), seed=5)
 
@@ -18,7 +19,7 @@ def make_session(**changes: object) -> SessionSpec:
         "val_batch_size": 150,
         "num_train": 1438,
         "num_val": 359,
-        "normalization": Normalization(0.3059, 0.3763),
+        "views": views(),
         "num_microbatches": 3,
         "momentum": 0.9,
         "channel_timeout_s": 20.0,

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from actors.core.compute_device import ComputeDevice
-from actors.core.model.model_spec import TensorSpec
-from actors.core.specs import Normalization
+from actors.core.sources.views import SampleView
 
 
 class FarDevice(ComputeDevice):
@@ -38,9 +37,9 @@ class FarDevice(ComputeDevice):
         return tensor.float()
 
     def load(
-        self, images: torch.Tensor, normalization: Normalization, sample: TensorSpec
+        self, view: SampleView, stored: torch.Tensor, samples: torch.Tensor | slice
     ) -> torch.Tensor:
-        return super().load(images, normalization, sample).double()
+        return self.take(super().load(view, stored, samples))
 
     def mark(self) -> Any:
         self.not_waited_for += 1

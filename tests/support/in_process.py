@@ -11,14 +11,15 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.core.compute_device import CPU, ComputeDevice
-from actors.core.datasets import Dataset
 from actors.core.model.model_spec import ModelSpec
 from actors.core.snapshots import TrainingState
+from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 from tests.support.mailbox import Mailbox
+from tests.support.sources import fitting
 
 JOIN_TIMEOUT_S = 60
 
@@ -62,7 +63,7 @@ class Pipeline:
 def build_pipeline(
     network: ModelSpec,
     session: SessionSpec,
-    dataset: Dataset,
+    dataset: Samples,
     cuts: list[int],
     slots: int = 2,
     state: TrainingState | None = None,
@@ -74,8 +75,9 @@ def build_pipeline(
     computers = devices or [CPU] * num_stages
     boxes = [_mailboxes(slots, way, num_stages - 1) for way in ("forward", "backward")]
     links = _build_links(computers, session, *boxes)
-    arrays = (dataset.train.images, dataset.train.labels, dataset.val.images, dataset.val.labels)
+    arrays = (dataset.train.inputs, dataset.train.targets, dataset.val.inputs, dataset.val.targets)
     data = StageData(*(torch.from_numpy(a) for a in arrays))
+    session = fitting(session, network)
     specs = [StageSpec.of(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
     pairs = zip(specs, computers, strict=True)
     stages = [_stage(spec, state, device) for spec, device in pairs]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from actors.core.sources.registry import SourceSpec
+from actors.core.sources.samples import Samples
 from actors.reports import Seen
 from orchestrator import datasets
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
@@ -32,8 +34,8 @@ VOLATILE = (
     "spares",
     "data",
 )
-_load_once = functools.cache(datasets.load_dataset)
-_load = datasets.load_dataset
+_read_once = functools.cache(datasets.read_source)
+_read = datasets.read_source
 
 
 class _Host:
@@ -143,16 +145,16 @@ class JobManagerWorld:
         return False
 
 
-def _load_digits_once(name: str, *arguments: Any) -> Any:
+def _read_digits_once(spec: SourceSpec, folder: Path) -> Samples:
     """Files of others may change."""
-    return (_load_once if name == "digits" else _load)(name, *arguments)
+    return (_read_once if spec.name == "digits" else _read)(spec, folder)
 
 
 @contextlib.contextmanager
 def _quick(look_interval_s: float) -> Iterator[None]:
     """What waits by the clock, waits less."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "load_dataset", _load_digits_once)
+        patch.setattr(datasets, "read_source", _read_digits_once)
         patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)
         patch.setattr(device_choice, "WAIT_INTERVAL_S", 0.02)
         patch.setattr(newcomers, "LOOK_INTERVAL_S", look_interval_s)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actors.core.sources.registry import parse_source, source_files
+
 
 def mnist_dir() -> Path:
     """The folder that TANDEM_DATA_DIR names; skips the test where there is none."""
@@ -32,3 +34,8 @@ def write_mnist(
         (raw / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         header = b"".join(n.to_bytes(4, "big") for n in (0x801, count))
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+
+
+def mnist_files(folder: Path) -> tuple[Path, ...]:
+    """Images and labels to train with, then to validate with."""
+    return source_files(parse_source({"name": "MNIST"}), folder)

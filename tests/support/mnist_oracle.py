@@ -6,12 +6,12 @@ import functools
 
 import torch
 
-from actors.core.datasets import load_dataset
 from actors.core.model.model_spec import mlp
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 from tests.support.jobs import LAYER_SIZES
 from tests.support.mnist import mnist_dir
 from tests.support.plain_loop import PlainResult, train_plainly
+from tests.support.sources import read, views
 
 NUM_MICROBATCHES = 2
 DATASET = {
@@ -25,16 +25,16 @@ DATASET = {
 @functools.cache
 def plain(epochs: int) -> PlainResult:
     """With one thread, once a test session."""
-    data = load_dataset("MNIST", mnist_dir())
+    data = read("MNIST", mnist_dir())
     session = SessionSpec(
         generation=1,
         epochs=epochs,
         learning_rate=0.1,
         batch_size=256,
         val_batch_size=1000,
-        num_train=len(data.train.labels),
-        num_val=len(data.val.labels),
-        normalization=Normalization(0.1307, 0.3081),
+        num_train=len(data.train.targets),
+        num_val=len(data.val.targets),
+        views=views(0.1307, 0.3081),
         num_microbatches=NUM_MICROBATCHES,
     )
     return train_plainly(mlp(tuple(LAYER_SIZES)), session, data)

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from actors.core.batches import epoch_batches, normalize, validation_chunks
-from actors.core.datasets import Dataset
+from actors.core.batches import epoch_batches, validation_chunks
 from actors.core.model.blocks import build_blocks, drawing_layers, num_blocks
-from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
+from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from tests.support.sources import fitting
 
 
 @dataclass
@@ -28,13 +29,15 @@ class PlainResult:
 
 
 def train_plainly(
-    network: ModelSpec, session: SessionSpec, dataset: Dataset, num_steps: int | None = None
+    network: ModelSpec, session: SessionSpec, dataset: Samples, num_steps: int | None = None
 ) -> PlainResult:
     """One process, one model, no pipeline; float32 on the CPU with the session's threads.
 
     After ``num_steps`` it stops, as a session that is stopped does.
     """
     torch.set_num_threads(session.threads)
+    session = fitting(session, network)
+    view, target_view = session.views.inputs, session.views.targets
     model = build_blocks(network, 0, num_blocks(network))
     now = Moment()
     drawing = drawing_layers(network, 0, num_blocks(network))
@@ -42,7 +45,7 @@ def train_plainly(
     optimizer = torch.optim.SGD(
         model.parameters(), lr=session.learning_rate, momentum=session.momentum
     )
-    images, labels = (torch.from_numpy(a) for a in (dataset.train.images, dataset.train.labels))
+    inputs, targets = (torch.from_numpy(a) for a in (dataset.train.inputs, dataset.train.targets))
     result = PlainResult()
     for epoch in range(session.epochs):
         loss_sum = 0.0
@@ -54,9 +57,8 @@ def train_plainly(
             step_loss = 0.0
             for m in microbatches:
                 now = Moment(session.first_epoch_index + epoch, step, m.index)
-                inputs = normalize(images[m.samples], session.normalization, network.inputs)
-                logits = model(inputs)
-                loss = functional.cross_entropy(logits, labels[m.samples])
+                logits = model(view.prepare(view.gather(inputs, m.samples)))
+                loss = functional.cross_entropy(logits, target_view.gather(targets, m.samples))
                 if len(microbatches) > 1:
                     loss = loss * m.weight
                 loss.backward()
@@ -65,7 +67,7 @@ def train_plainly(
             result.step_losses.append(step_loss)
             loss_sum += step_loss * sum(len(m.samples) for m in microbatches)
         result.train_losses.append(loss_sum / session.num_train)
-        _validate(model, session, dataset, result, network.inputs)
+        _validate(model, session, dataset, result)
     return _with_weights(result, model)
 
 
@@ -77,18 +79,18 @@ def _with_weights(result: PlainResult, model: nn.Module) -> PlainResult:
 def _validate(
     model: nn.Module,
     session: SessionSpec,
-    dataset: Dataset,
+    dataset: Samples,
     result: PlainResult,
-    sample: TensorSpec,
 ) -> None:
     model.eval()
-    images, labels = (torch.from_numpy(a) for a in (dataset.val.images, dataset.val.labels))
+    inputs, targets = (torch.from_numpy(a) for a in (dataset.val.inputs, dataset.val.targets))
     loss_sum, correct = 0.0, 0
     with torch.no_grad():
         for chunk in validation_chunks(session):
-            logits = model(normalize(images[chunk], session.normalization, sample))
-            loss = functional.cross_entropy(logits, labels[chunk])
-            loss_sum += loss.item() * len(labels[chunk])
-            correct += int((logits.argmax(dim=1) == labels[chunk]).sum())
+            view, own = session.views.inputs, session.views.targets.gather(targets, chunk)
+            logits = model(view.prepare(view.gather(inputs, chunk)))
+            loss = functional.cross_entropy(logits, own)
+            loss_sum += loss.item() * len(own)
+            correct += int((logits.argmax(dim=1) == own).sum())
     result.val_losses.append(loss_sum / session.num_val)
     result.val_accuracies.append(correct / session.num_val)

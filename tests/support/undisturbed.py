@@ -8,11 +8,11 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from actors.core.datasets import load_dataset
+from actors.core.sources.registry import read_source
 from actors.core.specs import SessionSpec
 from http_gateway.client import TandemClient
-from orchestrator.job_spec import parse_job_spec
 from tests.support.plain_loop import PlainResult, train_plainly
+from tests.support.sources import job_spec
 
 
 def assert_undisturbed(
@@ -47,17 +47,17 @@ def assert_undisturbed(
 def _train(
     job: dict[str, Any], options: dict[str, Any], data_dir: Path, num_steps: int
 ) -> PlainResult:
-    spec = parse_job_spec(job["model_config"], job["dataset_config"])
-    data = load_dataset(spec.dataset, data_dir, spec.resize)
+    spec = job_spec(job["model_config"], job["dataset_config"], data_dir)
+    data = read_source(spec.source, data_dir)
     session = SessionSpec(
         generation=1,
         epochs=options["epochs"],
         learning_rate=options.get("learning_rate", 0.1),
         batch_size=spec.batch_size,
         val_batch_size=spec.val_batch_size,
-        num_train=len(data.train.labels),
-        num_val=len(data.val.labels),
-        normalization=spec.normalization,
+        num_train=len(data.train.targets),
+        num_val=len(data.val.targets),
+        views=spec.views,
         num_microbatches=job["plan"]["num_microbatches"],
         shuffle=spec.shuffle,
         seed=spec.model.seed,

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from http_gateway.cli.job_file import load_job_file
-from orchestrator.job_spec import parse_job_spec
 from orchestrator.settings import Settings, load_settings
+from tests.support.sources import job_spec
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -29,7 +29,7 @@ def test_every_file_of_settings_loads(path: Path) -> None:
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
 def test_every_job_is_one_that_can_be_made(path: Path) -> None:
     job = load_job_file(path)
-    assert parse_job_spec(job.model_config, job.dataset_config)
+    assert job_spec(job.model_config, job.dataset_config)
     assert len(job.devices) == Settings.model_fields["local_devices"].default
 
 

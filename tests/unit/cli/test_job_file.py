@@ -100,7 +100,6 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
             WHOLE.replace("[64, 10]", "[64]"),
             "model_config.layer_sizes has 1 entries, but must be a list of 2 to 1001 entries",
         ),
-        (WHOLE.replace("digits", "digits, size: 8"), 'dataset_config has no field "size"'),
     ],
 )
 def test_a_wrong_file_is_refused_with_key_and_limit(tmp_path: Path, text: str, said: str) -> None:

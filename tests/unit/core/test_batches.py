@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from actors.core.batches import (
     epoch_batches,
     epoch_order,
-    normalize,
     split_microbatches,
     validation_chunks,
 )
-from actors.core.model.model_spec import TensorSpec
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
+from tests.support.sources import views
 
 
 def session(**changes: object) -> SessionSpec:
@@ -24,7 +23,7 @@ def session(**changes: object) -> SessionSpec:
         "val_batch_size": 4,
         "num_train": 24,
         "num_val": 10,
-        "normalization": Normalization(0.5, 0.25),
+        "views": views(0.5, 0.25),
     }
     return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -81,9 +80,3 @@ def test_buffers_are_sized_for_the_larger_of_training_and_validation() -> None:
 
 def test_validation_keeps_the_stored_order_and_the_ragged_chunk() -> None:
     assert validation_chunks(session()) == [slice(0, 4), slice(4, 8), slice(8, 10)]
-
-
-def test_normalizing_is_torchvisions() -> None:
-    pixels = torch.tensor([[0, 255, 51]], dtype=torch.uint8)
-    expected = (torch.tensor([[0.0, 1.0, 0.2]]) - 0.5) / 0.25
-    assert torch.equal(normalize(pixels, Normalization(0.5, 0.25), TensorSpec((3,))), expected)

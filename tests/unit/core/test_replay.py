@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
-from actors.core.datasets import Dataset, Split, load_dataset
 from actors.core.model.model_spec import mlp
 from actors.core.replay import (
     LayerThreads,
@@ -20,8 +18,10 @@ from actors.core.replay import (
 )
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import TrainingState
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.sources.samples import Samples
+from actors.core.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
+from tests.support.sources import read, samples_of, split_of, views
 
 NETWORK = mlp((64, 32, 16, 10), seed=3)
 SESSION = SessionSpec(
@@ -32,24 +32,24 @@ SESSION = SessionSpec(
     val_batch_size=150,
     num_train=203,
     num_val=359,
-    normalization=Normalization(0.3059, 0.3763),
+    views=views(),
     channel_timeout_s=20.0,
 )
 ONE_THREAD = (ThreadsFrom(0, (LayerThreads(0, 3, 1),)),)
 
 
 @pytest.fixture(scope="module")
-def digits() -> Dataset:
-    whole = load_dataset("digits", Path("unused"), (8, 8))
-    return Dataset(Split(whole.train.images[:203], whole.train.labels[:203]), whole.val)
+def digits() -> Samples:
+    whole = read("digits", resize=[8, 8])
+    return samples_of(split_of(whole.train.inputs[:203], whole.train.targets[:203]), whole.val)
 
 
 def losses_of(pipeline: Pipeline) -> tuple[float, ...]:
     return tuple(record.loss for record in pipeline.loops[-1].board.steps.all())
 
 
-def replayed(digits: Dataset, *sessions: ReplaySession, weights_at: int | None = None) -> Replayed:
-    data = (torch.from_numpy(a) for a in (digits.train.images, digits.train.labels))
+def replayed(digits: Samples, *sessions: ReplaySession, weights_at: int | None = None) -> Replayed:
+    data = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
     return replay(ReplayPlan(NETWORK, sessions, weights_at), *data)
 
 
@@ -63,7 +63,7 @@ def same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> b
 @pytest.mark.parametrize("num_microbatches", [1, 3, 8])
 @pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
 def test_every_step_and_weight_equals_that_of_the_pipeline(
-    digits: Dataset, cuts: list[int], num_microbatches: int, schedule: str, momentum: float
+    digits: Samples, cuts: list[int], num_microbatches: int, schedule: str, momentum: float
 ) -> None:
     session = replace(
         SESSION, num_microbatches=num_microbatches, schedule=schedule, momentum=momentum
@@ -76,7 +76,7 @@ def test_every_step_and_weight_equals_that_of_the_pipeline(
     assert found.weights is not None and same(found.weights, pipeline.weights())
 
 
-def test_the_next_session_goes_on_where_one_was_stopped_amid_an_epoch(digits: Dataset) -> None:
+def test_the_next_session_goes_on_where_one_was_stopped_amid_an_epoch(digits: Samples) -> None:
     first = build_pipeline(NETWORK, SESSION, digits, [0, 1, 3])
     stop_after(first, 7)
     first.run()
@@ -110,7 +110,7 @@ def stop_after(pipeline: Pipeline, num_steps: int) -> None:
 
 
 def test_each_layer_is_computed_with_its_own_threads(
-    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    digits: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", counts.append)
@@ -127,7 +127,7 @@ def test_each_layer_is_computed_with_its_own_threads(
     assert same(with_parts.weights, whole.weights)
 
 
-def test_weights_are_kept_at_the_step_asked_for(digits: Dataset) -> None:
+def test_weights_are_kept_at_the_step_asked_for(digits: Samples) -> None:
     session = replace(SESSION, epochs=1)
     pipeline = build_pipeline(NETWORK, session, digits, [0, 2, 3])
     pipeline.run()
@@ -136,8 +136,8 @@ def test_weights_are_kept_at_the_step_asked_for(digits: Dataset) -> None:
     assert found.weights is not None and same(found.weights, pipeline.weights())
 
 
-def test_it_ends_when_it_may_not_go_on_but_not_before_the_first_step(digits: Dataset) -> None:
-    data = (torch.from_numpy(a) for a in (digits.train.images, digits.train.labels))
+def test_it_ends_when_it_may_not_go_on_but_not_before_the_first_step(digits: Samples) -> None:
+    data = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
     plan = ReplayPlan(NETWORK, (ReplaySession(SESSION, 10, ONE_THREAD),), 10)
     found = replay(plan, *data, may_go_on=lambda: False)
     assert len(found.losses) == 1 and found.weights is None

@@ -6,22 +6,23 @@ import torch
 
 from actors.channels.actor_calls import StreamSender, split
 from actors.channels.channel import Receiver, Sender
-from actors.core.datasets import Dataset, Split
 from actors.core.errors import ChannelTimeout, NonFiniteLoss
 from actors.core.model.model_spec import mlp
-from actors.core.specs import Normalization, SessionSpec, StageSpec
+from actors.core.sources.samples import Split
+from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.stage_io import StageData, StageLinks
 from actors.validation import AHEAD, Validation
 from tests.support.in_process import build_pipeline
 from tests.support.mailbox import Mailbox
+from tests.support.sources import samples_of, split_of, views
 
 NETWORK = mlp((4, 8, 3))
 
 
 def samples(count: int) -> Split:
     images = np.arange(count * 4, dtype=np.uint8).reshape(count, 4)
-    return Split(images, np.arange(count, dtype=np.int64) % 3)
+    return split_of(images, np.arange(count, dtype=np.int64) % 3)
 
 
 def session_of(num_val: int, **changes: object) -> SessionSpec:
@@ -33,7 +34,7 @@ def session_of(num_val: int, **changes: object) -> SessionSpec:
         "val_batch_size": 1,
         "num_train": 6,
         "num_val": num_val,
-        "normalization": Normalization(0.5, 0.5),
+        "views": views(0.5, 0.5, (4,)),
         "channel_timeout_s": 10.0,
     }
     return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]
@@ -43,7 +44,7 @@ def session_of(num_val: int, **changes: object) -> SessionSpec:
 def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[int]) -> None:
     """The step's loss is of before its update; only validation sees what that made."""
     session = session_of(3, learning_rate=1e38, epochs=1, val_batch_size=3)
-    pipeline = build_pipeline(NETWORK, session, Dataset(samples(6), samples(3)), cuts)
+    pipeline = build_pipeline(NETWORK, session, samples_of(samples(6), samples(3)), cuts)
     pipeline.run()
     error = pipeline.errors[len(cuts) - 2]
     assert isinstance(error, NonFiniteLoss)
@@ -55,7 +56,7 @@ def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[i
 @pytest.mark.parametrize("slots", [1, 2, 100])
 @pytest.mark.parametrize("num_chunks", [1, 4, 7, 8, 9, 12, 13, 40])
 def test_any_number_of_chunks_passes_through_any_room(num_chunks: int, slots: int) -> None:
-    session, dataset = session_of(num_chunks), Dataset(samples(6), samples(num_chunks))
+    session, dataset = session_of(num_chunks), samples_of(samples(6), samples(num_chunks))
     network = mlp((4, 8, 8, 3))
     pipeline = build_pipeline(network, session, dataset, [0, 1, 2, 3], slots)
     pipeline.run()
@@ -71,9 +72,9 @@ def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
     session = session_of(100)
     forward, backward = StreamSender("forward"), Mailbox(1, "backward")
     links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
-    images = torch.from_numpy(samples(100).images)
+    images = torch.from_numpy(samples(100).inputs)
     stage = Stage(StageSpec.of(NETWORK, 0, 2, 0, 1))
-    validation = Validation(stage, session, StageData(val_images=images), links, 0)
+    validation = Validation(stage, session, StageData(val_inputs=images), links, 0)
     with pytest.raises(ChannelTimeout):
         validation.run(1, 0.0, 0.0)
     forward.close()

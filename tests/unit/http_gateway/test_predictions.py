@@ -19,14 +19,14 @@ from http_gateway.ray_predictions import Predictions
 from http_gateway.rows import Rows
 from orchestrator import trained_model as trained
 from orchestrator.errors import NoTrainedWeights
-from orchestrator.job_spec import parse_job_spec
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.model_io import Network, trained_model
 from orchestrator.predictor import Predictor
 from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
+from tests.support.sources import job_spec
 
-SPEC = parse_job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
+SPEC = job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
 MODEL = trained_model(SPEC, dict(build_blocks(SPEC.model, 0, 2).state_dict()))
 VALUES = np.linspace(0, 255, 64 * 10, dtype=np.float32).reshape(10, 64)
 ROWS = Rows(list(VALUES), 255.0)

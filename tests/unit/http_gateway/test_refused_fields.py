@@ -36,12 +36,6 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
         ("/api/jobs", {**JOB, "name": 1}, 'the request has no field "name"; it has: model_config'),
         (
             "/api/jobs",
-            {**JOB, "dataset_config": {"name": "MNIST", "batchsize": 1}},
-            'dataset_config has no field "batchsize"; it has: name, batch_size, val_batch_size, '
-            'normalize, resize, shuffle; did you mean "batch_size"?',
-        ),
-        (
-            "/api/jobs",
             {**JOB, "model_config": {"layer_sizes": [784, 10], "bias": True}},
             'model_config has no field "bias"; it has: layer_sizes, layers, seed',
         ),

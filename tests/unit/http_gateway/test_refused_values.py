@@ -153,38 +153,13 @@ def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, field: str, value: 
 
 
 @pytest.mark.parametrize(
-    ("normalize", "text"),
-    [
-        ({"mean": [], "std": [1]}, "mean has 0 entries, but must be a list of exactly 1 entry"),
-        ({"mean": [0, 0], "std": [1]}, "mean has 2 entries, but must be a list of exactly 1 entry"),
-        ({"mean": [0], "std": [1] * 3}, "std has 3 entries, but must be a list of exactly 1 entry"),
-        ({"mean": [0], "std": [0]}, "std[0] is 0, but must be a finite number above 0"),
-        ({"mean": [0], "std": [-1.5]}, "std[0] is -1.5, but must be a finite number above 0"),
-        ({"mean": [0], "std": [INF]}, "std[0] is inf, but must be a finite number above 0"),
-        ({"mean": [NAN], "std": [1]}, "mean[0] is nan, but must be a finite number"),
-        ({"mean": ["0"], "std": [1]}, "mean[0] is '0', but must be a finite number"),
-        ({"mean": [False], "std": [1]}, "mean[0] is false, but must be a finite number"),
-        ({"mean": 0.1, "std": [1]}, "mean is 0.1, but must be a list of exactly 1 entry"),
-        ({"mean": [0]}, "std is missing: it must be a list of exactly 1 entry"),
-    ],
-)
-def test_normalization(http: FlaskClient, fake: FakeJobClient, normalize: Any, text: str) -> None:
-    refusal = refused(http, fake, "/api/jobs", job(dataset={"normalize": normalize}))
-    assert refusal == f"dataset_config.normalize.{text}"
-
-
-@pytest.mark.parametrize(
     ("dataset", "text"),
     [
         ({"name": 1}, "name is 1, but must be a string of at most 64 characters"),
         ({"name": ["MNIST"]}, "name is ['MNIST'], but must be a string of at most 64 characters"),
         ({"name": None}, "name is null, but must be a string of at most 64 characters"),
-        ({"resize": [28]}, "resize has 1 entries, but must be a list of exactly 2 entries"),
-        ({"resize": [28, 0]}, "resize[1] is 0, but must be an integer from 1 to 512"),
-        ({"resize": [513, 28]}, "resize[0] is 513, but must be an integer from 1 to 512"),
         ({"shuffle": 1}, "shuffle is 1, but must be true or false"),
         ({"shuffle": "no"}, "shuffle is 'no', but must be true or false"),
-        ({"normalize": [0.1]}, "normalize is [0.1], but must be an object with mean, std"),
     ],
 )
 def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, text: str) -> None:
@@ -196,7 +171,7 @@ def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, t
     ("field", "names"),
     [
         ("model_config", "layer_sizes, layers, architecture, config, seed"),
-        ("dataset_config", "name, batch_size, val_batch_size, normalize, resize, shuffle"),
+        ("dataset_config", "name, batch_size, val_batch_size, shuffle"),
     ],
 )
 def test_a_configuration_is_an_object(

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from actors.core.datasets import dataset_files
+from actors.core.sources.registry import parse_source
 from orchestrator import datasets
 from orchestrator.errors import DatasetChanged, DatasetUnavailable, InvalidRequest
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.jobs import wait_until
-from tests.support.mnist import write_mnist
+from tests.support.mnist import mnist_files, write_mnist
 
 DATA = {"name": "MNIST", "resize": [4, 4], "batch_size": 10, "val_batch_size": 10}
 MODEL = {"layer_sizes": [16, 8, 10]}
@@ -67,7 +67,7 @@ def stopped_job(world: JobManagerWorld) -> str:
 def test_wrong_files_are_refused_by_initialize_with_their_finding(world: JobManagerWorld) -> None:
     put_files(world)
     job_id = new_job(world)
-    labels = dataset_files("MNIST", world.storage)[1]
+    labels = mnist_files(world.storage)[1]
     own = labels.read_bytes()
     labels.write_bytes(own[:4] + (90).to_bytes(4, "big") + own[8:98])
     with pytest.raises(DatasetUnavailable, match=r"100 images.* 90 labels") as raised:
@@ -83,7 +83,7 @@ def test_a_job_is_not_created_on_a_file_that_can_not_be_the_right_one(
     world: JobManagerWorld,
 ) -> None:
     put_files(world)
-    images = dataset_files("MNIST", world.storage)[0]
+    images = mnist_files(world.storage)[0]
     images.write_bytes(b"<html>")
     with pytest.raises(DatasetUnavailable, match=re.escape(str(images))):
         new_job(world)
@@ -100,7 +100,7 @@ def test_an_error_without_a_word_is_told_by_its_kind(
     def fail(*_: Any) -> None:
         raise silent
 
-    monkeypatch.setattr(datasets, "load_dataset", fail)
+    monkeypatch.setattr(datasets, "read_source", fail)
     with pytest.raises(DatasetUnavailable, match=type(silent).__name__) as raised:
         world.manager.initialize(job_id)
     assert "MNIST" in raised.value.message
@@ -162,7 +162,7 @@ def test_a_job_manager_that_takes_a_job_up_does_not_train_it_on_other_files(
 
 def test_files_of_the_same_content_are_the_same_data(world: JobManagerWorld) -> None:
     job_id = stopped_job(world)
-    for file in dataset_files("MNIST", world.storage):
+    for file in mnist_files(world.storage):
         copy = file.with_suffix(".copy")
         copy.write_bytes(file.read_bytes())
         os.replace(copy, file)
@@ -197,7 +197,7 @@ def test_files_that_went_bad_since_initialize_fail_the_session_and_leave_nothing
     job_id = new_job(world)
     world.manager.initialize(job_id)
     assert world.actors(job_id)
-    images = dataset_files("MNIST", world.storage)[0]
+    images = mnist_files(world.storage)[0]
     images.write_bytes(b"<html>")
     job = train(world, job_id)
     assert job["status"] == "failed" and str(images) in job["error"]
@@ -216,10 +216,10 @@ def test_two_readers_of_new_files_load_them_once(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_files(world)
-    store, key = world.manager._datasets, datasets.DatasetKey("MNIST", None)
+    store, key = world.manager._datasets, parse_source({"name": "MNIST"})
     loads: list[str] = []
-    load = datasets.load_dataset
-    monkeypatch.setattr(datasets, "load_dataset", lambda *a: [loads.append(a[0]), load(*a)][1])
+    load = datasets.read_source
+    monkeypatch.setattr(datasets, "read_source", lambda *a: [loads.append(a[0]), load(*a)][1])
     first = store.get(key)
     put_files(world, 40, seed=1)
     threads = [threading.Thread(target=store.get, args=(key,)) for _ in range(4)]

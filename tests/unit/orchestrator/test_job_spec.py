@@ -8,46 +8,46 @@ import pytest
 from actors.core.architectures.registry import ARCHITECTURES
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import num_parameters
-from actors.core.model.model_spec import mlp
+from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.model.registry import KINDS
-from actors.core.specs import Normalization
+from actors.core.sources.views import SampleView, Scaling
 from orchestrator.job_spec import (
     check_num_microbatches,
     default_num_microbatches,
-    parse_job_spec,
 )
 from orchestrator.model_config import architectures, layer_kinds, model_json
+from tests.support.sources import job_spec
 
 SIZES = [784, 128, 64, 10]
 
 
 def parse(sizes: list[int] = SIZES, num_train: int | None = None, **dataset: Any) -> Any:
-    return parse_job_spec({"layer_sizes": sizes}, {"name": "MNIST", **dataset}, num_train)
+    return job_spec({"layer_sizes": sizes}, {"name": "MNIST", **dataset}, num_train=num_train)
 
 
 def test_defaults_are_filled_in() -> None:
     spec = parse()
     assert (spec.batch_size, spec.val_batch_size, spec.model.seed) == (256, 1000, 0)
-    assert spec.normalization == Normalization(0.1307, 0.3081)
-    assert spec.shuffle and spec.resize is None
+    assert spec.views.inputs == SampleView(TensorSpec((784,)), Scaling((0.1307,), (0.3081,), 255.0))
+    assert spec.shuffle and spec.source.keywords == {"resize": None, "normalize": None}
 
 
 def test_what_is_given_is_kept() -> None:
     spec = parse(batch_size=5, shuffle=False, normalize={"mean": [0.5], "std": [2]})
     assert (spec.batch_size, spec.shuffle) == (5, False)
-    assert spec.normalization == Normalization(0.5, 2.0)
+    assert spec.views.inputs.scaling == Scaling((0.5,), (2.0,), 255.0)
 
 
 def test_an_architecture_becomes_the_layers_that_it_expands_to() -> None:
     given = {"architecture": "mlp", "config": {"hidden": [20]}, "seed": 3}
-    spec = parse_job_spec(given, {"name": "digits"})
+    spec = job_spec(given, {"name": "digits"})
     layers = [
         {"type": "Flatten"},
         {"type": "Linear", "out_features": 20},
         {"type": "ReLU"},
         {"type": "Linear", "out_features": 10},
     ]
-    assert spec.model == parse_job_spec({"layers": layers, "seed": 3}, {"name": "digits"}).model
+    assert spec.model == job_spec({"layers": layers, "seed": 3}, {"name": "digits"}).model
     shown = model_json(spec.model)["layers"]
     assert [layer["type"] for layer in shown] == [layer["type"] for layer in layers]
 
@@ -65,7 +65,7 @@ def test_an_architecture_becomes_the_layers_that_it_expands_to() -> None:
 )
 def test_an_architecture_that_does_not_fit_is_refused(given: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        parse_job_spec(given, {"name": "digits"})
+        job_spec(given, {"name": "digits"})
     assert named in caught.value.message
 
 
@@ -102,7 +102,7 @@ def test_a_network_beyond_a_billion_parameters_is_refused() -> None:
 
 def test_an_unknown_data_set_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"dataset_config.name is 'FOO'"):
-        parse_job_spec({"layer_sizes": SIZES}, {"name": "FOO"})
+        job_spec({"layer_sizes": SIZES}, {"name": "FOO"})
 
 
 def test_a_batch_may_not_exceed_the_samples_there_are() -> None:

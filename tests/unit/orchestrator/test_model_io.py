@@ -12,12 +12,12 @@ from torch import nn
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import build_blocks
 from actors.core.stage import Weights
-from orchestrator.job_spec import parse_job_spec
 from orchestrator.model_io import Network, facts_of, trained_model
 from orchestrator.trained_model import BLOCK_BYTES, TrainedModel, model_file
 from tests.support.models import CNN_LAYERS
+from tests.support.sources import job_spec
 
-SPEC = parse_job_spec(
+SPEC = job_spec(
     {"layer_sizes": [64, 32, 16, 10], "seed": 3},
     {"name": "digits", "normalize": {"mean": [0.25], "std": [0.5]}},
 )
@@ -123,7 +123,7 @@ def test_a_row_without_a_finite_answer_is_refused_by_its_place(
 
 def test_a_block_of_rows_takes_little_memory_however_wide_the_network() -> None:
     for sizes in ([64, 10], [64, 4096, 4096, 10], [64, 10_000, 10_000, 10]):
-        facts = facts_of(parse_job_spec({"layer_sizes": sizes}, {"name": "digits"}))
+        facts = facts_of(job_spec({"layer_sizes": sizes}, {"name": "digits"}))
         assert 1 <= facts.block_rows <= 1024
         assert facts.block_rows * 4 * sum(sizes) <= BLOCK_BYTES
 
@@ -131,13 +131,13 @@ def test_a_block_of_rows_takes_little_memory_however_wide_the_network() -> None:
 def test_a_model_of_other_layers_predicts_as_it_validates() -> None:
     """Nothing is dropped, and batch norm goes by its running statistics."""
     layers = [*CNN_LAYERS]
-    spec = parse_job_spec({"layers": layers, "seed": 1}, {"name": "digits"})
+    spec = job_spec({"layers": layers, "seed": 1}, {"name": "digits"})
     plain = build_blocks(spec.model, 0, spec.num_blocks)
     plain(torch.randn(16, 1, 8, 8))  # the statistics are no longer those it began with
     own = dict(plain.state_dict())
     rows = np.arange(128, dtype=np.float32).reshape(2, 64)
-    pixels = torch.tensor(rows).div(255.0).sub(spec.normalization.mean)
-    expected = plain.eval()(pixels.div(spec.normalization.std).view(2, 1, 8, 8)).softmax(dim=1)
+    pixels = torch.tensor(rows).div(255.0).sub(0.3059).div(0.3763)
+    expected = plain.eval()(pixels.view(2, 1, 8, 8)).softmax(dim=1)
     _, probabilities = Network(trained_model(spec, own)).predict(rows)
     assert torch.equal(torch.tensor(probabilities), expected)
     loaded = safetensors.torch.load(file_of(trained_model(spec, own)))

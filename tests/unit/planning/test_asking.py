@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from actors.core.model.model_spec import mlp
 from actors.core.profiles import LinkProfile
-from actors.core.specs import Normalization
 from orchestrator.errors import InvalidRequest
-from orchestrator.job_spec import JobSpec, default_num_microbatches
+from orchestrator.job_spec import default_num_microbatches
 from orchestrator.planning import asking
 from orchestrator.planning.job_planning import (
     MEMORY_SHARE,
@@ -23,8 +21,12 @@ from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
 from orchestrator.stored_json import from_stored, to_stored
 from tests.support.profiles import device
+from tests.support.sources import job_spec
 
-SPEC = JobSpec(mlp((64, 100, 100, 10)), "digits", None, True, 512, 100, Normalization(0.1, 0.3))
+SPEC = job_spec(
+    {"layer_sizes": [64, 100, 100, 10]},
+    {"name": "digits", "batch_size": 512, "val_batch_size": 100},
+)
 PLACES = [DevicePlace(i, f"device {i}", "10.0.0.1", f"node {i}") for i in (1, 2)]
 LINK = LinkProfile("shared_memory", 1e-4, 1e9)
 PLANNING = JobPlanning(

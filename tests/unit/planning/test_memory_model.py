@@ -8,13 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from actors.core.datasets import Dataset, Split
 from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import DeviceProfile
 from actors.core.schedules import SCHEDULES
-from actors.core.specs import Normalization
+from actors.core.sources.samples import Split
 from actors.stage_loop import StageLoop
-from orchestrator.job_spec import JobSpec
 from orchestrator.planning.job_planning import (
     MEMORY_SHARE,
     PROCESS_BYTES,
@@ -30,11 +28,15 @@ from tests.support.in_process import build_pipeline
 from tests.support.live_bytes import LiveBytes
 from tests.support.models import CNN, TRANSFORMER
 from tests.support.profiles import FREE, compute, device
+from tests.support.sources import job_spec, samples_of, split_of
 
 DEEP = mlp((64,) * 7)
 """Its activations are much larger than its weights, with the samples below."""
 WIDE = mlp((64, 512, 512, 10))
-SPEC = JobSpec(WIDE, "digits", None, True, 512, 100, Normalization(0.1, 0.3))
+SPEC = job_spec(
+    {"layer_sizes": [64, 512, 512, 10]},
+    {"name": "digits", "batch_size": 512, "val_batch_size": 100},
+)
 NUM_TRAIN, BATCH = 2048, 1024
 RUN = StageLoop.run
 
@@ -60,7 +62,7 @@ def measured(
         schedule=pipelining.schedule,
         momentum=0.9,
     )
-    data = Dataset(samples(job.model, NUM_TRAIN), samples(job.model, job.val_batch_size))
+    data = samples_of(samples(job.model, NUM_TRAIN), samples(job.model, job.val_batch_size))
     pipeline = build_pipeline(job.model, session, data, list(cuts))
     pipeline.run()
     assert not pipeline.errors
@@ -70,7 +72,7 @@ def measured(
 
 def samples(model: ModelSpec, count: int) -> Split:
     labels = np.arange(count, dtype=np.int64) % 10
-    return Split(np.ones((count, math.prod(model.inputs.shape)), dtype=np.uint8), labels)
+    return split_of(np.ones((count, math.prod(model.inputs.shape)), dtype=np.uint8), labels)
 
 
 def job_of(model: ModelSpec, num_stages: int, val_batch_size: int) -> PlanJob:

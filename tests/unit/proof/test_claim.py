@@ -6,11 +6,12 @@ import pytest
 
 from actors.core.model.model_spec import mlp
 from actors.core.replay import LayerThreads, ThreadsFrom
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.recorded import Claim, Kept, KeptAt, RecordedSession, claim_of
 from orchestrator.store.records import StepRecord
+from tests.support.sources import views
 
 NETWORK = mlp((64, 16, 16, 10))
 HOST = {"tandem": "1", "torch": "2", "cpu": "3"}
@@ -20,7 +21,7 @@ def session(
     index: int = 1, first_epoch: int = 0, computed: tuple[ComputedFrom, ...] = ()
 ) -> RecordedSession:
     """Three steps an epoch."""
-    spec = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, Normalization(0, 1), first_epoch_index=first_epoch)
+    spec = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, views(), first_epoch_index=first_epoch)
     return RecordedSession(index, spec, computed)
 
 

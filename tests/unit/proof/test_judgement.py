@@ -11,17 +11,18 @@ import torch
 from actors.core.model.model_spec import mlp
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
-from actors.core.specs import Normalization, SessionSpec
+from actors.core.specs import SessionSpec
 from http_gateway.schemas_proof import Verified
 from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.proof.judgement import Evidence, Place, judge
 from orchestrator.proof.recorded import Claim, Kept, RecordedSession
 from orchestrator.store.records import StepRecord
+from tests.support.sources import views
 
 HOST = {"tandem": "1.0", "torch": "2.13.0+cpu", "cpu": "Some CPU, AVX2"}
 OTHER = {**HOST, "cpu": "Other CPU, DEFAULT"}
 NETWORK = mlp((4, 3, 2))
-SPEC = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, Normalization(0, 1))
+SPEC = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, views())
 LOSSES = (2.5, 2.25, 2.0, 1.5)
 STEPS = tuple(StepRecord(1 + i // 3, 1 + i % 3, loss) for i, loss in enumerate(LOSSES))
 NOTED = (ComputedFrom(0, (ComputedLayers(0, 2, 1, HOST),)),)

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors.core import mnist_download
-from actors.core.datasets import count_train_samples, dataset_files, load_dataset
 from actors.core.errors import DatasetUnavailable
-from tests.support.mnist import write_mnist
+from actors.core.sources import download
+from actors.core.sources.registry import known_of, parse_source
+from tests.support.mnist import mnist_files, write_mnist
+from tests.support.sources import read
 
 NUM_TRAIN, NUM_VAL = 30, 20
 PAGE = b"<!DOCTYPE html>\n<html><body>Log in to the network of the hotel</body></html>\n"
@@ -27,6 +29,13 @@ PAGE = b"<!DOCTYPE html>\n<html><body>Log in to the network of the hotel</body><
 def folder(tmp_path: Path) -> Path:
     write_mnist(tmp_path, NUM_TRAIN, NUM_VAL)
     return tmp_path
+
+
+def counted(folder: Path) -> int:
+    """Training samples, by looking at the files only."""
+    found = known_of(parse_source({"name": "MNIST"}), folder)
+    assert found is not None
+    return found.num_train
 
 
 def labels_file(count: int, values: bytes) -> bytes:
@@ -64,16 +73,16 @@ IN_PLACE_OF_IMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 @pytest.mark.parametrize("case", IN_PLACE_OF_IMAGES)
 def test_what_lies_in_the_place_of_images_is_named(folder: Path, case: str, position: int) -> None:
     change, said = IN_PLACE_OF_IMAGES[case]
-    file = dataset_files("MNIST", folder)[position]
+    file = mnist_files(folder)[position]
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(DatasetUnavailable) as raised:
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)
     assert raised.value.message.startswith(f"{file} ") and said in raised.value.message
     assert "delete it" in raised.value.message
     if position == 0:
-        with pytest.raises(DatasetUnavailable) as counted:
-            count_train_samples("MNIST", folder)
-        assert counted.value.message == raised.value.message
+        with pytest.raises(DatasetUnavailable) as found:
+            counted(folder)
+        assert found.value.message == raised.value.message
 
 
 @pytest.mark.parametrize("position", [1, 3], ids=["training", "validation"])
@@ -91,12 +100,12 @@ def test_what_lies_in_the_place_of_images_is_named(folder: Path, case: str, posi
 def test_labels_that_do_not_fit_are_named(
     folder: Path, position: int, content: bytes, said: list[str]
 ) -> None:
-    file = dataset_files("MNIST", folder)[position]
+    file = mnist_files(folder)[position]
     if position == 3:
         file.with_name("t10k-images-idx3-ubyte").write_bytes(images_file(NUM_TRAIN, 28, 28))
     file.write_bytes(content)
     with pytest.raises(DatasetUnavailable) as raised:
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)
     assert str(file) in raised.value.message
     assert all(part in raised.value.message for part in said), raised.value.message
 
@@ -128,19 +137,19 @@ def test_what_is_no_file_is_named_and_not_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None], said: str
 ) -> None:
     monkeypatch.chdir(folder)
-    file = dataset_files("MNIST", folder)[0]
+    file = mnist_files(folder)[0]
     file.unlink()
     put(file)
-    for read in (load_dataset, count_train_samples):
+    for look in (partial(read, "MNIST"), counted):
         with pytest.raises(DatasetUnavailable) as raised:
-            read("MNIST", folder)
+            look(folder)
         assert str(file) in raised.value.message and said in raised.value.message
 
 
 def test_a_file_that_may_not_be_read_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = dataset_files("MNIST", folder)[1]
+    file = mnist_files(folder)[1]
     plain_open = Path.open
 
     def refusing(path: Path, *mode: Any) -> Any:
@@ -150,41 +159,43 @@ def test_a_file_that_may_not_be_read_is_named(
 
     monkeypatch.setattr(Path, "open", refusing)  # root may read anything
     with pytest.raises(DatasetUnavailable, match="permission denied") as raised:
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)
     assert str(file) in raised.value.message
 
 
 def test_the_archives_as_they_are_distributed_are_read_as_they_are(folder: Path) -> None:
-    plain = load_dataset("MNIST", folder)
-    for file in dataset_files("MNIST", folder):
+    plain = read("MNIST", folder)
+    for file in mnist_files(folder):
         file.with_name(file.name + ".gz").write_bytes(gzip.compress(file.read_bytes()))
         file.unlink()
-    assert count_train_samples("MNIST", folder) == NUM_TRAIN
-    packed = load_dataset("MNIST", folder)
+    assert counted(folder) == NUM_TRAIN
+    packed = read("MNIST", folder)
     assert packed.fingerprint == plain.fingerprint
-    assert np.array_equal(packed.val.images, plain.val.images)
-    archive = dataset_files("MNIST", folder)[2].with_name("t10k-images-idx3-ubyte.gz")
+    assert np.array_equal(packed.val.inputs, plain.val.inputs)
+    archive = mnist_files(folder)[2].with_name("t10k-images-idx3-ubyte.gz")
     archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(DatasetUnavailable) as raised:
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)
     assert str(archive) in raised.value.message and "damaged gzip" in raised.value.message
 
 
 def test_images_and_labels_come_as_they_were_written(folder: Path) -> None:
-    mnist = load_dataset("MNIST", folder)
-    assert mnist.train.images.shape == (NUM_TRAIN, 784) and mnist.train.images.dtype == np.uint8
-    assert mnist.val.labels.shape == (NUM_VAL,) and mnist.val.labels.dtype == np.int64
-    assert mnist.train.images.tobytes() == dataset_files("MNIST", folder)[0].read_bytes()[16:]
+    mnist = read("MNIST", folder)
+    assert (
+        mnist.train.inputs.shape == (NUM_TRAIN, 1, 28, 28) and mnist.train.inputs.dtype == np.uint8
+    )
+    assert mnist.val.targets.shape == (NUM_VAL,) and mnist.val.targets.dtype == np.int64
+    assert mnist.train.inputs.tobytes() == mnist_files(folder)[0].read_bytes()[16:]
 
 
 def test_the_fingerprint_is_of_samples_and_their_order(folder: Path, tmp_path: Path) -> None:
-    first = load_dataset("MNIST", folder).fingerprint
-    assert first == load_dataset("MNIST", folder, (14, 14)).fingerprint
-    for file in dataset_files("MNIST", folder):
+    first = read("MNIST", folder).fingerprint
+    assert first == read("MNIST", folder, resize=[14, 14]).fingerprint
+    for file in mnist_files(folder):
         data = bytearray(file.read_bytes())
         data[-1] = (data[-1] + 1) % 10
         file.write_bytes(data)
-        changed = load_dataset("MNIST", folder).fingerprint
+        changed = read("MNIST", folder).fingerprint
         assert changed != first
         first = changed
 
@@ -206,13 +217,13 @@ def test_only_what_is_missing_is_downloaded(
 ) -> None:
     served = tmp_path_factory.mktemp("served")
     write_mnist(served, NUM_TRAIN, NUM_VAL, max_label=5)
-    monkeypatch.setattr(mnist_download, "import_torchvision", downloads(served))
-    files = dataset_files("MNIST", folder)
+    monkeypatch.setattr(download, "import_torchvision", downloads(served))
+    files = mnist_files(folder)
     own = files[0].read_bytes()
     own = own[:-1] + bytes([own[-1] ^ 1])
     files[0].write_bytes(own)
     files[1].unlink()
-    assert load_dataset("MNIST", folder).train.labels[-1] == 5
+    assert read("MNIST", folder).train.targets[-1] == 5
     assert files[0].read_bytes() == own
     assert sorted(p.name for p in files[0].parent.iterdir()) == sorted(f.name for f in files)
 
@@ -220,12 +231,12 @@ def test_only_what_is_missing_is_downloaded(
 def test_what_is_missing_and_can_not_be_had_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mnist_download, "import_torchvision", downloads(None))
-    files = dataset_files("MNIST", folder)
+    monkeypatch.setattr(download, "import_torchvision", downloads(None))
+    files = mnist_files(folder)
     files[1].unlink()
     with pytest.raises(DatasetUnavailable, match="no route to host") as raised:
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)
     assert files[1].name in raised.value.message and files[0].name not in raised.value.message
     shutil.rmtree(folder / "MNIST")
     with pytest.raises(DatasetUnavailable, match=r"MNIST is not in .*digits"):
-        load_dataset("MNIST", folder)
+        read("MNIST", folder)

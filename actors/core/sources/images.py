@@ -1,0 +1,122 @@
+"""What all sources of images have in common: their size, their channels, their scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from actors.core.errors import InvalidRequest
+from actors.core.fields import Field
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.registry import WHERE, SourceSpec
+from actors.core.sources.samples import Array, Samples, Split, fingerprint
+from actors.core.sources.source_facts import CLASS, Found, SourceFacts
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+
+MAX_PIXELS_A_SIDE = 512
+MAX_CHANNELS = 64
+PIXEL = 255.0
+
+
+def resize_field() -> Field:
+    """The images' height and width; null leaves them as they are."""
+
+    def check(value: Any) -> tuple[int, int]:
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise ValueError
+        if not all(type(own) is int and 1 <= own <= MAX_PIXELS_A_SIDE for own in value):
+            raise ValueError
+        return value[0], value[1]
+
+    says = f"[height, width], two whole numbers from 1 to {MAX_PIXELS_A_SIDE}"
+    return Field(check, says, None)
+
+
+def normalize_field() -> Field:
+    """``{"mean": [...], "std": [...]}`` for pixels on 0..1, kept as one tuple: the means of all
+    channels, then their standard deviations. Null stands for the data's own."""
+
+    def check(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, Mapping) or value.keys() != {"mean", "std"}:
+            raise ValueError
+        mean, std = (_numbers(value[name]) for name in ("mean", "std"))
+        if len(mean) != len(std) or min(std) <= 0:
+            raise ValueError
+        return (*mean, *std)
+
+    says = (
+        'an object {"mean": […], "std": […]} with a number for each channel, for pixels on 0 to '
+        "1; std above 0"
+    )
+    return Field(check, says, None)
+
+
+IMAGE_FIELDS: Mapping[str, Field] = {"resize": resize_field(), "normalize": normalize_field()}
+IMAGE_VIEW_FIELDS = frozenset({"normalize"})
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MAX_CHANNELS:
+        raise ValueError
+    for own in value:
+        if isinstance(own, bool) or not isinstance(own, int | float) or not abs(own) < 1e30:
+            raise ValueError
+    return tuple(float(own) for own in value)
+
+
+def image_facts(
+    shape: tuple[int, int, int],
+) -> Callable[[SourceSpec, Found], SourceFacts]:
+    """Facts of labelled images of ``shape`` (channels, height, width) as they are stored."""
+
+    def facts(spec: SourceSpec, found: Found) -> SourceFacts:
+        own = spec.keywords
+        channels, *size = shape
+        inputs = TensorSpec((channels, *(own["resize"] or size)))
+        scaling = _scaling(own["normalize"], found, spec.name, channels)
+        return SourceFacts(
+            spec.name,
+            SampleViews(SampleView(inputs, scaling), CLASS),
+            found.num_classes,
+            found.num_train,
+            found.num_val,
+            "classification",
+        )
+
+    return facts
+
+
+def _scaling(
+    normalize: tuple[float, ...] | None, found: Found, name: str, channels: int
+) -> Scaling:
+    if normalize is None:
+        return Scaling(found.mean, found.std, PIXEL)
+    count = len(normalize) // 2
+    if count != channels:
+        raise InvalidRequest(
+            f"{WHERE}.normalize.mean has {count} numbers, but images of {name} have {channels} "
+            f"{'channel' if channels == 1 else 'channels'}: give mean and std one number for each"
+        )
+    return Scaling(normalize[:count], normalize[count:], PIXEL)
+
+
+def image_samples(spec: SourceSpec, train: Split, val: Split, found: Found) -> Samples:
+    """The images in the size that is asked for; the fingerprint is of those that were stored."""
+    size = spec.keywords["resize"]
+    sized = [replace(split, inputs=_resized(split.inputs, size)) for split in (train, val)]
+    return Samples(sized[0], sized[1], found, fingerprint(train, val))
+
+
+def _resized(images: Array, size: tuple[int, int] | None) -> Array:
+    """Bilinear with antialiasing, uint8 in and out."""
+    if size is None or size == images.shape[2:]:
+        return images
+    tensor = torch.from_numpy(np.ascontiguousarray(images))
+    resized = functional.interpolate(tensor, list(size), mode="bilinear", antialias=True)
+    array: Array = resized.numpy()
+    return array

@@ -1,0 +1,6 @@
+"""One module a family of sources; importing this fills the registry."""
+
+from actors.core.sources.kinds import (  # noqa: F401
+    digits,
+    mnist,
+)

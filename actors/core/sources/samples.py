@@ -1,0 +1,92 @@
+"""A source's arrays in memory, checked, with a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable
+from actors.core.sources.source_facts import Found
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples as they are stored: uint8 images ``[n, channels, height, width]``, float32 rows
+    ``[n, features]``, tokens ``[n]``; targets int64 classes ``[n]`` or float32 ``[n, …]``, or the
+    inputs themselves, shifted. ``inputs_at`` and ``targets_at`` tell people where they are from."""
+
+    inputs: Array
+    targets: Array
+    inputs_at: str
+    targets_at: str
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All that was read. ``fingerprint`` is of the samples as they are stored, before any change
+    of their size."""
+
+    train: Split
+    val: Split
+    found: Found
+    fingerprint: str = ""
+
+
+def fingerprint(train: Split, val: Split) -> str:
+    """Equal for equal samples in equal order, and, but for an attack, for no others.
+
+    That of images of one channel is what versions before sources had, for stored jobs.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for split in (train, val):
+        inputs, targets = split.inputs, split.targets
+        digest.update(repr((len(inputs), *_flat(inputs))).encode())
+        if inputs.dtype != np.uint8:
+            digest.update(inputs.dtype.str.encode())
+        digest.update(np.ascontiguousarray(inputs).data)
+        if targets is not inputs:
+            digest.update(np.ascontiguousarray(_narrow(targets)).data)
+    return digest.hexdigest()
+
+
+def check_split(split: Split, num_classes: int | None, remedy: str) -> None:
+    """Raises ``DatasetUnavailable`` naming where, which sample, what is wrong, and ``remedy``."""
+    if (finding := _finding(split, num_classes)) is not None:
+        raise DatasetUnavailable(f"{finding}. {remedy}")
+
+
+def _finding(split: Split, num_classes: int | None) -> str | None:
+    if len(split.inputs) == 0:
+        return f"{split.inputs_at} has no samples"
+    for array, place in ((split.inputs, split.inputs_at), (split.targets, split.targets_at)):
+        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+            at = tuple(int(i) for i in np.argwhere(~finite)[0])
+            return (
+                f"{place} has {array[at]} for sample {at[0]}, column {at[1] if at[1:] else 0} "
+                "(both counted from 0), but numbers must be finite"
+            )
+    if num_classes is None or split.targets is split.inputs:
+        return None
+    wrong = np.flatnonzero((split.targets < 0) | (split.targets >= num_classes))
+    if len(wrong):
+        return (
+            f"{split.targets_at} has label {split.targets[wrong[0]]} for sample {wrong[0]} "
+            f"(counted from 0), but there are the classes 0 to {num_classes - 1}"
+        )
+    return None
+
+
+def _flat(array: Array) -> tuple[int, ...]:
+    return () if array.ndim == 1 else (math.prod(array.shape[1:]),)
+
+
+def _narrow(targets: Array) -> Array:
+    """Classes as bytes, where they are."""
+    fits = targets.dtype == np.int64 and bool(((targets >= 0) & (targets < 256)).all())
+    return targets.astype(np.uint8) if fits else targets

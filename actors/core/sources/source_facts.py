@@ -1,0 +1,51 @@
+"""What is known of a source: what its samples are, how many there are, what they are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.views import SampleView, SampleViews
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """``num_classes`` counts what a target may be: classes, or tokens; None where targets are
+    numbers. ``task`` names the task that the data is clearly for. ``vocabulary`` has the character
+    of each token, where tokens are characters."""
+
+    name: str
+    views: SampleViews
+    num_classes: int | None
+    num_train: int
+    num_val: int
+    task: str
+    vocabulary: str | None = None
+
+    @property
+    def inputs(self) -> TensorSpec:
+        """One sample as a model is given it."""
+        return self.views.inputs.sample
+
+    @property
+    def targets(self) -> TensorSpec:
+        """What the model is to tell of one sample."""
+        return self.views.targets.sample
+
+
+CLASS = SampleView(TensorSpec((), "int64"))
+"""The view of targets that are classes, int64 ``[n]``."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is in a source's arrays, by rows, or by tokens where they have none. ``mean`` and
+    ``std`` are those of the training samples, as ``Scaling`` takes them; the others are as in
+    ``SourceFacts``."""
+
+    num_train: int
+    num_val: int
+    num_classes: int | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    vocabulary: str | None = None
