@@ -73,6 +73,8 @@ setup(
         "actors.core.model.kinds",
         "actors.core.sources",
         "actors.core.sources.kinds",
+        "actors.core.tasks",
+        "actors.core.tasks.kinds",
         "http_gateway",
         "http_gateway.cli",
         "http_gateway.routes",

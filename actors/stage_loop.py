@@ -24,6 +24,7 @@ from actors.core.snapshot_cadence import Boundary, SnapshotCadence
 from actors.core.snapshots import Cursor, Mark, StageSnapshot
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
+from actors.core.tasks.loss import BatchTargets, Loss
 from actors.orders import Orders
 from actors.reports import Phase, Progress, ReportBoard
 from actors.snapshot_keeper import SnapshotKeeper
@@ -63,6 +64,8 @@ class StageLoop:
         self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
+        self._task_loss = Loss(session.task)
+        self._targets = BatchTargets()
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
 
@@ -112,8 +115,8 @@ class StageLoop:
         self.board.phase = Phase.VALIDATION
         cursor = self._cursor
         validation = Validation(self._stage, self._session, self._data, self._links, self._turn)
-        train_loss = cursor.loss_sum / cursor.samples
-        record = validation.run(cursor.epoch + 1, train_loss, self.board.progress.samples_per_s)
+        rate = self.board.progress.samples_per_s
+        record = validation.run(cursor.epoch + 1, cursor.train_loss, rate)
         self._turn += 1
         if record is not None:
             self.board.epochs.append(record)
@@ -121,6 +124,7 @@ class StageLoop:
     def _train_step(self, microbatches: list[Microbatch]) -> None:
         self._begin_step()
         self._loss = 0.0
+        self._take_targets(microbatches)
         for action in self._actions(len(microbatches)):
             microbatch = microbatches[action.microbatch]
             if action.kind is Kind.FORWARD:
@@ -138,7 +142,7 @@ class StageLoop:
         self.board.max_held = self._stage.max_held
         self._turn += 1
         self._cursor = self._cursor.after_step(
-            sum(len(m.samples) for m in microbatches), self._loss
+            sum(len(m.samples) for m in microbatches), self._loss, self._targets.averaged
         )
 
     def _begin_step(self) -> None:
@@ -170,6 +174,17 @@ class StageLoop:
         self.board.seconds.snapshot_s += cost_s
         self._cadence.taken(cost_s)
 
+    def _take_targets(self, microbatches: list[Microbatch]) -> None:
+        """Of all microbatches first: what each weighs depends on the whole batch."""
+        if not self._stage.spec.is_last:
+            return
+        assert self._data.train_targets is not None
+        view, stored = self._session.views.targets, self._data.train_targets
+        begin = time.perf_counter()
+        targets = [view.prepare(view.gather(stored, m.samples)) for m in microbatches]
+        self._targets = self._task_loss.weighed(targets)
+        self.board.seconds.load_s += time.perf_counter() - begin
+
     def _forward(self, microbatch: Microbatch) -> None:
         self.board.phase = Phase.FORWARD
         inputs = self._inputs(microbatch)
@@ -185,10 +200,9 @@ class StageLoop:
         moment = Moment(epoch, cursor.step, microbatch.index)
         if not self._stage.spec.is_last:
             return self._stage.forward(moment, inputs)
-        assert self._data.train_targets is not None
-        view = self._session.views.targets
-        targets = self._device.load(view, self._data.train_targets, microbatch.samples)
-        self._loss += self._stage.forward_loss(moment, inputs, targets, microbatch.weight)
+        targets = self._device.take(self._targets.targets[microbatch.index])
+        weight = self._targets.weights[microbatch.index]
+        self._loss += self._stage.forward_loss(moment, inputs, targets, self._task_loss, weight)
         return None
 
     def _backward(self, microbatch: Microbatch, kind: Kind) -> None:

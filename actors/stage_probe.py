@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -32,8 +32,12 @@ from actors.core.profiles import (
 from actors.core.sources.views import SampleView, Scaling, Window
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
+from actors.core.tasks.loss import Loss
+from actors.core.tasks.registry import TASKS
+from actors.core.tasks.task_spec import TaskSpec
 from actors.host_limits import usable_memory
 from actors.loop_probe import loop_overhead_s
+from actors.probe_watch import Timings, Watch
 
 MAX_MEASURED = 8
 """Different blocks; those between are told from the most similar ones."""
@@ -53,11 +57,8 @@ MATMUL_SIZE = 640
 MATMUL_ROUNDS = 5
 LOAD_ROUNDS = 9
 TINY, TINY_ROUNDS = 8, 40
-FINE_CLOCK_S = 1e-6
 SMALLEST_SHARE = 0.05
 """Of a layer's measured time at least so much is its own, however large the overhead seems."""
-
-Timings = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class ProbeRequest:
     take; what comes first is measured anyway."""
 
     model: ModelSpec
+    task: TaskSpec
     works: tuple[BlockWork, ...]
     facts: tuple[BlockFacts, ...]
     batch_size: int
@@ -154,38 +156,6 @@ def _in_turns(request: ProbeRequest, chosen: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-class Watch:
-    """Times operations; ``stretch`` is by how much longer they took than the core worked.
-
-    Only where one thread computes can be told what it worked: helpers' work is not in its clock,
-    and waiting for them may be.
-    """
-
-    def __init__(self, device: ComputeDevice, threads: int) -> None:
-        self.device = device
-        fine = time.get_clock_info("thread_time").resolution <= FINE_CLOCK_S
-        self._tells_work = threads == 1 and device.accelerator is None and fine
-        self._worked_s = 0.0
-        self._took_s = 0.0
-
-    @property
-    def stretch(self) -> float:
-        """At least 1, and 1 where that can't be told."""
-        return 1.0 if self._worked_s == 0.0 else max(1.0, self._took_s / self._worked_s)
-
-    def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
-        """The seconds that ``run`` takes go under ``name``."""
-        self.device.synchronize()
-        begin, worked = time.perf_counter(), time.thread_time()
-        run()
-        self.device.synchronize()
-        took_s, worked_s = time.perf_counter() - begin, time.thread_time() - worked
-        if self._tells_work:
-            self._took_s += took_s
-            self._worked_s += worked_s
-        times.setdefault(name, []).append(worked_s if self._tells_work else took_s)
-
-
 @dataclass
 class _BlockProbe:
     """One block as a stage of its own."""
@@ -221,8 +191,9 @@ class _BlockProbe:
         if not spec.is_last:
             self.watch.time(times, "forward", partial(self.stage.forward, Moment(), inputs))
             return take(_batch(spec.outputs, rows))
-        labels = take(torch.zeros(rows, dtype=torch.int64))
-        forward = partial(self.stage.forward_loss, Moment(), inputs, labels, 1.0)
+        task = self.request.task
+        targets = take(_batch(TASKS[task.kind].targets(spec.outputs), rows))
+        forward = partial(self.stage.forward_loss, Moment(), inputs, targets, Loss(task), 1.0)
         self.watch.time(times, "forward", forward)
         return None
 

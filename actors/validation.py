@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import torch
-from torch.nn import functional
 
 from actors.core.batches import validation_chunks
 from actors.core.errors import NonFiniteLoss
 from actors.core.records import EpochRecord
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
+from actors.core.tasks.scoring import Scores
 from actors.stage_io import StageData, StageLinks
 
 AHEAD = 2
@@ -36,8 +36,7 @@ class Validation:
         self._data = data
         self._links = links
         self._turn = turn
-        self._loss_sum = 0.0
-        self._num_correct = 0
+        self._scores = Scores(session.task)
 
     def run(self, epoch: int, train_loss: float, samples_per_s: float) -> EpochRecord | None:
         """The finished epoch's record in the last stage, None in the others.
@@ -53,15 +52,14 @@ class Validation:
                 self._send(index, outputs)
         if not self._stage.spec.is_last:
             return None
-        total = self._session.num_val
-        loss, accuracy = self._loss_sum / total, self._num_correct / total
+        loss = self._scores.loss
         if not math.isfinite(loss):
             raise NonFiniteLoss(
                 f"the validation loss became {loss} after epoch {epoch} (learning_rate "
                 f"{self._session.learning_rate}): initialize the network again and train with a "
                 "lower learning_rate"
             )
-        return EpochRecord(epoch, train_loss, loss, accuracy, samples_per_s)
+        return EpochRecord(epoch, train_loss, self._scores.values(), samples_per_s)
 
     def _send(self, index: int, outputs: torch.Tensor) -> None:
         assert self._links.forward_out is not None and self._links.backward_in is not None
@@ -83,7 +81,4 @@ class Validation:
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
         assert self._data.val_targets is not None
         view = self._session.views.targets
-        targets = self._device.load(view, self._data.val_targets, chunk)
-        loss = functional.cross_entropy(outputs, targets)
-        self._loss_sum += loss.item() * len(targets)
-        self._num_correct += int((outputs.argmax(dim=1) == targets).sum())
+        self._scores.add(outputs, self._device.load(view, self._data.val_targets, chunk))

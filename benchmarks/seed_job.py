@@ -63,6 +63,7 @@ def plain_loop(
             begin = time.perf_counter()
             for microbatches in epoch_batches(session, epoch):
                 optimizer.zero_grad()
+                rows = sum(len(m.samples) for m in microbatches)
                 for m in microbatches:
                     if floats is None:
                         inputs = VIEW.prepare(images[m.samples])
@@ -70,7 +71,7 @@ def plain_loop(
                         inputs = floats[m.samples]
                     loss = functional.cross_entropy(model(inputs), labels[m.samples])
                     if len(microbatches) > 1:
-                        loss = loss * m.weight
+                        loss = loss * (len(m.samples) / rows)
                     loss.backward()
                     loss.item()
                 optimizer.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Error(BaseModel):
@@ -87,13 +87,16 @@ class JobProgress(BaseModel):
 
 
 class EpochResult(BaseModel):
-    """One finished epoch; samples/s without validation."""
+    """One finished epoch; samples/s without validation. The task's metrics stand beside the loss
+    as ``val_<name>``; null for one that has no finite value."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
 
     epoch: int = Field(description="from 1, counted on over the job's sessions")
     session: int
     train_loss: float
     val_loss: float
-    val_accuracy: float
     samples_per_s: float
 
 
@@ -238,7 +241,11 @@ class JobDetails(JobSummary):
 
 
 class Checkpoint(BaseModel):
-    """A job's state on disk, whole and checked."""
+    """A job's state on disk, whole and checked. The task's metrics stand beside the loss as
+    ``val_<name>``; all are null unless it was taken at an epoch's end."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
 
     checkpoint_id: str
     created_at: str
@@ -246,7 +253,6 @@ class Checkpoint(BaseModel):
     epoch: int | None
     step: int = Field(description="optimiser steps since the weights were drawn")
     val_loss: float | None
-    val_accuracy: float | None
     finished: bool = Field(description="of a session's end")
     num_bytes: int
     versions: dict[str, str]

@@ -15,6 +15,7 @@ from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
 from orchestrator.job_spec import JobSpec, TrainOptions
+from orchestrator.metrics import shown_epoch
 from orchestrator.model_config import model_json
 from orchestrator.planning.job_planning import JobPlanning
 
@@ -210,7 +211,7 @@ class Job:
             "spares": self._spares(),
             "failure_policy": asdict(self.failure_policy),
             "checkpoints": asdict(self.checkpoint_policy),
-            "history": part_of(history, after_epoch, history_limit),
+            "history": [shown_epoch(r) for r in part_of(history, after_epoch, history_limit)],
             "num_epochs": len(history),
         }
         if self.sessions:

@@ -12,11 +12,15 @@ from typing import Any
 
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import num_blocks
+from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
 from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews
+from actors.core.tasks.registry import TASKS
+from actors.core.tasks.scoring import metric_names
+from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from orchestrator.model_config import parse_model
 
 DEFAULT_BATCH_SIZE = 256
@@ -39,6 +43,7 @@ class JobSpec:
     shuffle: bool
     batch_size: int
     val_batch_size: int
+    task: TaskSpec = CLASSIFICATION
 
     @property
     def views(self) -> SampleViews:
@@ -50,6 +55,11 @@ class JobSpec:
     def num_blocks(self) -> int:
         """What devices are given: as many as can have one each."""
         return num_blocks(self.model)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of what validation tells, ``loss`` first."""
+        return metric_names(self.task, model_facts(self.model)[-1].outputs)
 
 
 @dataclass(frozen=True)
@@ -86,12 +96,14 @@ def parse_job_spec(
 
 
 def check_known(spec: JobSpec) -> None:
-    """A kind of layer or a source may be gone since the job was stored: raises
+    """A kind of layer, a source or a task may be gone since the job was stored: raises
     ``InvalidRequest``."""
     if unknown := sorted(unknown_kinds(spec.model.layers)):
         raise InvalidRequest(f"there is no kind of layer {', '.join(unknown)} here")
     if spec.source.name not in SOURCES:
         raise InvalidRequest(f"there is no source {spec.source.name} here")
+    if spec.task.kind not in TASKS:
+        raise InvalidRequest(f"there is no task {spec.task.kind} here")
 
 
 def check_batch_size(spec: JobSpec, num_train: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors.core.flops import tflops
@@ -26,18 +26,29 @@ def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) ->
 def new_history(
     epochs: Sequence[EpochRecord], first_epoch_index: int, session_index: int
 ) -> list[dict[str, Any]]:
-    """The epochs that the last stage reports, counted on from the job's earlier sessions."""
+    """The epochs that the last stage reports, counted on from the job's earlier sessions, as the
+    store keeps them."""
     return [
         {
             "epoch": first_epoch_index + record.epoch,
             "session": session_index,
             "train_loss": record.train_loss,
-            "val_loss": record.val_loss,
-            "val_accuracy": record.val_accuracy,
+            "metrics": dict(record.metrics),
             "samples_per_s": record.samples_per_s,
         }
         for record in epochs
     ]
+
+
+def shown_epoch(record: Mapping[str, Any]) -> dict[str, Any]:
+    """An epoch of ``new_history`` as the API has it: metrics stand beside the rest."""
+    rest = {name: value for name, value in record.items() if name != "metrics"}
+    return {**rest, **shown_metrics(record["metrics"])}
+
+
+def shown_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    """By the names that the API has for them, such as ``val_loss``."""
+    return {f"val_{name}": value for name, value in metrics.items()}
 
 
 def device_stats(report: StageReport) -> dict[str, Any]:

@@ -13,11 +13,10 @@ from actors.core.specs import SessionSpec
 
 @dataclass(frozen=True)
 class Microbatch:
-    """Sample indices (int64, shape ``[n]``) of one microbatch and its share n / N of the batch."""
+    """Sample indices (int64, shape ``[n]``) of one microbatch of a batch."""
 
     index: int
     samples: torch.Tensor
-    weight: float
 
 
 def epoch_order(seed: int, epoch_index: int, num_samples: int, shuffle: bool) -> torch.Tensor:
@@ -31,11 +30,10 @@ def epoch_order(seed: int, epoch_index: int, num_samples: int, shuffle: bool) ->
 def split_microbatches(samples: torch.Tensor, num_microbatches: int) -> list[Microbatch]:
     """Split a batch's sample indices in at most ``num_microbatches`` nearly equal parts.
 
-    A batch of n samples gives min(num_microbatches, n) parts, whose weights sum to 1.
+    A batch of n samples gives min(num_microbatches, n) parts.
     """
-    total = len(samples)
-    parts = torch.tensor_split(samples, min(num_microbatches, total))
-    return [Microbatch(i, part, len(part) / total) for i, part in enumerate(parts)]
+    parts = torch.tensor_split(samples, min(num_microbatches, len(samples)))
+    return [Microbatch(i, part) for i, part in enumerate(parts)]
 
 
 def epoch_batches(session: SessionSpec, epoch: int) -> Iterator[list[Microbatch]]:

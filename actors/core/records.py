@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -18,14 +19,14 @@ class StepRecord:
 class EpochRecord:
     """One finished epoch, as the last stage saw it; ``epoch`` counts from 1 within the session.
 
-    ``train_loss`` and ``val_loss`` are means over samples; ``samples_per_s`` leaves out validation,
-    and what an earlier generation trained of the epoch.
+    ``train_loss`` is a mean over what the task averages over. ``metrics`` are those of validation,
+    by name, ``loss`` among them; None for one that has no finite value. ``samples_per_s`` leaves
+    out validation, and what an earlier generation trained of the epoch.
     """
 
     epoch: int
     train_loss: float
-    val_loss: float
-    val_accuracy: float
+    metrics: Mapping[str, float | None]
     samples_per_s: float
 
 

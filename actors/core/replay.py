@@ -1,9 +1,9 @@
 """A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
 
 It shares with the stages what defines a job, which is the initial weights, the microbatches, how
-samples lie in their arrays, and the seeds of what layers draw, and nothing of what computes: here
-are one model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the number of
-threads changes from one block to the next is the model computed in parts.
+samples lie in their arrays, the task's loss, and the seeds of what layers draw, and nothing of what
+computes: here are one model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the
+number of threads changes from one block to the next is the model computed in parts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
@@ -23,6 +22,7 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.snapshots import Tensors
 from actors.core.specs import SessionSpec
+from actors.core.tasks.loss import Loss
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,10 @@ class _Data:
     inputs: torch.Tensor
     targets: torch.Tensor
     spec: SessionSpec
+
+    @property
+    def loss(self) -> Loss:
+        return Loss(self.spec.task)
 
     def inputs_of(self, microbatch: Microbatch) -> torch.Tensor:
         view = self.spec.views.inputs
@@ -167,14 +171,21 @@ def _step(
     """One update; the loss that it began with."""
     optimizer.zero_grad()
     loss = 0.0
-    for microbatch in microbatches:
-        now.moment = replace(now.moment, microbatch=microbatch.index)
-        loss += _microbatch(parts, microbatch, data)
+    batch = data.loss.weighed([data.targets_of(m) for m in microbatches])
+    for m, targets, weight in zip(microbatches, batch.targets, batch.weights, strict=True):
+        now.moment = replace(now.moment, microbatch=m.index)
+        loss += _microbatch(parts, data, m, targets, weight)
     optimizer.step()  # of each number by itself: threads do not matter
     return loss
 
 
-def _microbatch(parts: Sequence[_Part], microbatch: Microbatch, data: _Data) -> float:
+def _microbatch(
+    parts: Sequence[_Part],
+    data: _Data,
+    microbatch: Microbatch,
+    targets: torch.Tensor,
+    weight: float,
+) -> float:
     """Adds its gradients to those of the parameters; its share of the batch's mean loss."""
     outputs = data.inputs_of(microbatch)
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -183,9 +194,9 @@ def _microbatch(parts: Sequence[_Part], microbatch: Microbatch, data: _Data) -> 
         inputs = outputs.detach().requires_grad_(bool(held))
         outputs = part.layers(inputs)
         held.append((inputs, outputs))
-    loss = functional.cross_entropy(outputs, data.targets_of(microbatch))
-    if microbatch.weight != 1.0:
-        loss = loss * microbatch.weight
+    loss = data.loss(outputs, targets)
+    if weight != 1.0:
+        loss = loss * weight
     held[-1] = (held[-1][0], loss)
     grad = None
     for part, (inputs, outputs) in zip(reversed(parts), reversed(held), strict=True):

@@ -33,26 +33,38 @@ class Mark(IntEnum):
 @dataclass(frozen=True)
 class Cursor:
     """How far a session is: ``epoch`` whole epochs (validation included), and in the one under way
-    ``step`` steps of ``samples`` samples, whose losses times samples sum to ``loss_sum``.
+    ``step`` steps of ``samples`` samples. Their losses average over ``averaged`` in all (samples,
+    or what else the task counts), and sum to ``loss_sum`` when each is taken so often.
 
     The order of an epoch's samples follows from the job's seed, so that this is all a resumed
-    session needs to use each sample once. ``loss_sum`` is the last stage's; 0 in the others.
+    session needs to use each sample once. ``loss_sum`` and ``averaged`` are the last stage's; 0 in
+    the others.
     """
 
     epoch: int = 0
     step: int = 0
     samples: int = 0
     loss_sum: float = 0.0
+    averaged: int = 0
 
     @property
     def position(self) -> Position:
         """The same in all stages of one state."""
         return self.epoch, self.step
 
-    def after_step(self, samples: int, loss: float) -> Cursor:
-        """One step of ``samples`` samples with this mean loss later."""
+    @property
+    def train_loss(self) -> float:
+        """The mean of the steps so far; 0 where nothing counted."""
+        return self.loss_sum / self.averaged if self.averaged else 0.0
+
+    def after_step(self, samples: int, loss: float, averaged: int) -> Cursor:
+        """One step of ``samples`` samples later, whose loss is a mean over ``averaged``."""
         return Cursor(
-            self.epoch, self.step + 1, self.samples + samples, self.loss_sum + loss * samples
+            self.epoch,
+            self.step + 1,
+            self.samples + samples,
+            self.loss_sum + loss * averaged,
+            self.averaged + averaged,
         )
 
 

@@ -8,6 +8,7 @@ from actors.core.model.facts import BlockFacts, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.snapshots import Cursor
 from actors.core.sources.views import SampleViews
+from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class SessionSpec:
     momentum: float = 0.0
     start: Cursor = field(default_factory=Cursor)
     max_lost_steps: int | None = None
+    task: TaskSpec = CLASSIFICATION
 
     @property
     def num_steps(self) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
@@ -16,6 +15,7 @@ from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 from actors.core.specs import StageSpec
 from actors.core.split_backward import LayerNotes, NotedPass, WeightGrad, input_grad
+from actors.core.tasks.loss import Loss
 
 Weights = Tensors
 """Parameters and buffers by their names in the whole model."""
@@ -84,19 +84,20 @@ class Stage:
         return outputs.detach()
 
     def forward_loss(
-        self, moment: Moment, inputs: torch.Tensor, labels: torch.Tensor, weight: float
+        self,
+        moment: Moment,
+        inputs: torch.Tensor,
+        targets: torch.Tensor,
+        loss: Loss,
+        weight: float,
     ) -> float:
-        """The last stage's forward pass: the microbatch's mean cross-entropy times ``weight``.
-
-        ``labels`` is int64 ``[n]``; ``weight`` is n / N, so that the losses of a batch's
-        microbatches sum to the mean over the batch.
-        """
+        """The last stage's forward pass: the microbatch's mean loss times ``weight``, its share of
+        the batch, so that the microbatches' losses sum to the mean over the batch."""
         outputs, noted = self._run_layers(moment, inputs)
-        loss = functional.cross_entropy(outputs, labels)
-        if weight != 1.0:
-            loss = loss * weight
-        self._hold(moment.microbatch, _Held(inputs, loss, noted))
-        return loss.item()
+        mean = loss(outputs, targets)
+        share = mean if weight == 1.0 else mean * weight
+        self._hold(moment.microbatch, _Held(inputs, share, noted))
+        return share.item()
 
     def backward(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
         """Adds the microbatch's gradients to those of the parameters.

@@ -21,10 +21,11 @@ def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timi
     timing = Timing([], [])
 
     def train_step(microbatches: list[Microbatch]) -> float:
-        total = 0.0
+        total, rows = 0.0, sum(len(m.samples) for m in microbatches)
         for m in microbatches:
             outputs = model(cell.view.prepare(images[m.samples]))
-            loss = functional.cross_entropy(outputs, labels[m.samples]) * m.weight
+            loss = functional.cross_entropy(outputs, labels[m.samples])
+            loss = loss * (len(m.samples) / rows)
             loss.backward()
             total += loss.item()
         optimizer.step()

@@ -12,7 +12,14 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from http_gateway.cli.tables import device_rows, device_table, epoch_table
+from http_gateway.cli.tables import (
+    device_rows,
+    device_table,
+    epoch_table,
+    metric_label,
+    metric_text,
+    validation_metrics,
+)
 
 FILE_WIDTH = 120  # columns; a file has no width that a table would have to be cut to
 
@@ -212,9 +219,10 @@ def new_console() -> Console:
 
 def epoch_text(record: dict[str, Any]) -> str:
     """A finished epoch in a line."""
+    metrics = validation_metrics(record).items()
+    told = ", ".join(f"{metric_label(name)} {metric_text(name, value)}" for name, value in metrics)
     return (
-        f"epoch {record['epoch']}: train loss {record['train_loss']:.4f}, "
-        f"validation loss {record['val_loss']:.4f}, accuracy {record['val_accuracy']:.2%}, "
+        f"epoch {record['epoch']}: train loss {record['train_loss']:.4f}, validation {told}, "
         f"{record['samples_per_s']:,.0f} samples/s"
     )
 

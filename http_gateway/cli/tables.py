@@ -14,19 +14,39 @@ SHADES = " ░▒▓█"
 
 
 def epoch_table(history: Sequence[dict[str, Any]]) -> Table:
-    """Train loss and validation accuracy of every epoch, or of a dozen spread over them."""
+    """Train loss and validation metrics of every epoch, or of a dozen spread over them."""
     table = Table(title="Epochs", box=box.SIMPLE_HEAD)
-    for name in ("epoch", "train loss", "validation loss", "validation accuracy", "samples/s"):
+    metrics = list(validation_metrics(history[0]))
+    names = [f"validation {metric_label(name)}" for name in metrics]
+    for name in ("epoch", "train loss", *names, "samples/s"):
         table.add_column(name, justify="right")
     for record in _spread(history, MAX_EPOCH_ROWS):
+        values = validation_metrics(record)
         table.add_row(
             str(record["epoch"]),
             f"{record['train_loss']:.4f}",
-            f"{record['val_loss']:.4f}",
-            f"{record['val_accuracy']:.2%}",
+            *(metric_text(name, values.get(name)) for name in metrics),
             f"{record['samples_per_s']:,.0f}",
         )
     return table
+
+
+def validation_metrics(record: dict[str, Any]) -> dict[str, float | None]:
+    """An epoch's, by name; the loss comes first."""
+    found = {n.removeprefix("val_"): v for n, v in record.items() if n.startswith("val_")}
+    return {"loss": found.pop("loss"), **found}
+
+
+def metric_label(name: str) -> str:
+    """A metric's name as people read it."""
+    return name.replace("_", " ")
+
+
+def metric_text(name: str, value: float | None) -> str:
+    """Shares of what is right as per cent."""
+    if value is None:
+        return "none"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
 
 
 def device_rows(job: dict[str, Any]) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ class CheckpointStore(CheckpointReader):
         return info
 
     def retain(self, whose: Lineage, keep_last: int, keep_best: int) -> None:
-        """Deletes all but the newest ``keep_last`` and the ``keep_best`` of lowest ``val_loss``.
+        """Deletes all but the newest ``keep_last`` and the ``keep_best`` of lowest validation loss.
 
         Leftovers of interrupted writes and deletions go, too, and so do damaged checkpoints once
         there is a whole one. Those of a later version of the format stay. ``keep_last`` is at

@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.core.snapshots import Cursor
 from orchestrator.checkpoints.layout import checkpoint_name
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
+from orchestrator.metrics import shown_metrics
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\n}\n', re.DOTALL)
 
 
@@ -28,9 +30,9 @@ class CheckpointAbout:
     ``identity`` and ``session_folder`` are those drawn for the job and its session, ``run`` counts
     the draws of its weights; ``model`` is the job's ``model_config`` but for the seed.
     ``total_steps`` counts the optimiser's steps since the run's weights were drawn and orders its
-    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch``, ``val_loss``
-    and ``val_accuracy`` are None unless it was taken at an epoch's end; ``finished`` says that the
-    session was completed with it.
+    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch`` and the
+    values of ``metrics``, those of validation by name, are None unless it was taken at an epoch's
+    end; ``finished`` says that the session was completed with it.
     """
 
     job_id: str
@@ -44,8 +46,7 @@ class CheckpointAbout:
     total_steps: int
     options: dict[str, Any]
     epoch: int | None
-    val_loss: float | None
-    val_accuracy: float | None
+    metrics: Mapping[str, float | None]
     finished: bool
 
 
@@ -72,8 +73,7 @@ class CheckpointInfo:
             "session": self.about.session,
             "epoch": self.about.epoch,
             "step": self.about.total_steps,
-            "val_loss": self.about.val_loss,
-            "val_accuracy": self.about.val_accuracy,
+            **shown_metrics(self.about.metrics),
             "finished": self.about.finished,
             "num_bytes": self.num_bytes,
             "versions": dict(self.versions),
@@ -149,11 +149,16 @@ def _parse_about(about: dict[str, Any]) -> CheckpointAbout:
     if "layer_sizes" in about:  # version 1 knew no other models
         about = {**about, "model": {"layer_sizes": about["layer_sizes"]}}
         del about["layer_sizes"]
+    if "val_loss" in about:  # version 2 knew no other metrics
+        metrics = {"loss": about["val_loss"], "accuracy": about["val_accuracy"]}
+        about = {**about, "metrics": metrics}
+        del about["val_loss"], about["val_accuracy"]
     return CheckpointAbout(**{**before_identities, **about})
 
 
 def _parse_stage(stage: dict[str, Any]) -> StageEntry:
-    return StageEntry(**{**stage, "cursor": Cursor(**stage["cursor"])})
+    averaged_samples = {"averaged": stage["cursor"]["samples"]}  # as all did up to version 2
+    return StageEntry(**{**stage, "cursor": Cursor(**{**averaged_samples, **stage["cursor"]})})
 
 
 def _too_new(content: dict[str, Any], path: str) -> str:

@@ -200,7 +200,6 @@ class Checkpointer:
             total_steps=self._total_steps(cursor),
             options=asdict(session.options),
             epoch=None if record is None else record["epoch"],
-            val_loss=None if record is None else record["val_loss"],
-            val_accuracy=None if record is None else record["val_accuracy"],
+            metrics=dict.fromkeys(job.spec.metrics) if record is None else record["metrics"],
             finished=finished,
         )

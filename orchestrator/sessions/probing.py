@@ -14,6 +14,7 @@ import ray
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
+from actors.core.tasks.task_spec import TaskSpec
 from actors.stage_probe import HostFacts, ProbeRequest
 from orchestrator.errors import ProbeFailed
 from orchestrator.job import Job
@@ -45,6 +46,7 @@ class _Key:
     node_id: str
     port: int
     model: ModelSpec
+    task: TaskSpec
     batch_size: int
     threads: int
     with_others: bool
@@ -226,14 +228,14 @@ class Probing:
 
 def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
     node, spec = placement.resolved.node, job.spec
-    return _Key(
-        node.node_id, placement.resolved.port, _unseeded(spec.model), spec.batch_size, threads, True
-    )
+    model, port = _unseeded(spec.model), placement.resolved.port
+    return _Key(node.node_id, port, model, spec.task, spec.batch_size, threads, True)
 
 
 def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
     node, spec = placement.resolved.node, job.spec
-    return _Key(node.node_id, 0, _unseeded(spec.model), spec.batch_size, int(node.num_cpus), False)
+    model, cores = _unseeded(spec.model), int(node.num_cpus)
+    return _Key(node.node_id, 0, model, spec.task, spec.batch_size, cores, False)
 
 
 def _request(key: _Key, budget_s: float) -> ProbeRequest:
@@ -243,7 +245,7 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
     usual = -(-batch // default_num_microbatches(batch, 2))
     rows = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
     works, facts = block_works(key.model), model_facts(key.model)
-    return ProbeRequest(key.model, works, facts, batch, rows, key.threads, budget_s)
+    return ProbeRequest(key.model, key.task, works, facts, batch, rows, key.threads, budget_s)
 
 
 def _unseeded(model: ModelSpec) -> ModelSpec:

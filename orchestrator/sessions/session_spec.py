@@ -42,6 +42,7 @@ def session_spec(
         momentum=options.momentum,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
+        task=spec.task,
     )
 
 

@@ -111,8 +111,8 @@ class JobStore:
     ) -> None:
         """Adds epochs and steps or replaces them, by their numbers. Raises ``JobNotFound``.
 
-        Each epoch has ``epoch``, ``session`` (int), ``train_loss``, ``val_loss``,
-        ``val_accuracy``, ``samples_per_s`` (float).
+        Each epoch has ``epoch``, ``session`` (int), ``train_loss``, ``samples_per_s`` (float) and
+        ``metrics`` (by name; float or None).
         """
         with self._database.write() as connection:
             result_rows.upsert_epochs(connection, job_id, epochs)

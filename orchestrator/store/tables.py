@@ -144,9 +144,8 @@ epochs = Table(
     _key("epoch"),
     _needed("session"),
     Column("train_loss", Real),
-    Column("val_loss", Real),
-    Column("val_accuracy", Real),
     Column("samples_per_s", Real),
+    Column("metrics", JSON, nullable=False, server_default="{}"),
 )
 
 steps = Table(

@@ -13,6 +13,7 @@ from actors.core.model.facts import model_facts
 from actors.core.profiles import block_works
 from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
+from actors.core.tasks.task_spec import CLASSIFICATION
 from actors.host_kind import this_host
 from actors.stage_probe import ProbeRequest, host_facts, probe
 from tests.support.digit_sessions import NETWORK, make_session, run
@@ -38,9 +39,9 @@ def digits() -> Samples:
     return read("digits")
 
 
-def losses(pipeline: Pipeline) -> list[float]:
+def losses(pipeline: Pipeline) -> list[float | None]:
     records = pipeline.loops[-1].board.epochs.all()
-    return [loss for r in records for loss in (r.train_loss, r.val_loss)]
+    return [loss for r in records for loss in (r.train_loss, r.metrics["loss"])]
 
 
 @pytest.mark.parametrize("schedule", ["1f1b", "zb-h2"])
@@ -97,7 +98,9 @@ def test_a_probe_measures_the_device(kind: Callable[[], ComputeDevice]) -> None:
     device = kind()
     works, facts = block_works(NETWORK), model_facts(NETWORK)
     threads = torch.get_num_threads()
-    found = probe(ProbeRequest(NETWORK, works, facts, 32, (16, 4), threads, 0.2), device)
+    found = probe(
+        ProbeRequest(NETWORK, CLASSIFICATION, works, facts, 32, (16, 4), threads, 0.2), device
+    )
     assert len(found.blocks) == 3 and found.matmul_flops_per_s > 0
     assert host_facts(device).accelerator == device.name == this_host(device).device
 

@@ -31,8 +31,7 @@ ABOUT = CheckpointAbout(
     total_steps=0,
     options={"epochs": 4, "learning_rate": 0.1, "threads": None},
     epoch=None,
-    val_loss=None,
-    val_accuracy=None,
+    metrics={"loss": None, "accuracy": None},
     finished=False,
 )
 OURS = Lineage("7", JOB, ABOUT.seed, ABOUT.model, ((2, SESSION),))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from actors.core.batches import epoch_batches, validation_chunks
 from actors.core.model.blocks import build_blocks, drawing_layers, num_blocks
@@ -14,16 +13,16 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from tests.support.plain_tasks import plain_count, plain_loss, plain_metrics
 from tests.support.sources import fitting
 
 
 @dataclass
 class PlainResult:
-    """Per-epoch losses and accuracies, the loss of every step, and the final state dict."""
+    """Per-epoch losses and metrics, the loss of every step, and the final state dict."""
 
     train_losses: list[float] = field(default_factory=list)
-    val_losses: list[float] = field(default_factory=list)
-    val_accuracies: list[float] = field(default_factory=list)
+    metrics: list[dict[str, float | None]] = field(default_factory=list)
     step_losses: list[float] = field(default_factory=list)
     weights: dict[str, torch.Tensor] = field(default_factory=dict)
 
@@ -48,25 +47,28 @@ def train_plainly(
     inputs, targets = (torch.from_numpy(a) for a in (dataset.train.inputs, dataset.train.targets))
     result = PlainResult()
     for epoch in range(session.epochs):
-        loss_sum = 0.0
+        loss_sum, averaged = 0.0, 0
         model.train()
         for step, microbatches in enumerate(epoch_batches(session, epoch)):
             if len(result.step_losses) == num_steps:
                 return _with_weights(result, model)
             optimizer.zero_grad()
             step_loss = 0.0
-            for m in microbatches:
+            told = [target_view.gather(targets, m.samples) for m in microbatches]
+            counts = [plain_count(session.task, own) for own in told]
+            for m, own, count in zip(microbatches, told, counts, strict=True):
                 now = Moment(session.first_epoch_index + epoch, step, m.index)
-                logits = model(view.prepare(view.gather(inputs, m.samples)))
-                loss = functional.cross_entropy(logits, target_view.gather(targets, m.samples))
+                outputs = model(view.prepare(view.gather(inputs, m.samples)))
+                loss = plain_loss(session.task, outputs, own)
                 if len(microbatches) > 1:
-                    loss = loss * m.weight
+                    loss = loss * (count / sum(counts))
                 loss.backward()
                 step_loss += loss.item()
             optimizer.step()
             result.step_losses.append(step_loss)
-            loss_sum += step_loss * sum(len(m.samples) for m in microbatches)
-        result.train_losses.append(loss_sum / session.num_train)
+            loss_sum += step_loss * sum(counts)
+            averaged += sum(counts)
+        result.train_losses.append(loss_sum / averaged)
         _validate(model, session, dataset, result)
     return _with_weights(result, model)
 
@@ -84,13 +86,14 @@ def _validate(
 ) -> None:
     model.eval()
     inputs, targets = (torch.from_numpy(a) for a in (dataset.val.inputs, dataset.val.targets))
-    loss_sum, correct = 0.0, 0
+    view, target_view = session.views.inputs, session.views.targets
+    loss_sum, count, outputs, told = 0.0, 0, [], []
     with torch.no_grad():
         for chunk in validation_chunks(session):
-            view, own = session.views.inputs, session.views.targets.gather(targets, chunk)
-            logits = model(view.prepare(view.gather(inputs, chunk)))
-            loss = functional.cross_entropy(logits, own)
-            loss_sum += loss.item() * len(own)
-            correct += int((logits.argmax(dim=1) == own).sum())
-    result.val_losses.append(loss_sum / session.num_val)
-    result.val_accuracies.append(correct / session.num_val)
+            outputs.append(model(view.prepare(view.gather(inputs, chunk))))
+            told.append(target_view.gather(targets, chunk))
+            loss = plain_loss(session.task, outputs[-1], told[-1])
+            loss_sum += loss.item() * plain_count(session.task, told[-1])
+            count += plain_count(session.task, told[-1])
+    others = plain_metrics(session.task, torch.cat(outputs), torch.cat(told))
+    result.metrics.append({"loss": loss_sum / count, **others})

@@ -16,13 +16,13 @@ def files(root: Path) -> list[str]:
 
 
 def test_a_state_comes_back_with_its_optimizer_and_cursors(tmp_path: Path) -> None:
-    saved = store_at(tmp_path).save(about(5, val_loss=0.25), state(5))
+    saved = store_at(tmp_path).save(about(5, metrics={"loss": 0.25}), state(5))
     loaded = store_at(tmp_path).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(5))
     assert loaded.state.optimizer
     assert loaded.info == saved
-    assert loaded.info.about == about(5, val_loss=0.25)
+    assert loaded.info.about == about(5, metrics={"loss": 0.25})
     assert loaded.info.cursor == state(5).cursor
     assert loaded.passed_over == ()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -19,13 +20,14 @@ from orchestrator.checkpoints.manifest import (
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
 from tests.support.checkpoints import about
 
+METRICS = {"loss": 0.1 + 0.2, "accuracy": 0.5, "r2": None}
 MANIFEST = Manifest(
-    about=about(120, epoch=2, val_loss=0.1 + 0.2, val_accuracy=0.5, finished=True),
+    about=about(120, epoch=2, metrics=METRICS, finished=True),
     created_at="2026-01-02T03:04:05.678+00:00",
     versions={"tandem": "0.1.0", "torch": "2.13.0", "python": "3.11.7"},
     stages=(
         StageEntry("stage-0.safetensors", 1000, "0" * 64, 0, 2, Cursor(2, 3, 4)),
-        StageEntry("stage-1.safetensors", 234, "1" * 64, 2, 3, Cursor(2, 3, 4, 1 / 3)),
+        StageEntry("stage-1.safetensors", 234, "1" * 64, 2, 3, Cursor(2, 3, 4, 1 / 3, 4)),
     ),
 )
 DATA = encode_manifest(MANIFEST)
@@ -83,3 +85,16 @@ def test_a_newer_format_that_keeps_other_records_is_refused_too() -> None:
     data = with_checksum({"versions": "9", "format_version": FORMAT_VERSION + 1, "more": [1]})
     with pytest.raises(CheckpointTooNew, match="unknown"):
         decode_manifest(data, "m")
+
+
+def test_what_earlier_versions_wrote_has_their_two_metrics() -> None:
+    about = {**asdict(MANIFEST.about), "val_loss": 0.1 + 0.2, "val_accuracy": 0.5}
+    del about["metrics"]
+    stages = [asdict(stage) for stage in MANIFEST.stages]
+    for stage in stages:
+        del stage["cursor"]["averaged"]
+    rest = {"created_at": MANIFEST.created_at, "versions": MANIFEST.versions}
+    data = with_checksum({"format_version": 2, "about": about, "stages": stages, **rest})
+    found = decode_manifest(data, "m")
+    assert found.about.metrics == {"loss": 0.1 + 0.2, "accuracy": 0.5}
+    assert found.info.cursor == MANIFEST.info.cursor

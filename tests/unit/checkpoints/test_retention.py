@@ -22,7 +22,7 @@ LOSSES = st.none() | st.floats(0, 4, allow_nan=False)
 
 def save_all(root: Path, losses: list[float | None]) -> None:
     for steps, loss in enumerate(losses, start=1):
-        store_at(root).save(about(steps, val_loss=loss), state(steps))
+        store_at(root).save(about(steps, metrics={"loss": loss}), state(steps))
 
 
 def steps_left(root: Path) -> set[int]:

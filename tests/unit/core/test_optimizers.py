@@ -28,10 +28,13 @@ from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
+from actors.core.tasks.loss import Loss
+from actors.core.tasks.task_spec import CLASSIFICATION
 import actors.layer_actor
 stage = Stage(StageSpec(mlp((4, 3)), 0, 1, 0, 1, ()))
 stage.start_session(0.1)
-stage.forward_loss(Moment(microbatch=0), torch.zeros(2, 4), torch.tensor([0, 1]), 1.0)
+targets = torch.tensor([0, 1])
+stage.forward_loss(Moment(), torch.zeros(2, 4), targets, Loss(CLASSIFICATION), 1.0)
 stage.backward(0, None)
 stage.update()
 assert "torch._dynamo" not in sys.modules

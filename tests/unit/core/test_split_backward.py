@@ -14,9 +14,12 @@ from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
+from actors.core.tasks.loss import Loss
+from actors.core.tasks.task_spec import CLASSIFICATION
 
 features = st.integers(1, 40)
 rows = st.integers(1, 33)
+LOSS = Loss(CLASSIFICATION)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,7 +57,7 @@ def test_both_halves_give_the_bits_of_the_whole_at_the_loss(
     for m, n in enumerate(batches):
         inputs, labels = torch.randn(n, sizes[0]), torch.randint(0, sizes[-1], (n,))
         losses = [
-            s.forward_loss(Moment(microbatch=m), inputs.clone(), labels, 0.3)
+            s.forward_loss(Moment(microbatch=m), inputs.clone(), labels, LOSS, 0.3)
             for s in (whole, halves)
         ]
         assert losses[0] == losses[1]

@@ -13,6 +13,8 @@ from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
+from actors.core.tasks.loss import Loss
+from actors.core.tasks.task_spec import CLASSIFICATION
 
 NETWORK = mlp((6, 5, 4, 3), seed=11)
 
@@ -63,7 +65,7 @@ def test_the_first_stage_returns_no_gradient_and_others_do() -> None:
     first.start_session(0.1)
     last.start_session(0.1)
     hidden = first.forward(Moment(microbatch=0), torch.randn(2, 6))
-    last.forward_loss(Moment(microbatch=0), hidden, torch.tensor([0, 1]), 1.0)
+    last.forward_loss(Moment(), hidden, torch.tensor([0, 1]), Loss(CLASSIFICATION), 1.0)
     gradient = last.backward(0, None)
     assert gradient is not None and gradient.shape == (2, 4)
     assert first.backward(0, gradient) is None

@@ -10,6 +10,7 @@ from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_spec import TrainOptions
+from orchestrator.metrics import shown_epoch
 from orchestrator.store import job_rows
 from orchestrator.store.records import StepRecord
 from tests.support.job_records import make_job
@@ -19,8 +20,7 @@ EPOCH = {
     "epoch": 1,
     "session": 1,
     "train_loss": 0.5,
-    "val_loss": 0.25,
-    "val_accuracy": 0.75,
+    "metrics": {"loss": 0.25, "accuracy": 0.75},
     "samples_per_s": 10.0,
 }
 
@@ -48,7 +48,7 @@ def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
     again = JobBook(tmp_path, "two").get(job.job_id)
     assert (again.status, again.epochs_begun) == (Status.INITIALIZED, 1)
     assert again.sessions[0].options == TrainOptions(epochs=3, momentum=0.5)
-    assert again.details()["history"] == [EPOCH]
+    assert again.details()["history"] == [shown_epoch(EPOCH)]
     assert again.unfinished is again.sessions[0]
 
 
@@ -170,11 +170,12 @@ def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
         Session(2, options, 1, 10_000, history=epochs[10_000:]),
     ]
     shown = job.details(history_limit=1_000)
-    assert shown["history"] == epochs[-1_000:] and shown["num_epochs"] == 20_000
-    assert job.details(after_epoch=9_999, history_limit=3)["history"] == epochs[9_999:10_002]
+    told = [shown_epoch(epoch) for epoch in epochs]
+    assert shown["history"] == told[-1_000:] and shown["num_epochs"] == 20_000
+    assert job.details(after_epoch=9_999, history_limit=3)["history"] == told[9_999:10_002]
     assert job.details(after_epoch=20_000, history_limit=3)["history"] == []
     assert job.details(history_limit=0)["history"] == []
-    assert job.details()["history"] == epochs
+    assert job.details()["history"] == told
 
 
 @pytest.mark.parametrize("saved", [True, False], ids=["saved", "not saved yet"])

@@ -3,10 +3,19 @@ from __future__ import annotations
 from actors.core.flops import tflops
 from actors.core.records import EpochRecord
 from actors.reports import Progress, StageReport, StageSeconds
-from orchestrator.metrics import device_stats, device_tflops, new_history, session_progress
+from orchestrator.metrics import (
+    device_stats,
+    device_tflops,
+    new_history,
+    session_progress,
+    shown_epoch,
+)
 
 PROGRESS = Progress(epoch=2, step=7, loss=0.5, samples_per_s=123.0)
-EPOCHS = (EpochRecord(1, 2.0, 1.9, 0.5, 100.0), EpochRecord(2, 1.0, 1.1, 0.75, 110.0))
+EPOCHS = (
+    EpochRecord(1, 2.0, {"loss": 1.9, "r2": 0.5}, 100.0),
+    EpochRecord(2, 1.0, {"loss": 1.1, "r2": None}, 110.0),
+)
 
 
 def report(forward_s: float = 0.5, backward_s: float = 4.0) -> StageReport:
@@ -57,7 +66,18 @@ def test_epochs_count_on_over_a_jobs_sessions() -> None:
         "epoch": 6,
         "session": 2,
         "train_loss": 1.0,
+        "metrics": {"loss": 1.1, "r2": None},
+        "samples_per_s": 110.0,
+    }
+
+
+def test_the_api_shows_metrics_beside_the_training_loss() -> None:
+    (_, record) = new_history(report().epochs, first_epoch_index=0, session_index=1)
+    assert shown_epoch(record) == {
+        "epoch": 2,
+        "session": 1,
+        "train_loss": 1.0,
         "val_loss": 1.1,
-        "val_accuracy": 0.75,
+        "val_r2": None,
         "samples_per_s": 110.0,
     }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.job_book import JobBook
+from orchestrator.metrics import shown_epoch
 from orchestrator.store.records import StepRecord
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
@@ -139,7 +140,7 @@ def test_what_no_disk_had_taken_before_is_taken_back_too(
         full.setattr(book.store, "add_results", refuse)
         book.add_results(job, job.sessions[0].history, steps)
         book.take_back_results(job, 1, (2, 1))
-        assert job.details()["history"] == [epoch_record(1)]
+        assert job.details()["history"] == [shown_epoch(epoch_record(1))]
     wait_until(lambda: book.unsaved_because(job) is None, 10, "it was not tried again")
     assert book.store.load_epochs(job.job_id) == [epoch_record(1)]
     assert [(s.epoch, s.step) for s in book.store.load_steps(job.job_id)] == [

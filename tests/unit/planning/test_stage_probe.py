@@ -10,13 +10,13 @@ from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import parse_layers
 from actors.core.profiles import DeviceProfile, block_works, stretched
+from actors.core.tasks.task_spec import CLASSIFICATION
+from actors.probe_watch import Timings, Watch
 from actors.stage_probe import (
     MAX_MEASURED,
     MAX_OPERATIONS,
     MAX_PARAMETER_BYTES,
     ProbeRequest,
-    Timings,
-    Watch,
     host_facts,
     probe,
 )
@@ -43,7 +43,8 @@ def request(
     model: ModelSpec, rows: tuple[int, ...] = (16, 4), budget_s: float = 0.2
 ) -> ProbeRequest:
     works, facts = block_works(model), model_facts(model)
-    return ProbeRequest(model, works, facts, 32, rows, torch.get_num_threads(), budget_s)
+    threads = torch.get_num_threads()
+    return ProbeRequest(model, CLASSIFICATION, works, facts, 32, rows, threads, budget_s)
 
 
 def model_of(layers: object, inputs: TensorSpec) -> ModelSpec:

@@ -19,8 +19,8 @@ from orchestrator.store.records import (
 )
 from tests.support.stores import OWNER, job_record, session_record
 
-EPOCH = {"epoch": 1, "session": 1, "train_loss": 2.0, "val_loss": 2.1}
-EPOCH |= {"val_accuracy": 0.5, "samples_per_s": 1000.0}
+EPOCH = {"epoch": 1, "session": 1, "train_loss": 2.0, "metrics": {"loss": 2.1}}
+EPOCH |= {"samples_per_s": 1000.0}
 
 integers = st.integers(-(2**63), 2**63 - 1)
 json_values = st.recursive(

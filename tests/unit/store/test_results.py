@@ -15,7 +15,7 @@ from tests.support.stores import OWNER, job_record
 
 
 def epoch_record(epoch: int, **changes: Any) -> dict[str, Any]:
-    measured = {"train_loss": 1 / epoch, "val_loss": 2.0, "val_accuracy": 0.5}
+    measured = {"train_loss": 1 / epoch, "metrics": {"loss": 2.0, "f1": 1 / 3, "r2": None}}
     return {"epoch": epoch, "session": 1, **measured, "samples_per_s": 1000.0, **changes}
 
 
@@ -38,9 +38,9 @@ def test_epochs_are_added_in_any_order_and_replaced_by_their_number(store: JobSt
 
 
 def test_losses_without_a_number_come_back_as_they_were(store: JobStore) -> None:
-    store.add_results("1", [epoch_record(1, train_loss=math.inf, val_loss=math.nan)], [])
+    store.add_results("1", [epoch_record(1, train_loss=math.inf, samples_per_s=math.nan)], [])
     (record,) = store.load_epochs("1")
-    assert record["train_loss"] == math.inf and math.isnan(record["val_loss"])
+    assert record["train_loss"] == math.inf and math.isnan(record["samples_per_s"])
 
 
 def test_steps_are_replaced_by_epoch_and_step(store: JobStore) -> None:

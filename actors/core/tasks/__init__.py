@@ -1,0 +1,4 @@
+"""What a model is trained for: a loss and metrics. Importing this fills the registries."""
+
+from actors.core.tasks import kinds as _kinds  # noqa: F401 - fills the registry of tasks
+from actors.core.tasks import metrics as _metrics  # noqa: F401 - fills the registry of metrics

@@ -1,0 +1,98 @@
+"""The tasks and metrics there are: two tables that new ones enter, one entry each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from actors.core.fields import Field
+from actors.core.model.model_spec import TensorSpec
+
+ANSWERS = ("classes", "tokens", "labels", "numbers")
+"""What a model can be asked for: one of several classes, the next token at each place, yes or no
+for each label, numbers."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What counts of a validation chunk, without what a mask leaves out.
+
+    ``outputs`` and ``targets`` have a row for each sample (for each token where tokens are
+    predicted): ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` is like
+    the targets: the most probable class, 0 or 1 for a label, the numbers themselves. ``loss`` is
+    the mean over ``count``.
+    """
+
+    outputs: torch.Tensor
+    targets: torch.Tensor
+    decided: torch.Tensor
+    loss: float
+    count: int
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """A kind of task.
+
+    ``answer`` is one of ``ANSWERS``, by which metrics are chosen. ``outputs`` says what a sample
+    has to become, given one sample of the targets and the number of classes (None where there are
+    none); raises ``ValueError`` with what the task wants for data that it can't be used with.
+    ``targets`` is one sample of the targets for such outputs.
+
+    ``loss`` takes a batch of outputs, one of targets and the arguments by their names, and
+    ``label_smoothing`` where it ``smooths``; it returns the mean over ``count(targets)``, which is
+    not 0. ``score`` picks outputs, targets and decisions for ``Scored``. ``predictions`` makes of
+    a batch of outputs what a person gets, by names: a tensor each, a row a sample.
+    """
+
+    name: str
+    says: str
+    answer: str
+    outputs: Callable[[TensorSpec, int | None], TensorSpec]
+    targets: Callable[[TensorSpec], TensorSpec]
+    loss: Callable[..., torch.Tensor]
+    score: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+    predictions: Callable[[torch.Tensor], dict[str, torch.Tensor]]
+    count: Callable[[torch.Tensor], int] = torch.Tensor.numel
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    smooths: bool = False
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """A metric.
+
+    ``answers`` are those of ``ANSWERS`` that it is of; ``fits`` whether it says anything of a
+    sample's outputs. ``sums`` of all chunks are added up, in float64, where whole numbers stay
+    exact; ``value`` makes the metric of the totals, NaN or infinite where it has none.
+    """
+
+    name: str
+    says: str
+    answers: tuple[str, ...]
+    sums: Callable[[Scored], torch.Tensor]
+    value: Callable[[torch.Tensor], float]
+    fits: Callable[[TensorSpec], bool] = lambda outputs: True
+
+
+TASKS: dict[str, TaskKind] = {}
+"""By name. Filled by the modules of ``actors.core.tasks.kinds``, and by whoever adds one."""
+METRICS: dict[str, MetricKind] = {}
+"""By name, in the order in which they are shown; filled by ``actors.core.tasks.metrics``."""
+
+
+def add_task(kind: TaskKind) -> None:
+    """Makes a task known by its name; a name is taken once."""
+    assert kind.name not in TASKS, f"there is a task {kind.name} already"
+    assert kind.answer in ANSWERS, kind.answer
+    TASKS[kind.name] = kind
+
+
+def add_metric(kind: MetricKind) -> None:
+    """Makes a metric known by its name; a name is taken once, and ``loss`` is every task's."""
+    assert kind.name not in METRICS and kind.name != "loss", (
+        f"there is a metric {kind.name} already"
+    )
+    METRICS[kind.name] = kind

@@ -1,0 +1,45 @@
+"""Times operations, and tells how far others kept the core from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from actors.core.compute_device import ComputeDevice
+
+FINE_CLOCK_S = 1e-6
+
+Timings = dict[str, list[float]]
+"""Seconds by what took them."""
+
+
+class Watch:
+    """Times operations; ``stretch`` is by how much longer they took than the core worked.
+
+    Only where one thread computes can be told what it worked: helpers' work is not in its clock,
+    and waiting for them may be.
+    """
+
+    def __init__(self, device: ComputeDevice, threads: int) -> None:
+        self.device = device
+        fine = time.get_clock_info("thread_time").resolution <= FINE_CLOCK_S
+        self._tells_work = threads == 1 and device.accelerator is None and fine
+        self._worked_s = 0.0
+        self._took_s = 0.0
+
+    @property
+    def stretch(self) -> float:
+        """At least 1, and 1 where that can't be told."""
+        return 1.0 if self._worked_s == 0.0 else max(1.0, self._took_s / self._worked_s)
+
+    def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:
+        """The seconds that ``run`` takes go under ``name``."""
+        self.device.synchronize()
+        begin, worked = time.perf_counter(), time.thread_time()
+        run()
+        self.device.synchronize()
+        took_s, worked_s = time.perf_counter() - begin, time.thread_time() - worked
+        if self._tells_work:
+            self._took_s += took_s
+            self._worked_s += worked_s
+        times.setdefault(name, []).append(worked_s if self._tells_work else took_s)
