@@ -33,6 +33,7 @@ class Validation:
         self._stage = stage
         self._device = stage.device
         self._session = session
+        self._views = session.views.for_validation()
         self._data = data
         self._links = links
         self._turn = turn
@@ -70,7 +71,7 @@ class Validation:
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:
             assert self._data.val_inputs is not None
-            return self._device.load(self._session.views.inputs, self._data.val_inputs, chunk)
+            return self._device.load(self._views.inputs, self._data.val_inputs, chunk)
         assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
@@ -80,5 +81,5 @@ class Validation:
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
         assert self._data.val_targets is not None
-        view = self._session.views.targets
-        self._scores.add(outputs, self._device.load(view, self._data.val_targets, chunk))
+        targets = self._device.load(self._views.targets, self._data.val_targets, chunk)
+        self._scores.add(outputs, targets)

@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional
 
 from actors.core.batches import epoch_batches
+from actors.core.folders import Folders
 from actors.core.model.blocks import build_blocks
 from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.sources.registry import parse_source, read_source
@@ -124,7 +125,7 @@ def _session(dataset: Samples, epochs: int, num_microbatches: int) -> SessionSpe
 
 def measure(rounds: int, epochs: int) -> list[Column]:
     """Every column, round by round, against one embedded cluster."""
-    dataset = read_source(parse_source({"name": "MNIST"}), mnist_data_dir())
+    dataset = read_source(parse_source({"name": "MNIST"}), Folders(mnist_data_dir(), ()))
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as storage:
         gateway = GatewayProcess.start(Path(storage), ["--local-devices", "2"])
         try:

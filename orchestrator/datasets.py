@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import CallerError, error_text
+from actors.core.folders import Folders
 from actors.core.sources.idx_files import file_signature
 from actors.core.sources.registry import (
     SourceSpec,
@@ -83,8 +84,8 @@ class DatasetStore:
 
     A session that has begun keeps what it has."""
 
-    def __init__(self, data_dir: Path, node_id: str) -> None:
-        self._data_dir = data_dir
+    def __init__(self, folders: Folders, node_id: str) -> None:
+        self._folders = folders
         self._node_id = node_id
         self._loading: dict[SourceSpec, _Loading] = {}
         self._lock = threading.Lock()
@@ -92,13 +93,14 @@ class DatasetStore:
     def find(self, spec: SourceSpec) -> Found:
         """What is in the source's arrays, which are loaded where only that tells; raises
         ``DatasetUnavailable``, ``InvalidRequest``."""
-        known = known_of(spec, self._data_dir)
+        known = known_of(spec, self._folders)
         return self._loaded(spec)[1].found if known is None else known
 
     def start_loading(self, spec: SourceSpec) -> None:
         """Starts to load unless that was done already, from files as they are now; returns at
         once."""
-        self._current(arrays_key(spec))
+        with suppress(CallerError):  # ``get`` tells
+            self._current(arrays_key(spec))
 
     def get(self, spec: SourceSpec) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
@@ -129,7 +131,7 @@ class DatasetStore:
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
         stored = self.get(job.spec.source)
         if job.data is not None:
-            place = place_of(job.spec.source, self._data_dir)
+            place = place_of(job.spec.source, self._folders)
             check_same(job.job_id, job.data, stored.identity, place)
         check_batch_size(job.spec, stored.num_train)
         return stored
@@ -142,7 +144,7 @@ class DatasetStore:
 
     def _current(self, key: SourceSpec) -> _Loading:
         """The load of the files as they are now, or of those before if it is still under way."""
-        signature = _signature(key, self._data_dir)
+        signature = _signature(key, self._folders)
         with self._lock:
             loading = self._loading.get(key)
             if loading is None or loading.signature not in (None, signature):
@@ -158,7 +160,7 @@ class DatasetStore:
             max_retries=0,
             scheduling_strategy=strategy,
         )
-        *arrays, facts = tuple(task.remote(key, self._data_dir))
+        *arrays, facts = tuple(task.remote(key, self._folders))
         return _Loading(arrays, facts)
 
     def _forget(self, key: SourceSpec, loading: _Loading) -> None:
@@ -178,10 +180,10 @@ def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
     return DatasetUnavailable(f"{key.name} could not be loaded: {kind}: {error_text(cause)}")
 
 
-def _load_arrays(key: SourceSpec, data_dir: Path) -> tuple[Any, ...]:
-    fetch_source(key, data_dir)
-    signature = _signature(key, data_dir)  # before they are read: what changes since is noticed
-    data = read_source(key, data_dir)
+def _load_arrays(key: SourceSpec, folders: Folders) -> tuple[Any, ...]:
+    fetch_source(key, folders)
+    signature = _signature(key, folders)  # before they are read: what changes since is noticed
+    data = read_source(key, folders)
     has_targets = data.train.targets is not data.train.inputs
     facts = _Facts(data.found, data.fingerprint, has_targets, signature)
     return (*_arrays(data.train, has_targets), *_arrays(data.val, has_targets), facts)
@@ -192,5 +194,5 @@ def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | Non
     return np.ascontiguousarray(split.inputs), targets
 
 
-def _signature(key: SourceSpec, data_dir: Path) -> Signature:
-    return tuple(file_signature(path) for path in source_files(key, data_dir))
+def _signature(key: SourceSpec, folders: Folders) -> Signature:
+    return tuple(file_signature(path) for path in source_files(key, folders))

@@ -71,7 +71,7 @@ class JobManager(JobReader):
         context = ray.get_runtime_context()
         self._node_id = context.get_node_id()
         self._ray_address = context.gcs_address
-        self._datasets = DatasetStore(Path(config.data_dir), self._node_id)
+        self._datasets = DatasetStore(config.folders, self._node_id)
         self._doctor = Doctor(self._node_id, self._ray_address)
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from actors.core.folders import Folders
 from actors.core.sources.registry import SourceSpec, known_of
 from actors.core.sources.source_facts import Found
 from orchestrator.bit_equality import ComputedFrom
@@ -90,7 +91,7 @@ def _spec(record: JobRecord) -> JobSpec:
 
 def _found_when_created(source: SourceSpec) -> Found:
     """Whatever files are there now: the job was accepted, and a session counts again."""
-    found = known_of(source, Path())
+    found = known_of(source, Folders(Path(), ()))
     assert found is not None, "the oldest jobs are on MNIST or digits"
     return replace(found, num_train=2**62)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from actors.core.folders import Folders
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,13 @@ class ManagerConfig:
 
     data_dir: str
     storage_path: str
+    allowed_dirs: tuple[str, ...] = ()
     channel: str = "auto"
     actor_start_timeout_s: float = 60.0
     channel_timeout_s: float = 60.0
     heartbeat_timeout_s: float = 4.0
+
+    @property
+    def folders(self) -> Folders:
+        """Where data is read from."""
+        return Folders(Path(self.data_dir), tuple(map(Path, self.allowed_dirs)))

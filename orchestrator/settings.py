@@ -9,12 +9,13 @@ import difflib
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -31,6 +32,10 @@ RAY_ADDRESS = "RAY_ADDRESS"
 
 def _default_data_dir(values: dict[str, Any]) -> Path:
     return Path(values.get("storage_path", Path())) / "data"
+
+
+def _default_allowed_dirs(values: dict[str, Any]) -> tuple[Path, ...]:
+    return (values["data_dir"],) if "data_dir" in values else ()
 
 
 class Settings(BaseSettings):
@@ -68,6 +73,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="data sets; default <storage_path>/data"
     )
+    allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default_factory=_default_allowed_dirs,
+        description="folders whose files a job may name, such as a text; default data_dir",
+    )
     channel: Literal["auto", "shared_memory", "actor_calls"] = Field(
         "auto", description="what carries tensors between devices"
     )
@@ -85,6 +94,17 @@ class Settings(BaseSettings):
             return path if path is None else path.expanduser().absolute()
         except RuntimeError:  # no home: most commands need no folder, and those that do say so
             return path
+
+    @field_validator("allowed_dirs", mode="before")
+    @classmethod
+    def _folders(cls, given: Any) -> Any:
+        """A list, or one text with the separator of PATH between them."""
+        return [own for own in given.split(os.pathsep) if own] if isinstance(given, str) else given
+
+    @field_validator("allowed_dirs")
+    @classmethod
+    def _all_absolute(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path for own in paths if (path := cls._absolute(own)) is not None)
 
     @field_validator("ray_address")
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from actors.core.folders import Folders
 from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.source_facts import CLASS
@@ -93,7 +94,7 @@ class Samples:
     @classmethod
     def of_mnist(cls, num_samples: int) -> Samples:
         """The first ones of MNIST's training set."""
-        train = read_source(parse_source({"name": "MNIST"}), mnist_data_dir()).train
+        train = read_source(parse_source({"name": "MNIST"}), Folders(mnist_data_dir(), ())).train
         return cls(train.inputs[:num_samples].copy(), train.targets[:num_samples].copy())
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:

@@ -192,10 +192,11 @@ class _Demo:
 def _sample(dataset: str, data_dir: Path) -> tuple[list[float], int]:
     """One validation image as the data is stored, and its label."""
     # Brings PyTorch: while it starts, no time for it.
+    from actors.core.folders import Folders
     from actors.core.sources.registry import parse_source, read_source
 
     source = parse_source({"name": dataset, "resize": [28, 28]})
-    val = read_source(source, data_dir).val
+    val = read_source(source, Folders(data_dir, ())).val
     return val.inputs[0].reshape(-1).tolist(), int(val.targets[0])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from actors.core.folders import Folders
 from actors.core.sources.registry import SourceSpec
 from actors.core.sources.samples import Samples
 from actors.reports import Seen
@@ -53,7 +54,7 @@ class JobManagerWorld:
         self._cleanup = contextlib.ExitStack()
         folder = self._cleanup.enter_context(tempfile.TemporaryDirectory())
         self.storage_path = Path(folder)
-        self._config = ManagerConfig(folder, folder, channel="actor_calls")
+        self._config = ManagerConfig(folder, folder, (folder,), channel="actor_calls")
         self.ray = InProcessRay(num_nodes)
         self._cleanup.enter_context(self.ray.installed())
         self._cleanup.enter_context(_quick(look_interval_s))
@@ -145,9 +146,9 @@ class JobManagerWorld:
         return False
 
 
-def _read_digits_once(spec: SourceSpec, folder: Path) -> Samples:
+def _read_digits_once(spec: SourceSpec, folders: Folders) -> Samples:
     """Files of others may change."""
-    return (_read_once if spec.name == "digits" else _read)(spec, folder)
+    return (_read_once if spec.name == "digits" else _read)(spec, folders)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actors.core.folders import Folders
 from actors.core.sources.registry import parse_source, source_files
 
 
@@ -38,4 +39,4 @@ def write_mnist(
 
 def mnist_files(folder: Path) -> tuple[Path, ...]:
     """Images and labels to train with, then to validate with."""
-    return source_files(parse_source({"name": "MNIST"}), folder)
+    return source_files(parse_source({"name": "MNIST"}), Folders(folder, ()))

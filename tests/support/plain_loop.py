@@ -86,7 +86,8 @@ def _validate(
 ) -> None:
     model.eval()
     inputs, targets = (torch.from_numpy(a) for a in (dataset.val.inputs, dataset.val.targets))
-    view, target_view = session.views.inputs, session.views.targets
+    views = session.views.for_validation()
+    view, target_view = views.inputs, views.targets
     loss_sum, count, outputs, told = 0.0, 0, [], []
     with torch.no_grad():
         for chunk in validation_chunks(session):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from actors.core.folders import Folders
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.sources.registry import (
     SourceSpec,
@@ -23,8 +24,12 @@ from orchestrator.job_spec import JobSpec, parse_job_spec
 NO_FOLDER = Path("unused")
 
 
+def folders(folder: Path) -> Folders:
+    return Folders(folder, (folder,))
+
+
 def read(name: str, folder: Path = NO_FOLDER, **config: Any) -> Samples:
-    return read_source(parse_source({"name": name, **config}), folder)
+    return read_source(parse_source({"name": name, **config}), folders(folder))
 
 
 def split_of(inputs: Array, targets: Array) -> Split:
@@ -55,7 +60,7 @@ def fitting(session: SessionSpec, network: ModelSpec) -> SessionSpec:
 def facts(name: str, **config: Any) -> SourceFacts:
     """Of a source that is known without reading it."""
     source = parse_source({"name": name, **config})
-    found = known_of(source, NO_FOLDER)
+    found = known_of(source, folders(NO_FOLDER))
     assert found is not None
     return facts_of_source(source, found)
 
@@ -69,7 +74,7 @@ def job_spec(
     """A job's, on a source that is known without reading it; ``num_train`` samples are there."""
 
     def find(source: SourceSpec) -> Found:
-        found = known_of(source, folder)
+        found = known_of(source, folders(folder))
         assert found is not None
         return found if num_train is None else replace(found, num_train=num_train)
 

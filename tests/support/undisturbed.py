@@ -8,6 +8,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from actors.core.folders import Folders
 from actors.core.sources.registry import read_source
 from actors.core.specs import SessionSpec
 from http_gateway.client import TandemClient
@@ -49,7 +50,7 @@ def _train(
     job: dict[str, Any], options: dict[str, Any], data_dir: Path, num_steps: int
 ) -> PlainResult:
     spec = job_spec(job["model_config"], job["dataset_config"], data_dir)
-    data = read_source(spec.source, data_dir)
+    data = read_source(spec.source, Folders(data_dir, ()))
     session = SessionSpec(
         generation=1,
         epochs=options["epochs"],

@@ -35,7 +35,12 @@ def test_every_job_is_one_that_can_be_made(path: Path) -> None:
 
 def test_the_commented_file_lists_every_setting_with_its_default() -> None:
     text = (CONFIGS / "tandem.yaml").read_text()
-    unset = {"ray_address", "data_dir", "api_token_file"}  # shown in comments: no constants
+    unset = {
+        "ray_address",
+        "data_dir",
+        "allowed_dirs",
+        "api_token_file",
+    }  # shown in comments: no constants
     assert all(f"# {name}: " in text for name in unset)
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     listed = yaml.safe_load(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Field, check_field, shown_value
+from actors.core.folders import Folders
 from actors.core.model.model_spec import Argument
 from actors.core.sources.samples import Samples, check_split, fingerprint
 from actors.core.sources.source_facts import Found, SourceFacts
@@ -36,21 +37,21 @@ class SourceSpec:
         return replace(self, arguments=tuple(a for a in self.arguments if a[0] not in names))
 
 
-def _nothing_known(spec: SourceSpec, folder: Path) -> Found | None:
+def _nothing_known(spec: SourceSpec, folders: Folders) -> Found | None:
     return None
 
 
-def _no_files(spec: SourceSpec, folder: Path) -> tuple[Path, ...]:
+def _no_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
     return ()
 
 
-def _nothing_to_fetch(spec: SourceSpec, folder: Path) -> None:
+def _nothing_to_fetch(spec: SourceSpec, folders: Folders) -> None:
     return None
 
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A kind of source. ``folder`` is always that of the data.
+    """A kind of source. What is read lies in ``folders``.
 
     ``read`` is called in a process of its own, without the arguments in ``view_fields``; its
     samples may lack the fingerprint. ``facts``
@@ -63,11 +64,11 @@ class SourceKind:
 
     name: str
     says: str
-    read: Callable[[SourceSpec, Path], Samples]
+    read: Callable[[SourceSpec, Folders], Samples]
     facts: Callable[[SourceSpec, Found], SourceFacts]
-    known: Callable[[SourceSpec, Path], Found | None] = _nothing_known
-    files: Callable[[SourceSpec, Path], tuple[Path, ...]] = _no_files
-    fetch: Callable[[SourceSpec, Path], None] = _nothing_to_fetch
+    known: Callable[[SourceSpec, Folders], Found | None] = _nothing_known
+    files: Callable[[SourceSpec, Folders], tuple[Path, ...]] = _no_files
+    fetch: Callable[[SourceSpec, Folders], None] = _nothing_to_fetch
     fields: Mapping[str, Field] = field(default_factory=dict)
     view_fields: frozenset[str] = frozenset()
     remedy: str = "Install Tandem's packages again"
@@ -113,21 +114,23 @@ def arrays_key(spec: SourceSpec) -> SourceSpec:
     return spec.without(SOURCES[spec.name].view_fields)
 
 
-def source_files(spec: SourceSpec, folder: Path) -> tuple[Path, ...]:
+def source_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
     """What it is read from."""
-    return SOURCES[spec.name].files(spec, folder)
+    return SOURCES[spec.name].files(spec, folders)
 
 
-def place_of(spec: SourceSpec, folder: Path) -> str:
+def place_of(spec: SourceSpec, folders: Folders) -> str:
     """Where its samples come from, for people."""
-    files = source_files(spec, folder)
-    return str(files[0].parent) if files else spec.name
+    files = source_files(spec, folders)
+    if not files:
+        return f"the source {spec.name}"
+    return str(files[0] if len(files) == 1 else files[0].parent)
 
 
-def known_of(spec: SourceSpec, folder: Path) -> Found | None:
+def known_of(spec: SourceSpec, folders: Folders) -> Found | None:
     """What is in its arrays, where that can be told without reading them. Raises
     ``DatasetUnavailable`` for a file that can't be the right one."""
-    return SOURCES[spec.name].known(spec, folder)
+    return SOURCES[spec.name].known(spec, folders)
 
 
 def facts_of_source(spec: SourceSpec, found: Found) -> SourceFacts:
@@ -135,20 +138,20 @@ def facts_of_source(spec: SourceSpec, found: Found) -> SourceFacts:
     return SOURCES[spec.name].facts(spec, found)
 
 
-def fetch_source(spec: SourceSpec, folder: Path) -> None:
+def fetch_source(spec: SourceSpec, folders: Folders) -> None:
     """Gets what is missing of its files; raises ``DatasetUnavailable``."""
-    SOURCES[spec.name].fetch(spec, folder)
+    SOURCES[spec.name].fetch(spec, folders)
 
 
-def read_source(spec: SourceSpec, folder: Path) -> Samples:
+def read_source(spec: SourceSpec, folders: Folders) -> Samples:
     """Reads the arrays, and checks them.
 
     Raises ``DatasetUnavailable`` when its files are neither there nor to be had, or not what they
     should be, naming file, finding and remedy.
     """
     kind = SOURCES[spec.name]
-    kind.fetch(spec, folder)
-    samples = kind.read(spec, folder)
+    kind.fetch(spec, folders)
+    samples = kind.read(spec, folders)
     for split in (samples.train, samples.val):
         check_split(split, samples.found.num_classes, kind.remedy)
     if samples.fingerprint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -55,6 +55,12 @@ class SampleView:
         own = self.window
         return stored[own.shift :].unfold(0, own.length, own.stride)[samples]
 
+    def without_overlap(self) -> SampleView:
+        """With windows side by side, if it has windows."""
+        if self.window is None:
+            return self
+        return replace(self, window=replace(self.window, stride=self.window.length))
+
     def prepare(self, gathered: torch.Tensor) -> torch.Tensor:
         """A batch of ``sample``, on the device that ``gathered`` is on."""
         if self.scaling is not None:
@@ -68,6 +74,17 @@ class SampleViews:
 
     inputs: SampleView
     targets: SampleView
+
+    def for_validation(self) -> SampleViews:
+        """Windows do not overlap there: each token is told once."""
+        return SampleViews(self.inputs.without_overlap(), self.targets.without_overlap())
+
+
+def window_views(context: int, stride: int) -> SampleViews:
+    """Of ``context`` tokens of a text, and of the same shifted by one."""
+    sample = TensorSpec((context,), "int64")
+    inputs = SampleView(sample, window=Window(context, stride))
+    return SampleViews(inputs, SampleView(sample, window=Window(context, stride, shift=1)))
 
 
 @functools.lru_cache(maxsize=64)

@@ -41,6 +41,18 @@ def test_data_lie_under_the_storage_path_unless_told_otherwise(tmp_path: Path) -
     assert load_settings(data_dir=tmp_path / "d").data_dir == tmp_path / "d"
 
 
+def test_the_allowed_folders_are_the_data_folder_or_those_that_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings(data_dir=tmp_path).allowed_dirs == (tmp_path,)
+    monkeypatch.setenv("TANDEM_ALLOWED_DIRS", f"/a:{tmp_path}")
+    assert load_settings().allowed_dirs == (Path("/a"), tmp_path)
+    monkeypatch.delenv("TANDEM_ALLOWED_DIRS")
+    config = tmp_path / "settings.yaml"
+    config.write_text("allowed_dirs: [/b, /c]")
+    assert load_settings(config).allowed_dirs == (Path("/b"), Path("/c"))
+
+
 def test_relative_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_settings(storage_path=Path("here")).storage_path == tmp_path / "here"

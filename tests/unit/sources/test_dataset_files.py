@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from actors.core.errors import DatasetUnavailable
+from actors.core.folders import Folders
 from actors.core.sources import download
 from actors.core.sources.registry import known_of, parse_source
 from tests.support.mnist import mnist_files, write_mnist
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 def counted(folder: Path) -> int:
     """Training samples, by looking at the files only."""
-    found = known_of(parse_source({"name": "MNIST"}), folder)
+    found = known_of(parse_source({"name": "MNIST"}), Folders(folder, ()))
     assert found is not None
     return found.num_train
 

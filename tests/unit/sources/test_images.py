@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from actors.core.errors import InvalidRequest
+from actors.core.folders import Folders
 from actors.core.sources.registry import known_of, parse_source
 from actors.core.sources.views import Scaling
 from actors.core.torchvision_compat import import_torchvision
@@ -15,7 +16,7 @@ from tests.support.sources import facts, read
 
 
 def num_train_known(folder: Path) -> int:
-    found = known_of(parse_source({"name": "MNIST"}), folder)
+    found = known_of(parse_source({"name": "MNIST"}), Folders(folder, ()))
     assert found is not None
     return found.num_train
 

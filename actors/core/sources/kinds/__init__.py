@@ -3,4 +3,7 @@
 from actors.core.sources.kinds import (  # noqa: F401
     digits,
     mnist,
+    synthetic,
+    tables,
+    text,
 )

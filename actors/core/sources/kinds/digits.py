@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable, error_text
+from actors.core.folders import Folders
 from actors.core.sources.images import (
     IMAGE_FIELDS,
     IMAGE_VIEW_FIELDS,
@@ -21,7 +20,7 @@ PLACE = "scikit-learn's digits"
 FOUND = Found(1_438, 359, 10, (0.3059,), (0.3763,))
 
 
-def _read(spec: SourceSpec, folder: Path) -> Samples:
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
     """Every fifth is kept for validation."""
     try:
         from sklearn.datasets import load_digits
@@ -44,7 +43,7 @@ add_source(
         "1,797 images of 8 x 8 handwritten digits, which come with scikit-learn",
         _read,
         image_facts((1, 8, 8)),
-        known=lambda spec, folder: FOUND,
+        known=lambda spec, folders: FOUND,
         fields=IMAGE_FIELDS,
         view_fields=IMAGE_VIEW_FIELDS,
         remedy="Install scikit-learn again",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable
+from actors.core.folders import Folders
 from actors.core.sources.download import fetch_mnist
 from actors.core.sources.idx_files import IdxKind, count_samples, is_there, read_idx
 from actors.core.sources.images import (
@@ -25,28 +26,28 @@ FOUND = Found(60_000, 10_000, 10, (0.1307,), (0.3081,))
 REMEDY = "Put the right files in their place, or delete them and they are downloaded"
 
 
-def _files(spec: SourceSpec, folder: Path) -> tuple[Path, ...]:
+def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
     """Images and labels to train with, then to validate with."""
-    raw = folder / "MNIST" / "raw"
+    raw = folders.data / "MNIST" / "raw"
     kinds = ("images-idx3", "labels-idx1")
     return tuple(raw / f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in kinds)
 
 
-def _known(spec: SourceSpec, folder: Path) -> Found:
+def _known(spec: SourceSpec, folders: Folders) -> Found:
     """Training samples that are really there, by the file's header and size; the full set's
     without it."""
-    images = _files(spec, folder)[0]
+    images = _files(spec, folders)[0]
     return replace(FOUND, num_train=count_samples(images, IMAGES)) if is_there(images) else FOUND
 
 
-def _fetch(spec: SourceSpec, folder: Path) -> None:
-    missing = [path for path in _files(spec, folder) if not is_there(path)]
+def _fetch(spec: SourceSpec, folders: Folders) -> None:
+    missing = [path for path in _files(spec, folders) if not is_there(path)]
     if missing:
-        fetch_mnist(folder, missing)
+        fetch_mnist(folders.data, missing)
 
 
-def _read(spec: SourceSpec, folder: Path) -> Samples:
-    files = _files(spec, folder)
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    files = _files(spec, folders)
     train, val = _read_split(*files[:2]), _read_split(*files[2:])
     found = replace(FOUND, num_train=len(train.inputs), num_val=len(val.inputs))
     return image_samples(spec, train, val, found)

@@ -1,0 +1,191 @@
+"""Samples of any shape, drawn by a seed, for benchmarks and trials; there is something to learn.
+
+- Classes: a sample of class c is noise, with every ``classes``-th number from the c-th on larger;
+  of tokens, half of them are c.
+- Numbers: target j is the scaled sum of every k-th number of the sample from the j-th on.
+- Next tokens: a pattern of 97 tokens again and again, with one token in ten drawn anew.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.core.errors import InvalidRequest
+from actors.core.fields import choice, count, shape
+from actors.core.folders import Folders
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
+from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.source_facts import CLASS, Found, SourceFacts
+from actors.core.sources.views import SampleView, SampleViews, Scaling, window_views
+
+MAX_BYTES = 2**33
+MAX_CLASSES = 100_000
+NOISE_PIXELS = 192
+"""Values that noise has; what marks a class is added."""
+PERIOD = 97
+NEW_SHARE = 0.1
+PIXELS = Scaling((0.5,), (0.25,), 255.0)
+NAME = "synthetic"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The arguments, checked against each other."""
+
+    inputs: tuple[int, ...]
+    dtype: str
+    num_tokens: int | None
+    classes: int | None
+    targets: tuple[int, ...] | None
+    num_train: int
+    num_val: int
+    seed: int
+
+    @property
+    def is_text(self) -> bool:
+        return self.dtype == "int64" and self.classes is None and self.targets is None
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all arrays."""
+        a_number = {"float32": 4, "uint8": 1, "int64": 4}[self.dtype]
+        inputs, targets = math.prod(self.inputs), math.prod(self.targets or (2,))
+        return (self.num_train + self.num_val) * (a_number * inputs + 4 * targets)
+
+
+def _asked(spec: SourceSpec) -> _Asked:
+    asked = _Asked(**spec.keywords)
+    if asked.classes is not None and asked.targets is not None:
+        raise InvalidRequest(f"{WHERE} has both classes and targets, but a sample has one of them")
+    if (asked.dtype == "int64") != (asked.num_tokens is not None):
+        raise InvalidRequest(
+            f"{WHERE}.num_tokens is {asked.num_tokens} with the dtype {asked.dtype}: samples of "
+            "int64 need it, and no others have it"
+        )
+    if asked.targets is None and asked.classes is None and not asked.is_text:
+        raise InvalidRequest(f"{WHERE} needs classes, or targets (a shape), for a {asked.dtype}")
+    if asked.is_text and len(asked.inputs) != 1:
+        raise InvalidRequest(
+            f"{WHERE}.inputs is {list(asked.inputs)}, but must be [context] where a sample's "
+            "targets are its next tokens"
+        )
+    if asked.num_bytes > MAX_BYTES:
+        raise InvalidRequest(
+            f"{WHERE} asks for samples of {asked.num_bytes:,} bytes, but the limit is "
+            f"{MAX_BYTES:,}: use smaller inputs, or a smaller num_train or num_val"
+        )
+    return asked
+
+
+def _known(spec: SourceSpec, folders: Folders) -> Found:
+    asked = _asked(spec)
+    num_classes = asked.num_tokens if asked.is_text else asked.classes
+    return Found(asked.num_train, asked.num_val, num_classes)
+
+
+def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
+    asked = _asked(spec)
+    if asked.is_text:
+        views, task = window_views(asked.inputs[0], asked.inputs[0]), "next_token"
+    else:
+        is_tokens = asked.dtype == "int64"
+        sample = TensorSpec(asked.inputs, "int64" if is_tokens else "float32")
+        inputs = SampleView(sample, PIXELS if asked.dtype == "uint8" else None)
+        targets = CLASS if asked.targets is None else SampleView(TensorSpec(asked.targets))
+        views = SampleViews(inputs, targets)
+        task = "classification" if asked.targets is None else "regression"
+    return SourceFacts(NAME, views, found.num_classes, found.num_train, found.num_val, task)
+
+
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    asked, found = _asked(spec), _known(spec, folders)
+    rng = np.random.default_rng(asked.seed)
+    counts = (asked.num_train, asked.num_val)
+    if asked.is_text:
+        pattern = rng.integers(0, asked.num_tokens, PERIOD, dtype=np.int32)
+        texts = [_text(rng, asked, pattern, count) for count in counts]
+        train, val = (Split(own, own, NAME, NAME) for own in texts)
+    else:
+        made = [_split(rng, asked, count) for count in counts]
+        train, val = (Split(inputs, targets, NAME, NAME) for inputs, targets in made)
+    return Samples(train, val, found)
+
+
+def _text(rng: np.random.Generator, asked: _Asked, pattern: Array, num_samples: int) -> Array:
+    length = num_samples * asked.inputs[0] + 1
+    tokens: Array = np.resize(pattern, length)
+    anew = rng.random(length, np.float32) < NEW_SHARE
+    tokens[anew] = rng.integers(0, asked.num_tokens, int(anew.sum()), dtype=np.int32)
+    return tokens
+
+
+def _split(rng: np.random.Generator, asked: _Asked, num_samples: int) -> tuple[Array, Array]:
+    inputs = _noise(rng, asked, num_samples)
+    flat = inputs.reshape(num_samples, -1)
+    if asked.targets is None:
+        assert asked.classes is not None
+        classes = rng.integers(0, asked.classes, num_samples, dtype=np.int64)
+        _mark(rng, asked, flat, classes)
+        return inputs, classes
+    num_targets = math.prod(asked.targets)
+    targets = np.empty((num_samples, num_targets), np.float32)
+    for j in range(num_targets):
+        part = _centred(asked, flat[:, j % flat.shape[1] :: num_targets])
+        targets[:, j] = part.sum(axis=1) / math.sqrt(part.shape[1])
+    return inputs, targets.reshape(num_samples, *asked.targets)
+
+
+def _noise(rng: np.random.Generator, asked: _Asked, num_samples: int) -> Array:
+    shape = (num_samples, *asked.inputs)
+    if asked.dtype == "float32":
+        return rng.standard_normal(shape, np.float32)
+    if asked.dtype == "uint8":
+        return rng.integers(0, NOISE_PIXELS, shape, dtype=np.uint8)
+    return rng.integers(0, asked.num_tokens, shape, dtype=np.int32)
+
+
+def _centred(asked: _Asked, numbers: Array) -> Array:
+    """float32 with a mean of about 0 and a deviation of about 1."""
+    if asked.dtype == "float32":
+        return numbers
+    width = asked.num_tokens or NOISE_PIXELS
+    centred: Array = (numbers.astype(np.float32) / width - 0.5) * np.float32(math.sqrt(12.0))
+    return centred
+
+
+def _mark(rng: np.random.Generator, asked: _Asked, flat: Array, classes: Array) -> None:
+    """Makes a sample's class to be seen in it."""
+    assert asked.classes is not None
+    for own in range(asked.classes):
+        rows = np.flatnonzero(classes == own)
+        if asked.dtype == "int64":
+            assert asked.num_tokens is not None
+            marked = rng.random((len(rows), flat.shape[1]), np.float32) < 0.5
+            flat[rows] = np.where(marked, own % asked.num_tokens, flat[rows])
+        else:
+            flat[rows, own % flat.shape[1] :: asked.classes] += 64 if asked.dtype == "uint8" else 1
+
+
+add_source(
+    SourceKind(
+        NAME,
+        "samples of any shape, drawn by a seed, with something to learn in them",
+        _read,
+        _facts,
+        _known,
+        fields={
+            "inputs": shape(),
+            "dtype": choice(("float32", "uint8", "int64"), "float32"),
+            "num_tokens": count(2, default=None),
+            "classes": count(2, MAX_CLASSES, None),
+            "targets": shape(None),
+            "num_train": count(1, 10**8, 10_000),
+            "num_val": count(1, 10**8, 1_000),
+            "seed": count(0, 2**63 - 1, 0),
+        },
+    )
+)

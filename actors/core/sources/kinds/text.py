@@ -1,0 +1,137 @@
+"""A text as tokens: each sample is a window of it, and its targets are the window's next tokens."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
+from actors.core.fields import Field, choice, count, number
+from actors.core.folders import MAX_PATH_CHARS, Folders
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
+from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.source_facts import Found, SourceFacts
+from actors.core.sources.views import window_views
+
+MAX_CONTEXT = 65_536
+CHUNK_BYTES = 2**24
+NUM_BYTES = 256
+
+
+def _path_field() -> Field:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= MAX_PATH_CHARS:
+            raise ValueError
+        return value
+
+    says = "a file's path: absolute, or from one of the folders in the setting allowed_dirs"
+    return Field(check, says)
+
+
+def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+    return (folders.find(f"{WHERE}.path", str(spec.keywords["path"])),)
+
+
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    """The end of the text is for validation."""
+    (path,) = _files(spec, folders)
+    try:
+        if spec.keywords["tokens"] == "bytes":
+            tokens, vocabulary = np.fromfile(path, np.uint8), None
+        else:
+            tokens, vocabulary = _characters(path)
+    except OSError as error:
+        raise DatasetUnavailable(
+            f"{path} can't be read ({error_text(error)}): give the user who runs Tandem the right "
+            "to it"
+        ) from error
+    end = int(len(tokens) * (1.0 - float(spec.keywords["val_share"])))
+    train, val = (
+        Split(own, own, f"{part} part of {path}", str(path))
+        for own, part in ((tokens[:end], "the training"), (tokens[end:], "the validation"))
+    )
+    num_classes = NUM_BYTES if vocabulary is None else max(1, len(vocabulary))
+    found = Found(len(train.inputs), len(val.inputs), num_classes, vocabulary=vocabulary)
+    return Samples(train, val, found)
+
+
+def _characters(path: Path) -> tuple[Array, str]:
+    """Tokens, numbered in the order of their code points, and the character of each."""
+    known: Array = np.zeros(0, np.uint32)
+    length = 0
+    for points in _code_points(path):
+        known, length = np.union1d(known, points), length + len(points)
+    tokens = np.empty(length, np.uint8 if len(known) <= NUM_BYTES else np.int32)
+    at = 0
+    for points in _code_points(path):
+        tokens[at : at + len(points)] = np.searchsorted(known, points)
+        at += len(points)
+    return tokens, "".join(map(chr, known.tolist()))
+
+
+def _code_points(path: Path) -> Iterator[Array]:
+    decoder, done = codecs.getincrementaldecoder("utf-8")(), 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(CHUNK_BYTES)
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                raise DatasetUnavailable(
+                    f"{path} is no UTF-8 text (near byte {done + error.start:,}): convert it, or "
+                    f'set {WHERE}.tokens to "bytes"'
+                ) from error
+            yield np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            if not chunk:
+                return
+            done += len(chunk)
+
+
+def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
+    own = spec.keywords
+    context = int(own["context"])
+    stride = int(own["stride"] or context)
+    return SourceFacts(
+        spec.name,
+        window_views(context, stride),
+        found.num_classes,
+        _num_windows(spec, "training", found.num_train, context, stride),
+        _num_windows(spec, "validation", found.num_val, context, context),
+        "next_token",
+        found.vocabulary,
+    )
+
+
+def _num_windows(spec: SourceSpec, part: str, num_tokens: int, context: int, stride: int) -> int:
+    """Those whose targets are there too."""
+    if num_tokens <= context:
+        raise InvalidRequest(
+            f"{WHERE}.context is {context:,}, but the {part} part of {spec.keywords['path']} has "
+            f"{num_tokens:,} tokens (val_share {spec.keywords['val_share']}), and a sample needs "
+            "one more than the context: use a smaller context, a longer text, or another val_share"
+        )
+    return (num_tokens - 1 - context) // stride + 1
+
+
+add_source(
+    SourceKind(
+        "text",
+        "a file of yours as tokens: each sample is a window, and its targets are the next tokens",
+        _read,
+        _facts,
+        files=_files,
+        fields={
+            "path": _path_field(),
+            "tokens": choice(("characters", "bytes"), "characters"),
+            "context": count(maximum=MAX_CONTEXT),
+            "stride": count(default=None),
+            "val_share": number(0.0, 1.0, 0.1, above=True, below=True),
+        },
+        view_fields=frozenset({"context", "stride"}),
+        remedy="Put the right file in its place",
+    )
+)
