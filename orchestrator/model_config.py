@@ -15,6 +15,7 @@ from actors.core.model.blocks import num_parameters
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import ParsedLayers, parse_layers
 from actors.core.model.registry import KINDS
+from actors.core.model.torchvision_models import LIBRARY, torchvision_model, torchvision_names
 from actors.core.sources.source_facts import SourceFacts
 
 MAX_PARAMETERS = 10**9
@@ -65,14 +66,32 @@ def _from_sizes(sizes: Sequence[int], data: SourceFacts, seed: int) -> ModelSpec
 
 def _from_architecture(config: Mapping[str, Any], data: SourceFacts, seed: int) -> ModelSpec:
     name = config["architecture"]
+    if isinstance(name, str) and name.startswith(f"{LIBRARY}/"):
+        return _from_torchvision(config, data, seed)
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidRequest(
             f"{ARCHITECTURE} is {shown_value(name)}, but must be one of "
-            f"{', '.join(sorted(ARCHITECTURES))}"
+            f"{', '.join(sorted(ARCHITECTURES))} or {LIBRARY}/<name>"
         )
     given = config.get("config")
     layers = expand(name, {} if given is None else given, _ends(data), CONFIG)
     return _from_layers(layers, f"{ARCHITECTURE} {name!r}, layers", data, seed)
+
+
+def _from_torchvision(config: Mapping[str, Any], data: SourceFacts, seed: int) -> ModelSpec:
+    if config.get("config"):
+        raise InvalidRequest(
+            f"{CONFIG} is {shown_value(config['config'])}, but {config['architecture']} takes "
+            "none: its number of classes is the data's"
+        )
+    name = config["architecture"].removeprefix(f"{LIBRARY}/")
+    ends = _ends(data)
+    if len(ends.outputs.shape) != 1:
+        raise InvalidRequest(
+            f"{ARCHITECTURE} is {config['architecture']!r}, which gives one vector for an image, "
+            f"but the model has to give {ends.outputs.text}: use another architecture"
+        )
+    return torchvision_model(name, ends.inputs, ends.outputs.shape[0], ARCHITECTURE, seed)
 
 
 def _from_layers(layers: Any, where: str, data: SourceFacts, seed: int) -> ModelSpec:
@@ -131,6 +150,15 @@ def architectures() -> list[dict[str, Any]]:
             "fields": {name: described(one) for name, one in own.fields.items()},
         }
         for own in ARCHITECTURES.values()
+    ] + [
+        {
+            "architecture": f"{LIBRARY}/{name}",
+            "about": f"torchvision.models.{name} for images, with as many classes as the data has",
+            "takes": "float32",
+            "ranks": [3],
+            "fields": {},
+        }
+        for name in torchvision_names()
     ]
 
 

@@ -83,8 +83,9 @@ class GraphWeightGrad:
 
 @dataclass(frozen=True)
 class NotedPass:
-    """What a forward pass leaves for a backward pass in halves; ``others`` are parameters that no
-    innermost layer has."""
+    """What a forward pass leaves for a backward pass in halves; ``others`` are parameters of no
+    innermost layer that was called: another module may use them without calling it, as PyTorch's
+    multi-head attention does with its last linear layer."""
 
     calls: tuple[LayerCall, ...]
     others: tuple[nn.Parameter, ...]
@@ -107,14 +108,14 @@ class LayerNotes:
         self._calls: list[LayerCall] = []
         inner = _innermost(layers)
         self._hooks = [layer.register_forward_hook(self._note) for layer in inner]
-        noted = {id(p) for layer in inner for p in layer.parameters()}
-        self._others = tuple(p for p in layers.parameters() if id(p) not in noted)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, NotedPass]:
         """The forward pass, and what a backward pass in halves needs of it."""
         outputs: torch.Tensor = self._layers(inputs)
         calls, self._calls = tuple(self._calls), []
-        return outputs, NotedPass(calls, self._others)
+        noted = {id(p) for call in calls for p in call.layer.parameters()}
+        others = tuple(p for p in self._layers.parameters() if id(p) not in noted)
+        return outputs, NotedPass(calls, others)
 
     def close(self) -> None:
         """Notes no more."""

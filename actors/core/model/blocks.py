@@ -8,14 +8,21 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
+from actors.core.model.drawing import draw_state
 from actors.core.model.model_spec import LayerSpec, ModelSpec
 from actors.core.model.randomness import GENERATOR
-from actors.core.model.registry import draws_random_numbers, make_layer
+from actors.core.model.registry import (
+    PLAIN_MODELS,
+    PlainModels,
+    draws_random_numbers,
+    make_layer,
+)
 from actors.core.seeds import WEIGHTS_STREAM, stream_seed
 
 
@@ -44,9 +51,12 @@ def build_blocks(model: ModelSpec, start: int, end: int) -> nn.Sequential:
     """Blocks ``[start, end)`` with the weights that the model's seed draws.
 
     Modules are named by their place in the whole model, so that all stages' parameters together
-    are the state dict of one plain ``nn.Sequential`` of all layers. What comes before these blocks
-    is drawn as well, one layer at a time, where the model has one stream for all.
+    are the state dict of one plain ``nn.Sequential`` of all layers, or of a library's plain model.
+    What comes before these blocks is drawn as well, one layer at a time, where the model has one
+    stream for all.
     """
+    if (plain := plain_models(model)) is not None:
+        return _drawn_parts(model, plain, start, end)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     with GENERATOR, torch.random.fork_rng(devices=[]):
         for index, made in _drawn(model, start, end):
@@ -60,23 +70,72 @@ def empty_blocks(model: ModelSpec, start: int, end: int, device: str = "cpu") ->
         made = OrderedDict(
             (str(i), make_layer(model.layers[i])) for i in layers_between(model, start, end)
         )
-    modules = nn.Sequential(made)
+    modules = nn.Sequential(made) if plain_models(model) is None else PlainParts(made)
     return modules if device == "meta" else modules.to_empty(device=device)
 
 
 def state_names(model: ModelSpec, block: int) -> frozenset[str]:
     """The names of a block's parameters and buffers in the whole model's state dict."""
-    return frozenset(
-        f"{index}.{name}"
-        for index in block_layers(model)[block]
-        for name in _names(model.layers[index])
-    )
+    indices = block_layers(model)[block]
+    if plain_models(model) is not None:
+        return frozenset(name for index in indices for name in _names(model.layers[index]))
+    return frozenset(f"{index}.{name}" for index in indices for name in _names(model.layers[index]))
 
 
 def drawing_layers(model: ModelSpec, start: int, end: int) -> frozenset[int]:
     """The indices of the layers in blocks ``[start, end)`` that draw random numbers in training."""
     indices = layers_between(model, start, end)
     return frozenset(i for i in indices if draws_random_numbers(model.layers[i]))
+
+
+def plain_models(model: ModelSpec) -> PlainModels | None:
+    """The library that the model comes from; None for a list of layers."""
+    return PLAIN_MODELS.get(model.layers[0].kind)
+
+
+class PlainParts(nn.Sequential):
+    """Parts of a plain model one after the other. Their state has the names that it has there,
+    without the part's number before it."""
+
+    def named_modules(
+        self,
+        memo: set[nn.Module] | None = None,
+        prefix: str = "",
+        remove_duplicate: bool = True,
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """As ``nn.Module``'s, which those of parameters and buffers go by."""
+        yield prefix, self
+        for part in self:
+            yield from part.named_modules(memo, prefix, remove_duplicate)
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:  # type: ignore[override]
+        """As ``nn.Module``'s."""
+        state: dict[str, Any] = {}
+        for part in self:
+            part.state_dict(destination=state, prefix=prefix, keep_vars=keep_vars)
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> None:
+        """As ``nn.Module``'s, but all names must be there."""
+        assert strict
+        missing = state_dict.keys() ^ self.state_dict().keys()
+        if missing:
+            raise RuntimeError(f"the state is another model's: {sorted(missing)[:3]}")
+        for part in self:
+            part.load_state_dict(
+                {name: state_dict[name] for name in part.state_dict()}, True, assign
+            )
+
+
+def _drawn_parts(model: ModelSpec, plain: PlainModels, start: int, end: int) -> nn.Sequential:
+    parts = empty_blocks(model, start, end, "meta")
+    construct = functools.partial(plain.construct, **model.layers[0].keywords)
+    with GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(model.seed)
+        parts.load_state_dict(draw_state(construct, parts.state_dict().keys()), assign=True)
+    return parts
 
 
 def _drawn(model: ModelSpec, start: int, end: int) -> Iterator[tuple[int, nn.Module]]:

@@ -41,8 +41,34 @@ def add_kind(kind: LayerKind) -> None:
     KINDS[kind.name] = kind
 
 
+@dataclass(frozen=True)
+class PlainModels:
+    """A library's models by name: each of their layers is a part of a plain model.
+
+    ``construct`` makes the whole plain model and ``make`` the part, on the meta device; both get a
+    layer's arguments. A part's state has the names that it has in the plain model.
+    """
+
+    library: str
+    construct: Callable[..., nn.Module]
+    make: Callable[..., nn.Module]
+
+
+PLAIN_MODELS: dict[str, PlainModels] = {}
+"""By library, which is the kind of their layers."""
+
+
+def add_plain_models(models: PlainModels) -> None:
+    """Makes a library's models known; a library is taken once."""
+    assert models.library not in PLAIN_MODELS, f"there is a library {models.library} already"
+    PLAIN_MODELS[models.library] = models
+
+
 def make_layer(spec: LayerSpec) -> nn.Module:
-    """The module of a checked layer, on the device and by the generator that are in force."""
+    """The module of a checked layer, on the device and by the generator that are in force; of a
+    plain model on the meta device."""
+    if spec.kind in PLAIN_MODELS:
+        return PLAIN_MODELS[spec.kind].make(**spec.keywords)
     kind = KINDS[spec.kind]
     if kind.is_container:
         return kind.make(layers=[make_layer(inner) for inner in spec.layers], **spec.keywords)
@@ -51,11 +77,23 @@ def make_layer(spec: LayerSpec) -> nn.Module:
 
 def unknown_kinds(layers: Iterable[LayerSpec]) -> set[str]:
     """Of these and of the layers inside."""
-    own = {spec.kind for spec in layers if spec.kind not in KINDS}
+    known = KINDS.keys() | PLAIN_MODELS.keys()
+    own = {spec.kind for spec in layers if spec.kind not in known}
     return own.union(*(unknown_kinds(spec.layers) for spec in layers))
 
 
 def draws_random_numbers(spec: LayerSpec) -> bool:
     """Whether the layer, or one inside, draws random numbers when it trains."""
+    if spec.kind in PLAIN_MODELS:
+        return _drops(make_layer(spec))
     own = KINDS[spec.kind].draws(spec.keywords)
     return own or any(draws_random_numbers(inner) for inner in spec.layers)
+
+
+def _drops(layer: nn.Module) -> bool:
+    """Whether a module inside has a probability, such as that of dropout or stochastic depth."""
+    values = (getattr(m, name, 0) for m in layer.modules() for name in _PROBABILITIES)
+    return any(isinstance(value, float) and value > 0 for value in values)
+
+
+_PROBABILITIES = ("p", "dropout", "attention_dropout")

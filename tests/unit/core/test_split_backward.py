@@ -7,12 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from actors.core.flops import count_stage_flops
 from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.specs import StageSpec
+from actors.core.split_backward import LayerNotes, input_grad
 from actors.core.stage import Stage
 from actors.core.tasks.loss import Loss
 from actors.core.tasks.task_spec import CLASSIFICATION
@@ -152,3 +154,30 @@ def assert_equal_gradients(whole: Stage, halves: Stage) -> None:
 def assert_equal(a: torch.Tensor | None, b: torch.Tensor | None) -> None:
     assert a is not None and b is not None
     assert torch.equal(a, b)
+
+
+def test_a_layer_that_is_used_without_being_called_has_its_gradients() -> None:
+    """PyTorch's attention takes its last linear layer's weights and does not call it."""
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            outputs: torch.Tensor = self.inner(inputs, inputs, inputs, need_weights=False)[0]
+            return outputs
+
+    torch.manual_seed(3)
+    layers = nn.Sequential(nn.Linear(8, 8), Attention(), nn.Linear(8, 4))
+    inputs = torch.randn(3, 5, 8)
+    layers(inputs).square().sum().backward()
+    whole = {name: p.grad.clone() for name, p in layers.named_parameters() if p.grad is not None}
+    layers.zero_grad()
+    notes = LayerNotes(layers)
+    outputs, noted = notes.forward(inputs)
+    for left in input_grad(inputs, outputs.square().sum(), noted, None).left:
+        left.add()
+    for name, parameter in layers.named_parameters():
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, whole[name]), name

@@ -1,0 +1,113 @@
+"""torchvision's classification models as sequences of layers.
+
+A layer is a part of the plain model. Which nodes of the traced graph it has is decided once, where
+the model is checked; whoever makes the layer later only traces the model again.
+"""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+from typing import Any
+
+from torch import fx, nn
+
+from actors.core.errors import InvalidRequest, error_text
+from actors.core.fields import shown_value
+from actors.core.model.drawing import meta_model
+from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, layer
+from actors.core.model.registry import PlainModels, add_plain_models
+from actors.core.model.tracing import Cut, cuts, part, trace
+from actors.core.torchvision_compat import import_torchvision
+
+LIBRARY = "torchvision"
+CHANNELS = 3
+_NOT_CUT = frozenset({"maxvit_t"})
+"""Has a state that its traced graph does not use by its name."""
+_NO_SECOND_OUTPUT = {"aux_logits": False, "init_weights": True}
+
+
+def torchvision_model(
+    name: str, inputs: TensorSpec, num_classes: int, where: str, seed: int = 0
+) -> ModelSpec:
+    """The plain model ``torchvision.models.<name>(num_classes=…)`` for samples like ``inputs``.
+
+    ``where`` is the field of the request that names it. Raises ``InvalidRequest``.
+    """
+    if name not in torchvision_names():
+        raise InvalidRequest(
+            f"{where} is {shown_value(f'{LIBRARY}/{name}')}, but {LIBRARY} has these "
+            f"classification models: {', '.join(torchvision_names())}"
+        )
+    _check_images(name, inputs, where)
+    size = inputs.shape[-1] if _wants_size(name) else None
+    try:
+        layers = _layers(name, num_classes, size, inputs.shape)
+    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
+        raise InvalidRequest(
+            f"{where}: {name} can't take images {inputs.text}: {error_text(error)[:200]}: use "
+            "larger ones (dataset_config.resize), or another model"
+        ) from error
+    return ModelSpec(layers, inputs, seed)
+
+
+@functools.cache
+def torchvision_names() -> tuple[str, ...]:
+    """Of the models that may be asked for."""
+    models = _torchvision()
+    return tuple(sorted(set(models.list_models(module=models)) - _NOT_CUT))
+
+
+def _check_images(name: str, inputs: TensorSpec, where: str) -> None:
+    shape = inputs.shape
+    if len(shape) != 3 or inputs.dtype != "float32" or shape[0] != CHANNELS:
+        raise InvalidRequest(
+            f"{where}: {name} takes images [3, height, width], but the data gives {inputs.text}: "
+            "use data with 3 channels, or let the data set make 3 of 1"
+        )
+    if _wants_size(name) and shape[1] != shape[2]:
+        raise InvalidRequest(
+            f"{where}: {name} takes square images, but the data gives {inputs.text}: set "
+            "dataset_config.resize"
+        )
+
+
+def _layers(
+    name: str, num_classes: int, size: int | None, shape: tuple[int, ...]
+) -> tuple[LayerSpec, ...]:
+    traced = _traced(name, num_classes, size)
+    about = {"name": name, "num_classes": num_classes, "image_size": size}
+    found = cuts(*traced, shape)
+    made = tuple(layer(LIBRARY, {**about, "start": cut.start, "end": cut.end}) for cut in found)
+    own = [state for one in found for state in part(*traced, one).state_dict()]
+    assert sorted(own) == sorted(traced[0].state_dict()), f"{name} has a state that no part has"
+    return made
+
+
+def _construct(name: str, num_classes: int, image_size: int | None, **_: Any) -> nn.Module:
+    own = {"image_size": image_size} if image_size is not None else {}
+    more = _NO_SECOND_OUTPUT if name in ("googlenet", "inception_v3") else {}
+    made = _torchvision().get_model(name, weights=None, num_classes=num_classes, **own, **more)
+    assert isinstance(made, nn.Module)
+    return made
+
+
+def _make(name: str, num_classes: int, image_size: int | None, start: int, end: int) -> nn.Module:
+    return part(*_traced(name, num_classes, image_size), Cut(start, end))
+
+
+@functools.lru_cache(maxsize=8)
+def _traced(name: str, num_classes: int, image_size: int | None) -> tuple[nn.Module, fx.Graph]:
+    model = meta_model(lambda: _construct(name, num_classes, image_size))
+    return model, trace(model)
+
+
+def _wants_size(name: str) -> bool:
+    return name.startswith("vit_")
+
+
+def _torchvision() -> ModuleType:
+    return import_torchvision("torchvision.models")
+
+
+add_plain_models(PlainModels(LIBRARY, _construct, _make))
