@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from actors.core.compute_device import ComputeDevice
 from actors.core.model.model_spec import TensorSpec, mlp
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 from actors.core.specs import SessionSpec, StageSpec
@@ -26,7 +29,7 @@ def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
     session = SessionSpec(
         generation=0,
         epochs=1,
-        learning_rate=0.0,
+        recipe=replace(PLAIN_SGD, learning_rate=0.0),
         batch_size=batch,
         val_batch_size=1,
         num_train=STEPS * batch,

@@ -64,7 +64,7 @@ class StageLoop:
         self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
-        self._task_loss = Loss(session.task)
+        self._task_loss = Loss(session.task, session.recipe.label_smoothing)
         self._targets = BatchTargets()
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
@@ -77,7 +77,7 @@ class StageLoop:
         torch.set_num_threads(self._session.threads)
         session = self._session
         splits = any(a.kind is Kind.INPUT_GRAD for a in self._actions(session.num_microbatches))
-        self._stage.start_session(session.learning_rate, session.momentum, splits)
+        self._stage.start_session(session.recipe, splits)
         self._take_snapshot(Mark.SNAPSHOT)
         try:
             while self._cursor.epoch < self._session.epochs:
@@ -136,7 +136,7 @@ class StageLoop:
         self._check_loss()
         self.board.phase = Phase.OPTIMIZER
         begin = self._clock.begin()
-        self._stage.update()
+        self._stage.update(self._session.learning_rate(self._cursor))
         self._clock.add("update", begin)
         self._clock.settle()
         self.board.max_held = self._stage.max_held
@@ -267,8 +267,8 @@ class StageLoop:
         epoch, step = self._cursor.position
         raise NonFiniteLoss(
             f"the loss became {self._loss} in epoch {epoch + 1}, step {step + 1} of "
-            f"{self._session.num_steps} (learning_rate {self._session.learning_rate}): initialize "
-            "the network again and train with a lower learning_rate"
+            f"{self._session.num_steps} (learning_rate {self._session.recipe.learning_rate}): "
+            "initialize the network again and train with a lower learning_rate"
         )
 
     def _build_actions(self, num_microbatches: int) -> list[Action]:

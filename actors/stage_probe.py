@@ -29,6 +29,7 @@ from actors.core.profiles import (
     StageOverhead,
     stretched,
 )
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from actors.core.sources.views import SampleView, Scaling, Window
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
@@ -64,13 +65,14 @@ SMALLEST_SHARE = 0.05
 @dataclass(frozen=True)
 class ProbeRequest:
     """What is measured: a model by microbatches of so many ``rows``, the most important first,
-    with so many threads. ``works`` and ``facts`` are its blocks'. ``budget_s`` is about what it may
-    take; what comes first is measured anyway."""
+    with so many threads, updated by ``recipe``. ``works`` and ``facts`` are its blocks'.
+    ``budget_s`` is about what it may take; what comes first is measured anyway."""
 
     model: ModelSpec
     task: TaskSpec
     works: tuple[BlockWork, ...]
     facts: tuple[BlockFacts, ...]
+    recipe: Recipe
     batch_size: int
     rows: tuple[int, ...]
     threads: int
@@ -241,7 +243,7 @@ def _rounds(
     to them, and an update.
     """
     for probe_ in probes:
-        probe_.stage.start_session(0.0)
+        probe_.stage.start_session(probe_.request.recipe)
         probe_.microbatch(probe_.rows(rows), {})
     took_s: list[float] = []
     while len(took_s) < MAX_ROUNDS:
@@ -249,7 +251,7 @@ def _rounds(
         for probe_ in probes:
             own_rows = probe_.rows(rows)
             times = found[probe_.index].setdefault(own_rows, {})
-            probe_.watch.time(times, "update", probe_.stage.update)
+            probe_.watch.time(times, "update", partial(probe_.stage.update, 0.0))
             probe_.microbatch(own_rows, times, "first_backward")
             probe_.microbatch(own_rows, times)
         took_s.append(time.perf_counter() - begin)
@@ -266,7 +268,7 @@ def _split_rounds(
 ) -> None:
     """The halves of a split backward pass; the first round warms up."""
     for probe_ in probes:
-        probe_.stage.start_session(0.0, splits_backward=True)
+        probe_.stage.start_session(probe_.request.recipe, splits_backward=True)
         probe_.split_microbatch(probe_.rows(rows), {})
     for _ in range(SPLIT_ROUNDS):
         for probe_ in probes:
@@ -329,13 +331,13 @@ def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
     """Seconds of a forward pass, a backward pass and an update."""
     model = mlp((TINY,) * (num_layers + 3))
     stage = Stage(StageSpec(model, 1, 3, 1, 1 + num_layers, ()), device=watch.device)
-    stage.start_session(0.0)
+    stage.start_session(PLAIN_SGD)
     times: Timings = {}
     for _ in range(TINY_ROUNDS):
         inputs, grad = watch.device.take(torch.rand(2, TINY, TINY))
         watch.time(times, "forward", partial(stage.forward, Moment(), inputs))
         watch.time(times, "backward", partial(stage.backward, 0, grad))
-        watch.time(times, "update", stage.update)
+        watch.time(times, "update", partial(stage.update, 0.0))
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 

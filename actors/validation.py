@@ -57,8 +57,8 @@ class Validation:
         if not math.isfinite(loss):
             raise NonFiniteLoss(
                 f"the validation loss became {loss} after epoch {epoch} (learning_rate "
-                f"{self._session.learning_rate}): initialize the network again and train with a "
-                "lower learning_rate"
+                f"{self._session.recipe.learning_rate}): initialize the network again and train "
+                "with a lower learning_rate"
             )
         return EpochRecord(epoch, train_loss, self._scores.values(), samples_per_s)
 

@@ -58,7 +58,7 @@ def plain_loop(
         torch.set_num_threads(1)
         session = _session(dataset, epochs, num_microbatches)
         model = build_blocks(mlp(tuple(LAYER_SIZES)), 0, 3)
-        optimizer = torch.optim.SGD(model.parameters(), lr=session.learning_rate)
+        optimizer = torch.optim.SGD(model.parameters(), lr=session.recipe.learning_rate)
         rates = []
         for epoch in range(epochs):
             begin = time.perf_counter()
@@ -113,7 +113,6 @@ def _session(dataset: Samples, epochs: int, num_microbatches: int) -> SessionSpe
     return SessionSpec(
         generation=1,
         epochs=epochs,
-        learning_rate=0.1,
         batch_size=256,
         val_batch_size=1000,
         num_train=len(dataset.train.targets),

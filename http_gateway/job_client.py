@@ -20,11 +20,12 @@ class JobClient(Protocol):
         self,
         model_config: dict[str, Any],
         dataset_config: dict[str, Any],
-        policies: dict[str, Any],
+        further: dict[str, Any],
     ) -> str:
         """Create a job from the configurations as they were sent; returns its id ("1", "2", …).
 
-        ``policies`` has what was sent of ``failure_policy`` and ``checkpoints``, without defaults.
+        ``further`` has what was sent of ``train_config``, ``failure_policy`` and
+        ``checkpoints``, without defaults.
         """
         ...
 

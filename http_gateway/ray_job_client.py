@@ -119,9 +119,9 @@ class RayJobClient:
         self,
         model_config: dict[str, Any],
         dataset_config: dict[str, Any],
-        policies: dict[str, Any],
+        further: dict[str, Any],
     ) -> str:
-        job_id: str = self._call("create_job", model_config, dataset_config, policies)
+        job_id: str = self._call("create_job", model_config, dataset_config, further)
         return job_id
 
     def list_jobs(self) -> list[dict[str, Any]]:

@@ -189,18 +189,6 @@ class CheckpointPolicy(Body):
     )
 
 
-class CreateJob(RequiredTogether):
-    """POST /api/jobs."""
-
-    required_fields = ("model_config", "dataset_config")
-    required_text = "Model and dataset configurations are required"
-
-    network: ModelConfig = Field(alias="model_config")
-    dataset: DatasetConfig = Field(alias="dataset_config")
-    failure_policy: FailurePolicy | None = None
-    checkpoints: CheckpointPolicy | None = None
-
-
 class RegisterDevice(RequiredTogether):
     """POST /api/devices/register."""
 
@@ -235,11 +223,12 @@ NumMicrobatches = Annotated[
     BeforeValidator(_auto_or_count),
 ]
 ScheduleName = Literal["1f1b", "gpipe", "zb-h1", "zb-h2", "auto"]
+NameOrObject = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | dict[str, Any]
 Threads = Annotated[int, Field(ge=1, le=256)]
 
 
-class Train(OptionalBody):
-    """POST /api/network/train/<job_id>."""
+class TrainFields(Body):
+    """How a session trains; what names a kind, and its arguments, the JobManager checks."""
 
     epochs: int = Field(10, ge=1, le=100_000)
     learning_rate: float = Field(0.1, gt=0, le=1000, allow_inf_nan=False)
@@ -253,6 +242,42 @@ class Train(OptionalBody):
     momentum: float | None = Field(
         None, ge=0, lt=1, allow_inf_nan=False, description="of SGD; default 0"
     )
+    optimizer: NameOrObject | None = Field(
+        None,
+        description="SGD, Adam, AdamW, RMSprop or Adagrad, or an object with its type and "
+        "PyTorch's own arguments; default SGD",
+        examples=[{"type": "AdamW", "weight_decay": 0.01}],
+    )
+    lr_schedule: NameOrObject | None = Field(
+        None,
+        description="constant, linear, cosine, step, one_cycle or exponential, or an object with "
+        "its type and arguments; default constant",
+        examples=[{"type": "cosine", "warmup_steps": 100}],
+    )
+    label_smoothing: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="of the loss; default 0"
+    )
+
+
+class Train(OptionalBody, TrainFields):
+    """POST /api/network/train/<job_id>: what is left out is as in the job's train_config."""
+
+
+class TrainConfig(TrainFields):
+    """How the job's sessions train, if a train request does not say otherwise."""
+
+
+class CreateJob(RequiredTogether):
+    """POST /api/jobs."""
+
+    required_fields = ("model_config", "dataset_config")
+    required_text = "Model and dataset configurations are required"
+
+    network: ModelConfig = Field(alias="model_config")
+    dataset: DatasetConfig = Field(alias="dataset_config")
+    train_config: TrainConfig | None = None
+    failure_policy: FailurePolicy | None = None
+    checkpoints: CheckpointPolicy | None = None
 
 
 class Verify(OptionalBody):

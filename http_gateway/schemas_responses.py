@@ -67,6 +67,7 @@ class JobSummary(BaseModel):
     devices: int = Field(description="number of registered devices")
     network: dict[str, Any] = Field(alias="model_config")
     dataset_config: dict[str, Any]
+    train_config: dict[str, Any] | None = Field(None, description="where one was sent")
 
 
 class JobList(BaseModel):
@@ -173,6 +174,7 @@ class SessionPlan(BaseModel):
     differences: list[str] = Field(
         description="where the devices are too unlike for the bits of a plain loop to be promised"
     )
+    train_config: dict[str, Any] = Field(description="how the session trains, with every default")
 
 
 class FailurePolicyInForce(BaseModel):

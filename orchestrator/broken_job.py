@@ -44,13 +44,16 @@ class BrokenJob:
 
     def summary(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs`` lists it."""
-        return {
+        shown = {
             "job_id": self.job_id,
             "status": BROKEN,
             "devices": len(self.record.devices),
             "model_config": self.record.model_config,
             "dataset_config": self.record.dataset_config,
         }
+        if self.record.train_config is not None:
+            shown["train_config"] = self.record.train_config
+        return shown
 
     def details(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs/<job_id>`` shows it."""

@@ -14,10 +14,11 @@ from orchestrator.data_identity import DataIdentity
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
-from orchestrator.job_spec import JobSpec, TrainOptions
+from orchestrator.job_spec import JobSpec
 from orchestrator.metrics import shown_epoch
 from orchestrator.model_config import model_json
 from orchestrator.planning.job_planning import JobPlanning
+from orchestrator.train_options import TrainOptions, train_options_json
 
 MAX_RECENT_EVENTS = 20
 
@@ -133,6 +134,7 @@ class Job:
     recent_events: list[str] = field(default_factory=list)
     identity: str = ""
     data: DataIdentity | None = None
+    train_config: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self.identity = self.identity or draw_identity(self.job_id)
@@ -190,13 +192,16 @@ class Job:
 
     def summary(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs`` lists it."""
-        return {
+        shown = {
             "job_id": self.job_id,
             "status": self.status.value,
             "devices": len(self.devices),
             "model_config": self.model_config,
             "dataset_config": self.dataset_config,
         }
+        if self.train_config is not None:
+            shown["train_config"] = self.train_config
+        return shown
 
     def details(
         self, after_epoch: int | None = None, history_limit: int | None = None
@@ -248,6 +253,7 @@ def _plan_of(session: Session) -> dict[str, Any]:
         "threads": {str(device_id): n for device_id, n in session.threads.items()},
         "channels": session.channels,
         "differences": session.differences,
+        "train_config": train_options_json(session.options),
     }
 
 

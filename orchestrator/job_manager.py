@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,7 @@ from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
 from orchestrator.job_spec import (
-    TrainOptions,
-    check_num_microbatches,
+    check_train_options,
     parse_job_spec,
 )
 from orchestrator.manager_config import ManagerConfig
@@ -52,6 +51,7 @@ from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import state_bytes
+from orchestrator.train_options import parse_plan_options, parse_train_options
 
 
 class JobManager(JobReader):
@@ -121,15 +121,17 @@ class JobManager(JobReader):
         self,
         model_config: dict[str, Any],
         dataset_config: dict[str, Any],
-        policies: dict[str, Any],
+        further: dict[str, Any],
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
-        spec = parse_job_spec(model_config, dataset_config, self._datasets.find)
-        failure_policy = parse_failure_policy(policies.get("failure_policy"))
-        checkpoint_policy = parse_checkpoint_policy(policies.get("checkpoints"))
+        train_config = further.get("train_config")
+        spec = parse_job_spec(model_config, dataset_config, self._datasets.find, train_config)
+        failure_policy = parse_failure_policy(further.get("failure_policy"))
+        checkpoint_policy = parse_checkpoint_policy(further.get("checkpoints"))
 
         def make(job_id: str) -> Job:
             job = Job(job_id, model_config, dataset_config, spec)
+            job.train_config = train_config
             job.failure_policy, job.checkpoint_policy = failure_policy, checkpoint_policy
             return job
 
@@ -245,9 +247,10 @@ class JobManager(JobReader):
         with self._exclusive(job_id, "being planned") as job:
             placements = place(job, self._cluster())
             check_request(job, placements, request)
-            check_num_microbatches(options.get("num_microbatches"), job.spec)
+            wanted = parse_plan_options(job.train_config, options)
+            check_train_options(wanted, job.spec)
             group = self._prepared.get(job_id)
-            return self._plans.preview(job, placements, group, request, options)
+            return self._plans.preview(job, placements, group, request, wanted)
 
     def verify(self, job_id: str, steps: int | None = None) -> dict[str, Any]:
         """Trains the job's first steps again without a pipeline, and compares; changes nothing.
@@ -266,12 +269,13 @@ class JobManager(JobReader):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
             self._check_data(job)
-            check_num_microbatches(options.get("num_microbatches"), job.spec)
+            asked = parse_train_options(job.train_config, options)
+            check_train_options(asked, job.spec)
             planned = copy(job)  # what is measured now counts once it is saved
-            planned.planning = self._planning_for(job, options.get("threads"))
-            steps = steps_of(planned, options)
-            asked = TrainOptions(**{**options, **vars(steps)})
-            started = {"epochs": asked.epochs, "learning_rate": asked.learning_rate}
+            planned.planning = self._planning_for(job, asked.threads)
+            steps = steps_of(planned, asked)
+            asked = replace(asked, **vars(steps))
+            started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
             session = new_session(job, asked, steps.num_microbatches)
             with (
                 self._table.given(job_id, job.devices),

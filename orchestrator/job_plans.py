@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.errors import IllegalTransition
@@ -12,9 +11,10 @@ from orchestrator.planning.job_planning import DevicePlace
 from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
 from orchestrator.planning.split_search import Cuts
+from orchestrator.train_options import TrainOptions
 
 
-def steps_of(job: Job, options: Mapping[str, Any]) -> Pipelining:
+def steps_of(job: Job, options: TrainOptions) -> Pipelining:
     """Schedule and microbatches of a train request; raises ``InvalidRequest``."""
     places = _places_in_force(job)
     if not places:
@@ -34,9 +34,16 @@ def plan_in_force(job: Job) -> dict[str, Any]:
         )
     session = job.sessions[-1] if job.sessions else None
     if session is None:
-        wanted = asking.wanted_steps({}, job.spec.batch_size, len(places))
+        wanted = asking.wanted_steps(job.spec.train, job.spec.batch_size, len(places))
         return asking.in_force(
-            job.job_id, job.spec, job.planning, places, _cuts(job), wanted.pipelining, False, None
+            job.job_id,
+            job.spec,
+            job.planning,
+            places,
+            _cuts(job),
+            wanted.pipelining,
+            job.spec.train.recipe,
+            None,
         )
     pipelining = Pipelining(session.options.schedule, session.num_microbatches)
     measured = measured_session(
@@ -46,9 +53,9 @@ def plan_in_force(job: Job) -> dict[str, Any]:
         session.device_stats,
         session.threads,
     )
-    momentum = session.options.momentum > 0
+    recipe = session.options.recipe
     return asking.in_force(
-        job.job_id, job.spec, job.planning, places, _cuts(job), pipelining, momentum, measured
+        job.job_id, job.spec, job.planning, places, _cuts(job), pipelining, recipe, measured
     )
 
 

@@ -16,10 +16,11 @@ from orchestrator.data_identity import DataIdentity
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_lifecycle import Status
-from orchestrator.job_spec import JobSpec, TrainOptions, check_known, parse_job_spec
+from orchestrator.job_spec import JobSpec, check_known, parse_job_spec
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.store.records import DeviceRecord, JobRecord, SessionRecord, StageRecord
 from orchestrator.stored_json import from_stored, to_stored
+from orchestrator.train_options import TrainOptions
 
 
 def to_record(job: Job) -> JobRecord:
@@ -43,6 +44,7 @@ def to_record(job: Job) -> JobRecord:
         planning=to_stored(job.planning),
         identity=job.identity,
         data=None if job.data is None else to_stored(job.data),
+        train_config=None if job.train_config is None else dict(job.train_config),
     )
 
 
@@ -63,6 +65,7 @@ def _job(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
         _spec(record),
         identity=record.identity,
     )
+    job.train_config = record.train_config
     job.status = Status(record.status)
     job.error = record.error
     job.failure_policy = from_stored(FailurePolicy, record.failure_policy)

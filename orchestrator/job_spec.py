@@ -1,4 +1,4 @@
-"""What was asked: a job's configuration and a train request, checked and with defaults filled in.
+"""What was asked: a job's configuration, checked and with defaults filled in.
 
 Types and plain ranges were checked where the request came in; here are the checks that need to
 know more than one field: sizes against the data set, batches against the samples there are.
@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.core.errors import InvalidRequest
+from actors.core.fields import path
 from actors.core.model.blocks import num_blocks
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
+from actors.core.recipe.recipe import check_known_kinds
 from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews
@@ -22,20 +24,23 @@ from actors.core.tasks.registry import TASKS
 from actors.core.tasks.scoring import metric_names
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from orchestrator.model_config import parse_model
+from orchestrator.train_options import (
+    DEFAULT_OPTIONS,
+    TRAIN_CONFIG,
+    TrainOptions,
+    parse_train_options,
+)
 
 DEFAULT_BATCH_SIZE = 256
 DEFAULT_VAL_BATCH_SIZE = 1000
-DEFAULT_EPOCHS = 10
-DEFAULT_LEARNING_RATE = 0.1
-DEFAULT_SCHEDULE = "1f1b"
 MIN_MICROBATCH_ROWS = 128
 MICROBATCHES_PER_STAGE = 2
 
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's model and data. ``data`` is what was known of the source when the job was created;
-    a session counts its samples again."""
+    """A job's model, data and train_config. ``data`` is what was known of the source when the job
+    was created; a session counts its samples again."""
 
     model: ModelSpec
     source: SourceSpec
@@ -44,6 +49,7 @@ class JobSpec:
     batch_size: int
     val_batch_size: int
     task: TaskSpec = CLASSIFICATION
+    train: TrainOptions = DEFAULT_OPTIONS
 
     @property
     def views(self) -> SampleViews:
@@ -62,23 +68,11 @@ class JobSpec:
         return metric_names(self.task, model_facts(self.model)[-1].outputs)
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """A train request, with what it left to the plan decided; ``threads`` None is each device's
-    own."""
-
-    epochs: int = DEFAULT_EPOCHS
-    learning_rate: float = DEFAULT_LEARNING_RATE
-    num_microbatches: int | None = None
-    schedule: str = DEFAULT_SCHEDULE
-    threads: int | None = None
-    momentum: float = 0.0
-
-
 def parse_job_spec(
     model_config: dict[str, Any],
     dataset_config: dict[str, Any],
     find: Callable[[SourceSpec], Found],
+    train_config: dict[str, Any] | None = None,
 ) -> JobSpec:
     """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays."""
     source = parse_source(dataset_config)
@@ -90,14 +84,17 @@ def parse_job_spec(
         shuffle=dataset_config.get("shuffle") is not False,
         batch_size=dataset_config.get("batch_size") or DEFAULT_BATCH_SIZE,
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
+        train=parse_train_options(train_config),
     )
+    check_train_options(spec.train, spec, TRAIN_CONFIG)
     check_batch_size(spec, data.num_train)
     return spec
 
 
 def check_known(spec: JobSpec) -> None:
-    """A kind of layer, a source or a task may be gone since the job was stored: raises
+    """A kind, a source or a task may be gone since the job was stored: raises
     ``InvalidRequest``."""
+    check_known_kinds(spec.train.recipe)
     if unknown := sorted(unknown_kinds(spec.model.layers)):
         raise InvalidRequest(f"there is no kind of layer {', '.join(unknown)} here")
     if spec.source.name not in SOURCES:
@@ -115,12 +112,19 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
         )
 
 
-def check_num_microbatches(asked: int | str | None, spec: JobSpec) -> None:
-    """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch."""
+def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -> None:
+    """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, or the
+    task's loss can't be smoothed. ``where`` is what has the options."""
+    if options.recipe.label_smoothing and not TASKS[spec.task.kind].smooths:
+        raise InvalidRequest(
+            f"{path(where, 'label_smoothing')} is {options.recipe.label_smoothing}, but the task "
+            f"{spec.task.kind} has no labels to smooth: leave it out"
+        )
+    asked = options.num_microbatches
     if isinstance(asked, int) and asked > spec.batch_size:
         raise InvalidRequest(
-            f"num_microbatches is {asked}, but a batch has only {spec.batch_size} samples: use at "
-            f"most {spec.batch_size}"
+            f"{path(where, 'num_microbatches')} is {asked}, but a batch has only "
+            f"{spec.batch_size} samples: use at most {spec.batch_size}"
         )
 
 

@@ -7,7 +7,7 @@ fields, and so do the documents.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,27 +53,30 @@ def check_fields(
     return {name: check_field(where, kind, name, field, given) for name, field in fields.items()}
 
 
-def check_known(
-    where: str, kind: str, fields: Mapping[str, Field], given: Mapping[str, Any]
-) -> None:
+def check_known(where: str, kind: str, fields: Collection[str], given: Collection[str]) -> None:
     """Raises ``InvalidRequest`` for a name that is none of ``fields``."""
     for name in given:
         if name not in fields:
             known = ", ".join(fields) or "none"
-            raise InvalidRequest(f"{where}.{name} is no argument of {kind}: it takes {known}")
+            raise InvalidRequest(f"{path(where, name)} is no argument of {kind}: it takes {known}")
 
 
 def check_field(where: str, kind: str, name: str, field: Field, given: Mapping[str, Any]) -> Any:
     """Its value, or its default where it is not given; raises ``InvalidRequest``."""
     if name not in given:
         if field.is_required:
-            raise InvalidRequest(f"{where}.{name} is missing: {kind} needs it, {field.says}")
+            raise InvalidRequest(f"{path(where, name)} is missing: {kind} needs it, {field.says}")
         return field.default
     try:
         return field.check(given[name])
     except ValueError:
         shown = shown_value(given[name])
-        raise InvalidRequest(f"{where}.{name} is {shown}, but must be {field.says}") from None
+        raise InvalidRequest(f"{path(where, name)} is {shown}, but must be {field.says}") from None
+
+
+def path(where: str, name: str) -> str:
+    """The field ``name`` of ``where``, which is empty for a request itself."""
+    return f"{where}.{name}" if where else name
 
 
 def shown_value(value: Any) -> str:
@@ -193,6 +196,21 @@ def described(field: Field) -> dict[str, Any]:
     """As the API's document of a registry has it; ``default`` only where there is one."""
     default = {} if field.default is REQUIRED else {"default": field.default}
     return {"values": field.says, "required": field.is_required, **default}
+
+
+def numbers(
+    length: int, minimum: float, maximum: float, default: Any = REQUIRED, below: bool = False
+) -> Field:
+    """A list of so many numbers, each from ``minimum`` to ``maximum``, which ``below`` leaves
+    out."""
+    each = number(minimum, maximum, below=below)
+
+    def check(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, list | tuple) or len(value) != length:
+            raise ValueError
+        return tuple(each.check(one) for one in value)
+
+    return Field(check, f"a list of {length} numbers, each {each.says}", default)
 
 
 def _whole(value: Any, minimum: int, maximum: int) -> int:

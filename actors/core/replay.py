@@ -1,9 +1,10 @@
 """A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
 
 It shares with the stages what defines a job, which is the initial weights, the microbatches, how
-samples lie in their arrays, the task's loss, and the seeds of what layers draw, and nothing of what
-computes: here are one model, ``torch.optim.SGD`` and autograd's whole backward pass. Only where the
-number of threads changes from one block to the next is the model computed in parts.
+samples lie in their arrays, the task's loss, the learning rates and the seeds of what layers draw,
+and nothing of what computes: here are one model, the classes of ``torch.optim`` and autograd's
+whole backward pass. Only where the number of threads changes from one block to the next is it
+computed in parts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
-from actors.core.snapshots import Tensors
+from actors.core.recipe.optimizer import OPTIMIZERS
+from actors.core.snapshots import Cursor, Tensors
 from actors.core.specs import SessionSpec
 from actors.core.tasks.loss import Loss
 
@@ -92,7 +94,7 @@ class _Data:
 
     @property
     def loss(self) -> Loss:
-        return Loss(self.spec.task)
+        return Loss(self.spec.task, self.spec.recipe.label_smoothing)
 
     def inputs_of(self, microbatch: Microbatch) -> torch.Tensor:
         view = self.spec.views.inputs
@@ -131,12 +133,13 @@ def replay(
     for session in plan.sessions:
         spec = session.spec
         data = _Data(inputs, targets, spec)
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=spec.learning_rate, momentum=spec.momentum
-        )
+        kind = OPTIMIZERS[spec.recipe.optimizer.kind]
+        optimizer = kind.plain(model.parameters(), **spec.recipe.optimizer.keywords)
         for step, batch in enumerate(itertools.islice(_batches(spec), session.num_steps)):
             epoch, in_epoch = divmod(step, spec.num_steps)
             now.moment = Moment(spec.first_epoch_index + epoch, in_epoch)
+            for group in optimizer.param_groups:
+                group["lr"] = spec.learning_rate(Cursor(epoch, in_epoch))
             losses.append(_step(parts_of(session.layers_at(step)), optimizer, batch, data, now))
             if len(losses) == plan.weights_at:
                 weights = {name: t.detach().clone() for name, t in model.state_dict().items()}

@@ -72,7 +72,7 @@ class Cursor:
 class StageSnapshot:
     """Blocks ``[start, end)`` at a cursor.
 
-    ``optimizer`` holds what the optimiser keeps of each parameter, under ``<kind>.<name>``
+    ``optimizer`` holds what the optimiser keeps of each parameter, under ``<slot>.<name>``
     (``momentum.0.weight``); empty before its first step, and always for plain SGD.
     """
 

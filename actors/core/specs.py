@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from actors.core.model.facts import BlockFacts, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from actors.core.snapshots import Cursor
 from actors.core.sources.views import SampleViews
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
@@ -61,7 +62,6 @@ class SessionSpec:
 
     generation: int
     epochs: int
-    learning_rate: float
     batch_size: int
     val_batch_size: int
     num_train: int
@@ -74,7 +74,7 @@ class SessionSpec:
     seed: int = 0
     first_epoch_index: int = 0
     channel_timeout_s: float = 60.0
-    momentum: float = 0.0
+    recipe: Recipe = PLAIN_SGD
     start: Cursor = field(default_factory=Cursor)
     max_lost_steps: int | None = None
     task: TaskSpec = CLASSIFICATION
@@ -83,6 +83,11 @@ class SessionSpec:
     def num_steps(self) -> int:
         """Optimiser steps in one epoch."""
         return -(-self.num_train // self.batch_size)
+
+    def learning_rate(self, at: Cursor) -> float:
+        """Of the step that begins there."""
+        step = at.epoch * self.num_steps + at.step
+        return self.recipe.rate(step, self.epochs * self.num_steps)
 
     @property
     def max_rows(self) -> int:

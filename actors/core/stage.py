@@ -10,7 +10,8 @@ from torch import nn
 from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
 from actors.core.model.randomness import Moment, seed_draws
-from actors.core.optimizers import Sgd
+from actors.core.recipe.optimizer import Optimizer
+from actors.core.recipe.recipe import Recipe
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
 from actors.core.specs import StageSpec
@@ -32,7 +33,7 @@ class _Held:
 
 
 class Stage:
-    """Blocks ``[start, end)``, trained by SGD on gradients summed over microbatches.
+    """Blocks ``[start, end)``, trained by a recipe on gradients summed over microbatches.
 
     Inputs, outputs and their gradients are on ``device``; weights and snapshots come and go by the
     host's memory.
@@ -56,12 +57,10 @@ class Stage:
         self._held: dict[int, _Held] = {}
         self._left: dict[int, tuple[WeightGrad, ...]] = {}
         self._notes: LayerNotes | None = None
-        self._optimizer: Sgd | None = None
+        self._optimizer: Optimizer | None = None
         self._optimizer_state = optimizer
 
-    def start_session(
-        self, learning_rate: float, momentum: float = 0.0, splits_backward: bool = False
-    ) -> None:
+    def start_session(self, recipe: Recipe, splits_backward: bool = False) -> None:
         """Forget what an earlier session left, but for the weights.
 
         Only with ``splits_backward`` may backward passes be done in halves.
@@ -73,8 +72,7 @@ class Stage:
             self._notes.close()
         self._notes = LayerNotes(self.layers) if splits_backward else None
         parameters = dict(self.layers.named_parameters())
-        kept = {name: self.device.take(t) for name, t in (self._optimizer_state or {}).items()}
-        self._optimizer = Sgd(parameters, learning_rate, momentum, kept)
+        self._optimizer = Optimizer(recipe.optimizer, parameters, self._optimizer_state)
         self._optimizer.zero_grad()
 
     def forward(self, moment: Moment, inputs: torch.Tensor) -> torch.Tensor:
@@ -123,10 +121,10 @@ class Stage:
         for left in self._left.pop(microbatch):
             left.add()
 
-    def update(self) -> None:
+    def update(self, learning_rate: float) -> None:
         """One optimiser step; clears the gradients."""
         assert self._optimizer is not None, "start_session comes first"
-        self._optimizer.step()
+        self._optimizer.step(learning_rate)
         self._optimizer.zero_grad()
 
     def evaluate(self, inputs: torch.Tensor) -> torch.Tensor:

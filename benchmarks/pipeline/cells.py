@@ -10,6 +10,7 @@ import torch
 
 from actors.core.folders import Folders
 from actors.core.model.model_spec import ModelSpec, mlp
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
@@ -61,7 +62,7 @@ class Cell:
         return SessionSpec(
             generation=generation,
             epochs=epochs,
-            learning_rate=LEARNING_RATE,
+            recipe=parse_recipe({"learning_rate": LEARNING_RATE}),
             batch_size=self.batch_size,
             val_batch_size=NUM_VAL,
             num_train=self.num_train,

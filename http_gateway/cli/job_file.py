@@ -15,8 +15,8 @@ from http_gateway.validation_text import shorten, validation_text
 from orchestrator.plain_yaml import read_yaml
 
 HOLD = (
-    "hold the keys model_config, dataset_config, devices and, if need be, initialize, train, "
-    "failure_policy, checkpoints; configs/jobs has examples"
+    "hold the keys model_config, dataset_config, devices and, if need be, initialize, "
+    "train_config, train, failure_policy, checkpoints; configs/jobs has examples"
 )
 EXPONENT = r"([eE][-+]?[0-9]+)?"
 NUMBER = re.compile(rf"[0-9]+(\.[0-9]*)?{EXPONENT}")
@@ -33,6 +33,7 @@ class JobFile:
     devices: tuple[dict[str, Any], ...]
     initialize: dict[str, Any]
     train: dict[str, Any]
+    train_config: dict[str, Any] | None
     failure_policy: dict[str, Any] | None
     checkpoints: dict[str, Any] | None
 
@@ -59,6 +60,7 @@ class JobDocument(schemas.Body):
     devices: list[Device] = Field(min_length=1, max_length=schemas.MAX_LAYERS)
     initialize: schemas_planning.Initialize | None = None
     train: schemas.Train | None = None
+    train_config: schemas.TrainConfig | None = None
     failure_policy: schemas.FailurePolicy | None = None
     checkpoints: schemas.CheckpointPolicy | None = None
 
@@ -82,6 +84,7 @@ def load_job_file(path: Path) -> JobFile:
         tuple(content["devices"]),
         content.get("initialize") or {},
         content.get("train") or {},
+        content.get("train_config"),
         content.get("failure_policy"),
         content.get("checkpoints"),
     )

@@ -107,6 +107,7 @@ class _Training:
             job_file.dataset_config,
             job_file.failure_policy,
             job_file.checkpoints,
+            job_file.train_config,
             idempotency_key=self._key,
         )
 

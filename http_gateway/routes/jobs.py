@@ -21,7 +21,7 @@ PREDICT_BODY = {
     "required": True,
     "content": {"application/json": {"schema": schemas.Predict.model_json_schema()}},
 }
-POLICIES = ("failure_policy", "checkpoints")
+FURTHER = ("train_config", "failure_policy", "checkpoints")
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
@@ -39,8 +39,8 @@ def _add_jobs(routes: APIBlueprint, client: JobClient) -> None:
     @routes.post("", summary="Create a job", responses={201: responses.JobCreated})
     def create_job(body: schemas.CreateJob) -> Any:
         sent = request.get_json()
-        policies = {name: sent[name] for name in POLICIES if sent.get(name) is not None}
-        job_id = client.create_job(sent["model_config"], sent["dataset_config"], policies)
+        further = {name: sent[name] for name in FURTHER if sent.get(name) is not None}
+        job_id = client.create_job(sent["model_config"], sent["dataset_config"], further)
         return {"message": "Job created successfully", "job_id": job_id}, 201
 
     @routes.get("", summary="List the jobs", responses={200: responses.JobList})

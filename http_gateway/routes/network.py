@@ -40,7 +40,7 @@ def blueprint(client: JobClient) -> APIBlueprint:
         responses={200: responses.TrainingStarted},
     )
     def train(path: schemas.JobPath, body: schemas.Train) -> Any:
-        options = body.model_dump(exclude_none=True)
+        options = body.model_dump(exclude_none=True, exclude_unset=True)
         return {"message": "Training started", **client.train(path.job_id, options)}
 
     return routes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.job_spec import DEFAULT_SCHEDULE, JobSpec, default_num_microbatches
+from actors.core.recipe.recipe import Recipe
+from orchestrator.job_spec import JobSpec, default_num_microbatches
 from orchestrator.planning.job_planning import (
     DevicePlace,
     JobPlanning,
@@ -19,21 +20,20 @@ from orchestrator.planning.planner import Wanted, plan_job, plan_steps
 from orchestrator.planning.prediction import predict
 from orchestrator.planning.split_search import Cuts
 from orchestrator.planning.verdict import judge
+from orchestrator.train_options import AUTO, DEFAULT_SCHEDULE, TrainOptions
 
-AUTO = "auto"
 
-
-def wanted_steps(options: Mapping[str, Any], batch_size: int, num_stages: int) -> Wanted:
-    """``schedule`` and ``num_microbatches`` of a request: a value, ``auto``, or nothing.
+def wanted_steps(options: TrainOptions, batch_size: int, num_stages: int) -> Wanted:
+    """``schedule`` and ``num_microbatches``: a value, ``auto``, or nothing.
 
     Nothing is the same on every run: how the gradients of a batch are added up decides over bits,
     which must not depend on how quick a device was found to be.
     """
-    schedule, count = options.get("schedule"), options.get("num_microbatches")
+    schedule, count = options.schedule, options.num_microbatches
     default = default_num_microbatches(batch_size, num_stages)
     pipelining = Pipelining(
-        DEFAULT_SCHEDULE if schedule in (None, AUTO) else schedule,
-        default if count in (None, AUTO) else count,
+        DEFAULT_SCHEDULE if schedule == AUTO else schedule,
+        count if isinstance(count, int) else default,
     )
     return Wanted(pipelining, schedule == AUTO, count == AUTO)
 
@@ -43,10 +43,10 @@ def split_layers(
     planning: JobPlanning,
     places: Sequence[DevicePlace],
     pipelining: Pipelining,
-    momentum: bool,
+    recipe: Recipe,
 ) -> Cuts:
     """Raises ``InvalidRequest`` when the layers do not fit these devices."""
-    job = planned_job(spec, planning, places, momentum)
+    job = planned_job(spec, planning, places, recipe)
     return plan_job(job, request_for(planning, places), Wanted(pipelining)).cuts
 
 
@@ -55,14 +55,14 @@ def preview(
     spec: JobSpec,
     planning: JobPlanning,
     places: Sequence[DevicePlace],
-    options: Mapping[str, Any],
+    options: TrainOptions,
 ) -> dict[str, Any]:
     """The plan that would be made of such a request, as the API shows it; raises
     ``InvalidRequest``."""
     wanted = wanted_steps(options, spec.batch_size, len(places))
-    job = planned_job(spec, planning, places)
+    job = planned_job(spec, planning, places, options.recipe)
     plan = plan_job(job, request_for(planning, places), wanted)
-    return _told(job_id, planning, job, plan, options.get("num_microbatches"))
+    return _told(job_id, planning, job, plan, options.num_microbatches)
 
 
 def chosen_steps(
@@ -70,11 +70,11 @@ def chosen_steps(
     planning: JobPlanning,
     places: Sequence[DevicePlace],
     cuts: Cuts,
-    options: Mapping[str, Any],
+    options: TrainOptions,
 ) -> Pipelining:
     """Schedule and microbatches of a train request, with ``auto`` decided; raises
     ``InvalidRequest`` when the devices have not the memory for it."""
-    job = planned_job(spec, planning, places, bool(options.get("momentum")))
+    job = planned_job(spec, planning, places, options.recipe)
     wanted = wanted_steps(options, spec.batch_size, len(places))
     return plan_steps(job, cuts, wanted).pipelining
 
@@ -86,11 +86,11 @@ def in_force(
     places: Sequence[DevicePlace],
     cuts: Cuts,
     pipelining: Pipelining,
-    momentum: bool,
+    recipe: Recipe,
     measured: Measured | None,
 ) -> dict[str, Any]:
     """The plan by which a job trains, beside what its steps really took."""
-    job = planned_job(spec, planning, places, momentum)
+    job = planned_job(spec, planning, places, recipe)
     plan = predict(job, cuts, pipelining)
     told = _told(job_id, planning, job, plan, None)
     return {**told, "measured": measured_json(plan, measured)}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from actors.core.profiles import DeviceProfile, LinkProfile
+from actors.core.recipe.recipe import Recipe
 from orchestrator.job_spec import JobSpec
 from orchestrator.planning.nominal import nominal_link, usual_profile
 from orchestrator.planning.partition import AUTO, MANUAL, PlanRequest
@@ -60,9 +61,13 @@ class DevicePlace:
 
 
 def planned_job(
-    spec: JobSpec, planning: JobPlanning, places: Sequence[DevicePlace], momentum: bool = False
+    spec: JobSpec,
+    planning: JobPlanning,
+    places: Sequence[DevicePlace],
+    recipe: Recipe | None = None,
 ) -> PlanJob:
-    """The job on these devices. One that was not measured is taken for a usual one of the job."""
+    """The job on these devices, by its own recipe if not by another one. A device that was not
+    measured is taken for a usual one of the job."""
     known = list(planning.profiles.values())
     devices = []
     for place in places:
@@ -75,7 +80,12 @@ def planned_job(
         for a, b in itertools.pairwise(places)
     )
     return PlanJob(
-        spec.model, spec.batch_size, spec.val_batch_size, tuple(devices), links, momentum
+        spec.model,
+        spec.batch_size,
+        spec.val_batch_size,
+        tuple(devices),
+        links,
+        recipe or spec.train.recipe,
     )
 
 

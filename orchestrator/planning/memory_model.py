@@ -49,14 +49,14 @@ class MemoryNeed:
 @dataclass(frozen=True)
 class MemoryModel:
     """What decides a job's memory. ``rows`` are those of a microbatch, ``most_rows`` those of one
-    or of a chunk of the validation, whichever has more, ``momentum`` says whether the optimiser
-    keeps a value for each parameter."""
+    or of a chunk of the validation, whichever has more, ``optimizer_copies`` are the
+    values that the optimiser keeps for each one of a parameter."""
 
     facts: tuple[BlockFacts, ...]
     batch_size: int
     rows: int
     most_rows: int
-    momentum: bool = False
+    optimizer_copies: int = 0
 
     def of_stage(
         self, start: int, end: int, held: Held, copied: tuple[int, int] | None
@@ -67,7 +67,7 @@ class MemoryModel:
         return MemoryNeed(
             state,
             trained + max(block.parameter_bytes for block in own),
-            trained if self.momentum else 0,
+            self.optimizer_copies * trained,
             sum(self.activations(block, held) for block in own),
             max(map(self.working, own)),
             self.messages_at(start) + self.messages_at(end),
@@ -82,7 +82,7 @@ class MemoryModel:
     def snapshot_bytes(self, start: int, end: int) -> int:
         """The same with what the optimiser keeps."""
         trained = sum(b.parameter_bytes for b in self.facts[start:end])
-        return self.state_bytes(start, end) + (trained if self.momentum else 0)
+        return self.state_bytes(start, end) + self.optimizer_copies * trained
 
     def activations(self, block: BlockFacts, held: Held) -> int:
         """What waits of a block: its inputs, what autograd saved, its outputs, and gradients for

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from actors.core.model.facts import BlockFacts, model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
+from actors.core.recipe.optimizer import num_copies
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from orchestrator.planning.memory_model import MemoryModel, MemoryNeed
 from orchestrator.planning.split_search import Cuts
 
@@ -32,7 +34,7 @@ class PlanJob:
     val_batch_size: int
     devices: tuple[PlanDevice, ...]
     links: tuple[LinkProfile, ...] = ()
-    momentum: bool = False
+    recipe: Recipe = PLAIN_SGD
 
     @property
     def facts(self) -> tuple[BlockFacts, ...]:
@@ -51,7 +53,8 @@ class PlanJob:
         """What the stages take, but for how many activations each holds."""
         rows = self.rows(num_microbatches)
         most_rows = max(rows, self.val_batch_size)
-        return MemoryModel(self.facts, self.batch_size, rows, most_rows, self.momentum)
+        copies = num_copies(self.recipe.optimizer)
+        return MemoryModel(self.facts, self.batch_size, rows, most_rows, copies)
 
 
 @dataclass(frozen=True)

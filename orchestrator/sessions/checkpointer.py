@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict
 from typing import Any
 
 from actors.core.errors import error_text
@@ -24,6 +23,7 @@ from orchestrator.job_book import JobBook
 from orchestrator.sessions.arrivals import NotArrived
 from orchestrator.sessions.group_failure import GivenUp
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
+from orchestrator.train_options import train_options_json
 
 logger = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ class Checkpointer:
             model=dict(job.lineage.model),
             first_epoch_index=session.first_epoch_index,
             total_steps=self._total_steps(cursor),
-            options=asdict(session.options),
+            options=train_options_json(session.options),
             epoch=None if record is None else record["epoch"],
             metrics=dict.fromkeys(job.spec.metrics) if record is None else record["metrics"],
             finished=finished,

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from actors.core.specs import StageSpec
 from orchestrator.job import Job, Session
-from orchestrator.job_spec import TrainOptions
 from orchestrator.planning import asking
 from orchestrator.planning.job_planning import DevicePlace, JobPlanning, planned_job
 from orchestrator.planning.plan_types import Pipelining, Plan
 from orchestrator.planning.prediction import predict
 from orchestrator.planning.split_search import Cuts
 from orchestrator.sessions.stage_group import StagePlacement
+from orchestrator.train_options import TrainOptions
 
 
 def split_over(
     job: Job,
     planning: JobPlanning,
     placements: Sequence[StagePlacement],
-    options: TrainOptions | None,
-    num_microbatches: int | None = None,
+    options: TrainOptions,
 ) -> list[StagePlacement]:
     """The same devices with the layers that they get; raises ``InvalidRequest`` when they have not
     the memory."""
-    given: dict[str, Any] = {"num_microbatches": num_microbatches}
-    if options is not None:
-        given["schedule"] = options.schedule
-    wanted = asking.wanted_steps(given, job.spec.batch_size, len(placements))
-    momentum = options is not None and options.momentum > 0
+    wanted = asking.wanted_steps(options, job.spec.batch_size, len(placements))
     cuts = asking.split_layers(
-        job.spec, planning, device_places(placements), wanted.pipelining, momentum
+        job.spec, planning, device_places(placements), wanted.pipelining, options.recipe
     )
     return with_layers(placements, cuts)
 
@@ -41,7 +35,7 @@ def predicted_plan(job: Job, session: Session, placements: Sequence[StagePlaceme
     """What a step of the session should take with the layers as they are placed."""
     options = session.options
     places = device_places(placements)
-    planned = planned_job(job.spec, job.planning, places, momentum=options.momentum > 0)
+    planned = planned_job(job.spec, job.planning, places, options.recipe)
     cuts = (0, *(p.spec.end for p in placements))
     return predict(planned, cuts, Pipelining(options.schedule, session.num_microbatches))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from orchestrator.sessions.layer_split import device_places, split_over
 from orchestrator.sessions.probing import Probing
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+from orchestrator.train_options import TrainOptions
 
 SILENT_S = 2.0
 
@@ -52,7 +53,7 @@ class PlanDesk:
         group = self._open(name, placements)
         try:
             planning = self._probing.planning(group, job, request)
-            planned = split_over(job, planning, placements, None)
+            planned = split_over(job, planning, placements, job.spec.train)
             group.build(planned, None, self._timeout_s)
         except BaseException:
             group.kill()
@@ -65,11 +66,11 @@ class PlanDesk:
         placements: Sequence[StagePlacement],
         group: StageGroup | None,
         request: PlanRequest,
-        options: Mapping[str, Any],
+        options: TrainOptions,
     ) -> dict[str, Any]:
         """The plan of such a request; what is not known of the devices is measured by ``group``, if
         there is one that does not train, or by LayerActors that end with it."""
-        threads = options.get("threads")
+        threads = options.threads
         planning = self._probing.known(placements, job, request, threads)
         if planning is None:
             with self._held(job):

@@ -14,6 +14,8 @@ import ray
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
+from actors.core.recipe.kind_spec import KindSpec
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.tasks.task_spec import TaskSpec
 from actors.stage_probe import HostFacts, ProbeRequest
 from orchestrator.errors import ProbeFailed
@@ -47,6 +49,7 @@ class _Key:
     port: int
     model: ModelSpec
     task: TaskSpec
+    optimizer: KindSpec
     batch_size: int
     threads: int
     with_others: bool
@@ -227,15 +230,27 @@ class Probing:
 
 
 def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
-    node, spec = placement.resolved.node, job.spec
-    model, port = _unseeded(spec.model), placement.resolved.port
-    return _Key(node.node_id, port, model, spec.task, spec.batch_size, threads, True)
+    return _compute_key(placement, job, placement.resolved.port, threads, True)
 
 
 def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
-    node, spec = placement.resolved.node, job.spec
-    model, cores = _unseeded(spec.model), int(node.num_cpus)
-    return _Key(node.node_id, 0, model, spec.task, spec.batch_size, cores, False)
+    return _compute_key(placement, job, 0, int(placement.resolved.node.num_cpus), False)
+
+
+def _compute_key(
+    placement: StagePlacement, job: Job, port: int, threads: int, with_others: bool
+) -> _Key:
+    spec = job.spec
+    return _Key(
+        placement.resolved.node.node_id,
+        port,
+        _unseeded(spec.model),
+        spec.task,
+        spec.train.recipe.optimizer,
+        spec.batch_size,
+        threads,
+        with_others,
+    )
 
 
 def _request(key: _Key, budget_s: float) -> ProbeRequest:
@@ -245,7 +260,10 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
     usual = -(-batch // default_num_microbatches(batch, 2))
     rows = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
     works, facts = block_works(key.model), model_facts(key.model)
-    return ProbeRequest(key.model, key.task, works, facts, batch, rows, key.threads, budget_s)
+    recipe = replace(PLAIN_SGD, optimizer=key.optimizer)
+    return ProbeRequest(
+        key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s
+    )
 
 
 def _unseeded(model: ModelSpec) -> ModelSpec:

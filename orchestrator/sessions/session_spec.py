@@ -12,10 +12,10 @@ from actors.core.specs import SessionSpec
 from orchestrator.bit_equality import ComputedLayers
 from orchestrator.datasets import StoredDataset
 from orchestrator.job import Job, Session
-from orchestrator.job_spec import TrainOptions
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
+from orchestrator.train_options import TrainOptions
 
 
 def session_spec(
@@ -26,7 +26,6 @@ def session_spec(
     return SessionSpec(
         generation=job.generation,
         epochs=options.epochs,
-        learning_rate=options.learning_rate,
         batch_size=spec.batch_size,
         val_batch_size=spec.val_batch_size,
         num_train=data.num_train,
@@ -39,7 +38,7 @@ def session_spec(
         first_epoch_index=session.first_epoch_index,
         # Whoever waits for a message may wait for the sender's snapshot to travel, too.
         channel_timeout_s=patience_s(state_bytes(spec.model), config.channel_timeout_s),
-        momentum=options.momentum,
+        recipe=options.recipe,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
         task=spec.task,

@@ -82,6 +82,7 @@ class JobRecord:
     planning: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
     spec: dict[str, Any] | None = None
+    train_config: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ jobs = Table(
     Column("identity", Text, nullable=False, server_default=text("''")),
     Column("data", JSON),
     Column("spec", JSON(none_as_null=True)),
+    Column("train_config", JSON(none_as_null=True)),
 )
 
 devices = Table(

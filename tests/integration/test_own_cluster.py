@@ -86,7 +86,7 @@ class WithoutSharedMemory(LayerActor):
         return super().connect_out(edge, reader, reader_stage, reader_node_id)
 
 session = SessionSpec(
-    generation=1, epochs=1, learning_rate=0.1, batch_size=4, val_batch_size=4, num_train=8,
+    generation=1, epochs=1, batch_size=4, val_batch_size=4, num_train=8,
     num_val=4, num_microbatches=1,
     views=SampleViews(SampleView(TensorSpec((4,)), Scaling((0.0,), (1.0,), 255.0)), CLASS),
 )

@@ -11,6 +11,7 @@ from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_dev
 from actors.core.flops import count_stage_flops
 from actors.core.model.facts import model_facts
 from actors.core.profiles import block_works
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.tasks.task_spec import CLASSIFICATION
@@ -98,9 +99,10 @@ def test_a_probe_measures_the_device(kind: Callable[[], ComputeDevice]) -> None:
     device = kind()
     works, facts = block_works(NETWORK), model_facts(NETWORK)
     threads = torch.get_num_threads()
-    found = probe(
-        ProbeRequest(NETWORK, CLASSIFICATION, works, facts, 32, (16, 4), threads, 0.2), device
+    request = ProbeRequest(
+        NETWORK, CLASSIFICATION, works, facts, PLAIN_SGD, 32, (16, 4), threads, 0.2
     )
+    found = probe(request, device)
     assert len(found.blocks) == 3 and found.matmul_flops_per_s > 0
     assert host_facts(device).accelerator == device.name == this_host(device).device
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from actors.core.model.blocks import num_blocks
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
+from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
@@ -29,13 +33,12 @@ def make_session(**changes: Any) -> SessionSpec:
     values: dict[str, Any] = {
         "generation": 1,
         "epochs": 2,
-        "learning_rate": 0.05,
         "batch_size": 240,
         "val_batch_size": 150,
         "num_train": 1438,
         "num_val": 359,
         "views": views(),
-        "momentum": 0.5,
+        "recipe": parse_recipe({"learning_rate": 0.05, "momentum": 0.5}),
         "channel_timeout_s": 20.0,
     }
     return SessionSpec(**{**values, **changes})
@@ -61,6 +64,55 @@ def test_losses_weights_and_buffers_equal_a_plain_loop(
     weights = pipeline.weights()
     assert weights.keys() == plain.weights.keys()
     assert all(torch.equal(weights[key], plain.weights[key]) for key in weights)
+
+
+def train_part(
+    session: SessionSpec, digits: Samples, cuts: list[int], num_steps: int
+) -> TrainingState:
+    """Its state after at least so many steps."""
+    pipeline = build_pipeline(CNN, session, digits, cuts)
+    first = pipeline.loops[0]
+
+    def stop() -> None:
+        while first.board.progress.step < num_steps and first.board.progress.epoch < 2:
+            time.sleep(0.001)
+        first.orders.stop(Boundary.STEP)
+
+    pipeline.run(stop)
+    assert not pipeline.errors
+    return TrainingState(tuple(loop.state() for loop in pipeline.loops))
+
+
+RECIPES: list[dict[str, Any]] = [
+    {
+        "optimizer": {"type": "AdamW", "amsgrad": True},
+        "learning_rate": 0.01,
+        "lr_schedule": {"type": "cosine", "warmup_steps": 3},
+    },
+    {"optimizer": {"type": "RMSprop", "centered": True}, "lr_schedule": "one_cycle"},
+    {
+        "optimizer": "Adagrad",
+        "lr_schedule": {"type": "step", "step_size": 5},
+        "label_smoothing": 0.1,
+    },
+]
+
+
+@pytest.mark.parametrize("config", RECIPES, ids=lambda config: str(config["optimizer"]))
+def test_every_optimiser_and_schedule_goes_on_with_the_bits_of_a_plain_loop(
+    digits: Samples, config: dict[str, Any]
+) -> None:
+    count = num_blocks(CNN)
+    session = make_session(num_microbatches=2, recipe=parse_recipe(config))
+    plain = train_plainly(CNN, session, digits)
+    first = train_part(session, digits, [0, 2, count], num_steps=4)
+    for cuts in ([0, count], [0, 1, 2, count]):
+        going_on = replace(session, start=first.cursor)
+        pipeline = build_pipeline(CNN, going_on, digits, cuts, state=first)
+        pipeline.run()
+        assert not pipeline.errors
+        weights = pipeline.weights()
+        assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

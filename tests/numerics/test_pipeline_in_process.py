@@ -27,7 +27,6 @@ def make_session(**changes: object) -> SessionSpec:
     values: dict[str, object] = {
         "generation": 1,
         "epochs": 2,
-        "learning_rate": 0.1,
         "batch_size": 100,
         "val_batch_size": 150,
         "num_train": 1438,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.core.model.model_spec import mlp
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.specs import SessionSpec
 from tests.support.in_process import Pipeline
 from tests.support.sources import views
@@ -14,14 +15,13 @@ def make_session(**changes: object) -> SessionSpec:
     values: dict[str, object] = {
         "generation": 1,
         "epochs": 3,
-        "learning_rate": 0.05,
         "batch_size": 100,
         "val_batch_size": 150,
         "num_train": 1438,
         "num_val": 359,
         "views": views(),
         "num_microbatches": 3,
-        "momentum": 0.9,
+        "recipe": parse_recipe({"learning_rate": 0.05, "momentum": 0.9}),
         "channel_timeout_s": 20.0,
     }
     return SessionSpec(**{**values, **changes})  # type: ignore[arg-type]

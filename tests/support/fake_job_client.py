@@ -218,9 +218,9 @@ class FakeJobClient:
         self,
         model_config: dict[str, Any],
         dataset_config: dict[str, Any],
-        policies: dict[str, Any],
+        further: dict[str, Any],
     ) -> str:
-        answer: str = self._answer("create_job", (model_config, dataset_config, policies), "1")
+        answer: str = self._answer("create_job", (model_config, dataset_config, further), "1")
         return answer
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -266,7 +266,9 @@ class FakeJobClient:
         return answer
 
     def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
-        started = {key: options[key] for key in ("epochs", "learning_rate")}
+        started = {"epochs": 10, "learning_rate": 0.1} | {
+            key: options[key] for key in ("epochs", "learning_rate") if key in options
+        }
         answer: dict[str, Any] = self._answer("train", (job_id, options), started)
         return answer
 

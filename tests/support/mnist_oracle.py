@@ -30,7 +30,6 @@ def plain(epochs: int) -> PlainResult:
     session = SessionSpec(
         generation=1,
         epochs=epochs,
-        learning_rate=0.1,
         batch_size=256,
         val_batch_size=1000,
         num_train=len(data.train.targets),

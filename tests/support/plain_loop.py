@@ -41,9 +41,9 @@ def train_plainly(
     now = Moment()
     drawing = drawing_layers(network, 0, num_blocks(network))
     seed_draws(model, drawing, network.seed, lambda: now)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=session.learning_rate, momentum=session.momentum
-    )
+    recipe = session.recipe
+    plain_class = getattr(torch.optim, recipe.optimizer.kind)
+    optimizer = plain_class(model.parameters(), **recipe.optimizer.keywords)
     inputs, targets = (torch.from_numpy(a) for a in (dataset.train.inputs, dataset.train.targets))
     result = PlainResult()
     for epoch in range(session.epochs):
@@ -53,13 +53,17 @@ def train_plainly(
             if len(result.step_losses) == num_steps:
                 return _with_weights(result, model)
             optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(
+                    epoch * session.num_steps + step, session.epochs * session.num_steps
+                )
             step_loss = 0.0
             told = [target_view.gather(targets, m.samples) for m in microbatches]
             counts = [plain_count(session.task, own) for own in told]
             for m, own, count in zip(microbatches, told, counts, strict=True):
                 now = Moment(session.first_epoch_index + epoch, step, m.index)
                 outputs = model(view.prepare(view.gather(inputs, m.samples)))
-                loss = plain_loss(session.task, outputs, own)
+                loss = plain_loss(session.task, outputs, own, recipe.label_smoothing)
                 if len(microbatches) > 1:
                     loss = loss * (count / sum(counts))
                 loss.backward()

@@ -10,10 +10,12 @@ from torch.nn import functional
 from actors.core.tasks.task_spec import TaskSpec
 
 
-def plain_loss(task: TaskSpec, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def plain_loss(
+    task: TaskSpec, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0
+) -> torch.Tensor:
     """The mean over what counts."""
     if task.kind == "classification":
-        return functional.cross_entropy(outputs, targets)
+        return functional.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
     if task.kind == "next_token":
         return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten())
     if task.kind == "regression":

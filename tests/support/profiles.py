@@ -15,6 +15,7 @@ from actors.core.profiles import (
     LinkProfile,
     StageOverhead,
 )
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
 EQUAL = mlp((100, 100, 100, 100, 100))
@@ -52,8 +53,8 @@ def job(
     network: ModelSpec = EQUAL,
     link: LinkProfile = FREE,
     batch_size: int = 64,
-    momentum: bool = False,
+    recipe: Recipe = PLAIN_SGD,
 ) -> PlanJob:
     """A job on these devices, with equal links between them."""
     links = (link,) * (len(devices) - 1)
-    return PlanJob(network, batch_size, 1, tuple(devices), links, momentum)
+    return PlanJob(network, batch_size, 1, tuple(devices), links, recipe)

@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.errors import StorageUnavailable
 from orchestrator.job import Session
-from orchestrator.job_spec import TrainOptions
+from orchestrator.train_options import TrainOptions
 
 
 def make_session(**changes: Any) -> Session:

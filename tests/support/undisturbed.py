@@ -12,6 +12,7 @@ from actors.core.folders import Folders
 from actors.core.sources.registry import read_source
 from actors.core.specs import SessionSpec
 from http_gateway.client import TandemClient
+from orchestrator.train_options import parse_train_options
 from tests.support.plain_loop import PlainResult, train_plainly
 from tests.support.sources import job_spec
 
@@ -54,7 +55,6 @@ def _train(
     session = SessionSpec(
         generation=1,
         epochs=options["epochs"],
-        learning_rate=options.get("learning_rate", 0.1),
         batch_size=spec.batch_size,
         val_batch_size=spec.val_batch_size,
         num_train=len(data.train.targets),
@@ -63,7 +63,7 @@ def _train(
         num_microbatches=job["plan"]["num_microbatches"],
         shuffle=spec.shuffle,
         seed=spec.model.seed,
-        momentum=options.get("momentum", 0.0),
+        recipe=parse_train_options(job.get("train_config"), options).recipe,
     )
     return train_plainly(spec.model, session, data, num_steps)
 

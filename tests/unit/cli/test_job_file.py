@@ -73,9 +73,12 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         ),
         ("port: 4000", "is none: it must hold the keys model_config"),
         ("- 1", "must hold the keys model_config, dataset_config, devices"),
-        (HEAD, "devices is missing: it must be a list of 1 to 1000 entries"),
-        (DEVICES, "model_config is missing: it must be an object with layer_sizes, layers, seed"),
-        (HEAD + "devices: []", "devices has 0 entries, but must be a list of 1 to 1000 entries"),
+        (HEAD, "devices is missing: it must be a list of 1 to 10000 entries"),
+        (
+            DEVICES,
+            "model_config is missing: it must be an object with layer_sizes, layers, architecture",
+        ),
+        (HEAD + "devices: []", "devices has 0 entries, but must be a list of 1 to 10000 entries"),
         (HEAD + "devices: [5001]", "devices[0] is 5001, but must be an object with ip, port"),
         (HEAD + "devices: [{ip: '::1'}]", "devices[0].port is missing: it must be an integer from"),
         (HEAD + "devices: [{ip: desk, port: 1}]", "devices[0].ip is 'desk', but must be an IP"),
@@ -83,7 +86,7 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         (
             WHOLE + "modle: 1",
             'it has no field "modle"; it has: model_config, dataset_config, devices, initialize, '
-            "train, failure_policy, checkpoints",
+            "train, train_config, failure_policy, checkpoints",
         ),
         (WHOLE + "train: {epoch: 1}", 'train has no field "epoch"; it has: epochs, learning_rate'),
         (
@@ -98,7 +101,7 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         (WHOLE + "train: fast", "train is 'fast', but must be an object with epochs"),
         (
             WHOLE.replace("[64, 10]", "[64]"),
-            "model_config.layer_sizes has 1 entries, but must be a list of 2 to 1001 entries",
+            "model_config.layer_sizes has 1 entries, but must be a list of 2 to 10001 entries",
         ),
     ],
 )

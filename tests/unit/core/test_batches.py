@@ -18,7 +18,6 @@ def session(**changes: object) -> SessionSpec:
     values: dict[str, object] = {
         "generation": 1,
         "epochs": 1,
-        "learning_rate": 0.1,
         "batch_size": 7,
         "val_batch_size": 4,
         "num_train": 24,

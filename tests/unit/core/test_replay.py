@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from actors.core.model.model_spec import mlp
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.replay import (
     LayerThreads,
     Replayed,
@@ -27,7 +28,6 @@ NETWORK = mlp((64, 32, 16, 10), seed=3)
 SESSION = SessionSpec(
     generation=1,
     epochs=2,
-    learning_rate=0.1,
     batch_size=50,
     val_batch_size=150,
     num_train=203,
@@ -66,7 +66,10 @@ def test_every_step_and_weight_equals_that_of_the_pipeline(
     digits: Samples, cuts: list[int], num_microbatches: int, schedule: str, momentum: float
 ) -> None:
     session = replace(
-        SESSION, num_microbatches=num_microbatches, schedule=schedule, momentum=momentum
+        SESSION,
+        num_microbatches=num_microbatches,
+        schedule=schedule,
+        recipe=parse_recipe({"momentum": momentum}),
     )
     pipeline = build_pipeline(NETWORK, session, digits, cuts)
     pipeline.run()
@@ -82,7 +85,10 @@ def test_the_next_session_goes_on_where_one_was_stopped_amid_an_epoch(digits: Sa
     first.run()
     state = TrainingState(tuple(loop.state() for loop in first.loops)).as_start()
     changed = replace(
-        SESSION, first_epoch_index=2, learning_rate=0.05, num_microbatches=4, momentum=0.5
+        SESSION,
+        first_epoch_index=2,
+        num_microbatches=4,
+        recipe=parse_recipe({"learning_rate": 0.05, "momentum": 0.5}),
     )
     second = build_pipeline(NETWORK, changed, digits, [0, 2, 3], state=state)
     second.run()

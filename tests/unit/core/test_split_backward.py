@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from actors.core.flops import count_stage_flops
 from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.specs import StageSpec
 from actors.core.split_backward import LayerNotes, input_grad
 from actors.core.stage import Stage
@@ -141,7 +142,7 @@ def middle_stage(sizes: list[int]) -> StageSpec:
 
 def started(spec: StageSpec, splits: bool) -> Stage:
     stage = Stage(spec)
-    stage.start_session(0.1, splits_backward=splits)
+    stage.start_session(PLAIN_SGD, splits_backward=splits)
     return stage
 
 

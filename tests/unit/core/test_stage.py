@@ -11,6 +11,7 @@ from actors.core.flops import count_stage_flops, tflops
 from actors.core.model.blocks import build_blocks
 from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.specs import StageSpec
 from actors.core.stage import Stage
 from actors.core.tasks.loss import Loss
@@ -52,7 +53,7 @@ def test_initial_weights_have_the_bounds_of_torchs_linear() -> None:
 
 def test_a_stage_counts_the_activations_it_holds() -> None:
     stage = Stage(StageSpec.of(NETWORK, 0, 2, 0, 2))
-    stage.start_session(0.1)
+    stage.start_session(PLAIN_SGD)
     for microbatch in range(3):
         stage.forward(Moment(microbatch=microbatch), torch.randn(2, 6))
     stage.backward(0, torch.ones(2, 4))
@@ -62,8 +63,8 @@ def test_a_stage_counts_the_activations_it_holds() -> None:
 
 def test_the_first_stage_returns_no_gradient_and_others_do() -> None:
     first, last = Stage(StageSpec.of(NETWORK, 0, 2, 0, 2)), Stage(StageSpec.of(NETWORK, 1, 2, 2, 3))
-    first.start_session(0.1)
-    last.start_session(0.1)
+    first.start_session(PLAIN_SGD)
+    last.start_session(PLAIN_SGD)
     hidden = first.forward(Moment(microbatch=0), torch.randn(2, 6))
     last.forward_loss(Moment(), hidden, torch.tensor([0, 1]), Loss(CLASSIFICATION), 1.0)
     gradient = last.backward(0, None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from actors.channels.actor_calls import StreamSender, split
 from actors.channels.channel import Receiver, Sender
 from actors.core.errors import ChannelTimeout, NonFiniteLoss
 from actors.core.model.model_spec import mlp
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.samples import Split
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
@@ -29,7 +32,6 @@ def session_of(num_val: int, **changes: object) -> SessionSpec:
     values: dict[str, object] = {
         "generation": 1,
         "epochs": 2,
-        "learning_rate": 0.1,
         "batch_size": 6,
         "val_batch_size": 1,
         "num_train": 6,
@@ -43,7 +45,8 @@ def session_of(num_val: int, **changes: object) -> SessionSpec:
 @pytest.mark.parametrize("cuts", [[0, 2], [0, 1, 2]])
 def test_weights_that_burst_in_an_epochs_last_step_fail_the_session(cuts: list[int]) -> None:
     """The step's loss is of before its update; only validation sees what that made."""
-    session = session_of(3, learning_rate=1e38, epochs=1, val_batch_size=3)
+    wild = replace(PLAIN_SGD, learning_rate=1e38)
+    session = session_of(3, recipe=wild, epochs=1, val_batch_size=3)
     pipeline = build_pipeline(NETWORK, session, samples_of(samples(6), samples(3)), cuts)
     pipeline.run()
     error = pipeline.errors[len(cuts) - 2]

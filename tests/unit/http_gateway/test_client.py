@@ -139,13 +139,13 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (
         lambda c: c.train("7"),
         "train",
-        ("7", {"epochs": 10, "learning_rate": 0.1}),
+        ("7", {}),
         {"message": "Training started", "epochs": 10, "learning_rate": 0.1},
     ),
     (
         lambda c: c.train("7", epochs=2, schedule="gpipe"),
         "train",
-        ("7", {"epochs": 2, "learning_rate": 0.1, "schedule": "gpipe"}),
+        ("7", {"epochs": 2, "schedule": "gpipe"}),
         {"message": "Training started", "epochs": 2, "learning_rate": 0.1},
     ),
     (lambda c: c.verify("7"), "verify", ("7", None), VERIFIED),

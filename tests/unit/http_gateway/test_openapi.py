@@ -118,8 +118,14 @@ def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str
 @pytest.mark.parametrize(
     ("schema", "keys"),
     [
-        ("JobSummary", ["job_id", "status", "devices", "model_config", "dataset_config"]),
-        ("CreateJob", ["model_config", "dataset_config", "failure_policy", "checkpoints"]),
+        (
+            "JobSummary",
+            ["job_id", "status", "devices", "model_config", "dataset_config", "train_config"],
+        ),
+        (
+            "CreateJob",
+            ["model_config", "dataset_config", "train_config", "failure_policy", "checkpoints"],
+        ),
         (
             "FailurePolicy",
             ["max_failures", "min_devices", "wait_for_device_s", "max_lost_steps"],

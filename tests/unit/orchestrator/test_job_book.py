@@ -9,10 +9,10 @@ from orchestrator.errors import JobNotFound, StorageUnavailable
 from orchestrator.job import Device, Job, PlannedStage, Session
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
-from orchestrator.job_spec import TrainOptions
 from orchestrator.metrics import shown_epoch
 from orchestrator.store import job_rows
 from orchestrator.store.records import StepRecord
+from orchestrator.train_options import TrainOptions, parse_train_options
 from tests.support.job_records import make_job
 from tests.support.jobs import wait_until
 
@@ -38,7 +38,7 @@ def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
     job = added(book)
     with book.changing(job) as (draft,):
         draft.apply(Event.INITIALIZE)
-        options = TrainOptions(epochs=3, momentum=0.5)
+        options = parse_train_options({"epochs": 3, "momentum": 0.5})
         draft.sessions = [Session(1, options, 2, 0, outcome="stopped")]
         draft.epochs_begun = 1
     book.add_results(job, [EPOCH], [StepRecord(1, 1, 0.5)])
@@ -47,7 +47,7 @@ def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
     book.store.close()
     again = JobBook(tmp_path, "two").get(job.job_id)
     assert (again.status, again.epochs_begun) == (Status.INITIALIZED, 1)
-    assert again.sessions[0].options == TrainOptions(epochs=3, momentum=0.5)
+    assert again.sessions[0].options == parse_train_options({"epochs": 3, "momentum": 0.5})
     assert again.details()["history"] == [shown_epoch(EPOCH)]
     assert again.unfinished is again.sessions[0]
 

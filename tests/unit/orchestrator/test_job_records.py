@@ -6,12 +6,14 @@ from typing import Any
 
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.model.parse import parse_layers
+from actors.core.recipe.recipe import PLAIN_SGD
 from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.broken_job import BrokenJob
 from orchestrator.job import Job, Session
 from orchestrator.job_records import from_record, to_record
-from orchestrator.job_spec import TrainOptions
 from orchestrator.store.records import JobRecord
+from orchestrator.stored_json import to_stored
+from orchestrator.train_options import TrainOptions, parse_train_options
 from tests.support.job_records import make_job
 
 LAYERS: list[dict[str, Any]] = [
@@ -22,6 +24,12 @@ LAYERS: list[dict[str, Any]] = [
     {"type": "Flatten"},
     {"type": "Linear", "out_features": 10, "bias": False},
 ]
+
+
+RECIPE = {
+    **to_stored(PLAIN_SGD),
+    "optimizer": {"kind": "Gone", "arguments": []},
+}
 
 
 def read(record: JobRecord) -> Job:
@@ -42,11 +50,14 @@ def test_a_job_comes_back_as_it_was_parsed_whatever_would_be_parsed_today() -> N
     job = make_job()
     inputs = TensorSpec((1, 8, 8))
     model = ModelSpec(parse_layers(LAYERS, inputs, "layers").layers, inputs, seed=3)
-    job.spec = replace(job.spec, model=model)
+    config = {"optimizer": {"type": "AdamW", "betas": [0.5, 0.75]}, "lr_schedule": "one_cycle"}
+    job.spec = replace(job.spec, model=model, train=parse_train_options(config))
+    job.train_config = config
     record = replace(to_record(job), model_config={"layer_sizes": "no list at all"})
     spec = read(record).spec
     assert repr(spec) == repr(job.spec)  # equality takes True, 1 and 1.0 for the same
-    assert hash(spec.model) == hash(job.spec.model)
+    assert hash(spec) == hash(job.spec)
+    assert read(record).train_config == config
 
 
 def test_a_job_that_can_not_be_read_is_broken_and_says_why() -> None:
@@ -57,6 +68,7 @@ def test_a_job_that_can_not_be_read_is_broken_and_says_why() -> None:
     for changed, words in (
         ({"spec": {**record.spec, "batch_size": "many"}}, "batch_size"),
         ({"spec": {**record.spec, "model": model}}, "no kind of layer Hyperconv"),
+        ({"spec": {**record.spec, "train": {"recipe": RECIPE}}}, "no optimizer Gone"),
         ({"spec": None, "model_config": {"layer_sizes": [64, 9]}}, "has 10 classes"),
         ({"spec": None, "dataset_config": {}}, "dataset_config.name"),
         ({"status": "dreaming"}, "dreaming"),

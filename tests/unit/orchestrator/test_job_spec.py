@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from actors.core.model.blocks import num_parameters
 from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.model.registry import KINDS
 from actors.core.sources.views import SampleView, Scaling
+from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.job_spec import (
-    check_num_microbatches,
+    check_train_options,
     default_num_microbatches,
 )
 from orchestrator.model_config import architectures, layer_kinds, model_json
+from orchestrator.train_options import TrainOptions, parse_train_options
 from tests.support.sources import job_spec
 
 SIZES = [784, 128, 64, 10]
@@ -113,7 +116,15 @@ def test_a_batch_may_not_exceed_the_samples_there_are() -> None:
 
 def test_more_microbatches_than_samples_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"num_microbatches is 9.*8"):
-        check_num_microbatches(9, parse(batch_size=8))
+        check_train_options(TrainOptions(num_microbatches=9), parse(batch_size=8))
+
+
+def test_labels_are_smoothed_where_there_are_some() -> None:
+    options = parse_train_options({"label_smoothing": 0.1})
+    check_train_options(options, parse())
+    numbers = replace(parse(), task=TaskSpec("regression"))
+    with pytest.raises(InvalidRequest, match=r"label_smoothing is 0.1, but .* regression"):
+        check_train_options(options, numbers)
 
 
 def test_the_default_number_of_microbatches_grows_with_stages_and_batch() -> None:

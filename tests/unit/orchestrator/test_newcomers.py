@@ -13,7 +13,6 @@ from actors.core.profiles import LinkProfile
 from orchestrator.device_table import DeviceTable
 from orchestrator.job import Device, Job, Session
 from orchestrator.job_book import JobBook
-from orchestrator.job_spec import TrainOptions
 from orchestrator.placement import ClusterView, Node
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
 from orchestrator.sessions import newcomers
@@ -21,6 +20,7 @@ from orchestrator.sessions.device_choice import Available, DeviceChoice, place, 
 from orchestrator.sessions.newcomers import BetterPlan, Newcomers, better_plan
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.train_options import TrainOptions
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.job_records import make_job

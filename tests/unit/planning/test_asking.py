@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from actors.core.profiles import LinkProfile
+from actors.core.recipe.recipe import PLAIN_SGD
 from orchestrator.errors import InvalidRequest
 from orchestrator.job_spec import default_num_microbatches
 from orchestrator.planning import asking
@@ -20,6 +21,7 @@ from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanReques
 from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
 from orchestrator.stored_json import from_stored, to_stored
+from orchestrator.train_options import TrainOptions, parse_train_options
 from tests.support.profiles import device
 from tests.support.sources import job_spec
 
@@ -37,7 +39,7 @@ PLANNING = JobPlanning(
 
 
 def test_without_a_word_schedule_and_microbatches_do_not_depend_on_what_was_measured() -> None:
-    wanted = asking.wanted_steps({}, 512, 2)
+    wanted = asking.wanted_steps(TrainOptions(), 512, 2)
     assert wanted.pipelining == Pipelining("1f1b", default_num_microbatches(512, 2))
     assert not wanted.auto_schedule and not wanted.auto_microbatches
 
@@ -45,11 +47,11 @@ def test_without_a_word_schedule_and_microbatches_do_not_depend_on_what_was_meas
 def test_auto_is_decided_and_what_was_asked_stays() -> None:
     cuts = (0, 1, 3)
     chosen = asking.chosen_steps(
-        SPEC, PLANNING, PLACES, cuts, {"schedule": "gpipe", "num_microbatches": "auto"}
+        SPEC, PLANNING, PLACES, cuts, TrainOptions(schedule="gpipe", num_microbatches="auto")
     )
     assert chosen.schedule == "gpipe" and chosen.num_microbatches in (1, 2, 4, 8, 16)
     both = asking.chosen_steps(
-        SPEC, PLANNING, PLACES, cuts, {"schedule": "auto", "num_microbatches": 4}
+        SPEC, PLANNING, PLACES, cuts, TrainOptions(schedule="auto", num_microbatches=4)
     )
     assert both.num_microbatches == 4
 
@@ -57,7 +59,7 @@ def test_auto_is_decided_and_what_was_asked_stays() -> None:
 def test_what_exceeds_a_devices_memory_is_refused_before_it_trains() -> None:
     tight = JobPlanning(PlanRequest(limits={2: DeviceLimits(300_000)}), PLANNING.profiles)
     with pytest.raises(InvalidRequest, match=r"device 2 would need .* offers 300,000"):
-        asking.chosen_steps(SPEC, tight, PLACES, (0, 1, 3), {"momentum": 0.9})
+        asking.chosen_steps(SPEC, tight, PLACES, (0, 1, 3), parse_train_options({"momentum": 0.9}))
 
 
 def test_planning_survives_the_store() -> None:
@@ -81,7 +83,7 @@ def test_a_device_that_was_not_measured_is_a_usual_one_and_its_link_too() -> Non
 
 
 def test_a_job_of_which_nothing_is_known_is_planned_all_the_same() -> None:
-    cuts = asking.split_layers(SPEC, JobPlanning(), PLACES, Pipelining("1f1b", 2), False)
+    cuts = asking.split_layers(SPEC, JobPlanning(), PLACES, Pipelining("1f1b", 2), PLAIN_SGD)
     assert cuts[0] == 0 and cuts[-1] == 3 and len(cuts) == 3
 
 
@@ -93,7 +95,7 @@ def test_a_map_of_layers_holds_for_all_its_devices_or_not_at_all() -> None:
 
 
 def test_a_preview_tells_what_it_was_asked() -> None:
-    told = asking.preview("7", SPEC, PLANNING, PLACES, {"num_microbatches": 4})
+    told = asking.preview("7", SPEC, PLANNING, PLACES, TrainOptions(num_microbatches=4))
     assert (told["job_id"], told["partition"], told["num_microbatches"]) == ("7", "auto", 4)
     assert told["devices"][0]["layers"][0] == 0
     assert "measured" not in told
@@ -121,7 +123,7 @@ def test_nothing_is_measured_before_the_first_step() -> None:
 def test_other_threads_than_planned_are_told() -> None:
     measured = measured_session(100, history(1000.0), {}, {"1": STATS}, {1: 2, 2: 1})
     told = asking.in_force(
-        "7", SPEC, PLANNING, PLACES, (0, 1, 3), Pipelining("1f1b", 2), False, measured
+        "7", SPEC, PLANNING, PLACES, (0, 1, 3), Pipelining("1f1b", 2), PLAIN_SGD, measured
     )["measured"]
     assert told["step_s"] == pytest.approx(0.1)
     assert told["error"] == pytest.approx(told["predicted_step_s"] / 0.1 - 1)

@@ -10,6 +10,7 @@ import pytest
 
 from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import DeviceProfile
+from actors.core.recipe.recipe import Recipe, parse_recipe
 from actors.core.schedules import SCHEDULES
 from actors.core.sources.samples import Split
 from actors.stage_loop import StageLoop
@@ -39,6 +40,7 @@ SPEC = job_spec(
 )
 NUM_TRAIN, BATCH = 2048, 1024
 RUN = StageLoop.run
+MOMENTUM = parse_recipe({"momentum": 0.9})
 
 
 def measured(
@@ -60,7 +62,7 @@ def measured(
         num_val=job.val_batch_size,
         num_microbatches=pipelining.num_microbatches,
         schedule=pipelining.schedule,
-        momentum=0.9,
+        recipe=job.recipe,
     )
     data = samples_of(samples(job.model, NUM_TRAIN), samples(job.model, job.val_batch_size))
     pipeline = build_pipeline(job.model, session, data, list(cuts))
@@ -75,10 +77,24 @@ def samples(model: ModelSpec, count: int) -> Split:
     return split_of(np.ones((count, math.prod(model.inputs.shape)), dtype=np.uint8), labels)
 
 
-def job_of(model: ModelSpec, num_stages: int, val_batch_size: int) -> PlanJob:
+def job_of(
+    model: ModelSpec, num_stages: int, val_batch_size: int, recipe: Recipe = MOMENTUM
+) -> PlanJob:
     devices = tuple(device(i + 1) for i in range(num_stages))
     links = (FREE,) * (num_stages - 1)
-    return PlanJob(model, BATCH, val_batch_size, devices, links, momentum=True)
+    return PlanJob(model, BATCH, val_batch_size, devices, links, recipe)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop", "Adagrad"])
+def test_what_an_optimiser_keeps_is_in_the_plan(
+    monkeypatch: pytest.MonkeyPatch, optimizer: str
+) -> None:
+    job = job_of(WIDE, 2, 16, parse_recipe({"optimizer": optimizer}))
+    pipelining = Pipelining("1f1b", 4)
+    found = measured(monkeypatch, job, (0, 1, 3), pipelining)
+    for stage, peak in zip(predict(job, (0, 1, 3), pipelining).stages, found, strict=True):
+        said = stage.memory.total - stage.memory.copies - stage.memory.messages
+        assert 0.3 * said < peak <= said, (optimizer, stage.start)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -10,6 +10,7 @@ from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import parse_layers
 from actors.core.profiles import DeviceProfile, block_works, stretched
+from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.tasks.task_spec import CLASSIFICATION
 from actors.probe_watch import Timings, Watch
 from actors.stage_probe import (
@@ -44,7 +45,7 @@ def request(
 ) -> ProbeRequest:
     works, facts = block_works(model), model_facts(model)
     threads = torch.get_num_threads()
-    return ProbeRequest(model, CLASSIFICATION, works, facts, 32, rows, threads, budget_s)
+    return ProbeRequest(model, CLASSIFICATION, works, facts, PLAIN_SGD, 32, rows, threads, budget_s)
 
 
 def model_of(layers: object, inputs: TensorSpec) -> ModelSpec:

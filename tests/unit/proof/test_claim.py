@@ -21,7 +21,7 @@ def session(
     index: int = 1, first_epoch: int = 0, computed: tuple[ComputedFrom, ...] = ()
 ) -> RecordedSession:
     """Three steps an epoch."""
-    spec = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, views(), first_epoch_index=first_epoch)
+    spec = SessionSpec(1, 4, 4, 4, 10, 4, views(), first_epoch_index=first_epoch)
     return RecordedSession(index, spec, computed)
 
 

@@ -22,7 +22,7 @@ from tests.support.sources import views
 HOST = {"tandem": "1.0", "torch": "2.13.0+cpu", "cpu": "Some CPU, AVX2"}
 OTHER = {**HOST, "cpu": "Other CPU, DEFAULT"}
 NETWORK = mlp((4, 3, 2))
-SPEC = SessionSpec(1, 4, 0.1, 4, 4, 10, 4, views())
+SPEC = SessionSpec(1, 4, 4, 4, 10, 4, views())
 LOSSES = (2.5, 2.25, 2.0, 1.5)
 STEPS = tuple(StepRecord(1 + i // 3, 1 + i % 3, loss) for i, loss in enumerate(LOSSES))
 NOTED = (ComputedFrom(0, (ComputedLayers(0, 2, 1, HOST),)),)

@@ -11,11 +11,12 @@ from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import EVEN, MANUAL, DeviceLimits, LayerRange, PlanRequest
 from orchestrator.store.job_store import JobStore
 from orchestrator.stored_json import from_stored
+from orchestrator.train_options import parse_train_options
 from tests.support.old_stores import insert, old_store
 from tests.support.stores import OWNER, job_record, session_record
 
 DIGITS = {"name": "digits", "resize": None, "batch_size": 32}
-OPTIONS = {"epochs": 3, "learning_rate": 0.1, "num_microbatches": 4}
+OPTIONS = {"epochs": 3, "learning_rate": 0.2, "momentum": 0.5, "num_microbatches": 4}
 
 
 def test_jobs_of_before_keep_their_folders_and_new_ones_draw_theirs(tmp_path: Path) -> None:
@@ -31,6 +32,8 @@ def test_jobs_of_before_keep_their_folders_and_new_ones_draw_theirs(tmp_path: Pa
     assert isinstance(job, Job)
     assert job.lineage.identity == "3" and job.data is None
     assert job.lineage.sessions == ((1, "run-7"), (2, "run-7"))
+    options = parse_train_options(OPTIONS)
+    assert repr(job.sessions[0].options) == repr(options) and job.train_config is None
     store.close()
 
 

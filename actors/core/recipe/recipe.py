@@ -1,0 +1,95 @@
+"""A recipe: parsed once, the same for every stage, and known before the model is split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actors.core.errors import InvalidRequest
+from actors.core.fields import Field, check_fields, number, optional, path, shown_value
+from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
+from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
+from actors.core.recipe.optimizer import OPTIMIZERS
+
+SGD, MOMENTUM = "SGD", "momentum"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides an update, beside the gradients of its samples."""
+
+    learning_rate: float
+    optimizer: KindSpec
+    lr_schedule: KindSpec
+    label_smoothing: float
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """The learning rate of a session's step (from 0) of ``num_steps``."""
+        return rate_at(self.lr_schedule, self.learning_rate, step, num_steps)
+
+
+KINDS: Mapping[str, tuple[Mapping[str, Kind], str]] = {
+    "optimizer": (OPTIMIZERS, SGD),
+    "lr_schedule": (LR_SCHEDULES, "constant"),
+}
+"""What is given by a name or by an object with its arguments: its registry and its default."""
+RECIPE_FIELDS: dict[str, Field] = {
+    "learning_rate": optional(number(0.0, 1000.0, above=True)),
+    MOMENTUM: optional(number(0.0, 1.0, below=True)),
+    "label_smoothing": number(0.0, 1.0, 0.0),
+}
+"""What else there is."""
+
+
+def parse_recipe(given: Mapping[str, Any], where: str = "") -> Recipe:
+    """``given`` are a train_config's fields that a recipe has, ``where`` is what they are fields
+    of. Raises ``InvalidRequest``."""
+    plain = {name: value for name, value in given.items() if name not in KINDS}
+    values = check_fields(where, "train_config", RECIPE_FIELDS, plain)
+    momentum = values.pop(MOMENTUM)
+    named = given if momentum is None else _with_momentum(given, where, momentum)
+    specs = {
+        name: parse_kind(path(where, name), kinds, named.get(name, default))
+        for name, (kinds, default) in KINDS.items()
+    }
+    if values["learning_rate"] is None:
+        values["learning_rate"] = OPTIMIZERS[specs["optimizer"].kind].learning_rate
+    return Recipe(optimizer=specs["optimizer"], lr_schedule=specs["lr_schedule"], **values)
+
+
+def check_known_kinds(recipe: Recipe) -> None:
+    """Raises ``InvalidRequest`` for a kind that is in no registry."""
+    for name, (kinds, _) in KINDS.items():
+        kind = getattr(recipe, name).kind
+        if kind not in kinds:
+            raise InvalidRequest(f"there is no {name} {kind} here")
+
+
+def recipe_json(recipe: Recipe) -> dict[str, Any]:
+    """Every value, fit for ``parse_recipe``."""
+    return {
+        name: value.as_json() if isinstance(value, KindSpec) else value
+        for name, value in vars(recipe).items()
+    }
+
+
+def _with_momentum(given: Mapping[str, Any], where: str, momentum: float) -> dict[str, Any]:
+    """``momentum`` by itself is short for that of SGD."""
+    optimizer = given.get("optimizer", SGD)
+    arguments = optimizer if isinstance(optimizer, Mapping) else {"type": optimizer}
+    name = path(where, MOMENTUM)
+    if arguments.get("type") != SGD:
+        raise InvalidRequest(
+            f"{name} is short for the momentum of SGD, but the optimizer is "
+            f"{shown_value(arguments.get('type'))}: leave {name} out"
+        )
+    if MOMENTUM in arguments:
+        raise InvalidRequest(
+            f"{name} is given beside {path(where, 'optimizer')}.momentum: leave one of them out"
+        )
+    return {**given, "optimizer": {**arguments, MOMENTUM: momentum}}
+
+
+PLAIN_SGD = parse_recipe({})
+"""What a train_config that says nothing stands for."""
