@@ -199,7 +199,7 @@ class TandemClient:
         return dict(self._post(path, idempotency_key, json=options))
 
     def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        """Classes and probabilities."""
+        """What the job's task answers, such as classes and probabilities."""
         path = f"/api/jobs/{_quoted(job_id)}/predict"
         timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
         return dict(self._json("POST", path, json={"inputs": inputs}, timeout_s=timeout_s))

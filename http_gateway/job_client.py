@@ -120,9 +120,10 @@ class JobClient(Protocol):
         ...
 
     def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
-        """``{"classes": [int, …], "probabilities": [[float, …], …]}`` for rows of raw features, and
-        perhaps a ``note``. They are read once it is known that they can be predicted; ``gone``
-        tells that nobody waits for the answer any more."""
+        """What the job's task answers for rows of raw features, such as ``{"classes": [int, …],
+        "probabilities": [[float, …], …]}``, and perhaps a ``note``. The rows are read once it is
+        known that they can be predicted; ``gone`` tells that nobody waits for the answer any more.
+        """
         ...
 
     def list_layers(self) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ class Predictions:
         with self._turns.turn(gone):
             self._keep()
             try:
-                rows = read(facts.num_features, facts.num_classes)
+                rows = read(facts.num_features, facts.num_outputs)
                 return self._answer(facts, get_model, rows, gone)
             finally:
                 self._end_later()
@@ -60,13 +60,13 @@ class Predictions:
         deadline = time.monotonic() + LIMIT_S + transfer_s(facts)
         actor = self._started()
         self._result(actor.load.remote(get_model()), deadline, gone)
-        answers, first = [], 0
+        answers: list[dict[str, np.ndarray[Any, Any]]] = []
+        first = 0
         for block in rows.blocks(facts.block_rows):
             answers.append(self._result(actor.predict.remote(block, first), deadline, gone))
             first += len(block)
         answer = {
-            "classes": np.concatenate([classes for classes, _ in answers]).tolist(),
-            "probabilities": np.concatenate([values for _, values in answers]).tolist(),
+            name: np.concatenate([part[name] for part in answers]).tolist() for name in answers[0]
         }
         note = note_about(facts.dataset, rows.largest)
         return answer if note is None else {**answer, "note": note}

@@ -19,7 +19,7 @@ from http_gateway.validation_text import validation_text
 Array = np.ndarray[Any, Any]
 
 MAX_PIXEL = 255.0
-MAX_PROBABILITIES = 4_000_000
+MAX_OUTPUTS = 4_000_000
 SMALL_BODY = 2**20  # with a mistake in it, it is taken apart to find which
 SPACE = rb"[ \t\r\n]*"
 HEAD = re.compile(rb'%b\{%b"inputs"%b:%b\[%b' % ((SPACE,) * 5))
@@ -42,19 +42,19 @@ class Rows:
 
 
 ReadRows = Callable[[int, int], Rows]
-"""Given how many features a row has to have, and how many classes its answer has."""
+"""Given how many features a row has to have, and how many numbers its answer has."""
 
 
-def read_rows(body: bytes, num_features: int, num_classes: int) -> Rows:
+def read_rows(body: bytes, num_features: int, num_outputs: int) -> Rows:
     """Raises ``InvalidRequest``, which names row, column, value and limit."""
-    taken = _Taken(num_features, num_classes)
+    taken = _Taken(num_features, num_outputs)
     at = _take_rows(body, taken)
     if at is not None:
         if len(body) > SMALL_BODY:
             raise InvalidRequest(
                 f'The request body is not {{"inputs": [[numbers], …]}}: it differs at byte {at}'
             )
-        taken = _Taken(num_features, num_classes)
+        taken = _Taken(num_features, num_outputs)
         for row in _checked(body).inputs:
             taken.add(row)
     return Rows(taken.rows, taken.largest)
@@ -78,9 +78,9 @@ def note_about(dataset: str, largest: float) -> str | None:
 class _Taken:
     """The rows so far."""
 
-    def __init__(self, num_features: int, num_classes: int) -> None:
-        self._num_features, self._num_classes = num_features, num_classes
-        self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_PROBABILITIES // num_classes))
+    def __init__(self, num_features: int, num_outputs: int) -> None:
+        self._num_features, self._num_outputs = num_features, num_outputs
+        self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_OUTPUTS // num_outputs))
         self.rows: list[Array] = []
         self.largest = 0.0
 
@@ -89,7 +89,7 @@ class _Taken:
         if index == self._max_rows:
             raise InvalidRequest(
                 f"inputs has more than {index} entries, but must be a list of 1 to {index} for a "
-                f"network of {self._num_classes} classes"
+                f"network of {self._num_outputs} outputs"
             )
         if len(values) != num_features:
             raise InvalidRequest(

@@ -296,10 +296,15 @@ class StepList(BaseModel):
 
 
 class Prediction(BaseModel):
-    """One entry a row."""
+    """One entry a row; what there is depends on the job's task."""
 
-    classes: list[int]
-    probabilities: list[list[float]]
+    classes: list[int] | None = Field(None, description="classification, binary")
+    labels: list[list[int]] | None = Field(None, description="multilabel: 0 or 1 for each label")
+    tokens: list[int] | None = Field(None, description="next_token: that after the last one")
+    values: list[Any] | None = Field(None, description="regression: numbers for each row")
+    probabilities: list[list[float]] | list[float] | None = Field(
+        None, description="of each class, label or token; binary: of class 1"
+    )
     note: str | None = Field(
         None, description="only there when the values look as if another scale were meant"
     )

@@ -20,9 +20,10 @@ from actors.core.recipe.recipe import check_known_kinds
 from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews
+from actors.core.tasks.parse import parse_task
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.scoring import metric_names
-from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
+from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.model_config import parse_model
 from orchestrator.train_options import (
     DEFAULT_OPTIONS,
@@ -39,16 +40,16 @@ MICROBATCHES_PER_STAGE = 2
 
 @dataclass(frozen=True)
 class JobSpec:
-    """A job's model, data and train_config. ``data`` is what was known of the source when the job
-    was created; a session counts its samples again."""
+    """A job's model, task, data and train_config. ``data`` is what was known of the source when the
+    job was created; a session counts its samples again."""
 
     model: ModelSpec
+    task: TaskSpec
     source: SourceSpec
     data: SourceFacts
     shuffle: bool
     batch_size: int
     val_batch_size: int
-    task: TaskSpec = CLASSIFICATION
     train: TrainOptions = DEFAULT_OPTIONS
 
     @property
@@ -73,12 +74,15 @@ def parse_job_spec(
     dataset_config: dict[str, Any],
     find: Callable[[SourceSpec], Found],
     train_config: dict[str, Any] | None = None,
+    task: Any = None,
 ) -> JobSpec:
     """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays."""
     source = parse_source(dataset_config)
     data = facts_of_source(source, find(source))
+    parsed_task = parse_task(task, data)
     spec = JobSpec(
-        model=parse_model(model_config, data),
+        model=parse_model(model_config, data, parsed_task),
+        task=parsed_task,
         source=source,
         data=data,
         shuffle=dataset_config.get("shuffle") is not False,

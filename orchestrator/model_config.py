@@ -17,6 +17,8 @@ from actors.core.model.parse import ParsedLayers, parse_layers
 from actors.core.model.registry import KINDS
 from actors.core.model.torchvision_models import LIBRARY, torchvision_model, torchvision_names
 from actors.core.sources.source_facts import SourceFacts
+from actors.core.tasks.parse import targets_text, wanted_outputs
+from actors.core.tasks.task_spec import TaskSpec
 
 MAX_PARAMETERS = 10**9
 LAYERS = "model_config.layers"
@@ -25,16 +27,16 @@ ARCHITECTURE = "model_config.architecture"
 CONFIG = "model_config.config"
 
 
-def parse_model(config: Mapping[str, Any], data: SourceFacts) -> ModelSpec:
+def parse_model(config: Mapping[str, Any], data: SourceFacts, task: TaskSpec) -> ModelSpec:
     """``config`` has ``layer_sizes``, ``layers``, or ``architecture`` and perhaps ``config``.
     Raises ``InvalidRequest`` naming the layer, what it is given and what it wants."""
     seed, sizes = config.get("seed") or 0, config.get("layer_sizes")
     if sizes is not None:
-        model, way = _from_sizes(sizes, data, seed), LAYER_SIZES
+        model, way = _from_sizes(sizes, data, task, seed), LAYER_SIZES
     elif config.get("architecture") is not None:
-        model, way = _from_architecture(config, data, seed), ARCHITECTURE
+        model, way = _from_architecture(config, data, task, seed), ARCHITECTURE
     else:
-        model, way = _from_layers(config["layers"], LAYERS, data, seed), LAYERS
+        model, way = _from_layers(config["layers"], LAYERS, data, task, seed), LAYERS
     count = num_parameters(model)
     if count > MAX_PARAMETERS:
         raise InvalidRequest(
@@ -44,7 +46,7 @@ def parse_model(config: Mapping[str, Any], data: SourceFacts) -> ModelSpec:
     return model
 
 
-def _from_sizes(sizes: Sequence[int], data: SourceFacts, seed: int) -> ModelSpec:
+def _from_sizes(sizes: Sequence[int], data: SourceFacts, task: TaskSpec, seed: int) -> ModelSpec:
     if data.inputs.dtype != "float32":
         raise InvalidRequest(
             f"{LAYER_SIZES} takes numbers, but a sample of {data.name} is {data.inputs.text}: give "
@@ -56,36 +58,41 @@ def _from_sizes(sizes: Sequence[int], data: SourceFacts, seed: int) -> ModelSpec
             f"{LAYER_SIZES}[0] is {sizes[0]}, but a sample of {data.name}, {data.inputs.text}, "
             f"has {num_features} features: use {num_features}{_resizable(data)}"
         )
-    if data.num_classes is not None and sizes[-1] != data.num_classes:
+    outputs = wanted_outputs(task, data)
+    if TensorSpec((sizes[-1],)) != outputs:
         raise InvalidRequest(
             f"{LAYER_SIZES}[{len(sizes) - 1}] is {sizes[-1]}, but {data.name} has "
-            f"{data.num_classes} classes: use {data.num_classes}"
+            f"{targets_text(data)}: {_remedy(outputs, task)}"
         )
     return mlp(tuple(sizes), seed)
 
 
-def _from_architecture(config: Mapping[str, Any], data: SourceFacts, seed: int) -> ModelSpec:
+def _from_architecture(
+    config: Mapping[str, Any], data: SourceFacts, task: TaskSpec, seed: int
+) -> ModelSpec:
     name = config["architecture"]
     if isinstance(name, str) and name.startswith(f"{LIBRARY}/"):
-        return _from_torchvision(config, data, seed)
+        return _from_torchvision(config, data, task, seed)
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise InvalidRequest(
             f"{ARCHITECTURE} is {shown_value(name)}, but must be one of "
             f"{', '.join(sorted(ARCHITECTURES))} or {LIBRARY}/<name>"
         )
     given = config.get("config")
-    layers = expand(name, {} if given is None else given, _ends(data), CONFIG)
-    return _from_layers(layers, f"{ARCHITECTURE} {name!r}, layers", data, seed)
+    layers = expand(name, {} if given is None else given, _ends(data, task), CONFIG)
+    return _from_layers(layers, f"{ARCHITECTURE} {name!r}, layers", data, task, seed)
 
 
-def _from_torchvision(config: Mapping[str, Any], data: SourceFacts, seed: int) -> ModelSpec:
+def _from_torchvision(
+    config: Mapping[str, Any], data: SourceFacts, task: TaskSpec, seed: int
+) -> ModelSpec:
     if config.get("config"):
         raise InvalidRequest(
             f"{CONFIG} is {shown_value(config['config'])}, but {config['architecture']} takes "
             "none: its number of classes is the data's"
         )
     name = config["architecture"].removeprefix(f"{LIBRARY}/")
-    ends = _ends(data)
+    ends = _ends(data, task)
     if len(ends.outputs.shape) != 1:
         raise InvalidRequest(
             f"{ARCHITECTURE} is {config['architecture']!r}, which gives one vector for an image, "
@@ -94,30 +101,36 @@ def _from_torchvision(config: Mapping[str, Any], data: SourceFacts, seed: int) -
     return torchvision_model(name, ends.inputs, ends.outputs.shape[0], ARCHITECTURE, seed)
 
 
-def _from_layers(layers: Any, where: str, data: SourceFacts, seed: int) -> ModelSpec:
-    ends = _ends(data)
+def _from_layers(
+    layers: Any, where: str, data: SourceFacts, task: TaskSpec, seed: int
+) -> ModelSpec:
+    ends = _ends(data, task)
     parsed = parse_layers(layers, ends.inputs, where)
-    _check_outputs(parsed, ends, where, data)
+    _check_outputs(parsed, where, data, task)
     model = ModelSpec(parsed.layers, ends.inputs, seed)
     if num_parameters(model) == 0:
         raise InvalidRequest(f"{where} has no layer with parameters: there is nothing to train")
     return model
 
 
-def _check_outputs(parsed: ParsedLayers, ends: Ends, where: str, data: SourceFacts) -> None:
-    if parsed.outputs != ends.outputs:
-        wants = "numbers" if data.num_classes is None else f"{data.num_classes} classes"
+def _check_outputs(parsed: ParsedLayers, where: str, data: SourceFacts, task: TaskSpec) -> None:
+    outputs = wanted_outputs(task, data)
+    if parsed.outputs != outputs:
         raise InvalidRequest(
             f"{where}[{len(parsed.layers) - 1}] gives {parsed.outputs.text}, but {data.name} has "
-            f"{wants}: let the last layer give {ends.outputs.text}"
+            f"{targets_text(data)}: for the task {task.kind} let the last layer give {outputs.text}"
         )
 
 
-def _ends(data: SourceFacts) -> Ends:
-    """What a model is given, and what it has to give: a number for each class."""
-    own = data.targets.shape
-    shape = own if data.num_classes is None else (*own, data.num_classes)
-    return Ends(data.inputs, TensorSpec(shape))
+def _remedy(outputs: TensorSpec, task: TaskSpec) -> str:
+    if len(outputs.shape) == 1:
+        return f"for the task {task.kind} use {outputs.shape[0]}"
+    return f"the task {task.kind} wants {outputs.text} of a sample: give model_config.layers"
+
+
+def _ends(data: SourceFacts, task: TaskSpec) -> Ends:
+    """What a model is given, and what it has to give."""
+    return Ends(data.inputs, wanted_outputs(task, data))
 
 
 def _resizable(data: SourceFacts) -> str:

@@ -13,6 +13,7 @@ from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.views import SampleView, Scaling
 from actors.core.stage import Weights
+from actors.core.tasks.registry import TASKS
 from orchestrator.job_spec import JobSpec
 from orchestrator.model_config import model_json, model_of_json
 from orchestrator.trained_model import ModelFacts, TrainedModel
@@ -24,11 +25,13 @@ def facts_of(spec: JobSpec) -> ModelFacts:
     """What a job's model takes and gives."""
     model, facts, view = spec.model, model_facts(spec.model), spec.data.views.inputs
     scaling = view.scaling or Scaling((0.0,), (1.0,))
+    answer = TASKS[spec.task.kind].predictions(torch.zeros(1, *facts[-1].outputs.shape))
     return ModelFacts(
         model_json(model),
         model.inputs.shape,
         view.sample.shape,
-        facts[-1].outputs.shape[0],
+        max(values.numel() for values in answer.values()),
+        spec.task.kind,
         sum(block.parameter_bytes + block.buffer_bytes for block in facts),
         model.inputs.num_bytes + sum(b.outputs.num_bytes + b.largest.of(1) for b in facts),
         scaling.mean,
@@ -45,7 +48,8 @@ def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
 
 
 class Network:
-    """A trained model that classifies raw features (pixels 0..255, as the data is stored)."""
+    """A trained model that predicts from raw features, such as pixels 0..255, as the data is
+    stored."""
 
     def __init__(self, model: TrainedModel) -> None:
         own = self._facts = model.facts
@@ -54,21 +58,23 @@ class Network:
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
 
-    def predict(self, rows: Array, first: int = 0) -> tuple[Array, Array]:
-        """Classes and probabilities of float32 rows, of which ``first`` is the first one's index.
+    def predict(self, rows: Array, first: int = 0) -> dict[str, Array]:
+        """What the task answers (``TaskKind.predictions``) for float32 rows, of which ``first`` is
+        the first one's index.
 
         Raises ``InvalidRequest`` when nothing finite comes out.
         """
         stored = torch.tensor(rows).view(-1, *self._facts.stored_shape)
         with torch.no_grad():
-            probabilities = self._layers(self._view.prepare(stored)).softmax(dim=1)
-        _check_finite(probabilities, first)
-        return probabilities.argmax(dim=1).numpy(), probabilities.numpy()
+            answer = TASKS[self._facts.task].predictions(self._layers(self._view.prepare(stored)))
+        for values in answer.values():
+            _check_finite(values.flatten(1) if values.ndim > 1 else values[:, None], first)
+        return {name: values.numpy() for name, values in answer.items()}
 
 
-def _check_finite(probabilities: torch.Tensor, first: int) -> None:
+def _check_finite(values: torch.Tensor, first: int) -> None:
     """JSON has no NaN."""
-    for index, finite in enumerate(probabilities.isfinite().all(dim=1).tolist()):
+    for index, finite in enumerate(values.isfinite().all(dim=1).tolist()):
         if not finite:
             raise InvalidRequest(
                 f"inputs[{first + index}] is too large for the network's float32: it takes raw "

@@ -24,7 +24,7 @@ class Predictor:
         self._network = None  # or both would be in memory
         self._network = Network(model)
 
-    def predict(self, rows: Array, first: int) -> tuple[Array, Array]:
-        """Classes and probabilities; ``first`` is the first row's index, for the errors."""
-        classes, probabilities = self._network.predict(rows, first)
-        return classes, probabilities
+    def predict(self, rows: Array, first: int) -> dict[str, Array]:
+        """What the task answers; ``first`` is the first row's index, for the errors."""
+        answer: dict[str, Array] = self._network.predict(rows, first)
+        return answer

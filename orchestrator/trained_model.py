@@ -20,14 +20,16 @@ _HEADER_ALIGNMENT = 8
 class ModelFacts:
     """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
     ``shape`` that of a sample as the model is given it, ``stored_shape`` as the data has it;
-    ``mean``, ``std`` and ``unit`` are those of its ``Scaling``. ``num_bytes`` are those of its
+    ``mean``, ``std`` and ``unit`` are those of its ``Scaling``. The kind of ``task`` answers with
+    ``num_outputs`` numbers. ``num_bytes`` are those of its
     state, ``row_bytes`` those that a sample becomes on its way; ``dataset`` names what it was
     trained on."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
     stored_shape: tuple[int, ...]
-    num_classes: int
+    num_outputs: int
+    task: str
     num_bytes: int
     row_bytes: int
     mean: tuple[float, ...]

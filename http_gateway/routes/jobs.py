@@ -143,8 +143,8 @@ def _add_model(routes: APIBlueprint, client: JobClient) -> None:
         openapi_extensions={"requestBody": PREDICT_BODY},
     )
     def predict(path: schemas.JobPath) -> Any:
-        def read(num_features: int, num_classes: int) -> Rows:
-            return read_rows(request.get_data(cache=False), num_features, num_classes)
+        def read(num_features: int, num_outputs: int) -> Rows:
+            return read_rows(request.get_data(cache=False), num_features, num_outputs)
 
         return client.predict(path.job_id, read, _gone())
 

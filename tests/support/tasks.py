@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import torch
 
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.source_facts import SourceFacts
+from actors.core.sources.views import SampleView, SampleViews
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 
+PIXELS = TensorSpec((1, 8, 8))
 REGRESSION = TaskSpec("regression", (("loss", "mse"), ("delta", 1.0)))
 BINARY = TaskSpec("binary")
 MULTILABEL = TaskSpec("multilabel")
 NEXT_TOKEN = TaskSpec("next_token")
 EXAMPLES = [CLASSIFICATION, REGRESSION, BINARY, MULTILABEL, NEXT_TOKEN]
+
+
+def data_for(
+    targets: TensorSpec, num_classes: int | None, task: str, inputs: TensorSpec = PIXELS
+) -> SourceFacts:
+    """Of a source with such targets."""
+    views = SampleViews(SampleView(inputs), SampleView(targets))
+    return SourceFacts("example", views, num_classes, 100, 20, task)
 
 
 def example(task: TaskSpec, rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

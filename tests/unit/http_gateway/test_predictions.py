@@ -56,7 +56,8 @@ def test_the_answer_is_that_of_the_network_whatever_the_blocks(
 ) -> None:
     """Its last bits are those of the thread that computes, which has a number of threads of its
     own."""
-    classes, probabilities = Network(MODEL).predict(VALUES)
+    expected = Network(MODEL).predict(VALUES)
+    classes, probabilities = expected["classes"], expected["probabilities"]
     for rows in (trained.MAX_BLOCK_ROWS, 3):
         monkeypatch.setattr(trained, "MAX_BLOCK_ROWS", rows)
         answer = predict(desk)

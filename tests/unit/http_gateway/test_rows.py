@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.core.errors import InvalidRequest
-from http_gateway.rows import MAX_PROBABILITIES, Rows, note_about, read_rows
+from http_gateway.rows import MAX_OUTPUTS, Rows, note_about, read_rows
 
 SHAPE = (3, 10)  # features and classes
 PIXELS = [[0, 255, 0.5], [1e-3, 2.5e2, 7]]
@@ -83,7 +83,7 @@ def test_too_many_rows_are_refused_before_the_rest_is_looked_at() -> None:
 
 def test_a_network_of_very_many_classes_takes_fewer_rows() -> None:
     many = (1, 65_536)
-    most = MAX_PROBABILITIES // 65_536
+    most = MAX_OUTPUTS // 65_536
     assert len(read([[1]] * most, many).rows) == most
     assert f"more than {most} entries" in refused(
         json.dumps({"inputs": [[1]] * (most + 1)}).encode(), many

@@ -88,7 +88,8 @@ def test_weights_are_not_copied_on_their_way(model: TrainedModel, weights: Weigh
 
 def test_predictions_are_those_of_the_plain_model(model: TrainedModel, weights: Weights) -> None:
     rows = torch.arange(128.0).reshape(2, 64)
-    classes, probabilities = Network(model).predict(rows.numpy())
+    answer = Network(model).predict(rows.numpy())
+    classes, probabilities = answer["classes"], answer["probabilities"]
     plain = plain_model()
     plain.load_state_dict(weights)
     with torch.no_grad():
@@ -102,7 +103,7 @@ def test_a_network_does_not_share_what_it_was_handed(model: TrainedModel) -> Non
         array.flags.writeable = False  # as Ray hands it over
     rows: Any = np.full((3, 64), 200.0, np.float32)
     rows.flags.writeable = False
-    _, probabilities = Network(model).predict(rows)
+    probabilities = Network(model).predict(rows)["probabilities"]
     assert probabilities.sum(axis=1) == pytest.approx(1.0)
     assert (rows == 200.0).all()
 
@@ -138,7 +139,7 @@ def test_a_model_of_other_layers_predicts_as_it_validates() -> None:
     rows = np.arange(128, dtype=np.float32).reshape(2, 64)
     pixels = torch.tensor(rows).div(255.0).sub(0.3059).div(0.3763)
     expected = plain.eval()(pixels.view(2, 1, 8, 8)).softmax(dim=1)
-    _, probabilities = Network(trained_model(spec, own)).predict(rows)
+    probabilities = Network(trained_model(spec, own)).predict(rows)["probabilities"]
     assert torch.equal(torch.tensor(probabilities), expected)
     loaded = safetensors.torch.load(file_of(trained_model(spec, own)))
     assert all(torch.equal(loaded[name], own[name]) for name in own)

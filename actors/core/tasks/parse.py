@@ -1,0 +1,57 @@
+"""A job's ``task`` as JSON has it -> a task that fits the data, or what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.core.errors import InvalidRequest
+from actors.core.fields import check_fields, shown_value
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.source_facts import SourceFacts
+from actors.core.tasks.registry import TASKS
+from actors.core.tasks.task_spec import TaskSpec
+
+WHERE = "task"
+
+
+def parse_task(given: Any, data: SourceFacts) -> TaskSpec:
+    """``given`` is a task's name, an object with its ``type`` and its arguments, or None for the
+    task that the data is clearly for. Raises ``InvalidRequest``, also where it does not fit the
+    data."""
+    is_object = isinstance(given, Mapping)
+    name = given.get("type") if is_object else data.task if given is None else given
+    if not isinstance(name, str) or name not in TASKS:
+        where = f"{WHERE}.type" if is_object else WHERE
+        raise InvalidRequest(
+            f"{where} is {shown_value(name)}, but must be one of {', '.join(TASKS)}"
+        )
+    arguments = {n: v for n, v in given.items() if n != "type"} if is_object else {}
+    task = TaskSpec(name, tuple(check_fields(WHERE, name, TASKS[name].fields, arguments).items()))
+    wanted_outputs(task, data)
+    return task
+
+
+def wanted_outputs(task: TaskSpec, data: SourceFacts) -> TensorSpec:
+    """What a model has to make of a sample. Raises ``InvalidRequest`` where the task can't be used
+    with this data."""
+    try:
+        return TASKS[task.kind].outputs(data.targets, data.num_classes)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{WHERE} is {task.kind}, which wants {error}, but {data.name} has {targets_text(data)}"
+            f": use {data.task}, or leave {WHERE} out"
+        ) from None
+
+
+def targets_text(data: SourceFacts) -> str:
+    """What there is to be told of a sample, for people."""
+    shape = list(data.targets.shape)
+    if data.num_classes is None:
+        return f"numbers, {shape or [1]} for each sample"
+    return f"{data.num_classes} classes" + (f" at {shape} places of each sample" if shape else "")
+
+
+def task_json(task: TaskSpec) -> dict[str, Any]:
+    """With every argument, as ``parse_task`` takes it."""
+    return {"type": task.kind, **task.keywords}
