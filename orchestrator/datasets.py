@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import CallerError, error_text
 from actors.core.folders import Folders
-from actors.core.sources.idx_files import file_signature
+from actors.core.sources.data_files import file_signature
 from actors.core.sources.registry import (
     SourceSpec,
     arrays_key,

@@ -24,7 +24,7 @@ ALLOWED = {
     # A request's key is forgotten after a day, also where the host was started anew meanwhile.
     ("orchestrator/store/moments.py", "time.time"),
     # Whether a file was replaced: compared for equality only, beside its size and inode.
-    ("actors/core/sources/idx_files.py", "found.st_mtime_ns"),
+    ("actors/core/sources/data_files.py", "found.st_mtime_ns"),
 }
 
 

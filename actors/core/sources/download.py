@@ -1,4 +1,4 @@
-"""Fetches what is missing of MNIST, and touches nothing that is there."""
+"""Fetches what is missing of a data set, and touches nothing that is there."""
 
 from __future__ import annotations
 
@@ -6,33 +6,49 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.torchvision_compat import import_torchvision
 
 
-def fetch_mnist(data_dir: Path, missing: Sequence[Path]) -> None:
-    """Downloads all to a folder of its own, then puts the ``missing`` files in their place, each
-    whole or not at all. Raises ``DatasetUnavailable``."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="tandem-mnist-") as folder:
-            import_torchvision("torchvision.datasets").MNIST(root=folder, download=True)
-            for path in missing:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_name(path.name + ".partial")
-                shutil.copyfile(Path(folder) / "MNIST" / "raw" / path.name, partial)
-                os.replace(partial, path)
-    except Exception as error:  # of the network, the disk, or what was sent instead of the files
-        raise DatasetUnavailable(
-            f"{_what(missing)} not in {missing[0].parent} and could not be downloaded "
-            f"({error_text(error)}). Put MNIST's four files there (TANDEM_DATA_DIR names "
-            f'{data_dir}), or use the data set "digits", which needs no download'
-        ) from error
+@dataclass(frozen=True)
+class Download:
+    """A data set of torchvision's: its class there, and the arguments of each call that fetches a
+    part of it."""
+
+    name: str
+    calls: Sequence[dict[str, Any]] = field(default=({},))
+
+    def fetch(self, data_dir: Path, files: Sequence[Path], missing: Sequence[Path]) -> None:
+        """Downloads all to a folder of its own, then puts the ``missing`` ones of the ``files`` in
+        their place, each whole or not at all. Raises ``DatasetUnavailable``."""
+        try:
+            with tempfile.TemporaryDirectory(prefix="tandem-data-") as folder:
+                for arguments in self.calls:
+                    torchvision_set = getattr(import_torchvision("torchvision.datasets"), self.name)
+                    torchvision_set(root=folder, download=True, **arguments)
+                for path in missing:
+                    _put(Path(folder) / path.relative_to(data_dir), path)
+        except Exception as error:  # of the network, the disk, or what was sent instead
+            raise DatasetUnavailable(
+                f"{self._what(files, missing)} not in {missing[0].parent} and could not be "
+                f"downloaded ({error_text(error)}). Put the {len(files)} files of {self.name} "
+                f'there (TANDEM_DATA_DIR names {data_dir}), or use the data set "digits", which '
+                "needs no download"
+            ) from error
+
+    def _what(self, files: Sequence[Path], missing: Sequence[Path]) -> str:
+        if len(missing) == len(files):
+            return f"{self.name} is"
+        names = ", ".join(path.name for path in missing)
+        return f"{self.name}'s {names} {'are' if len(missing) > 1 else 'is'}"
 
 
-def _what(missing: Sequence[Path]) -> str:
-    if len(missing) == 4:
-        return "MNIST is"
-    names = ", ".join(path.name for path in missing)
-    return f"MNIST's {names} {'are' if len(missing) > 1 else 'is'}"
+def _put(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_name(place.name + ".partial")
+    shutil.copyfile(source, partial)
+    os.replace(partial, place)

@@ -6,11 +6,10 @@ dimensions as big-endian 32-bit numbers, then the values.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
+import math
 import os
-import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from actors.core.errors import DatasetUnavailable, error_text
+from actors.core.errors import error_text
+from actors.core.sources.data_files import archive_of, check_is_file, file_unusable, unreadable
+from actors.core.sources.samples import Array
 
-Bytes = npt.NDArray[np.uint8]
-UNSIGNED_BYTES = 0x08
+UNSIGNED_BYTES, INTEGERS = 0x08, 0x0C
 VALUE_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 # What is found in the place of a data file, by how it begins.
 FOREIGN_BEGINNINGS = (
@@ -37,14 +36,25 @@ FOREIGN_BEGINNINGS = (
 
 @dataclass(frozen=True)
 class IdxKind:
-    """What a file is to hold: ``shape`` is that of one sample."""
+    """What a file is to hold: ``shape`` is that of one sample, ``code`` the type of its values,
+    bytes or big-endian 32-bit numbers."""
 
     what: str
     shape: tuple[int, ...] = ()
+    code: int = UNSIGNED_BYTES
 
     @property
     def magic(self) -> int:
-        return UNSIGNED_BYTES << 8 | 1 + len(self.shape)
+        return self.code << 8 | 1 + len(self.shape)
+
+    @property
+    def dtype(self) -> str:
+        """numpy's."""
+        return {UNSIGNED_BYTES: "u1", INTEGERS: ">i4"}[self.code]
+
+    @property
+    def sample_bytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     @property
     def header_bytes(self) -> int:
@@ -59,28 +69,14 @@ class _Opened:
     num_bytes: int | None
 
 
-def is_there(path: Path) -> bool:
-    """The file, whatever it is, or a gzip archive of it beside its place."""
-    return os.path.lexists(path) or os.path.lexists(_archive(path))
-
-
-def file_signature(path: Path) -> tuple[int, ...] | None:
-    """Another one once the file, or the archive beside its place, was replaced or changed."""
-    for place in (path, _archive(path)):
-        with contextlib.suppress(OSError):
-            found = place.stat()
-            return (found.st_mtime_ns, found.st_size, found.st_ino)
-    return None
-
-
-def read_idx(path: Path, kind: IdxKind) -> Bytes:
+def read_idx(path: Path, kind: IdxKind) -> Array:
     """All samples, ``[n, *shape]``; raises ``DatasetUnavailable``."""
     with _opened(path) as opened:
         count = _read_count(path, kind, opened)
-        size = count * int(np.prod(kind.shape, dtype=np.int64))
+        size = count * kind.sample_bytes
         content = opened.file.read(size + 1)
     _check_size(path, kind, count, kind.header_bytes + len(content), at_least=len(content) > size)
-    return np.frombuffer(bytearray(content), np.uint8).reshape(count, *kind.shape)
+    return np.frombuffer(bytearray(content), kind.dtype).reshape(count, *kind.shape)
 
 
 def count_samples(path: Path, kind: IdxKind) -> int:
@@ -90,23 +86,12 @@ def count_samples(path: Path, kind: IdxKind) -> int:
         return _read_count(path, kind, opened)
 
 
-def file_unusable(path: Path, finding: str) -> DatasetUnavailable:
-    """The sentence: file, finding, remedy."""
-    return DatasetUnavailable(
-        f"{path} {finding}. Put the right file in its place, or delete it and it is downloaded"
-    )
-
-
-def _archive(path: Path) -> Path:
-    return path.with_name(path.name + ".gz")
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[_Opened]:
     """The file, or what is in the archive beside its place."""
-    source = path if os.path.lexists(path) else _archive(path)
+    source = path if os.path.lexists(path) else archive_of(path)
     try:
-        _check_is_file(source)
+        check_is_file(source)
         with source.open("rb") as file:
             if source == path:
                 yield _Opened(file, os.fstat(file.fileno()).st_size)
@@ -116,30 +101,7 @@ def _opened(path: Path) -> Iterator[_Opened]:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise file_unusable(source, f"is a damaged gzip archive ({error_text(error)})") from error
     except OSError as error:
-        raise _unreadable(source, error) from error
-
-
-def _check_is_file(path: Path) -> None:
-    """Reading a pipe would wait for ever."""
-    if path.is_symlink() and not path.exists():
-        raise file_unusable(path, f"is a link to {os.readlink(path)}, which is not there")
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise file_unusable(path, "is a folder, not a file")
-    if not stat.S_ISREG(mode):
-        raise file_unusable(path, "is no regular file, but a pipe, a socket or a device")
-
-
-def _unreadable(path: Path, error: OSError) -> DatasetUnavailable:
-    cause = (error.strerror or error_text(error)).lower()
-    if isinstance(error, PermissionError):
-        return DatasetUnavailable(
-            f"{path} can't be read ({cause}): give the user who runs Tandem the right to it"
-        )
-    return DatasetUnavailable(
-        f"{path} can't be read ({cause}): look whether its disk is well, or set TANDEM_DATA_DIR "
-        "to a folder on another one"
-    )
+        raise unreadable(source, error) from error
 
 
 def _read_count(path: Path, kind: IdxKind, opened: _Opened) -> int:
@@ -184,7 +146,8 @@ def _check_magic(path: Path, kind: IdxKind, header: bytes) -> None:
     if magic in kinds:
         raise file_unusable(path, f"holds {kinds[magic]}, not {kind.what}: are two files swapped?")
     if magic >> 16 == 0 and (name := VALUE_TYPES.get(magic >> 8)) is not None:
-        raise file_unusable(path, f"holds {name} values instead of bytes")
+        wanted = VALUE_TYPES.get(kind.code, "bytes")
+        raise file_unusable(path, f"holds {name} values instead of {wanted}")
     raise file_unusable(
         path,
         f"is no IDX file of {kind.what}: it begins with {header[:4].hex()} instead of "
@@ -193,7 +156,7 @@ def _check_magic(path: Path, kind: IdxKind, header: bytes) -> None:
 
 
 def _check_size(path: Path, kind: IdxKind, count: int, size: int, at_least: bool = False) -> None:
-    wanted = kind.header_bytes + count * int(np.prod(kind.shape, dtype=np.int64))
+    wanted = kind.header_bytes + count * kind.sample_bytes
     promise = f"its header promises {count:,} {kind.what}, which make {wanted:,} bytes"
     if size < wanted:
         raise file_unusable(path, f"is cut short: {promise}, but it has {size:,}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +15,10 @@ from torch.nn import functional
 
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Field
+from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
-from actors.core.sources.registry import WHERE, SourceSpec
+from actors.core.sources.download import Download
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Array, Samples, Split, fingerprint
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
@@ -21,6 +26,7 @@ from actors.core.sources.views import SampleView, SampleViews, Scaling
 MAX_PIXELS_A_SIDE = 512
 MAX_CHANNELS = 64
 PIXEL = 255.0
+FILES_REMEDY = "Put the right files in their place, or delete them and they are downloaded"
 
 
 def resize_field() -> Field:
@@ -103,6 +109,70 @@ def _scaling(
             f"{'channel' if channels == 1 else 'channels'}: give mean and std one number for each"
         )
     return Scaling(normalize[:count], normalize[count:], PIXEL)
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """A data set of labelled images in files under the data folder.
+
+    ``read`` makes of the files the samples to train and to validate with. ``found`` is what the
+    complete set has; where it is None, reading tells, and ``num_classes`` is told here.
+    """
+
+    name: str
+    says: str
+    shape: tuple[int, int, int]
+    found: Found | None
+    files: Callable[[Path], tuple[Path, ...]]
+    read: Callable[[tuple[Path, ...]], tuple[Split, Split]]
+    download: Download
+    num_classes: int | None = None
+
+    def add(self) -> None:
+        """To the registry."""
+        add_source(
+            SourceKind(
+                self.name,
+                self.says,
+                self._read,
+                image_facts(self.shape),
+                lambda spec, folders: self.found,
+                lambda spec, folders: self.files(folders.data),
+                lambda spec, folders: self._fetch(folders.data),
+                IMAGE_FIELDS,
+                IMAGE_VIEW_FIELDS,
+                FILES_REMEDY,
+            )
+        )
+
+    def _fetch(self, data: Path) -> None:
+        files = self.files(data)
+        missing = [path for path in files if not os.path.lexists(path)]
+        if missing:
+            self.download.fetch(data, files, missing)
+
+    def _read(self, spec: SourceSpec, folders: Folders) -> Samples:
+        train, val = self.read(self.files(folders.data))
+        if self.found is None:
+            mean, std = channel_statistics(train.inputs)
+            found = Found(len(train.inputs), len(val.inputs), self.num_classes, mean, std)
+        else:
+            count, num_val = len(train.inputs), len(val.inputs)
+            found = replace(self.found, num_train=count, num_val=num_val)
+        return image_samples(spec, train, val, found)
+
+
+def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, for pixels on 0..1; exact, by counting."""
+    levels = np.arange(256) / PIXEL
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].reshape(-1), minlength=256)
+        mean = float((counts * levels).sum() / max(1, counts.sum()))
+        variance = float((counts * (levels - mean) ** 2).sum() / max(1, counts.sum()))
+        means.append(mean)
+        stds.append(math.sqrt(variance) or 1.0)
+    return tuple(means), tuple(stds)
 
 
 def image_samples(spec: SourceSpec, train: Split, val: Split, found: Found) -> Samples:

@@ -1,0 +1,80 @@
+"""Files of data sets: whether they are there, and what is told where one can't be read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from actors.core.errors import DatasetUnavailable, error_text
+
+REMEDY = "Put the right file in its place, or delete it and it is downloaded"
+
+
+def is_there(path: Path) -> bool:
+    """The file, whatever it is, or a gzip archive of it beside its place."""
+    return os.path.lexists(path) or os.path.lexists(archive_of(path))
+
+
+def file_signature(path: Path) -> tuple[int, ...] | None:
+    """Another one once the file, or the archive beside its place, was replaced or changed."""
+    for place in (path, archive_of(path)):
+        with contextlib.suppress(OSError):
+            found = place.stat()
+            return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return None
+
+
+def archive_of(path: Path) -> Path:
+    """Beside the file's place."""
+    return path.with_name(path.name + ".gz")
+
+
+def file_unusable(path: Path, finding: str) -> DatasetUnavailable:
+    """The sentence: file, finding, remedy."""
+    return DatasetUnavailable(f"{path} {finding}. {REMEDY}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever goes wrong within becomes ``DatasetUnavailable``: readers of foreign formats raise
+    anything where a file is not what it should be."""
+    try:
+        check_is_file(path)
+        yield
+    except DatasetUnavailable:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise unreadable(path, error) from error
+        raise file_unusable(path, f"is damaged ({error_text(error)})") from error
+    except Exception as error:
+        finding = f"is not what it should be ({type(error).__name__}: {error_text(error)[:200]})"
+        raise file_unusable(path, finding) from error
+
+
+def check_is_file(path: Path) -> None:
+    """Reading a pipe would wait for ever."""
+    if path.is_symlink() and not path.exists():
+        raise file_unusable(path, f"is a link to {os.readlink(path)}, which is not there")
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise file_unusable(path, "is a folder, not a file")
+    if not stat.S_ISREG(mode):
+        raise file_unusable(path, "is no regular file, but a pipe, a socket or a device")
+
+
+def unreadable(path: Path, error: OSError) -> DatasetUnavailable:
+    """The disk, or the rights to the file."""
+    cause = (error.strerror or error_text(error)).lower()
+    if isinstance(error, PermissionError):
+        return DatasetUnavailable(
+            f"{path} can't be read ({cause}): give the user who runs Tandem the right to it"
+        )
+    return DatasetUnavailable(
+        f"{path} can't be read ({cause}): look whether its disk is well, or set TANDEM_DATA_DIR "
+        "to a folder on another one"
+    )
