@@ -84,15 +84,17 @@ class TandemClient:
         failure_policy: dict[str, Any] | None = None,
         checkpoints: dict[str, Any] | None = None,
         train_config: dict[str, Any] | None = None,
+        task: str | dict[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
     ) -> str:
         """The new job's id."""
         body = {"model_config": model_config, "dataset_config": dataset_config}
-        further = {
+        further: dict[str, Any] = {
             "failure_policy": failure_policy,
             "checkpoints": checkpoints,
             "train_config": train_config,
+            "task": task,
         }
         body.update({name: value for name, value in further.items() if value is not None})
         job_id: str = self._post("/api/jobs", idempotency_key, json=body)["job_id"]

@@ -24,7 +24,7 @@ class JobClient(Protocol):
     ) -> str:
         """Create a job from the configurations as they were sent; returns its id ("1", "2", …).
 
-        ``further`` has what was sent of ``train_config``, ``failure_policy`` and
+        ``further`` has what was sent of ``task``, ``train_config``, ``failure_policy`` and
         ``checkpoints``, without defaults.
         """
         ...

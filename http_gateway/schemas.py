@@ -267,6 +267,16 @@ class TrainConfig(TrainFields):
     """How the job's sessions train, if a train request does not say otherwise."""
 
 
+Task = Annotated[
+    NameOrObject | None,
+    Field(
+        description="classification, regression, binary, multilabel or next_token, or an object "
+        "with its type and arguments; default what the data is clearly for",
+        examples=["regression", {"type": "regression", "loss": "huber", "delta": 0.5}],
+    ),
+]
+
+
 class CreateJob(RequiredTogether):
     """POST /api/jobs."""
 
@@ -275,6 +285,7 @@ class CreateJob(RequiredTogether):
 
     network: ModelConfig = Field(alias="model_config")
     dataset: DatasetConfig = Field(alias="dataset_config")
+    task: Task = None
     train_config: TrainConfig | None = None
     failure_policy: FailurePolicy | None = None
     checkpoints: CheckpointPolicy | None = None

@@ -221,6 +221,9 @@ class JobDetails(JobSummary):
     model: dict[str, Any] = Field(
         description="the model with every argument: an architecture as the layers it expands to"
     )
+    task: dict[str, Any] = Field(
+        description="what it is trained for, with every argument", examples=[{"type": "binary"}]
+    )
     layers: dict[str, list[int]] = Field(description="device id -> [start, end)")
     history: list[EpochResult] = Field(
         description="in order; the latest 1,000, unless after_epoch and history_limit say otherwise"

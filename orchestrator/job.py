@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.core.addresses import join_host_port
 from actors.core.snapshots import TrainingState
+from actors.core.tasks.parse import task_json
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.data_identity import DataIdentity
@@ -211,6 +212,7 @@ class Job:
         shown = {
             **self.summary(),
             "model": model_json(self.spec.model),
+            "task": task_json(self.spec.task),
             "registered_devices": [device.shown() for device in self.devices],
             "layers": {str(s.device_id): [s.start, s.end] for s in self.stages},
             "spares": self._spares(),

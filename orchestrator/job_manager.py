@@ -125,7 +125,9 @@ class JobManager(JobReader):
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
         train_config = further.get("train_config")
-        spec = parse_job_spec(model_config, dataset_config, self._datasets.find, train_config)
+        spec = parse_job_spec(
+            model_config, dataset_config, self._datasets.find, train_config, further.get("task")
+        )
         failure_policy = parse_failure_policy(further.get("failure_policy"))
         checkpoint_policy = parse_checkpoint_policy(further.get("checkpoints"))
 

@@ -16,7 +16,7 @@ from orchestrator.plain_yaml import read_yaml
 
 HOLD = (
     "hold the keys model_config, dataset_config, devices and, if need be, initialize, "
-    "train_config, train, failure_policy, checkpoints; configs/jobs has examples"
+    "task, train_config, train, failure_policy, checkpoints; configs/jobs has examples"
 )
 EXPONENT = r"([eE][-+]?[0-9]+)?"
 NUMBER = re.compile(rf"[0-9]+(\.[0-9]*)?{EXPONENT}")
@@ -33,6 +33,7 @@ class JobFile:
     devices: tuple[dict[str, Any], ...]
     initialize: dict[str, Any]
     train: dict[str, Any]
+    task: str | dict[str, Any] | None
     train_config: dict[str, Any] | None
     failure_policy: dict[str, Any] | None
     checkpoints: dict[str, Any] | None
@@ -60,6 +61,7 @@ class JobDocument(schemas.Body):
     devices: list[Device] = Field(min_length=1, max_length=schemas.MAX_LAYERS)
     initialize: schemas_planning.Initialize | None = None
     train: schemas.Train | None = None
+    task: schemas.Task = None
     train_config: schemas.TrainConfig | None = None
     failure_policy: schemas.FailurePolicy | None = None
     checkpoints: schemas.CheckpointPolicy | None = None
@@ -84,6 +86,7 @@ def load_job_file(path: Path) -> JobFile:
         tuple(content["devices"]),
         content.get("initialize") or {},
         content.get("train") or {},
+        content.get("task"),
         content.get("train_config"),
         content.get("failure_policy"),
         content.get("checkpoints"),

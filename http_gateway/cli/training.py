@@ -108,6 +108,7 @@ class _Training:
             job_file.failure_policy,
             job_file.checkpoints,
             job_file.train_config,
+            job_file.task,
             idempotency_key=self._key,
         )
 

@@ -21,7 +21,7 @@ PREDICT_BODY = {
     "required": True,
     "content": {"application/json": {"schema": schemas.Predict.model_json_schema()}},
 }
-FURTHER = ("train_config", "failure_policy", "checkpoints")
+FURTHER = ("task", "train_config", "failure_policy", "checkpoints")
 
 
 def blueprint(client: JobClient) -> APIBlueprint:

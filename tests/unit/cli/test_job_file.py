@@ -86,7 +86,7 @@ def test_parts_may_be_merged_as_yaml_does(tmp_path: Path) -> None:
         (
             WHOLE + "modle: 1",
             'it has no field "modle"; it has: model_config, dataset_config, devices, initialize, '
-            "train, train_config, failure_policy, checkpoints",
+            "train, task, train_config, failure_policy, checkpoints",
         ),
         (WHOLE + "train: {epoch: 1}", 'train has no field "epoch"; it has: epochs, learning_rate'),
         (

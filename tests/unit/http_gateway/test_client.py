@@ -76,6 +76,12 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         (MODEL, DATASET, {"failure_policy": {"min_devices": 2}, "checkpoints": {"keep_last": 3}}),
         "1",
     ),
+    (
+        lambda c: c.create_job(MODEL, DATASET, train_config={"epochs": 2}, task="binary"),
+        "create_job",
+        (MODEL, DATASET, {"task": "binary", "train_config": {"epochs": 2}}),
+        "1",
+    ),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
     (lambda c: c.get_job("7"), "get_job", ("7", None, 1_000), DETAILS),
     (

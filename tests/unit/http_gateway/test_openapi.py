@@ -124,7 +124,14 @@ def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str
         ),
         (
             "CreateJob",
-            ["model_config", "dataset_config", "train_config", "failure_policy", "checkpoints"],
+            [
+                "model_config",
+                "dataset_config",
+                "task",
+                "train_config",
+                "failure_policy",
+                "checkpoints",
+            ],
         ),
         (
             "FailurePolicy",

@@ -37,7 +37,7 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
         (
             "/api/jobs",
             {**JOB, "model_config": {"layer_sizes": [784, 10], "bias": True}},
-            'model_config has no field "bias"; it has: layer_sizes, layers, seed',
+            'model_config has no field "bias"; it has: layer_sizes, layers, ',
         ),
         (
             "/api/devices/register",
