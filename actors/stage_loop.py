@@ -13,6 +13,7 @@ import time
 import torch
 
 from actors.channels.channel import Receiver, Sender
+from actors.clipping import Clipping
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
@@ -66,6 +67,7 @@ class StageLoop:
         self._loss = 0.0
         self._task_loss = Loss(session.task, session.recipe.label_smoothing)
         self._targets = BatchTargets()
+        self._clipping = Clipping(stage, session.recipe, links)
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
 
@@ -134,16 +136,21 @@ class StageLoop:
             else:
                 self._backward(microbatch, action.kind)
         self._check_loss()
-        self.board.phase = Phase.OPTIMIZER
-        begin = self._clock.begin()
-        self._stage.update(self._session.learning_rate(self._cursor))
-        self._clock.add("update", begin)
-        self._clock.settle()
+        self._update(len(microbatches))
         self.board.max_held = self._stage.max_held
         self._turn += 1
         self._cursor = self._cursor.after_step(
             sum(len(m.samples) for m in microbatches), self._loss, self._targets.averaged
         )
+
+    def _update(self, num_microbatches: int) -> None:
+        self.board.phase = Phase.OPTIMIZER
+        waited_s = self._clipping.run(self._turn, num_microbatches, self._mark)
+        self.board.seconds.wait_s += waited_s
+        begin = self._clock.begin()
+        self._stage.update(self._session.learning_rate(self._cursor))
+        self._clock.add("update", begin)
+        self._clock.settle()
 
     def _begin_step(self) -> None:
         """Stage 0 decides what the step ends with; the others learn it by its first message."""

@@ -254,6 +254,12 @@ class TrainFields(Body):
         "its type and arguments; default constant",
         examples=[{"type": "cosine", "warmup_steps": 100}],
     )
+    clip_grad_value: float | None = Field(
+        None, gt=0, le=1e9, allow_inf_nan=False, description="of each gradient; default: none"
+    )
+    clip_grad_norm: float | None = Field(
+        None, gt=0, le=1e9, allow_inf_nan=False, description="of all together; default: none"
+    )
     label_smoothing: float | None = Field(
         None, ge=0, le=1, allow_inf_nan=False, description="of the loss; default 0"
     )

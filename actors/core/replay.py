@@ -22,6 +22,7 @@ from actors.core.model.blocks import build_blocks, drawing_layers, layers_betwee
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import OPTIMIZERS
+from actors.core.recipe.recipe import Recipe
 from actors.core.snapshots import Cursor, Tensors
 from actors.core.specs import SessionSpec
 from actors.core.tasks.loss import Loss
@@ -178,8 +179,25 @@ def _step(
     for m, targets, weight in zip(microbatches, batch.targets, batch.weights, strict=True):
         now.moment = replace(now.moment, microbatch=m.index)
         loss += _microbatch(parts, data, m, targets, weight)
+    _clip(parts, data.spec.recipe)
     optimizer.step()  # of each number by itself: threads do not matter
     return loss
+
+
+def _clip(parts: Sequence[_Part], recipe: Recipe) -> None:
+    """By ``torch.nn.utils``; a norm's bits depend on the threads that sum it."""
+    parameters = [p for part in parts for p in part.layers.parameters()]
+    if recipe.clip_grad_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, recipe.clip_grad_value)
+    if recipe.clip_grad_norm is None:
+        return
+    norms = []
+    for part in parts:
+        torch.set_num_threads(part.threads)
+        own = (p.grad for p in part.layers.parameters())
+        norms += [torch.linalg.vector_norm(grad) for grad in own if grad is not None]
+    total = torch.linalg.vector_norm(torch.stack(norms))
+    torch.nn.utils.clip_grads_with_norm_(parameters, recipe.clip_grad_norm, total)
 
 
 def _microbatch(

@@ -121,6 +121,10 @@ class Stage:
         for left in self._left.pop(microbatch):
             left.add()
 
+    def gradients(self) -> list[torch.Tensor]:
+        """Those of the parameters, in the model's order; an update takes them as they are then."""
+        return [p.grad for p in self.layers.parameters() if p.grad is not None]
+
     def update(self, learning_rate: float) -> None:
         """One optimiser step; clears the gradients."""
         assert self._optimizer is not None, "start_session comes first"

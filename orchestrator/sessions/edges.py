@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import ray
 
 from actors.channels.messages import message_bytes
+from actors.core.model.blocks import state_names
+from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.specs import SessionSpec
 from actors.layer_actor import DIRECTIONS, ChannelKind, EdgeSpec
 from orchestrator.errors import StageFailure
@@ -90,16 +92,23 @@ def _edge_spec(
     group: StageGroup, edge: int, direction: str, kind: ChannelKind, session: SessionSpec
 ) -> EdgeSpec:
     writer, reader = _ends(edge, direction)
-    sample = group.placements[edge].spec.outputs
+    spec = group.placements[edge].spec
+    room = max(message_bytes(session.max_rows, spec.outputs), norms_bytes(spec.model, spec.end))
     return EdgeSpec(
         name=f"stage {writer} -> stage {reader} ({direction})",
         direction=direction,
         kind=kind,
-        buffer_bytes=message_bytes(session.max_rows, sample),
+        buffer_bytes=room,
         slots=SLOTS,
         generation=session.generation,
         timeout_s=session.channel_timeout_s,
     )
+
+
+def norms_bytes(model: ModelSpec, end: int) -> int:
+    """Room for the norms of the gradients of blocks ``[0, end)``, when they are clipped."""
+    num_tensors = sum(len(state_names(model, block)) for block in range(end))
+    return message_bytes(num_tensors, TensorSpec(()))
 
 
 def _open(group: StageGroup, edge: int, spec: EdgeSpec, timeout_s: float) -> None:

@@ -84,6 +84,8 @@ def train_part(
 
 
 RECIPES: list[dict[str, Any]] = [
+    {"optimizer": "Adam", "clip_grad_norm": 0.5},
+    {"optimizer": {"type": "SGD", "momentum": 0.9}, "clip_grad_value": 0.01, "clip_grad_norm": 1},
     {
         "optimizer": {"type": "AdamW", "amsgrad": True},
         "learning_rate": 0.01,

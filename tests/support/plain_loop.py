@@ -11,6 +11,7 @@ from actors.core.batches import epoch_batches, validation_chunks
 from actors.core.model.blocks import build_blocks, drawing_layers, num_blocks
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
+from actors.core.recipe.recipe import Recipe
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
 from tests.support.plain_tasks import plain_count, plain_loss, plain_metrics
@@ -68,6 +69,7 @@ def train_plainly(
                     loss = loss * (count / sum(counts))
                 loss.backward()
                 step_loss += loss.item()
+            _clip(model, recipe)
             optimizer.step()
             result.step_losses.append(step_loss)
             loss_sum += step_loss * sum(counts)
@@ -75,6 +77,13 @@ def train_plainly(
         result.train_losses.append(loss_sum / averaged)
         _validate(model, session, dataset, result)
     return _with_weights(result, model)
+
+
+def _clip(model: nn.Module, recipe: Recipe) -> None:
+    if recipe.clip_grad_value is not None:
+        torch.nn.utils.clip_grad_value_(model.parameters(), recipe.clip_grad_value)
+    if recipe.clip_grad_norm is not None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_grad_norm)
 
 
 def _with_weights(result: PlainResult, model: nn.Module) -> PlainResult:

@@ -23,6 +23,8 @@ class Recipe:
     optimizer: KindSpec
     lr_schedule: KindSpec
     label_smoothing: float
+    clip_grad_value: float | None = None
+    clip_grad_norm: float | None = None
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""
@@ -38,6 +40,8 @@ RECIPE_FIELDS: dict[str, Field] = {
     "learning_rate": optional(number(0.0, 1000.0, above=True)),
     MOMENTUM: optional(number(0.0, 1.0, below=True)),
     "label_smoothing": number(0.0, 1.0, 0.0),
+    "clip_grad_value": optional(number(0.0, 1e9, above=True)),
+    "clip_grad_norm": optional(number(0.0, 1e9, above=True)),
 }
 """What else there is."""
 

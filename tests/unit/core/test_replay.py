@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -58,18 +59,25 @@ def same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> b
     return all(torch.equal(weights[name], others[name]) for name in weights)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
+CONFIGS: list[dict[str, Any]] = [
+    {},
+    {"momentum": 0.9},
+    {"optimizer": "AdamW", "clip_grad_norm": 0.1, "lr_schedule": "cosine"},
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
 @pytest.mark.parametrize("schedule", ["1f1b", "gpipe", "zb-h1", "zb-h2"])
 @pytest.mark.parametrize("num_microbatches", [1, 3, 8])
 @pytest.mark.parametrize("cuts", [[0, 3], [0, 2, 3], [0, 1, 2, 3]])
 def test_every_step_and_weight_equals_that_of_the_pipeline(
-    digits: Samples, cuts: list[int], num_microbatches: int, schedule: str, momentum: float
+    digits: Samples, cuts: list[int], num_microbatches: int, schedule: str, config: dict[str, Any]
 ) -> None:
     session = replace(
         SESSION,
         num_microbatches=num_microbatches,
         schedule=schedule,
-        recipe=parse_recipe({"momentum": momentum}),
+        recipe=parse_recipe(config),
     )
     pipeline = build_pipeline(NETWORK, session, digits, cuts)
     pipeline.run()
