@@ -199,6 +199,8 @@ def _announce(settings: Settings, port: int, backend: Backend) -> None:
     if backend.dashboard_url:
         token = f"   (token: {settings.storage_path / 'ray_token'})" if state else ""
         lines.append(f"Ray dashboard {backend.dashboard_url}{token}")
+    elif state and settings.dashboard is None:
+        lines.append("Ray dashboard off, for it takes 0.7 GB (TANDEM_DASHBOARD=true starts it)")
     if state:
         ports = ", ".join(f"localhost {port}" for port in state.device_ports)
         lines.append(f"Devices       {ports}")

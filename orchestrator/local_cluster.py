@@ -21,9 +21,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from actors.core.addresses import is_loopback, join_host_port, parse_host_port
+from actors.host_limits import usable_memory
 from orchestrator.embedded_nodes import NodeLauncher, child_env, free_port, is_listening
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
 from orchestrator.node_keeper import why_taken
+from orchestrator.node_size import has_dashboard
 from orchestrator.own_processes import MARK, ProcessRecord, end_nodes, marked
 from orchestrator.ray_start import MULTI_NODE_VARIABLE
 from orchestrator.settings import Settings
@@ -180,7 +182,8 @@ def _check_free(settings: Settings) -> None:
 
 
 def _new_state(settings: Settings) -> ClusterState:
-    dashboard_url = f"http://127.0.0.1:{free_port()}" if settings.dashboard else None
+    shown = has_dashboard(settings.dashboard, usable_memory())
+    dashboard_url = f"http://127.0.0.1:{free_port()}" if shown else None
     return ClusterState(
         address=join_host_port(_loopback(settings), free_port()),
         dashboard_url=dashboard_url,

@@ -18,6 +18,9 @@ SHARED_SHARE = 0.95
 """Of what is free in /dev/shm: Ray puts a store that does not fit there on the disk."""
 MIN_STORE_BYTES = 75 * 2**20
 """Ray refuses smaller ones."""
+DASHBOARD_HOST_BYTES = 3 * 10**9
+"""Ray's dashboard is ten processes that take 0.7 GB together: a smaller host has better use for
+them."""
 MAX_ON_DISK_BYTES = 2 * 2**30
 """Of a store that lies there. No data set here needs more, and on macOS Ray refuses more."""
 
@@ -53,6 +56,13 @@ def plan_node_size(
 def node_size(num_nodes: int) -> NodeSize:
     """The same for this host as it is now."""
     return plan_node_size(usable_memory(), usable_cores(), _free_shared_bytes(), num_nodes)
+
+
+def has_dashboard(asked: bool | None, memory: Memory) -> bool:
+    """Whether to start Ray's dashboard: as asked, or where it leaves enough of the host."""
+    if asked is not None:
+        return asked
+    return memory.total_bytes is None or memory.total_bytes >= DASHBOARD_HOST_BYTES
 
 
 def _free_shared_bytes() -> int | None:

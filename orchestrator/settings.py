@@ -85,7 +85,10 @@ class Settings(BaseSettings):
     heartbeat_timeout_s: float = Field(4.0, ge=1, le=3600, description="a silent device is gone")
     max_request_body_bytes: int = Field(64 * 2**20, ge=1024, le=2**31, description="HTTP body")
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
-    dashboard: bool = Field(True, description="start the embedded cluster's Ray dashboard")
+    dashboard: bool | None = Field(
+        None,
+        description="start the embedded cluster's Ray dashboard; by default on a host with 3 GB",
+    )
 
     @field_validator("storage_path", "data_dir", "api_token_file")
     @classmethod

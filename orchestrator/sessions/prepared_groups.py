@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from orchestrator.datasets import DatasetStore
 from orchestrator.device_table import DeviceTable
-from orchestrator.errors import StorageUnavailable
+from orchestrator.errors import DeviceStartFailed, StorageUnavailable
 from orchestrator.job import Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_spec import check_batch_size
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.sessions.device_choice import plan_stages
+from orchestrator.sessions.host_room import lacking_memory
 from orchestrator.sessions.plan_desk import PlanDesk
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -37,6 +38,7 @@ class PreparedGroups:
         Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``,
         ``StorageUnavailable``, …
         """
+        self._check_room(job, placements)
         self._datasets.start_loading(job.spec.source)
         with self._table.given(job.job_id, job.devices):
             self._book.check_writable(job)
@@ -50,6 +52,15 @@ class PreparedGroups:
                 raise
         with self._book.lock:
             self._groups[job.job_id] = group
+
+    def _check_room(self, job: Job, placements: Sequence[StagePlacement]) -> None:
+        """Those that have a LayerActor here already give it back for the new one."""
+        prepared = self.get(job.job_id)
+        held = [] if prepared is None else [p.device.device_id for p in prepared.placements]
+        here = [p.device for p in placements if p.device.is_local]
+        new = [device for device in here if device.device_id not in held]
+        if new and (lacking := lacking_memory(len(new))) is not None:
+            raise DeviceStartFailed(lacking)
 
     def get(self, job_id: str) -> StageGroup | None:
         """The job's, if it has one."""

@@ -11,6 +11,7 @@ from orchestrator.node_size import (
     MAX_ON_DISK_BYTES,
     MIN_STORE_BYTES,
     NodeSize,
+    has_dashboard,
     node_size,
     plan_node_size,
 )
@@ -70,3 +71,13 @@ def test_a_node_gets_no_core_that_its_process_may_not_run_on() -> None:
 
 def test_this_host_has_a_size() -> None:
     assert node_size(1).num_cpus >= 1
+
+
+def test_a_small_host_has_no_dashboard_unless_it_is_asked_for() -> None:
+    small, large, unknown = Memory(2 * GIB, GIB), Memory(3 * GIB, GIB), Memory(None, None)
+    assert [has_dashboard(None, memory) for memory in (small, large, unknown)] == [
+        False,
+        True,
+        True,
+    ]
+    assert has_dashboard(True, small) and not has_dashboard(False, large)

@@ -1,0 +1,40 @@
+"""Whether this host has the memory for more LayerActors, asked before they take it: what the system
+ends for want of it may be any process, and tells nobody why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from actors.host_limits import Memory, usable_memory
+from orchestrator.planning.job_planning import PROCESS_BYTES
+from orchestrator.planning.memory_model import size_text
+
+PATIENCE_S = 5.0
+"""What was just ended gives its memory back soon."""
+LOOK_S = 0.1
+
+
+def lacking_memory(
+    num_actors: int,
+    memory: Callable[[], Memory] = usable_memory,
+    sleep: Callable[[float], None] = time.sleep,
+    patience_s: float = PATIENCE_S,
+) -> str | None:
+    """Why so many more LayerActors, and the process that loads the data beside them, would not have
+    the memory here; None where they have, or the system does not tell. Looks again for
+    ``patience_s`` before it says no."""
+    needed = (num_actors + 1) * PROCESS_BYTES
+    left, looks = memory().available_bytes, int(patience_s / LOOK_S)
+    while left is not None and left < needed and looks > 0:
+        sleep(LOOK_S)
+        left, looks = memory().available_bytes, looks - 1
+    if left is None or left >= needed:
+        return None
+    total = memory().total_bytes
+    of_all = "" if total is None else f" of {size_text(total)}"
+    return (
+        f"The gateway's host has {size_text(left)}{of_all} of memory left, but needs some "
+        f"{size_text(needed)} to start {num_actors} of its devices, before they have a layer. Use "
+        "fewer of its devices, end other programs there, or give its container more memory"
+    )
