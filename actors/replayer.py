@@ -43,13 +43,15 @@ class Replayer:
     ) -> PackedReplay:
         """At least a step, and no more than ``limit_s`` allow.
 
-        ``references`` are those to the arrays of training inputs and targets, in a list, which Ray
-        leaves alone: what takes its time to come is fetched within ``fetch_timeout_s``.
+        ``references`` are those to the arrays of training inputs and targets, and to the weights
+        to begin with where they are not drawn, in a list, which Ray leaves alone: what takes its
+        time to come is fetched within ``fetch_timeout_s``.
         """
-        arrays = ray.get(list(references), timeout=fetch_timeout_s)
-        inputs, targets = (torch.from_numpy(array) for array in arrays)
+        inputs, targets, *given = ray.get(list(references), timeout=fetch_timeout_s)
+        data = torch.from_numpy(inputs), torch.from_numpy(targets)
+        initial = {name: torch.tensor(array) for name, array in given[0].items()} if given else None
         begin = time.monotonic()
-        done = replay(plan, inputs, targets, lambda: time.monotonic() - begin < limit_s)
+        done = replay(plan, *data, lambda: time.monotonic() - begin < limit_s, initial)
         weights = None
         if done.weights is not None:
             weights = {name: tensor.numpy() for name, tensor in done.weights.items()}

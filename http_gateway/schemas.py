@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,14 +12,13 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-MAX_LAYER_SIZE = 65_536
-MAX_LAYERS = 10_000
+from http_gateway.schemas_base import MAX_TEXT_CHARS, Body, OptionalBody, RequiredTogether
+from http_gateway.schemas_models import ModelConfig
+
 MAX_PREDICT_ROWS = 10_000
-MAX_TEXT_CHARS = 64
 MAX_STEPS = 10_000
 USUAL_EPOCHS = 1_000
 MAX_EPOCHS = 10_000
@@ -29,7 +28,6 @@ MAX_INDEX = 2**31 - 1
 MAX_MICROBATCHES = 4096
 MAX_VERIFIED_STEPS = 100_000
 
-LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
 BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -67,76 +65,6 @@ PlainInt = Annotated[int, BeforeValidator(_plain_digits)]
 """A number in a path or a query."""
 PlainIndex = Annotated[int, Field(ge=0, le=MAX_INDEX), BeforeValidator(_plain_digits)]
 PlainCount = Annotated[int, Field(ge=1, le=MAX_INDEX), BeforeValidator(_plain_digits)]
-
-
-class Body(BaseModel):
-    """A request body: exact types, no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class RequiredTogether(Body):
-    """A body whose missing fields the API document answers with one text."""
-
-    required_fields: ClassVar[tuple[str, ...]]
-    required_text: ClassVar[str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_required(cls, value: Any) -> Any:
-        if isinstance(value, dict) and any(value.get(name) is None for name in cls.required_fields):
-            raise PydanticCustomError("required_together", cls.required_text)
-        return value
-
-
-MODEL_WAYS = ("layer_sizes", "layers", "architecture")
-
-
-class ModelConfig(Body):
-    """The model, given by exactly one of ``layer_sizes``, ``layers`` and ``architecture``."""
-
-    layer_sizes: list[LayerSize] | None = Field(
-        None,
-        min_length=2,
-        max_length=MAX_LAYERS + 1,
-        description="linear layers with ReLU between: features in, hidden sizes, classes out",
-        examples=[[784, 128, 64, 10]],
-    )
-    layers: list[dict[str, Any]] | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_LAYERS,
-        description="any layers, each an object with its type and PyTorch's own arguments; "
-        "GET /api/layers lists them",
-        examples=[[{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]],
-    )
-    architecture: str | None = Field(
-        None,
-        max_length=MAX_TEXT_CHARS,
-        description="the name of an architecture; GET /api/architectures lists them",
-        examples=["cnn"],
-    )
-    config: dict[str, Any] | None = Field(
-        None, description="the architecture's fields", examples=[{"channels": [32, 64]}]
-    )
-    seed: int | None = Field(
-        None, ge=0, le=2**63 - 1, description="of weights and order; default 0"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_one_way(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        given = [way for way in MODEL_WAYS if value.get(way) is not None]
-        if len(given) != 1:
-            has = " and ".join(given) or f"neither {' nor '.join(MODEL_WAYS)}"
-            text = f"model_config has {has}, but must have exactly one of {', '.join(MODEL_WAYS)}"
-            raise PydanticCustomError("exactly_one", "{text}", {"text": text})
-        if value.get("config") is not None and given != ["architecture"]:
-            text = f"model_config.config is an architecture's, but model_config has {given[0]}"
-            raise PydanticCustomError("exactly_one", "{text}", {"text": text})
-        return value
 
 
 class DatasetConfig(Body):
@@ -204,12 +132,6 @@ class RegisterDevice(RequiredTogether):
         le=MAX_INDEX,
         description="device_id of the job's device that is this one: it was at another address",
     )
-
-
-class OptionalBody(Body):
-    """A body that may be absent, which the document has to say."""
-
-    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
 
 
 def _auto_or_count(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from http_gateway.schemas import Body, NumMicrobatches, OptionalBody, ScheduleName, Threads
+from http_gateway.schemas import NumMicrobatches, ScheduleName, Threads
+from http_gateway.schemas_base import Body, OptionalBody
 
 MAX_BYTES = 2**62
 PARTITION_TEXT = (

@@ -15,6 +15,7 @@ from actors.core.version import __version__
 from actors.snapshot_transport import SentSnapshot
 from orchestrator import device_registry
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.checkpoints.initial_weights import InitialWeights
 from orchestrator.checkpoints.storage import LocalStorage
 from orchestrator.datasets import DatasetStore
 from orchestrator.device_list import Registrations, list_devices
@@ -22,21 +23,14 @@ from orchestrator.device_table import DeviceTable
 from orchestrator.doctor.doctor import Doctor
 from orchestrator.doctor.facts import Folder
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import (
-    IllegalTransition,
-    InvalidRequest,
-    StorageUnavailable,
-)
+from orchestrator.errors import IllegalTransition, InvalidRequest, StorageUnavailable
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
 from orchestrator.job import Device, Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
-from orchestrator.job_spec import (
-    check_train_options,
-    parse_job_spec,
-)
+from orchestrator.job_spec import check_train_options, parse_job_spec
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.own_address import own_ips
@@ -52,6 +46,7 @@ from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import state_bytes
 from orchestrator.train_options import parse_plan_options, parse_train_options
+from orchestrator.weights_source import GivenWeights
 
 
 class JobManager(JobReader):
@@ -75,8 +70,11 @@ class JobManager(JobReader):
         self._doctor = Doctor(self._node_id, self._ray_address)
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
-        super().__init__(book, CheckpointStore(LocalStorage(storage / "checkpoints")))
-        self._plans = PlanDesk(config, self._copies, self._table)
+        checkpoints = LocalStorage(storage / "checkpoints")
+        super().__init__(book, CheckpointStore(checkpoints))
+        self._initial = InitialWeights(checkpoints)
+        self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)
+        self._plans = PlanDesk(config, self._copies, self._table, self._initial)
         self._prepared = PreparedGroups(self._plans, self._book, self._table, self._datasets)
         services = DeskServices(
             config,
@@ -85,6 +83,7 @@ class JobManager(JobReader):
             self._checkpoints,
             self._datasets,
             self._copies,
+            self._initial,
             self._cluster,
         )
         self._desk = SessionDesk(services)
@@ -124,10 +123,9 @@ class JobManager(JobReader):
         further: dict[str, Any],
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
-        train_config = further.get("train_config")
-        spec = parse_job_spec(
-            model_config, dataset_config, self._datasets.find, train_config, further.get("task")
-        )
+        train_config, task = further.get("train_config"), further.get("task")
+        find = self._datasets.find
+        parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
         failure_policy = parse_failure_policy(further.get("failure_policy"))
         checkpoint_policy = parse_checkpoint_policy(further.get("checkpoints"))
 
@@ -137,7 +135,8 @@ class JobManager(JobReader):
             job.failure_policy, job.checkpoint_policy = failure_policy, checkpoint_policy
             return job
 
-        return self._book.add(make).job_id
+        with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
+            return self._book.add(make).job_id
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Raises ``JobNotFound``, ``IllegalTransition`` while it trains and not ``force``."""
@@ -158,6 +157,7 @@ class JobManager(JobReader):
                 self._book.forget(job_id)
         self._datasets.keep_only(job.spec.source for job in self._book.all())
         self._delete_checkpoints(job.identity)
+        self._given_weights.forget_unused(self._book)
 
     # Devices
 

@@ -129,6 +129,13 @@ class JobReader:
         """It was refused: it may be sent again."""
         self._book.store.drop_request(key)
 
+    def _weights_of(self, job_id: str, checkpoint_id: str | None) -> Weights:
+        """Of that checkpoint, or the newest. Raises ``NotFound``, ``NoTrainedWeights``, …"""
+        if checkpoint_id is None:
+            return self._trained(job_id)[1]
+        lineage = self._book.get(job_id).lineage
+        return self._checkpoints.load(lineage, checkpoint_id).state.weights
+
     def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
         while True:
             job = self._book.get(job_id)

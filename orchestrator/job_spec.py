@@ -41,7 +41,8 @@ MICROBATCHES_PER_STAGE = 2
 @dataclass(frozen=True)
 class JobSpec:
     """A job's model, task, data and train_config. ``data`` is what was known of the source when the
-    job was created; a session counts its samples again."""
+    job was created; a session counts its samples again. ``initial_weights`` is the name under which
+    those are kept that the job begins with; None: they are drawn from the model's seed."""
 
     model: ModelSpec
     task: TaskSpec
@@ -51,6 +52,7 @@ class JobSpec:
     batch_size: int
     val_batch_size: int
     train: TrainOptions = DEFAULT_OPTIONS
+    initial_weights: str | None = None
 
     @property
     def views(self) -> SampleViews:

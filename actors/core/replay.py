@@ -118,14 +118,18 @@ def replay(
     inputs: torch.Tensor,
     targets: torch.Tensor,
     may_go_on: Callable[[], bool] = lambda: True,
+    initial: Tensors | None = None,
 ) -> Replayed:
-    """Trains anew from the seed; ``inputs`` and ``targets`` are the arrays of the training samples.
+    """Trains anew from the seed, or from ``initial`` weights; ``inputs`` and ``targets`` are the
+    arrays of the training samples.
 
     ``may_go_on`` is asked after each step. Must be called in a thread whose count of torch's
     threads is nobody else's.
     """
     spec_of_all, now = plan.model, _Now()
     model = build_blocks(spec_of_all, 0, num_blocks(spec_of_all))
+    if initial is not None:
+        model.load_state_dict(initial)
     drawing = drawing_layers(spec_of_all, 0, num_blocks(spec_of_all))
     seed_draws(model, drawing, spec_of_all.seed, lambda: now.moment)
     parts_of = functools.cache(lambda layers: _parts(model, spec_of_all, layers))

@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError
 
 from actors.core.errors import InvalidRequest
 from http_gateway import schemas, schemas_planning
+from http_gateway.schemas_base import Body
+from http_gateway.schemas_models import MAX_LAYERS, ModelConfig
 from http_gateway.validation_text import shorten, validation_text
 from orchestrator.plain_yaml import read_yaml
 
@@ -46,19 +48,19 @@ class JobFile:
         return f"{len(self.model_config['layers'])} layers"
 
 
-class Device(schemas.Body):
+class Device(Body):
     """One of ``devices``."""
 
     ip: schemas.Ip
     port: int = Field(ge=1, le=65_535)
 
 
-class JobDocument(schemas.Body):
+class JobDocument(Body):
     """The whole file; a device can't have less than a layer, so there are no more than layers."""
 
-    network: schemas.ModelConfig = Field(alias="model_config")
+    network: ModelConfig = Field(alias="model_config")
     dataset: schemas.DatasetConfig = Field(alias="dataset_config")
-    devices: list[Device] = Field(min_length=1, max_length=schemas.MAX_LAYERS)
+    devices: list[Device] = Field(min_length=1, max_length=MAX_LAYERS)
     initialize: schemas_planning.Initialize | None = None
     train: schemas.Train | None = None
     task: schemas.Task = None

@@ -29,6 +29,7 @@ from orchestrator.proof.recorded import (
 from orchestrator.proof.replays import ReplayPlace, Verification, Verifications
 from orchestrator.sessions.session_desk import DeskServices
 from orchestrator.sessions.session_spec import session_spec
+from orchestrator.weights_source import first_state
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ProofDesk:
         """The answer of ``POST /api/jobs/<job_id>/verify``.
 
         Raises ``IllegalTransition`` while the job trains, ``DeviceBusy``, ``NoTrainedWeights``,
-        ``DatasetChanged``, ``InvalidRequest``, ``ReplayFailed``.
+        ``DatasetChanged``, ``InvalidRequest``, ``ReplayFailed``, ``StorageUnavailable``.
         """
         if job.is_active:
             raise IllegalTransition(
@@ -69,9 +70,10 @@ class ProofDesk:
         kept = self._kept(job, sessions, unsaved)
         model = job.spec.model
         claim = claim_of(job.job_id, model, sessions, recorded, kept, steps)
+        initial = first_state(job.spec, self._services.initial)
         with self._place(job) as place:
             timeout_s = self._services.config.actor_start_timeout_s
-            packed = under_way.replay(place, claim.plan, data, timeout_s)
+            packed = under_way.replay(place, claim.plan, data, initial, timeout_s)
         own = self._weights(job, claim, unsaved)
         where = Place(place.label, asdict(packed.host), packed.seconds)
         return judge(Evidence(claim, packed.unpack(), own.weights, own.unreadable, where))

@@ -12,6 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.replay import ReplayPlan
+from actors.core.snapshots import TrainingState
 from actors.replayer import PackedReplay, Replayer
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import ReplayFailed
@@ -49,11 +50,18 @@ class Verification:
                 ray.kill(self._actor, no_restart=True)
 
     def replay(
-        self, place: ReplayPlace, plan: ReplayPlan, data: StoredDataset, start_timeout_s: float
+        self,
+        place: ReplayPlace,
+        plan: ReplayPlan,
+        data: StoredDataset,
+        initial: TrainingState | None,
+        start_timeout_s: float,
     ) -> PackedReplay:
-        """Raises ``ReplayFailed``; leaves no process."""
+        """From ``initial``, or from the seed. Raises ``ReplayFailed``; leaves no process."""
         actor = self._start(place)
         references = [data.train_inputs, data.train_targets]
+        if initial is not None:
+            references.append(ray.put({n: t.numpy() for n, t in initial.weights.items()}))
         timeout_s = start_timeout_s + FETCH_TIMEOUT_S + REPLAY_LIMIT_S
         try:
             answer = actor.replay.remote(plan, references, FETCH_TIMEOUT_S, REPLAY_LIMIT_S)

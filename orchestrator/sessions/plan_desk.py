@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.checkpoints.initial_weights import InitialWeights
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import IllegalTransition, ProbeFailed
 from orchestrator.identity import draw_identity
@@ -20,6 +21,7 @@ from orchestrator.sessions.probing import Probing
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 from orchestrator.train_options import TrainOptions
+from orchestrator.weights_source import first_state
 
 SILENT_S = 2.0
 
@@ -35,8 +37,15 @@ class PlannedGroup:
 class PlanDesk:
     """For all jobs; any thread may ask."""
 
-    def __init__(self, config: ManagerConfig, copies: SnapshotCopies, table: DeviceTable) -> None:
+    def __init__(
+        self,
+        config: ManagerConfig,
+        copies: SnapshotCopies,
+        table: DeviceTable,
+        initial: InitialWeights,
+    ) -> None:
         self._table = table
+        self._initial = initial
         self._timeout_s = config.actor_start_timeout_s
         self._copies = copies
         self._channel = config.channel
@@ -48,13 +57,14 @@ class PlanDesk:
     ) -> PlannedGroup:
         """Starts the LayerActors, measures, splits the layers and builds them; or nothing.
 
-        Raises ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``.
+        Raises ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``, ``StorageUnavailable``.
         """
         group = self._open(name, placements)
         try:
             planning = self._probing.planning(group, job, request)
             planned = split_over(job, planning, placements, job.spec.train)
-            group.build(planned, None, self._timeout_s)
+            state = first_state(job.spec, self._initial)
+            group.build(planned, state, self._timeout_s)
         except BaseException:
             group.kill()
             raise

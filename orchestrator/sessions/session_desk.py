@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.checkpoints.initial_weights import InitialWeights
 from orchestrator.datasets import DatasetStore
 from orchestrator.device_table import DeviceTable
 from orchestrator.errors import (
@@ -29,6 +30,7 @@ from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
 from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.weights_source import first_state
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class DeskServices:
     checkpoints: CheckpointStore
     datasets: DatasetStore
     copies: SnapshotCopies
+    initial: InitialWeights
     cluster: Callable[[], ClusterView]
 
 
@@ -185,7 +188,13 @@ class SessionDesk:
         checkpointer = Checkpointer(s.checkpoints, s.book, job, session)
         choice = DeviceChoice(s.cluster, s.table, s.book)
         s.datasets.start_loading(job.spec.source)
-        services = RunnerServices(s.config, s.book, s.copies, lambda: s.datasets.get_for(job))
+        services = RunnerServices(
+            s.config,
+            s.book,
+            s.copies,
+            load_data=lambda: s.datasets.get_for(job),
+            first_state=lambda: first_state(job.spec, s.initial),
+        )
         log = SessionLog(s.book, job, session)
         return SessionRunner(services, job, session, choice, checkpointer, log, prepared)
 

@@ -56,6 +56,7 @@ class RunnerServices:
     book: JobBook
     copies: SnapshotCopies
     load_data: Callable[[], StoredDataset]
+    first_state: Callable[[], TrainingState | None]
 
 
 class SessionRunner:
@@ -213,7 +214,7 @@ class SessionRunner:
             return StageGroup.start(
                 name,
                 placements,
-                state,
+                self._services.first_state() if state is None else state,
                 timeout_s,
                 self._services.copies,
                 config.channel,

@@ -126,6 +126,25 @@ def test_a_config_is_an_architectures(http: FlaskClient, fake: FakeJobClient) ->
     assert text == "model_config.config is an architecture's, but model_config has layer_sizes"
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({}, " has neither file nor job, but must have one"),
+        ({"file": "a", "job": "1"}, " has file and job, but must have one"),
+        ({"file": "a", "checkpoint": "1"}, ".checkpoint is a job's, but model_config."),
+        ({"file": 1}, ".file is 1, but must be a string of at most 4096 characters"),
+        ({"job": 1}, ".job is 1, but must be a string of at most 64 characters"),
+        ({"file": "x" * 5_000}, ".file is 'xxx"),
+        ({"file": "a", "seed": 1}, ' has no field "seed"'),
+        ([], " is [], but must be an object with file, job, checkpoint"),
+        ("a", " is 'a', but must be an object with file, job, checkpoint"),
+    ],
+)
+def test_initial_weights(http: FlaskClient, fake: FakeJobClient, given: Any, text: str) -> None:
+    refusal = refused(http, fake, "/api/jobs", job({"initial_weights": given}))
+    assert f"model_config.initial_weights{text}" in refusal
+
+
 def test_very_many_layers_and_deep_nesting_are_refused_at_once(
     http: FlaskClient, fake: FakeJobClient
 ) -> None:
@@ -170,7 +189,7 @@ def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, t
 @pytest.mark.parametrize(
     ("field", "names"),
     [
-        ("model_config", "layer_sizes, layers, architecture, config, seed"),
+        ("model_config", "layer_sizes, layers, architecture, config, initial_weights, seed"),
         ("dataset_config", "name, batch_size, val_batch_size, shuffle"),
     ],
 )
