@@ -160,7 +160,8 @@ class StageLoop:
         stop_at = self.orders.stop_at
         if stop_at is Boundary.STEP or (stop_at is Boundary.EPOCH and self._cursor.step == 0):
             self._end_session()
-        ends_epoch = self._cursor.step + 1 == self._session.num_steps
+        epoch, step = self._cursor.position
+        ends_epoch = step + 1 == self._session.length.of_epoch(epoch)
         self._set_mark(self._cadence.next_step(self.orders.checkpoint_at, ends_epoch))
         if self._mark is Mark.CHECKPOINT:
             self.orders.checkpoint_begun()

@@ -176,6 +176,15 @@ class TrainFields(Body):
         "its type and arguments; default constant",
         examples=[{"type": "cosine", "warmup_steps": 100}],
     )
+    accumulate: int | None = Field(
+        None, ge=1, le=1024, description="batches of one update; default 1"
+    )
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        le=10**9,
+        description="updates of a session at most; then epochs may be left out",
+    )
     clip_grad_value: float | None = Field(
         None, gt=0, le=1e9, allow_inf_nan=False, description="of each gradient; default: none"
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from actors.core.addresses import join_host_port
+from actors.core.session_length import SessionLength
 from actors.core.snapshots import TrainingState
 from actors.core.tasks.parse import task_json
 from orchestrator.bit_equality import ComputedFrom
@@ -149,9 +150,17 @@ class Job:
 
     @property
     def num_steps(self) -> int:
-        """Of one epoch; of a job that is trained, or just begins to be."""
+        """Of one whole epoch of the last session; of a job that is trained, or just begins to
+        be."""
         assert self.data is not None
-        return -(-self.data.num_train // self.spec.batch_size)
+        batch_size = self.spec.batch_size * self.sessions[-1].options.recipe.accumulate
+        return -(-self.data.num_train // batch_size)
+
+    @property
+    def length(self) -> SessionLength:
+        """Of the last session."""
+        options = self.sessions[-1].options
+        return SessionLength(self.num_steps, options.epochs, options.max_steps)
 
     def check(self, event: Event) -> None:
         """Raises ``IllegalTransition`` if ``event`` may not happen now."""

@@ -30,7 +30,7 @@ from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
-from orchestrator.job_spec import check_train_options, parse_job_spec
+from orchestrator.job_spec import bounded_options, check_train_options, parse_job_spec
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.own_address import own_ips
@@ -276,7 +276,8 @@ class JobManager(JobReader):
             planned = copy(job)  # what is measured now counts once it is saved
             planned.planning = self._planning_for(job, asked.threads)
             steps = steps_of(planned, asked)
-            asked = replace(asked, **vars(steps))
+            asked = bounded_options(asked, job.spec, steps.num_microbatches)
+            asked = replace(asked, schedule=steps.schedule)
             started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
             session = new_session(job, asked, steps.num_microbatches)
             with (

@@ -47,7 +47,7 @@ def plan_in_force(job: Job) -> dict[str, Any]:
         )
     pipelining = Pipelining(session.options.schedule, session.num_microbatches)
     measured = measured_session(
-        job.spec.batch_size,
+        job.spec.batch_size * session.options.recipe.accumulate,
         session.history,
         session.progress,
         session.device_stats,

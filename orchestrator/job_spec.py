@@ -17,6 +17,7 @@ from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
 from actors.core.recipe.recipe import check_known_kinds
+from actors.core.session_length import epochs_for
 from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews
@@ -27,6 +28,7 @@ from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.model_config import parse_model
 from orchestrator.train_options import (
     DEFAULT_OPTIONS,
+    MAX_MICROBATCHES,
     TRAIN_CONFIG,
     TrainOptions,
     parse_train_options,
@@ -132,6 +134,22 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
             f"{path(where, 'num_microbatches')} is {asked}, but a batch has only "
             f"{spec.batch_size} samples: use at most {spec.batch_size}"
         )
+    of_batch, accumulate = asked if isinstance(asked, int) else 1, options.recipe.accumulate
+    if of_batch * accumulate > MAX_MICROBATCHES:
+        raise InvalidRequest(
+            f"{path(where, 'accumulate')} is {accumulate}, which makes {of_batch * accumulate:,} "
+            f"microbatches a step, but the limit is {MAX_MICROBATCHES:,}: use less of either"
+        )
+
+
+def bounded_options(options: TrainOptions, spec: JobSpec, num_microbatches: int) -> TrainOptions:
+    """With ``num_microbatches`` of a step decided, and no more epochs than ``max_steps`` need."""
+    accumulate, max_steps = options.recipe.accumulate, options.max_steps
+    epochs = options.epochs
+    if max_steps is not None:
+        epoch_steps = -(-spec.data.num_train // (spec.batch_size * accumulate))
+        epochs = min(epochs, epochs_for(max_steps, epoch_steps))
+    return replace(options, epochs=epochs, num_microbatches=num_microbatches // accumulate)
 
 
 def default_num_microbatches(batch_size: int, num_stages: int) -> int:

@@ -29,20 +29,23 @@ from actors.core.schedules import SCHEDULES
 TRAIN_CONFIG = "train_config"
 AUTO = "auto"
 DEFAULT_EPOCHS = 10
+MAX_EPOCHS = 100_000
 DEFAULT_SCHEDULE = "1f1b"
 MAX_MICROBATCHES = 4096
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a session trains. ``num_microbatches`` None is by rule, ``threads`` None each device's
-    own; ``auto`` is left to the plan."""
+    """How a session trains. ``num_microbatches`` are those of a batch, of which a step may have
+    several; None is by rule. ``threads`` None is each device's own; ``auto`` is left to the
+    plan."""
 
     epochs: int = DEFAULT_EPOCHS
     recipe: Recipe = PLAIN_SGD
     num_microbatches: int | str | None = None
     schedule: str = DEFAULT_SCHEDULE
     threads: int | None = None
+    max_steps: int | None = None
 
 
 DEFAULT_OPTIONS = TrainOptions()
@@ -56,10 +59,11 @@ def _auto_or(field: Field) -> Field:
 
 
 OPTION_FIELDS: dict[str, Field] = {
-    "epochs": count(1, 100_000, DEFAULT_EPOCHS),
+    "epochs": count(1, MAX_EPOCHS, DEFAULT_EPOCHS),
     "num_microbatches": optional(_auto_or(count(1, MAX_MICROBATCHES))),
     "schedule": choice((*SCHEDULES, AUTO), DEFAULT_SCHEDULE),
     "threads": optional(count(1, 256)),
+    "max_steps": optional(count(1, 10**9)),
 }
 """What is no part of the recipe."""
 
@@ -73,6 +77,8 @@ def parse_train_options(
     given = _merged(config, request)
     check_known(where, TRAIN_CONFIG, (*OPTION_FIELDS, *RECIPE_FIELDS, *KINDS), given)
     options = {name: given.pop(name) for name in OPTION_FIELDS if name in given}
+    if "max_steps" in options:
+        options.setdefault("epochs", MAX_EPOCHS)
     recipe = parse_recipe(given, where)
     return TrainOptions(recipe=recipe, **check_fields(where, TRAIN_CONFIG, OPTION_FIELDS, options))
 

@@ -40,7 +40,8 @@ def epoch_batches(session: SessionSpec, epoch: int) -> Iterator[list[Microbatch]
     """The steps of epoch ``epoch`` (from 0 within the session), each as its microbatches."""
     index = session.first_epoch_index + epoch
     order = epoch_order(session.seed, index, session.num_train, session.shuffle)
-    for samples in torch.split(order, session.batch_size):
+    batches = torch.split(order, session.batch_size)
+    for samples in batches[: session.length.of_epoch(epoch)]:
         yield split_microbatches(samples, session.num_microbatches)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from actors.core.model.facts import BlockFacts, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.session_length import SessionLength
 from actors.core.snapshots import Cursor
 from actors.core.sources.views import SampleViews
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
@@ -55,7 +56,8 @@ class SessionSpec:
     ``start`` is where this generation begins; 0 but for a session that goes on.
     ``first_epoch_index`` counts the epochs begun since the weights were drawn, so that a second
     session shuffles on where the first one ended. ``max_lost_steps`` bounds the steps that the
-    loss of one stage costs; None stands for about a second's worth. ``batch_size`` may exceed
+    loss of one stage costs; None stands for about a second's worth. ``batch_size`` and
+    ``num_microbatches`` are those of a step; the former may exceed
     ``num_train``; the last batch of an epoch may be smaller. ``threads`` is the stage's own
     (intra-op) count. ``views`` tell how samples lie in the session's arrays.
     """
@@ -78,16 +80,21 @@ class SessionSpec:
     start: Cursor = field(default_factory=Cursor)
     max_lost_steps: int | None = None
     task: TaskSpec = CLASSIFICATION
+    max_steps: int | None = None
 
     @property
     def num_steps(self) -> int:
-        """Optimiser steps in one epoch."""
+        """Optimiser steps in one whole epoch."""
         return -(-self.num_train // self.batch_size)
+
+    @property
+    def length(self) -> SessionLength:
+        """How many steps it has in all."""
+        return SessionLength(self.num_steps, self.epochs, self.max_steps)
 
     def learning_rate(self, at: Cursor) -> float:
         """Of the step that begins there."""
-        step = at.epoch * self.num_steps + at.step
-        return self.recipe.rate(step, self.epochs * self.num_steps)
+        return self.recipe.rate(self.length.at(at.epoch, at.step), self.length.total)
 
     @property
     def max_rows(self) -> int:

@@ -27,13 +27,14 @@ def wanted_steps(options: TrainOptions, batch_size: int, num_stages: int) -> Wan
     """``schedule`` and ``num_microbatches``: a value, ``auto``, or nothing.
 
     Nothing is the same on every run: how the gradients of a batch are added up decides over bits,
-    which must not depend on how quick a device was found to be.
+    which must not depend on how quick a device was found to be. What comes out are the
+    microbatches of a step, which may be of several batches.
     """
     schedule, count = options.schedule, options.num_microbatches
-    default = default_num_microbatches(batch_size, num_stages)
+    of_batch = count if isinstance(count, int) else default_num_microbatches(batch_size, num_stages)
     pipelining = Pipelining(
         DEFAULT_SCHEDULE if schedule == AUTO else schedule,
-        count if isinstance(count, int) else default,
+        of_batch * options.recipe.accumulate,
     )
     return Wanted(pipelining, schedule == AUTO, count == AUTO)
 
@@ -62,7 +63,12 @@ def preview(
     wanted = wanted_steps(options, spec.batch_size, len(places))
     job = planned_job(spec, planning, places, options.recipe)
     plan = plan_job(job, request_for(planning, places), wanted)
-    return _told(job_id, planning, job, plan, options.num_microbatches)
+    return _told(job_id, planning, job, plan, _asked_count(options))
+
+
+def _asked_count(options: TrainOptions) -> int:
+    count = options.num_microbatches
+    return (count if isinstance(count, int) else 1) * options.recipe.accumulate
 
 
 def chosen_steps(
@@ -92,14 +98,14 @@ def in_force(
     """The plan by which a job trains, beside what its steps really took."""
     job = planned_job(spec, planning, places, recipe)
     plan = predict(job, cuts, pipelining)
-    told = _told(job_id, planning, job, plan, None)
+    told = _told(job_id, planning, job, plan, recipe.accumulate)
     return {**told, "measured": measured_json(plan, measured)}
 
 
 def _told(
-    job_id: str, planning: JobPlanning, job: PlanJob, plan: Plan, asked_count: Any
+    job_id: str, planning: JobPlanning, job: PlanJob, plan: Plan, alone: int
 ) -> dict[str, Any]:
-    """One device alone would not cut up its batches, unless that was asked for."""
-    alone = asked_count if isinstance(asked_count, int) else 1
+    """``alone`` are the microbatches of a step of one device: it would not cut up its batches,
+    unless that was asked for."""
     partition = partition_json(planning.request)
     return plan_json(job_id, partition, job, plan, judge(job, plan, alone))

@@ -79,13 +79,14 @@ def planned_job(
         or nominal_link("shared_memory" if a.node_id == b.node_id else "actor_calls")
         for a, b in itertools.pairwise(places)
     )
+    chosen = recipe or spec.train.recipe
     return PlanJob(
         spec.model,
-        spec.batch_size,
+        spec.batch_size * chosen.accumulate,
         spec.val_batch_size,
         tuple(devices),
         links,
-        recipe or spec.train.recipe,
+        chosen,
     )
 
 

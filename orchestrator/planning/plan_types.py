@@ -27,7 +27,7 @@ class PlanDevice:
 @dataclass(frozen=True)
 class PlanJob:
     """What is trained, and on what, in the order of the stages. ``links`` are those between
-    neighbours in that order."""
+    neighbours in that order. ``batch_size`` are the samples of a step."""
 
     model: ModelSpec
     batch_size: int

@@ -105,7 +105,10 @@ def _candidates(job: PlanJob, wanted: Wanted) -> list[Pipelining]:
     counts, names = [asked.num_microbatches], [asked.schedule]
     if wanted.auto_microbatches:
         most = min(job.batch_size, max(16, MAX_MICROBATCHES_PER_STAGE * len(job.devices)))
+        each = job.recipe.accumulate
+        most = max(1, most // each)
         counts = [2**i for i in range(most.bit_length())] if len(job.devices) > 1 else [1]
+        counts = [each * count for count in counts]
     if wanted.auto_schedule and len(job.devices) > 1:
         names += [name for name in SCHEDULES if name != asked.schedule]
     found = [Pipelining(name, count) for count in counts for name in names]

@@ -90,11 +90,11 @@ class ProofDesk:
     def _kept(
         self, job: Job, sessions: Sequence[RecordedSession], unsaved: UnsavedState | None
     ) -> list[KeptAt]:
-        steps = {session.index: session.spec.num_steps for session in sessions}
+        lengths = {session.index: session.spec.length for session in sessions}
 
         def at(session: int, position: Position, checkpoint_id: str | None) -> KeptAt:
-            epoch, step = position
-            return KeptAt(session, epoch * steps.get(session, 0) + step, checkpoint_id)
+            step = lengths[session].at(*position) if session in lengths else 0
+            return KeptAt(session, step, checkpoint_id)
 
         infos = self._services.checkpoints.list(job.lineage)
         found = [at(i.about.session, i.cursor.position, i.checkpoint_id) for i in infos]

@@ -33,7 +33,7 @@ class RecordedSession:
     def max_steps(self) -> int:
         """What is on record beyond was lost, and is nothing that later steps follow from."""
         ends = [known.first_step for known in self.computed if not known.layers]
-        return min([*ends, self.spec.epochs * self.spec.num_steps])
+        return min([*ends, self.spec.length.total])
 
 
 @dataclass(frozen=True)

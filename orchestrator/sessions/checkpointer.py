@@ -67,7 +67,7 @@ class Checkpointer:
             self._first_step = found.total_steps
             return found.state.as_start()
         epoch, step = found.state.cursor.position
-        self._first_step = found.total_steps - epoch * self._job.num_steps - step
+        self._first_step = found.total_steps - self._job.length.at(epoch, step)
         return found.state
 
     def begin_generation(self) -> None:
@@ -115,7 +115,7 @@ class Checkpointer:
         self._book.write(job, save)
 
     def _total_steps(self, cursor: Cursor) -> int:
-        return self._first_step + cursor.epoch * self._job.num_steps + cursor.step
+        return self._first_step + self._job.length.at(*cursor.position)
 
     def settle(self) -> Position | None:
         """Nothing more is fetched of this generation; waits for a write under way. Returns the
@@ -133,7 +133,7 @@ class Checkpointer:
         """Where all stages have their snapshot; at an epoch's end once its loss is known."""
         positions = {report.checkpoint for report in reports}
         position = positions.pop() if len(positions) == 1 else None
-        if position is None or position[1] < self._job.num_steps:
+        if position is None or position[1] < self._job.length.of_epoch(position[0]):
             return position
         return position if self._record_of(position[0]) is not None else None
 
@@ -186,7 +186,7 @@ class Checkpointer:
     def _about(self, cursor: Cursor, finished: bool) -> CheckpointAbout:
         job, session = self._job, self._session
         epoch, step = cursor.position
-        ends_epoch = step == self._job.num_steps or (step == 0 and epoch > 0)
+        ends_epoch = epoch > 0 if step == 0 else step == job.length.of_epoch(epoch)
         record = self._record_of(epoch if step else epoch - 1) if ends_epoch else None
         return CheckpointAbout(
             job_id=job.job_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from actors.core.specs import StageSpec
 from orchestrator import device_registry
@@ -200,10 +200,9 @@ class DeviceChoice:
         self, job: Job, session: Session, available: Sequence[Available]
     ) -> tuple[list[StagePlacement] | None, list[str]]:
         """The stages' places; where the layers do not fit these devices, what is missed."""
-        options = replace(session.options, num_microbatches=session.num_microbatches)
         try:
             places = _places(job, available)
-            return split_over(job, job.planning, places, options), []
+            return split_over(job, job.planning, places, session.options), []
         except InvalidRequest as error:
             there = {a.device.address for a in available}
             absent = [d.address for d in job.devices if d.address not in there]

@@ -53,8 +53,9 @@ class SessionLog:
         self._furthest = max(self._furthest, at)
         with self._book.lock:
             if reports[-1].progress.step:
-                epochs = session.options.epochs
-                session.progress = session_progress(reports, epochs, self._job.num_steps)
+                epochs, epoch = session.options.epochs, reports[-1].progress.epoch - 1
+                steps = self._job.length.of_epoch(epoch)
+                session.progress = session_progress(reports, epochs, steps)
             session.device_stats = {str(d): device_stats(r) for d, r in self._totals().items()}
         if time.monotonic() - self._flushed_s >= FLUSH_INTERVAL_S:
             self.flush()
@@ -64,10 +65,11 @@ class SessionLog:
         any more, in memory or from the store. Returns how many steps were taken back."""
         epoch, step = position = (0, 0) if state is None else state.cursor.position
         far_epoch, far_step = self._furthest
-        lost = max(0, (far_epoch - epoch) * self._job.num_steps + far_step - step)
+        length = self._job.length
+        lost = max(0, length.at(far_epoch, far_step) - length.at(epoch, step))
         self._furthest = position
         first = self._session.first_epoch_index
-        last_epoch = first + epoch + (step == self._job.num_steps)
+        last_epoch = first + epoch + (0 < step == length.of_epoch(epoch))
         last_step = (first + epoch + 1, step)
         self._epochs = [known for known in self._epochs if known["epoch"] <= last_epoch]
         self._steps = [known for known in self._steps if (known.epoch, known.step) <= last_step]
@@ -82,19 +84,19 @@ class SessionLog:
     def steps_done(self, state: TrainingState | None) -> int:
         """Of the session, in that state; None is its beginning."""
         epoch, step = (0, 0) if state is None else state.cursor.position
-        return epoch * self._job.num_steps + step
+        return self._job.length.at(epoch, step)
 
     def _progress_at(self, position: Position) -> dict[str, Any]:
         session, (epoch, step) = self._session, position
         if position == (0, 0):
             return empty_progress(session.options.epochs)
         if step == 0:  # the epoch before has ended, this one has not begun
-            epoch, step = epoch - 1, self._job.num_steps
+            epoch, step = epoch - 1, self._job.length.of_epoch(epoch - 1)
         return {
             **session.progress,
             "epoch": epoch + 1,
             "step": step,
-            "steps": self._job.num_steps,
+            "steps": self._job.length.of_epoch(epoch),
             "loss": self._loss_of(session.first_epoch_index + epoch + 1, step),
         }
 

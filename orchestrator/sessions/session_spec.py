@@ -26,7 +26,7 @@ def session_spec(
     return SessionSpec(
         generation=job.generation,
         epochs=options.epochs,
-        batch_size=spec.batch_size,
+        batch_size=spec.batch_size * options.recipe.accumulate,
         val_batch_size=spec.val_batch_size,
         num_train=data.num_train,
         num_val=data.num_val,
@@ -39,6 +39,7 @@ def session_spec(
         # Whoever waits for a message may wait for the sender's snapshot to travel, too.
         channel_timeout_s=patience_s(state_bytes(spec.model), config.channel_timeout_s),
         recipe=options.recipe,
+        max_steps=options.max_steps,
         start=start,
         max_lost_steps=job.failure_policy.max_lost_steps,
         task=spec.task,

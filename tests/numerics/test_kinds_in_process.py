@@ -117,6 +117,24 @@ def test_every_optimiser_and_schedule_goes_on_with_the_bits_of_a_plain_loop(
         assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
 
 
+@pytest.mark.parametrize("max_steps", [7, 8, 11])
+def test_a_session_of_so_many_steps_ends_there_and_validates(
+    digits: Samples, max_steps: int
+) -> None:
+    recipe = parse_recipe({"lr_schedule": "linear"})
+    session = make_session(num_microbatches=2, epochs=2, recipe=recipe, max_steps=max_steps)
+    plain = train_plainly(CNN, session, digits)
+    assert len(plain.step_losses) == max_steps
+    pipeline = build_pipeline(CNN, session, digits, [0, 2, num_blocks(CNN)])
+    pipeline.run()
+    assert not pipeline.errors and all(pipeline.completed.values())
+    last = pipeline.loops[-1]
+    assert [r.train_loss for r in last.board.epochs.after(0)] == plain.train_losses
+    assert last.state().cursor.position == (2, 0)
+    weights = pipeline.weights()
+    assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+
+
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_session_goes_on_with_other_cuts_and_the_same_bits(digits: Samples, name: str) -> None:
     model = MODELS[name]

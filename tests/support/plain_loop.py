@@ -55,9 +55,7 @@ def train_plainly(
                 return _with_weights(result, model)
             optimizer.zero_grad()
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(
-                    epoch * session.num_steps + step, session.epochs * session.num_steps
-                )
+                group["lr"] = recipe.rate(epoch * session.num_steps + step, session.length.total)
             step_loss = 0.0
             told = [target_view.gather(targets, m.samples) for m in microbatches]
             counts = [plain_count(session.task, own) for own in told]

@@ -14,6 +14,7 @@ from actors.core.model.registry import KINDS
 from actors.core.sources.views import SampleView, Scaling
 from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.job_spec import (
+    bounded_options,
     check_train_options,
     default_num_microbatches,
 )
@@ -117,6 +118,26 @@ def test_a_batch_may_not_exceed_the_samples_there_are() -> None:
 def test_more_microbatches_than_samples_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"num_microbatches is 9.*8"):
         check_train_options(TrainOptions(num_microbatches=9), parse(batch_size=8))
+
+
+def test_epochs_are_no_more_than_max_steps_need() -> None:
+    spec = parse(batch_size=100)
+    epoch_steps = -(-spec.data.num_train // 200)
+    for config, epochs in (
+        ({"max_steps": 1}, 1),
+        ({"max_steps": epoch_steps + 1}, 2),
+        ({"max_steps": epoch_steps + 1, "epochs": 1}, 1),
+        ({"epochs": 7}, 7),
+    ):
+        options = parse_train_options({"accumulate": 2, **config})
+        bounded = bounded_options(options, spec, 6)
+        assert (bounded.epochs, bounded.num_microbatches) == (epochs, 3)
+
+
+def test_a_step_has_no_more_microbatches_than_a_schedule_can_have() -> None:
+    options = parse_train_options({"accumulate": 1024, "num_microbatches": 5})
+    with pytest.raises(InvalidRequest, match=r"accumulate is 1024, .*5,120 microbatches"):
+        check_train_options(options, parse(batch_size=8))
 
 
 def test_labels_are_smoothed_where_there_are_some() -> None:

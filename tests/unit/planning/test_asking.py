@@ -44,6 +44,16 @@ def test_without_a_word_schedule_and_microbatches_do_not_depend_on_what_was_meas
     assert not wanted.auto_schedule and not wanted.auto_microbatches
 
 
+def test_a_step_of_several_batches_has_the_microbatches_of_all() -> None:
+    options = parse_train_options({"accumulate": 4, "num_microbatches": 2})
+    assert asking.wanted_steps(options, 512, 2).pipelining == Pipelining("1f1b", 8)
+    job = planned_job(SPEC, PLANNING, PLACES, options.recipe)
+    assert (job.batch_size, job.rows(8)) == (2048, 256)
+    auto = parse_train_options({"accumulate": 3, "num_microbatches": "auto"})
+    chosen = asking.chosen_steps(SPEC, PLANNING, PLACES, (0, 1, 3), auto)
+    assert chosen.num_microbatches % 3 == 0
+
+
 def test_auto_is_decided_and_what_was_asked_stays() -> None:
     cuts = (0, 1, 3)
     chosen = asking.chosen_steps(
