@@ -49,7 +49,7 @@ class Predictions:
         with self._turns.turn(gone):
             self._keep()
             try:
-                rows = read(facts.num_features, facts.num_outputs)
+                rows = read(facts.inputs, facts.num_outputs)
                 return self._answer(facts, get_model, rows, gone)
             finally:
                 self._end_later()
@@ -68,7 +68,7 @@ class Predictions:
         answer = {
             name: np.concatenate([part[name] for part in answers]).tolist() for name in answers[0]
         }
-        note = note_about(facts.dataset, rows.largest)
+        note = note_about(facts.inputs, facts.dataset, rows.largest)
         return answer if note is None else {**answer, "note": note}
 
     def _result(self, reference: Any, deadline: float, gone: Callable[[], bool]) -> Any:

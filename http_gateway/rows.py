@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -12,18 +13,20 @@ import numpy as np
 from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
+from actors.core.input_form import InputForm
 from http_gateway.json_request import parse_body
 from http_gateway.schemas import MAX_PREDICT_ROWS, Predict
 from http_gateway.validation_text import validation_text
 
 Array = np.ndarray[Any, Any]
 
-MAX_PIXEL = 255.0
 MAX_OUTPUTS = 4_000_000
 SMALL_BODY = 2**20  # with a mistake in it, it is taken apart to find which
 SPACE = rb"[ \t\r\n]*"
 HEAD = re.compile(rb'%b\{%b"inputs"%b:%b\[%b' % ((SPACE,) * 5))
 ROW = re.compile(rb"\[[-+.0-9eE, \t\r\n]*\]")
+BRACKET = re.compile(rb"[\[\]]")
+NESTED = re.compile(rb"\[[-+.0-9eE, \t\r\n\[\]]*\]")
 NEXT = re.compile(rb"%b,%b" % (SPACE, SPACE))
 TAIL = re.compile(rb"%b\]%b\}%b" % ((SPACE,) * 3))
 
@@ -41,27 +44,30 @@ class Rows:
             yield np.stack(self.rows[start : start + num_rows])
 
 
-ReadRows = Callable[[int, int], Rows]
-"""Given how many features a row has to have, and how many numbers its answer has."""
+ReadRows = Callable[[InputForm, int], Rows]
+"""Given what a row has to be, and how many numbers its answer has."""
 
 
-def read_rows(body: bytes, num_features: int, num_outputs: int) -> Rows:
-    """Raises ``InvalidRequest``, which names row, column, value and limit."""
-    taken = _Taken(num_features, num_outputs)
+def read_rows(body: bytes, form: InputForm, num_outputs: int) -> Rows:
+    """Raises ``InvalidRequest``, which names row, place, value and limit. A row's numbers are in
+    one list, or nested as a sample is."""
+    taken = _Taken(form, num_outputs)
     at = _take_rows(body, taken)
     if at is not None:
         if len(body) > SMALL_BODY:
             raise InvalidRequest(
                 f'The request body is not {{"inputs": [[numbers], …]}}: it differs at byte {at}'
             )
-        taken = _Taken(num_features, num_outputs)
-        for row in _checked(body).inputs:
+        taken = _Taken(form, num_outputs)
+        for row in _checked(body):
             taken.add(row)
     return Rows(taken.rows, taken.largest)
 
 
-def note_about(dataset: str, largest: float) -> str | None:
+def note_about(form: InputForm, dataset: str, largest: float) -> str | None:
     """What is to be told of values that are allowed, but hardly what was meant."""
+    if not form.is_pixels:
+        return None
     if 0.0 < largest <= 1.0:
         return (
             f"No value is above {largest:g}, but the network takes pixels from 0 to 255, as the "
@@ -78,33 +84,64 @@ def note_about(dataset: str, largest: float) -> str | None:
 class _Taken:
     """The rows so far."""
 
-    def __init__(self, num_features: int, num_outputs: int) -> None:
-        self._num_features, self._num_outputs = num_features, num_outputs
+    def __init__(self, form: InputForm, num_outputs: int) -> None:
+        self.form, self._num_outputs = form, num_outputs
         self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_OUTPUTS // num_outputs))
         self.rows: list[Array] = []
         self.largest = 0.0
 
-    def add(self, values: list[float]) -> None:
-        index, num_features = len(self.rows), self._num_features
+    def add(self, values: list[Any]) -> None:
+        """Numbers in one list, or nested."""
+        index = len(self.rows)
         if index == self._max_rows:
             raise InvalidRequest(
                 f"inputs has more than {index} entries, but must be a list of 1 to {index} for a "
                 f"network of {self._num_outputs} outputs"
             )
-        if len(values) != num_features:
+        nested = bool(values) and isinstance(values[0], list)
+        row = self._nested(values, index) if nested else self._flat(values, index)
+        wrong = self.form.first_wrong(row)
+        if wrong is not None:
+            shape = self.form.shape if nested else row.shape
+            place = "".join(f"[{int(i)}]" for i in np.unravel_index(wrong, shape))
             raise InvalidRequest(
-                f"inputs[{index}] has {len(values)} values, but the network takes {num_features}"
-            )
-        row = _to_array(values)
-        wrong = np.flatnonzero(~((row >= 0.0) & (row <= MAX_PIXEL)))
-        if len(wrong):
-            column = int(wrong[0])
-            raise InvalidRequest(
-                f"inputs[{index}][{column}] is {row[column]:g}, but must be a number from 0 to "
-                "255: the network takes pixels as the data is stored"
+                f"inputs[{index}]{place} is {row[wrong]:g}, but must be {self.form.says}"
             )
         self.largest = max(self.largest, float(row.max()))
         self.rows.append(row.astype(np.float32))
+
+    def _flat(self, values: list[float], index: int) -> Array:
+        if len(values) != self.form.num_features:
+            raise InvalidRequest(
+                f"inputs[{index}] has {len(values)} values, but the network takes "
+                f"{self.form.num_features}"
+            )
+        return _to_array(values)
+
+    def _nested(self, values: list[Any], index: int) -> Array:
+        shape, wanted = _shape(values), self.form.shape
+        if shape != wanted:
+            found = "lists of unlike lengths" if shape is None else f"the shape {list(shape)}"
+            raise InvalidRequest(
+                f"inputs[{index}] has {found}, but the network takes {list(wanted)}, or its "
+                f"{self.form.num_features} values in one list"
+            )
+        for _ in wanted[1:]:
+            values = [inner for one in values for inner in one]
+        return _to_array(values)
+
+
+def _shape(values: list[Any]) -> tuple[int, ...] | None:
+    """Of nested lists; None where they differ in length, or in depth."""
+    shape, level = [len(values)], values
+    while any(isinstance(one, list) for one in level):
+        lengths = {len(one) if isinstance(one, list) else None for one in level}
+        length = lengths.pop()
+        if lengths or length is None:
+            return None
+        shape.append(length)
+        level = [inner for one in level for inner in one]
+    return tuple(shape)
 
 
 def _to_array(values: list[float]) -> Array:
@@ -121,24 +158,59 @@ def _take_rows(body: bytes, taken: _Taken) -> int | None:
         return 0
     at = head.end()
     while True:
-        row = ROW.match(body, at)
-        if row is None:
+        end = _row_end(body, at, taken.form)
+        if end is None:
             return at
         try:
-            taken.add(json.loads(row.group()))
+            taken.add(json.loads(body[at:end]))
         except InvalidRequest:
             raise
         except ValueError:
             return at
-        at = row.end()
+        at = end
         comma = NEXT.match(body, at)
         if comma is None:
             return None if TAIL.fullmatch(body, at) else at
         at = comma.end()
 
 
-def _checked(body: bytes) -> Predict:
+def _row_end(body: bytes, at: int, form: InputForm) -> int | None:
+    """Behind the row that begins there, if it is one of numbers, flat or nested as ``form`` is."""
+    row = ROW.match(body, at)
+    if row is not None:
+        return row.end()
+    # So that no body is looked at for long.
+    depth, most = 0, 2 * (len(form.shape) * form.num_features + 1)
+    for found in itertools.islice(BRACKET.finditer(body, at), most):
+        depth += 1 if found.group() == b"[" else -1
+        if depth == 0:
+            return found.end() if NESTED.fullmatch(body, at, found.end()) else None
+    return None
+
+
+def _checked(body: bytes) -> list[list[Any]]:
+    parsed = parse_body(body)
+    inputs = parsed.get("inputs")
+    if isinstance(inputs, list) and any(_is_nested(row) for row in inputs):
+        parsed = {**parsed, "inputs": [_leaves(row) for row in inputs]}
+        _validated(parsed)
+        return inputs
+    return _validated(parsed).inputs
+
+
+def _validated(parsed: dict[str, Any]) -> Predict:
     try:
-        return Predict.model_validate(parse_body(body))
+        return Predict.model_validate(parsed)
     except ValidationError as error:
         raise InvalidRequest(validation_text(error, Predict)) from error
+
+
+def _is_nested(row: Any) -> bool:
+    return isinstance(row, list) and bool(row) and isinstance(row[0], list)
+
+
+def _leaves(row: Any) -> Any:
+    """What is in nested lists, in one."""
+    while isinstance(row, list) and any(isinstance(one, list) for one in row):
+        row = [inner for one in row for inner in (one if isinstance(one, list) else [one])]
+    return row

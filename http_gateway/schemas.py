@@ -239,6 +239,9 @@ class Verify(OptionalBody):
     )
 
 
+NUMBER_OR_LIST: dict[str, Any] = {"anyOf": [{"type": "number"}, {"type": "array", "items": {}}]}
+
+
 class Predict(Body):
     """POST /api/jobs/<job_id>/predict."""
 
@@ -246,7 +249,9 @@ class Predict(Body):
     inputs: Annotated[list[Annotated[list[Finite], FailFast()]], FailFast()] = Field(
         min_length=1,
         max_length=MAX_PREDICT_ROWS,
-        description="rows of raw features: pixels 0..255, as the data is stored",
+        description="rows as the data is stored: pixels from 0 to 255, a table's own numbers, or "
+        "tokens; each in one list, or nested as a sample is, such as [channels][height][width]",
+        json_schema_extra={"items": {"type": "array", "items": NUMBER_OR_LIST}},
     )
 
 

@@ -24,12 +24,13 @@ Array = np.ndarray[Any, Any]
 def facts_of(spec: JobSpec) -> ModelFacts:
     """What a job's model takes and gives."""
     model, facts, view = spec.model, model_facts(spec.model), spec.data.views.inputs
-    scaling = view.scaling or Scaling((0.0,), (1.0,))
+    scaling = view.scaling or Scaling((), ())
     answer = TASKS[spec.task.kind].predictions(torch.zeros(1, *facts[-1].outputs.shape))
     return ModelFacts(
         model_json(model),
         model.inputs.shape,
-        view.sample.shape,
+        model.inputs.dtype,
+        spec.data.input_form,
         max(values.numel() for values in answer.values()),
         spec.task.kind,
         sum(block.parameter_bytes + block.buffer_bytes for block in facts),
@@ -38,6 +39,7 @@ def facts_of(spec: JobSpec) -> ModelFacts:
         scaling.std,
         scaling.unit,
         spec.data.name,
+        spec.data.vocabulary,
     )
 
 
@@ -48,12 +50,12 @@ def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
 
 
 class Network:
-    """A trained model that predicts from raw features, such as pixels 0..255, as the data is
-    stored."""
+    """A trained model that predicts from samples as the data is stored, such as pixels 0..255."""
 
     def __init__(self, model: TrainedModel) -> None:
         own = self._facts = model.facts
-        self._view = SampleView(TensorSpec(own.shape), Scaling(own.mean, own.std, own.unit))
+        scaling = Scaling(own.mean, own.std, own.unit) if own.mean else None
+        self._view = SampleView(TensorSpec(own.shape, own.dtype), scaling)
         spec = model_of_json(model.facts.model, model.facts.shape)
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
@@ -64,7 +66,7 @@ class Network:
 
         Raises ``InvalidRequest`` when nothing finite comes out.
         """
-        stored = torch.tensor(rows).view(-1, *self._facts.stored_shape)
+        stored = torch.tensor(rows).view(-1, *self._facts.inputs.shape)
         with torch.no_grad():
             answer = TASKS[self._facts.task].predictions(self._layers(self._view.prepare(stored)))
         for values in answer.values():
@@ -77,6 +79,6 @@ def _check_finite(values: torch.Tensor, first: int) -> None:
     for index, finite in enumerate(values.isfinite().all(dim=1).tolist()):
         if not finite:
             raise InvalidRequest(
-                f"inputs[{first + index}] is too large for the network's float32: it takes raw "
-                "features, such as pixels from 0 to 255"
+                f"inputs[{first + index}] is too large for the network's float32: it takes samples "
+                "as the data is stored, such as pixels from 0 to 255"
             )

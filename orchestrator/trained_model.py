@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from actors.core.input_form import InputForm
 
 BLOCK_BYTES = 64 * 2**20
 MAX_BLOCK_ROWS = 1024
@@ -19,15 +20,16 @@ _HEADER_ALIGNMENT = 8
 @dataclass(frozen=True)
 class ModelFacts:
     """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
-    ``shape`` that of a sample as the model is given it, ``stored_shape`` as the data has it;
-    ``mean``, ``std`` and ``unit`` are those of its ``Scaling``. The kind of ``task`` answers with
-    ``num_outputs`` numbers. ``num_bytes`` are those of its
-    state, ``row_bytes`` those that a sample becomes on its way; ``dataset`` names what it was
-    trained on."""
+    ``shape`` and ``dtype`` those of a sample as the model is given it, ``inputs`` what it is as the
+    data is stored; ``mean``, ``std`` and ``unit`` are those of its ``Scaling``, empty and 1 where
+    there is none. The kind of ``task`` answers with ``num_outputs`` numbers. ``num_bytes`` are
+    those of its state, ``row_bytes`` those that a sample becomes on its way; ``dataset`` names what
+    it was trained on."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
-    stored_shape: tuple[int, ...]
+    dtype: str
+    inputs: InputForm
     num_outputs: int
     task: str
     num_bytes: int
@@ -36,10 +38,7 @@ class ModelFacts:
     std: tuple[float, ...]
     unit: float
     dataset: str
-
-    @property
-    def num_features(self) -> int:
-        return math.prod(self.shape)
+    vocabulary: str | None = None
 
     @property
     def block_rows(self) -> int:
@@ -59,13 +58,15 @@ class TrainedModel:
 def model_file(model: TrainedModel) -> list[memoryview]:
     """A safetensors file, in parts that follow one another.
 
-    Its metadata holds ``layer_sizes`` or ``layers``, and ``normalize``, as JSON under ``tandem``.
+    Its metadata holds, as JSON under ``tandem``, ``layer_sizes`` or ``layers``; ``normalize`` where
+    inputs are scaled, of pixels on 0..1; ``vocabulary`` where tokens are characters.
     """
     facts = model.facts
-    about = {
-        **facts.model,
-        "normalize": {"mean": [*facts.mean], "std": [*facts.std]},
-    }
+    about = dict(facts.model)
+    if facts.mean:
+        about["normalize"] = {"mean": [*facts.mean], "std": [*facts.std]}
+    if facts.vocabulary is not None:
+        about["vocabulary"] = facts.vocabulary
     return safetensors_file(model.weights, {"tandem": json.dumps(about)})
 
 

@@ -10,6 +10,7 @@ from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from werkzeug.wsgi import wrap_file
 
+from actors.core.input_form import InputForm
 from http_gateway import schemas, schemas_planning
 from http_gateway import schemas_responses as responses
 from http_gateway.job_client import JobClient
@@ -143,8 +144,8 @@ def _add_model(routes: APIBlueprint, client: JobClient) -> None:
         openapi_extensions={"requestBody": PREDICT_BODY},
     )
     def predict(path: schemas.JobPath) -> Any:
-        def read(num_features: int, num_outputs: int) -> Rows:
-            return read_rows(request.get_data(cache=False), num_features, num_outputs)
+        def read(form: InputForm, num_outputs: int) -> Rows:
+            return read_rows(request.get_data(cache=False), form, num_outputs)
 
         return client.predict(path.job_id, read, _gone())
 

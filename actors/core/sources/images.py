@@ -16,6 +16,7 @@ from torch.nn import functional
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Field
 from actors.core.folders import Folders
+from actors.core.input_form import MAX_PIXEL
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.download import Download
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
@@ -25,7 +26,6 @@ from actors.core.sources.views import SampleView, SampleViews, Scaling
 
 MAX_PIXELS_A_SIDE = 512
 MAX_CHANNELS = 64
-PIXEL = 255.0
 FILES_REMEDY = "Put the right files in their place, or delete them and they are downloaded"
 
 
@@ -101,14 +101,14 @@ def _scaling(
     normalize: tuple[float, ...] | None, found: Found, name: str, channels: int
 ) -> Scaling:
     if normalize is None:
-        return Scaling(found.mean, found.std, PIXEL)
+        return Scaling(found.mean, found.std, float(MAX_PIXEL))
     count = len(normalize) // 2
     if count != channels:
         raise InvalidRequest(
             f"{WHERE}.normalize.mean has {count} numbers, but images of {name} have {channels} "
             f"{'channel' if channels == 1 else 'channels'}: give mean and std one number for each"
         )
-    return Scaling(normalize[:count], normalize[count:], PIXEL)
+    return Scaling(normalize[:count], normalize[count:], float(MAX_PIXEL))
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class ImageFiles:
 
 def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, for pixels on 0..1; exact, by counting."""
-    levels = np.arange(256) / PIXEL
+    levels = np.arange(256) / float(MAX_PIXEL)
     means, stds = [], []
     for channel in range(images.shape[1]):
         counts = np.bincount(images[:, channel].reshape(-1), minlength=256)

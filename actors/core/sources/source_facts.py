@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.core.input_form import MAX_PIXEL, InputForm
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.views import SampleView, SampleViews
 
@@ -11,8 +12,9 @@ from actors.core.sources.views import SampleView, SampleViews
 @dataclass(frozen=True)
 class SourceFacts:
     """``num_classes`` counts what a target may be: classes, or tokens; None where targets are
-    numbers. ``task`` names the task that the data is clearly for. ``vocabulary`` has the character
-    of each token, where tokens are characters."""
+    numbers. ``task`` names the task that the data is clearly for. Inputs are tokens below
+    ``num_tokens``, if that is not None; ``vocabulary`` has the character of each, where tokens are
+    characters."""
 
     name: str
     views: SampleViews
@@ -20,12 +22,20 @@ class SourceFacts:
     num_train: int
     num_val: int
     task: str
+    num_tokens: int | None = None
     vocabulary: str | None = None
 
     @property
     def inputs(self) -> TensorSpec:
         """One sample as a model is given it."""
         return self.views.inputs.sample
+
+    @property
+    def input_form(self) -> InputForm:
+        """One sample as it is stored."""
+        scaling = self.views.inputs.scaling
+        is_pixels = scaling is not None and scaling.unit == MAX_PIXEL
+        return InputForm(self.inputs.shape, is_pixels, self.num_tokens)
 
     @property
     def targets(self) -> TensorSpec:

@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.core.errors import InvalidRequest
+from actors.core.input_form import InputForm
 from http_gateway.rows import MAX_OUTPUTS, Rows, note_about, read_rows
 
-SHAPE = (3, 10)  # features and classes
+FORM = InputForm((3,), is_pixels=True)
+SHAPE = (FORM, 10)  # what a row is, and classes
 PIXELS = [[0, 255, 0.5], [1e-3, 2.5e2, 7]]
 
 
-def read(inputs: Any, shape: tuple[int, int] = SHAPE) -> Rows:
+def read(inputs: Any, shape: tuple[InputForm, int] = SHAPE) -> Rows:
     return read_rows(json.dumps({"inputs": inputs}).encode(), *shape)
 
 
-def refused(body: bytes, shape: tuple[int, int] = SHAPE) -> str:
+def refused(body: bytes, shape: tuple[InputForm, int] = SHAPE) -> str:
     with pytest.raises(InvalidRequest) as error:
         read_rows(body, *shape)
     return error.value.message
@@ -82,7 +84,7 @@ def test_too_many_rows_are_refused_before_the_rest_is_looked_at() -> None:
 
 
 def test_a_network_of_very_many_classes_takes_fewer_rows() -> None:
-    many = (1, 65_536)
+    many = (InputForm((1,), is_pixels=True), 65_536)
     most = MAX_OUTPUTS // 65_536
     assert len(read([[1]] * most, many).rows) == most
     assert f"more than {most} entries" in refused(
@@ -105,7 +107,7 @@ def test_rows_take_no_more_memory_than_their_numbers() -> None:
     num_features, num_rows = 784, 500
     body = json.dumps({"inputs": [[0.125] * num_features] * num_rows}).encode()
     tracemalloc.start()
-    rows = read_rows(body, num_features, 10)
+    rows = read_rows(body, InputForm((num_features,), is_pixels=True), 10)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(rows.rows) == num_rows
@@ -122,7 +124,7 @@ def test_rows_are_handed_on_in_blocks() -> None:
     [("digits", 16.0, "16"), ("digits", 1.0, "255"), ("MNIST", 1.0, "255"), ("MNIST", 0.3, "255")],
 )
 def test_values_of_another_scale_are_told(dataset: str, largest: float, factor: str) -> None:
-    note = note_about(dataset, largest)
+    note = note_about(FORM, dataset, largest)
     assert note is not None and factor in note
 
 
@@ -130,7 +132,65 @@ def test_values_of_another_scale_are_told(dataset: str, largest: float, factor: 
     ("dataset", "largest"), [("digits", 17.0), ("MNIST", 16.0), ("digits", 0.0), ("MNIST", 255.0)]
 )
 def test_pixels_are_taken_without_a_word(dataset: str, largest: float) -> None:
-    assert note_about(dataset, largest) is None
+    assert note_about(FORM, dataset, largest) is None
+
+
+IMAGE = (InputForm((2, 2, 3), is_pixels=True), 10)
+NESTED = [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 255]]]
+
+
+def test_a_sample_may_be_nested_as_it_is_stored() -> None:
+    flat = [*range(11), 255]
+    for body in (
+        json.dumps({"inputs": [NESTED, flat]}).encode(),
+        json.dumps({"inputs": [flat, NESTED]}, indent=2).encode(),
+        json.dumps({"inputs": [NESTED, NESTED]}).encode("utf-16"),
+    ):
+        assert [row.tolist() for row in read_rows(body, *IMAGE).rows] == [flat] * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ([[0, 1], [2, 3]], "inputs[0] has the shape [2, 2], but the network takes [2, 2, 3]"),
+        ([[[0] * 3] * 2] * 3, "inputs[0] has the shape [3, 2, 3]"),
+        ([[[[0]] * 3] * 2] * 2, "inputs[0] has the shape [2, 2, 3, 1]"),
+        ([[[0] * 3] * 2, [[0] * 3]], "inputs[0] has lists of unlike lengths"),
+        ([[[0] * 3] * 2, 1], "inputs[0] has lists of unlike lengths"),
+        ([[], []], "inputs[0] has the shape [2, 0]"),
+        ([[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 300, 1]]], "inputs[0][1][1][1] is 300"),
+        ([[["0", 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is '0'"),
+        ([[[None, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is null"),
+        ([[[True, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is true"),
+        ([[[{}, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is {}"),
+    ],
+)
+def test_a_nested_row_that_is_no_sample_is_refused(row: Any, text: str) -> None:
+    assert refused(json.dumps({"inputs": [row]}).encode(), IMAGE).startswith(text)
+
+
+def test_brackets_without_end_are_refused_at_once() -> None:
+    for body in (b'{"inputs": [' + b"[" * 2**21, b'{"inputs": [[' + b"[]," * 2**20):
+        assert "differs at byte 12" in refused(body, IMAGE)
+
+
+def test_tokens_are_whole_numbers_below_their_count() -> None:
+    text = (InputForm((3,), num_tokens=65), 10)
+    assert [row.tolist() for row in read([[0, 64, 1.0]], text).rows] == [[0, 64, 1]]
+    for wrong in (65, -1, 0.5, 1e30):
+        said = refused(json.dumps({"inputs": [[0, 0, wrong]]}).encode(), text)
+        assert said.startswith(
+            f"inputs[0][2] is {wrong:g}, but must be a whole number from 0 to 64"
+        )
+
+
+def test_a_tables_numbers_are_any_that_float32_can_hold() -> None:
+    table = (InputForm((3,)), 1)
+    assert [row.tolist() for row in read([[-5, 1e6, 0]], table).rows] == [[-5, 1e6, 0]]
+    for wrong in ("1e39", "-1e39", "1e999"):
+        body = b'{"inputs": [[0, 0, %b]]}' % wrong.encode()
+        assert "float32 can hold" in refused(body, table)
+    assert note_about(table[0], "iris", 0.5) is None
 
 
 @settings(max_examples=200, deadline=None, database=None)

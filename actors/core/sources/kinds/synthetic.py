@@ -98,7 +98,8 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
         targets = CLASS if asked.targets is None else SampleView(TensorSpec(asked.targets))
         views = SampleViews(inputs, targets)
         task = "classification" if asked.targets is None else "regression"
-    return SourceFacts(NAME, views, found.num_classes, found.num_train, found.num_val, task)
+    numbers = (found.num_classes, found.num_train, found.num_val)
+    return SourceFacts(NAME, views, *numbers, task, asked.num_tokens)
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:

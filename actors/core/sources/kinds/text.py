@@ -102,6 +102,7 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
         _num_windows(spec, "training", found.num_train, context, stride),
         _num_windows(spec, "validation", found.num_val, context, context),
         "next_token",
+        found.num_classes,
         found.vocabulary,
     )
 
