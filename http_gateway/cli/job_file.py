@@ -43,9 +43,10 @@ class JobFile:
     @property
     def model_text(self) -> str:
         """The model in a few words."""
-        if (sizes := self.model_config.get("layer_sizes")) is not None:
-            return str(sizes)
-        return f"{len(self.model_config['layers'])} layers"
+        config = self.model_config
+        if (layers := config.get("layers")) is not None:
+            return f"{len(layers)} layers"
+        return str(config.get("architecture") or config["layer_sizes"])
 
 
 class Device(Body):

@@ -68,7 +68,7 @@ def test_any_of_the_examples_is_created_by_the_words_for_its_model(
     fake.script = whole_session()
     result = tandem("train", EXAMPLES / name)
     assert (result.exit_code, result.stderr) == (0, "")
-    words = {"cnn.yaml": "12 layers on MNIST", "digits.yaml": "[784, 128, 64, 10] on digits"}[name]
+    words = {"cnn.yaml": "cnn on MNIST", "digits.yaml": "[784, 128, 64, 10] on digits"}[name]
     assert words in " ".join(result.stdout.split())
 
 
