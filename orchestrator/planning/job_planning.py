@@ -87,6 +87,7 @@ def planned_job(
         tuple(devices),
         links,
         chosen,
+        spec.task,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from actors.channels.messages import message_bytes
 from actors.core.model.facts import BlockFacts
+from actors.core.model.model_spec import TensorSpec
 from actors.core.schedule_rules import max_held
 from actors.core.schedules import Action, Kind
 from actors.snapshot_keeper import NUM_KEPT
@@ -21,6 +22,8 @@ COPIES = NUM_KEPT + 2
 """Of another stage's: those of the last positions, the next one, and that in the object store."""
 AT_HAND = 2
 """Tensors inside a block that live at once in a forward pass which keeps nothing."""
+LOSS_TENSORS = 2
+"""As large as the outputs: what a loss makes of them, and its gradient."""
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
@@ -48,11 +51,13 @@ class MemoryNeed:
 
 @dataclass(frozen=True)
 class MemoryModel:
-    """What decides a job's memory. ``rows`` are those of a microbatch, ``most_rows`` those of one
-    or of a chunk of the validation, whichever has more, ``optimizer_copies`` are the
-    values that the optimiser keeps for each one of a parameter."""
+    """What decides a job's memory. ``targets`` is one sample of what the loss takes; ``rows`` are
+    those of a microbatch, ``most_rows`` those of one or of a chunk of the validation, whichever has
+    more; ``optimizer_copies`` are the values that the optimiser keeps for each one of a parameter.
+    """
 
     facts: tuple[BlockFacts, ...]
+    targets: TensorSpec
     batch_size: int
     rows: int
     most_rows: int
@@ -68,8 +73,8 @@ class MemoryModel:
             state,
             trained + max(block.parameter_bytes for block in own),
             self.optimizer_copies * trained,
-            sum(self.activations(block, held) for block in own),
-            max(map(self.working, own)),
+            sum(self.activations(index, held) for index in range(start, end)),
+            max(self.working(index) for index in range(start, end)),
             self.messages_at(start) + self.messages_at(end),
             OWN_SNAPSHOTS * self.snapshot_bytes(start, end),
             0 if copied is None else COPIES * self.snapshot_bytes(*copied),
@@ -84,22 +89,35 @@ class MemoryModel:
         trained = sum(b.parameter_bytes for b in self.facts[start:end])
         return self.state_bytes(start, end) + self.optimizer_copies * trained
 
-    def activations(self, block: BlockFacts, held: Held) -> int:
+    def activations(self, index: int, held: Held) -> int:
         """What waits of a block: its inputs, what autograd saved, its outputs, and gradients for
-        the second half of a split backward pass."""
-        kept = held.forward * (self.rows * _ends(block) + block.saved.of(self.rows))
-        return kept + held.left * block.left.of(self.rows)
+        the second half of a split backward pass; of the last one also the targets of a batch, and
+        what the loss keeps of them."""
+        block, rows = self.facts[index], self.rows
+        kept = held.forward * (rows * _ends(block) + block.saved.of(rows))
+        if self.is_last(index):
+            kept += (self.batch_size + held.forward * rows) * self.targets.num_bytes
+        return kept + held.left * block.left.of(rows)
 
-    def working(self, block: BlockFacts) -> int:
+    def working(self, index: int) -> int:
         """What a pass through the block has at hand: what it takes and gives, and what comes to be
         inside. Backward that is gradients by what was kept; forward, some large tensors."""
-        rows, most = self.rows, self.most_rows
+        block, rows, most = self.facts[index], self.rows, self.most_rows
         backward = rows * _ends(block) + block.saved.of(rows) + block.left.of(rows)
-        return max(backward, most * _ends(block) + AT_HAND * block.largest.of(most))
+        forward = most * _ends(block) + AT_HAND * block.largest.of(most)
+        if self.is_last(index):
+            backward += LOSS_TENSORS * rows * block.outputs.num_bytes
+            forward += most * self.targets.num_bytes
+        return max(backward, forward)
+
+    def is_last(self, index: int) -> bool:
+        """Whether the loss is of the block's outputs."""
+        return index == len(self.facts) - 1
 
     def largest_passing(self) -> int:
         """The most that a block takes beside what adds up over the blocks of a stage."""
-        return max(b.parameter_bytes for b in self.facts) + max(map(self.working, self.facts))
+        working = max(self.working(index) for index in range(len(self.facts)))
+        return max(b.parameter_bytes for b in self.facts) + working
 
     def messages_at(self, cut: int) -> int:
         """Of both directions of the edge before block ``cut``: what is on its way, a step's or as

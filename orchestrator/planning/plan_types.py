@@ -9,6 +9,8 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.optimizer import num_copies
 from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.tasks.registry import TASKS
+from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from orchestrator.planning.memory_model import MemoryModel, MemoryNeed
 from orchestrator.planning.split_search import Cuts
 
@@ -35,6 +37,7 @@ class PlanJob:
     devices: tuple[PlanDevice, ...]
     links: tuple[LinkProfile, ...] = ()
     recipe: Recipe = PLAIN_SGD
+    task: TaskSpec = CLASSIFICATION
 
     @property
     def facts(self) -> tuple[BlockFacts, ...]:
@@ -54,7 +57,8 @@ class PlanJob:
         rows = self.rows(num_microbatches)
         most_rows = max(rows, self.val_batch_size)
         copies = num_copies(self.recipe.optimizer)
-        return MemoryModel(self.facts, self.batch_size, rows, most_rows, copies)
+        targets = TASKS[self.task.kind].targets(self.facts[-1].outputs)
+        return MemoryModel(self.facts, targets, self.batch_size, rows, most_rows, copies)
 
 
 @dataclass(frozen=True)

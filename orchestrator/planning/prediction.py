@@ -229,7 +229,7 @@ def _memory_tables(job: PlanJob, num_microbatches: int, held: Held) -> tuple[Flo
     state = np.array([model.state_bytes(i, i + 1) for i in range(len(facts))], np.float64)
     trained = np.array([block.parameter_bytes for block in facts], np.float64)
     kept = (1 + OWN_SNAPSHOTS) * (state + model.optimizer_copies * trained) + trained
-    activations = np.array([model.activations(block, held) for block in facts], np.float64)
+    activations = np.array([model.activations(i, held) for i in range(len(facts))], np.float64)
     messages = np.array([model.messages_at(cut) for cut in range(len(facts) + 1)], np.float64)
     once_more = model.largest_passing()
     blocks = _cumulated(kept + activations)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
 from actors.core.tasks.registry import MetricKind, Scored, add_metric
 
+PART_NUMBERS = 2**16
 SMALLEST_SPREAD = 1e-12
 """Targets that spread by no more than this part of their squares are constant, but for rounding."""
 
@@ -24,7 +26,7 @@ def _top5_right(scored: Scored) -> torch.Tensor:
 
 def _positives(scored: Scored) -> torch.Tensor:
     """Decided rightly, decided, and there."""
-    decided, there = scored.decided == 1, scored.targets == 1
+    decided, there = scored.decided, scored.targets == 1
     return _totals((decided & there).sum(), decided.sum(), there.sum())
 
 
@@ -35,15 +37,19 @@ def _f1(totals: torch.Tensor) -> float:
 
 
 def _differences(scored: Scored) -> torch.Tensor:
-    return _totals((_double(scored.decided) - _double(scored.targets)).abs().sum(), scored.count)
+    total = sum(float((decided - targets).abs().sum()) for decided, targets in _parts(scored))
+    return _totals(total, scored.count)
 
 
 def _squares(scored: Scored) -> torch.Tensor:
     """By columns ``[4, numbers]``: rows, targets, their squares, the squared differences."""
-    decided, targets = _double(scored.decided), _double(scored.targets)
-    rows = torch.full(targets.shape[1:], len(targets), dtype=torch.float64)
-    squared = targets.square().sum(dim=0)
-    return torch.stack([rows, targets.sum(dim=0), squared, (decided - targets).square().sum(dim=0)])
+    found = torch.zeros(4, scored.targets.shape[1], dtype=torch.float64)
+    for decided, targets in _parts(scored):
+        found[0] += len(targets)
+        found[1] += targets.sum(dim=0)
+        found[2] += targets.square().sum(dim=0)
+        found[3] += (decided - targets).square_().sum(dim=0)
+    return found
 
 
 def _r2(totals: torch.Tensor) -> float:
@@ -77,9 +83,13 @@ def _totals(*values: torch.Tensor | float) -> torch.Tensor:
     return torch.tensor([float(value) for value in values], dtype=torch.float64)
 
 
-def _double(values: torch.Tensor) -> torch.Tensor:
-    """On the CPU, for not every accelerator has float64."""
-    return values.cpu().double()
+def _parts(scored: Scored) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Decisions and targets in float64, some rows at a time, so that they take little memory; on
+    the CPU, for not every accelerator has float64."""
+    rows = max(1, PART_NUMBERS // scored.targets.shape[1])
+    for start in range(0, len(scored.targets), rows):
+        own = slice(start, start + rows)
+        yield scored.decided[own].cpu().double(), scored.targets[own].cpu().double()
 
 
 add_metric(

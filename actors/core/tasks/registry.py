@@ -20,9 +20,9 @@ class Scored:
     """What counts of a validation chunk, without what a mask leaves out.
 
     ``outputs`` and ``targets`` have a row for each sample (for each token where tokens are
-    predicted): ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` is like
-    the targets: the most probable class, 0 or 1 for a label, the numbers themselves. ``loss`` is
-    the mean over ``count``.
+    predicted): ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` is to
+    equal the targets: the most probable class, yes or no for a label, the numbers themselves.
+    ``loss`` is the mean over ``count``.
     """
 
     outputs: torch.Tensor

@@ -13,7 +13,6 @@ from actors.core.profiles import DeviceProfile
 from actors.core.recipe.recipe import Recipe, parse_recipe
 from actors.core.schedules import SCHEDULES
 from actors.core.sources.samples import Split
-from actors.stage_loop import StageLoop
 from orchestrator.planning.job_planning import (
     MEMORY_SHARE,
     PROCESS_BYTES,
@@ -25,8 +24,7 @@ from orchestrator.planning.partition import DeviceLimits, PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanJob
 from orchestrator.planning.prediction import predict
 from tests.support.digit_sessions import make_session
-from tests.support.in_process import build_pipeline
-from tests.support.live_bytes import LiveBytes
+from tests.support.measured_memory import measured_peaks
 from tests.support.models import CNN, TRANSFORMER
 from tests.support.profiles import FREE, compute, device
 from tests.support.sources import job_spec, samples_of, split_of
@@ -39,7 +37,6 @@ SPEC = job_spec(
     {"name": "digits", "batch_size": 512, "val_batch_size": 100},
 )
 NUM_TRAIN, BATCH = 2048, 1024
-RUN = StageLoop.run
 MOMENTUM = parse_recipe({"momentum": 0.9})
 
 
@@ -47,13 +44,6 @@ def measured(
     monkeypatch: pytest.MonkeyPatch, job: PlanJob, cuts: tuple[int, ...], pipelining: Pipelining
 ) -> list[int]:
     """By stage the most bytes of tensors in an epoch of two steps with its validation."""
-    tracks: dict[int, LiveBytes] = {}
-
-    def tracked(loop: StageLoop) -> bool:
-        with LiveBytes() as tracks[loop._stage.spec.index]:
-            return RUN(loop)
-
-    monkeypatch.setattr(StageLoop, "run", tracked)
     session = make_session(
         epochs=1,
         batch_size=job.batch_size,
@@ -65,11 +55,7 @@ def measured(
         recipe=job.recipe,
     )
     data = samples_of(samples(job.model, NUM_TRAIN), samples(job.model, job.val_batch_size))
-    pipeline = build_pipeline(job.model, session, data, list(cuts))
-    pipeline.run()
-    assert not pipeline.errors
-    kept = [sum(p.nbytes for p in stage.layers.parameters()) for stage in pipeline.stages]
-    return [tracks[i].peak + parameters for i, parameters in enumerate(kept)]
+    return measured_peaks(monkeypatch, job.model, session, data, cuts)
 
 
 def samples(model: ModelSpec, count: int) -> Split:

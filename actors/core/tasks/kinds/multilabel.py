@@ -22,7 +22,7 @@ def _loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 def _score(
     outputs: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return outputs, targets, (outputs > 0).to(targets.dtype)
+    return outputs, targets, outputs > 0
 
 
 def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
