@@ -57,7 +57,9 @@ def train_plainly(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate(epoch * session.num_steps + step, session.length.total)
             step_loss = 0.0
-            told = [target_view.gather(targets, m.samples) for m in microbatches]
+            told = [
+                target_view.prepare(target_view.gather(targets, m.samples)) for m in microbatches
+            ]
             counts = [plain_count(session.task, own) for own in told]
             for m, own, count in zip(microbatches, told, counts, strict=True):
                 now = Moment(session.first_epoch_index + epoch, step, m.index)
@@ -103,7 +105,7 @@ def _validate(
     with torch.no_grad():
         for chunk in validation_chunks(session):
             outputs.append(model(view.prepare(view.gather(inputs, chunk))))
-            told.append(target_view.gather(targets, chunk))
+            told.append(target_view.prepare(target_view.gather(targets, chunk)))
             loss = plain_loss(session.task, outputs[-1], told[-1])
             loss_sum += loss.item() * plain_count(session.task, told[-1])
             count += plain_count(session.task, told[-1])
