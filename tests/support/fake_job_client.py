@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from actors.core.input_form import InputForm
 from http_gateway.rows import ReadRows
 from tests.support.plans import MEASURED, PLAN
 
@@ -317,7 +318,7 @@ class FakeJobClient:
         return io.BytesIO(answer)
 
     def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
-        rows = [] if "predict" in self.errors else read(2, 2).rows
+        rows = [] if "predict" in self.errors else read(InputForm((2,), is_pixels=True), 2).rows
         arguments = (job_id, [row.tolist() for row in rows])
         answer: dict[str, Any] = self._answer("predict", arguments, PREDICTION)
         return answer

@@ -254,7 +254,7 @@ def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any
         ([[None]], "inputs[0][0] is null, but must be a finite number"),
         ([[NAN]], "inputs[0][0] is nan, but must be a finite number"),
         ([[0, -INF]], "inputs[0][1] is -inf, but must be a finite number"),
-        ([[[1]]], "inputs[0][0] is [1], but must be a finite number"),
+        ([[["1"]]], "inputs[0][0] is '1', but must be a finite number"),
     ],
 )
 def test_inputs_to_predict(http: FlaskClient, fake: FakeJobClient, inputs: Any, text: str) -> None:
