@@ -17,6 +17,7 @@ from actors.clipping import Clipping
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
+from actors.core.model.freezing import with_frozen
 from actors.core.model.randomness import Moment
 from actors.core.records import StepRecord
 from actors.core.schedule_checks import checked_schedule
@@ -28,6 +29,7 @@ from actors.core.stage import Stage
 from actors.core.tasks.loss import BatchTargets, Loss
 from actors.orders import Orders
 from actors.reports import Phase, Progress, ReportBoard
+from actors.run_ahead import RunAhead
 from actors.snapshot_keeper import SnapshotKeeper
 from actors.stage_clock import StageClock
 from actors.stage_io import StageData, StageLinks
@@ -65,8 +67,10 @@ class StageLoop:
         self._mark = Mark.NONE
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
+        self._last_index = 0
         self._task_loss = Loss(session.task, session.recipe.label_smoothing)
         self._targets = BatchTargets()
+        self._run_ahead = RunAhead(links, False, False)
         self._clipping = Clipping(stage, session.recipe, links)
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
@@ -80,6 +84,7 @@ class StageLoop:
         session = self._session
         splits = any(a.kind is Kind.INPUT_GRAD for a in self._actions(session.num_microbatches))
         self._stage.start_session(session.recipe, splits)
+        self._run_ahead = self._bounded()
         self._take_snapshot(Mark.SNAPSHOT)
         try:
             while self._cursor.epoch < self._session.epochs:
@@ -89,6 +94,14 @@ class StageLoop:
         finally:
             self.board.phase = Phase.IDLE
         return True
+
+    def _bounded(self) -> RunAhead:
+        """Where gradients are clipped by their norm, that has the stages wait for each other."""
+        bounds = self._session.recipe.clip_grad_norm is None
+        is_fed = not self._stage.passes_back
+        return RunAhead(
+            self._links, bounds and is_fed, bounds and not self._stage.computes_gradients
+        )
 
     def state(self) -> StageSnapshot:
         """Where the loop has ended."""
@@ -115,6 +128,7 @@ class StageLoop:
 
     def _validate(self) -> None:
         self.board.phase = Phase.VALIDATION
+        self._run_ahead.wait()
         cursor = self._cursor
         validation = Validation(self._stage, self._session, self._data, self._links, self._turn)
         rate = self.board.progress.samples_per_s
@@ -125,7 +139,8 @@ class StageLoop:
 
     def _train_step(self, microbatches: list[Microbatch]) -> None:
         self._begin_step()
-        self._loss = 0.0
+        self._loss, self._last_index = 0.0, len(microbatches) - 1
+        self._run_ahead.wait()
         self._take_targets(microbatches)
         for action in self._actions(len(microbatches)):
             microbatch = microbatches[action.microbatch]
@@ -135,6 +150,7 @@ class StageLoop:
                 self._weight_grad(microbatch)
             else:
                 self._backward(microbatch, action.kind)
+        self._run_ahead.sent(self._turn)
         self._check_loss()
         self._update(len(microbatches))
         self.board.max_held = self._stage.max_held
@@ -196,6 +212,8 @@ class StageLoop:
     def _forward(self, microbatch: Microbatch) -> None:
         self.board.phase = Phase.FORWARD
         inputs = self._inputs(microbatch)
+        if microbatch.index == self._last_index:
+            self._run_ahead.received(self._turn)
         begin = self._clock.begin()
         outputs = self._compute_forward(microbatch, inputs)
         self._clock.add("forward", begin, self._flops(len(microbatch.samples)).forward)
@@ -215,6 +233,8 @@ class StageLoop:
 
     def _backward(self, microbatch: Microbatch, kind: Kind) -> None:
         """The whole pass, or its first half."""
+        if not self._stage.computes_gradients:
+            return
         self.board.phase = Phase.BACKWARD
         grad = None
         if not self._stage.spec.is_last:
@@ -223,11 +243,13 @@ class StageLoop:
         compute = self._stage.input_grad if kind is Kind.INPUT_GRAD else self._stage.backward
         input_grad = compute(microbatch.index, grad)
         self._clock.add("backward", begin, self._flops(len(microbatch.samples)).of(kind))
-        if not self._stage.spec.is_first:
+        if self._stage.passes_back:
             assert input_grad is not None
             self._send(self._links.backward_out, input_grad, microbatch)
 
     def _weight_grad(self, microbatch: Microbatch) -> None:
+        if not self._stage.computes_gradients:
+            return
         self.board.phase = Phase.BACKWARD
         begin = self._clock.begin()
         self._stage.weight_grad(microbatch.index)
@@ -285,4 +307,5 @@ class StageLoop:
         return schedule[spec.index]
 
     def _count_flops(self, rows: int) -> StageFlops:
-        return count_stage_flops(self._stage.spec, rows)
+        spec, freeze = self._stage.spec, self._session.recipe.freeze
+        return count_stage_flops(with_frozen(spec.model, freeze, spec.facts, spec.start), rows)

@@ -176,6 +176,12 @@ class TrainFields(Body):
         "its type and arguments; default constant",
         examples=[{"type": "cosine", "warmup_steps": 100}],
     )
+    freeze: list[str] | None = Field(
+        None,
+        max_length=1000,
+        description="not trained: indices of blocks, names of modules or parameters, with * and ?",
+        examples=[["0", "1"]],
+    )
     accumulate: int | None = Field(
         None, ge=1, le=1024, description="batches of one update; default 1"
     )

@@ -14,6 +14,7 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import path
 from actors.core.model.blocks import num_blocks
 from actors.core.model.facts import model_facts
+from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
 from actors.core.recipe.recipe import check_known_kinds
@@ -121,8 +122,10 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
 
 
 def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -> None:
-    """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, or the
-    task's loss can't be smoothed. ``where`` is what has the options."""
+    """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, the
+    task's loss can't be smoothed, or what to freeze is not there. ``where`` is what has the
+    options."""
+    learning_of(spec.model, options.recipe.freeze)
     if options.recipe.label_smoothing and not TASKS[spec.task.kind].smooths:
         raise InvalidRequest(
             f"{path(where, 'label_smoothing')} is {options.recipe.label_smoothing}, but the task "

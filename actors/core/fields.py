@@ -213,6 +213,19 @@ def numbers(
     return Field(check, f"a list of {length} numbers, each {each.says}", default)
 
 
+def texts(most: int, most_chars: int) -> Field:
+    """A list of texts, none by default."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or len(value) > most:
+            raise ValueError
+        if not all(isinstance(one, str) and 0 < len(one) <= most_chars for one in value):
+            raise ValueError
+        return tuple(value)
+
+    return Field(check, f"a list of up to {most:,} texts of 1 to {most_chars} characters", ())
+
+
 def _whole(value: Any, minimum: int, maximum: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
         raise ValueError

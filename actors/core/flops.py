@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actors.core.model.facts import BlockFacts
 from actors.core.schedules import Kind
-from actors.core.specs import StageSpec
 
 FLOPS_PER_TFLOP = 1e12
 
@@ -32,13 +33,12 @@ class StageFlops:
         return self.input_grad if kind is Kind.INPUT_GRAD else self.weight_grad
 
 
-def count_stage_flops(spec: StageSpec, rows: int) -> StageFlops:
-    """The matrix products and convolutions of the stage for ``rows`` samples.
+def count_stage_flops(facts: Sequence[BlockFacts], rows: int) -> StageFlops:
+    """The matrix products and convolutions of a stage's blocks for ``rows`` samples.
 
     A product of [n, k] and [k, m] counts 2·n·k·m; element-wise work is not counted. The model's
     first block needs no gradient by its inputs.
     """
-    facts = spec.facts
     return StageFlops(
         sum(block.forward.of(rows) for block in facts),
         sum(block.input_grad.of(rows) for block in facts),

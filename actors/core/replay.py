@@ -19,6 +19,7 @@ from torch import nn
 
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
+from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import OPTIMIZERS
@@ -137,6 +138,9 @@ def replay(
     weights = None
     for session in plan.sessions:
         spec = session.spec
+        frozen = learning_of(spec_of_all, spec.recipe.freeze).frozen
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name not in frozen)
         data = _Data(inputs, targets, spec)
         kind = OPTIMIZERS[spec.recipe.optimizer.kind]
         optimizer = kind.plain(model.parameters(), **spec.recipe.optimizer.keywords)
@@ -216,7 +220,7 @@ def _microbatch(
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in parts:
         torch.set_num_threads(part.threads)
-        inputs = outputs.detach().requires_grad_(bool(held))
+        inputs = outputs.detach().requires_grad_(outputs.requires_grad)
         outputs = part.layers(inputs)
         held.append((inputs, outputs))
     loss = data.loss(outputs, targets)
@@ -226,6 +230,8 @@ def _microbatch(
     grad = None
     for part, (inputs, outputs) in zip(reversed(parts), reversed(held), strict=True):
         torch.set_num_threads(part.threads)
+        if not outputs.requires_grad:
+            break  # it and all before it is frozen
         outputs.backward(grad)  # type: ignore[no-untyped-call]
         grad = inputs.grad
     return loss.item()

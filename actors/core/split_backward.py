@@ -59,8 +59,9 @@ class LinearWeightGrad:
     @torch.no_grad()
     def add(self) -> None:
         """One product, and a sum for the bias."""
-        _add(self.layer.weight, self.output_grad.t().mm(self.inputs))
-        if self.layer.bias is not None:
+        if self.layer.weight.requires_grad:
+            _add(self.layer.weight, self.output_grad.t().mm(self.inputs))
+        if self.layer.bias is not None and self.layer.bias.requires_grad:
             _add(self.layer.bias, self.output_grad.sum(0))
 
 
@@ -114,7 +115,7 @@ class LayerNotes:
         outputs: torch.Tensor = self._layers(inputs)
         calls, self._calls = tuple(self._calls), []
         noted = {id(p) for call in calls for p in call.layer.parameters()}
-        others = tuple(p for p in self._layers.parameters() if id(p) not in noted)
+        others = tuple(p for p in _trained(self._layers) if id(p) not in noted)
         return outputs, NotedPass(calls, others)
 
     def close(self) -> None:
@@ -148,16 +149,20 @@ def _weight_grad(call: LayerCall, output_grad: torch.Tensor) -> WeightGrad:
     if call.has_formula:
         assert isinstance(call.layer, nn.Linear)
         return LinearWeightGrad(call.layer, call.inputs, output_grad)
-    return GraphWeightGrad(tuple(call.layer.parameters()), call.edge, output_grad)
+    return GraphWeightGrad(_trained(call.layer), call.edge, output_grad)
 
 
 def _innermost(layers: nn.Module) -> list[nn.Module]:
-    """The modules that have parameters and no modules inside."""
+    """The modules that have parameters to train and no modules inside."""
     return [
         module
         for module in layers.modules()
-        if not any(True for _ in module.children()) and any(True for _ in module.parameters())
+        if not any(True for _ in module.children()) and _trained(module)
     ]
+
+
+def _trained(layers: nn.Module) -> tuple[nn.Parameter, ...]:
+    return tuple(p for p in layers.parameters() if p.requires_grad)
 
 
 def _add(parameter: torch.Tensor, grad: torch.Tensor) -> None:

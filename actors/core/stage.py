@@ -9,6 +9,7 @@ from torch import nn
 
 from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
+from actors.core.model.freezing import Learning, learning_of
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import Optimizer
 from actors.core.recipe.recipe import Recipe
@@ -57,6 +58,7 @@ class Stage:
         self._held: dict[int, _Held] = {}
         self._left: dict[int, tuple[WeightGrad, ...]] = {}
         self._notes: LayerNotes | None = None
+        self._learning = Learning(frozenset(), 0)
         self._optimizer: Optimizer | None = None
         self._optimizer_state = optimizer
 
@@ -68,17 +70,32 @@ class Stage:
         self._held.clear()
         self._left.clear()
         self.max_held = 0
+        self._learning = learning_of(self.spec.model, recipe.freeze)
+        named = dict(self.layers.named_parameters())
+        for name, parameter in named.items():
+            parameter.requires_grad_(name not in self._learning.frozen)
         if self._notes is not None:
             self._notes.close()
         self._notes = LayerNotes(self.layers) if splits_backward else None
-        parameters = dict(self.layers.named_parameters())
-        self._optimizer = Optimizer(recipe.optimizer, parameters, self._optimizer_state)
+        trained = {name: p for name, p in named.items() if p.requires_grad}
+        self._optimizer = Optimizer(recipe.optimizer, trained, self._optimizer_state)
         self._optimizer.zero_grad()
+
+    @property
+    def computes_gradients(self) -> bool:
+        """Whether it has a backward pass: not where it and all before it is frozen."""
+        return self._learning.computes_gradients(self.spec.end)
+
+    @property
+    def passes_back(self) -> bool:
+        """Whether the stage before it wants a gradient of it."""
+        return self._learning.passes_back(self.spec.start)
 
     def forward(self, moment: Moment, inputs: torch.Tensor) -> torch.Tensor:
         """A batch of ``spec.inputs`` -> one of ``spec.outputs``; keeps what backward will need."""
         outputs, noted = self._run_layers(moment, inputs)
-        self._hold(moment.microbatch, _Held(inputs, outputs, noted))
+        if self.computes_gradients:
+            self._hold(moment.microbatch, _Held(inputs, outputs, noted))
         return outputs.detach()
 
     def forward_loss(
@@ -160,7 +177,10 @@ class Stage:
     ) -> tuple[torch.Tensor, NotedPass | None]:
         self._moment = moment
         self._set_training(True)
-        if not self.spec.is_first:
+        if not self.computes_gradients:
+            with torch.no_grad():
+                return self.layers(inputs), None
+        if self.passes_back:
             inputs.requires_grad_()
         if self._notes is None:
             return self.layers(inputs), None

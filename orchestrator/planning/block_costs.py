@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import (
     BlockProfile,
@@ -75,6 +76,23 @@ def block_costs(compute: ComputeProfile, model: ModelSpec, rows: int) -> BlockCo
         np.array([update_s for _, update_s in times]),
         compute.overhead,
         compute.load_s + compute.load_per_row_s * rows,
+    )
+
+
+def without_frozen(costs: BlockCosts, facts: Sequence[BlockFacts]) -> BlockCosts:
+    """With no seconds for gradients and updates that there are not, by the blocks' facts."""
+    trained = np.array([block.parameter_bytes > 0 for block in facts])
+    passes = np.logical_or.accumulate(trained)
+    update_s = np.where(trained, costs.update_s, 0.0)
+    weight_grad_s = np.where(trained, costs.weight_grad_s, 0.0)
+    input_grad_s = np.where(passes, costs.input_grad_s, 0.0)
+    whole_s = np.where(trained, costs.backward_s, input_grad_s)
+    return replace(
+        costs,
+        backward_s=whole_s,
+        input_grad_s=input_grad_s,
+        weight_grad_s=weight_grad_s,
+        update_s=update_s,
     )
 
 

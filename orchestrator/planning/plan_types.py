@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.core.model.facts import BlockFacts, model_facts
+from actors.core.model.facts import BlockFacts
+from actors.core.model.freezing import facts_with_frozen
 from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.optimizer import num_copies
@@ -42,7 +43,7 @@ class PlanJob:
     @property
     def facts(self) -> tuple[BlockFacts, ...]:
         """Of the model's blocks."""
-        return model_facts(self.model)
+        return facts_with_frozen(self.model, self.recipe.freeze)
 
     @property
     def num_blocks(self) -> int:

@@ -12,7 +12,13 @@ from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
 from actors.core.schedules import Schedule, build_schedule
-from orchestrator.planning.block_costs import BlockCosts, Floats, block_costs, stage_seconds
+from orchestrator.planning.block_costs import (
+    BlockCosts,
+    Floats,
+    block_costs,
+    stage_seconds,
+    without_frozen,
+)
 from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, Held, held_at_once
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
@@ -88,7 +94,8 @@ def copied_blocks(cuts: Cuts, stage: int) -> tuple[int, int] | None:
 
 def _block_costs(job: PlanJob, stage: int, num_microbatches: int) -> BlockCosts:
     own = job.devices[stage].profile.own
-    return _costs(own, job.model, job.rows(num_microbatches))
+    costs = _costs(own, job.model, job.rows(num_microbatches))
+    return without_frozen(costs, job.facts) if job.recipe.freeze else costs
 
 
 def _stage_costs(

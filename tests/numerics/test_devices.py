@@ -81,7 +81,7 @@ def test_time_and_flops_are_complete_after_each_step(
     session = make_session(epochs=1)
     pipeline = run(build_pipeline(NETWORK, session, digits, [0, 3], devices=[kind()]))
     (loop,) = pipeline.loops
-    flops = count_stage_flops(pipeline.stages[0].spec, session.num_train)
+    flops = count_stage_flops(pipeline.stages[0].spec.facts, session.num_train)
     assert (loop.board.forward_flops, loop.board.backward_flops) == (flops.forward, flops.backward)
     seconds = loop.board.seconds
     assert min(seconds.forward_s, seconds.backward_s, seconds.update_s) > 0

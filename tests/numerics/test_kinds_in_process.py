@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 import torch
 
-from actors.core.model.blocks import num_blocks
+from actors.core.model.blocks import build_blocks, num_blocks
 from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
 from actors.core.snapshot_cadence import Boundary
@@ -115,6 +116,33 @@ def test_every_optimiser_and_schedule_goes_on_with_the_bits_of_a_plain_loop(
         assert not pipeline.errors
         weights = pipeline.weights()
         assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+
+
+FROZEN = [("0.*",), ("0.*", "1.*", "5.*"), ("5.*",), ("*.bias",)]
+
+
+@pytest.mark.parametrize("clip_grad_norm", [None, 0.5])
+@pytest.mark.parametrize("schedule", ["1f1b", "gpipe", "zb-h1"])
+@pytest.mark.parametrize("freeze", FROZEN, ids=str)
+def test_what_is_frozen_stays_and_the_rest_has_the_bits_of_a_plain_loop(
+    digits: Samples, freeze: tuple[str, ...], schedule: str, clip_grad_norm: float | None
+) -> None:
+    config = {"optimizer": "Adam", "freeze": list(freeze), "clip_grad_norm": clip_grad_norm}
+    recipe = parse_recipe({k: v for k, v in config.items() if v is not None})
+    session = make_session(num_microbatches=3, schedule=schedule, recipe=recipe)
+    plain = train_plainly(CNN, session, digits)
+    before = build_blocks(CNN, 0, num_blocks(CNN)).state_dict()
+    for cuts in ([0, 4], [0, 2, 4], [0, 1, 2, 4]):
+        pipeline = build_pipeline(CNN, session, digits, cuts)
+        pipeline.run()
+        assert not pipeline.errors
+        weights = pipeline.weights()
+        assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+        kept = [name for loop in pipeline.loops for name in loop.state().optimizer]
+        frozen = {n for n in weights if any(fnmatch(n, pattern) for pattern in freeze)}
+        assert not any(name.partition(".")[2] in frozen for name in kept)
+        parameters = {n for n in frozen if "running" not in n and "batches" not in n}
+        assert all(torch.equal(weights[name], before[name]) for name in parameters)
 
 
 @pytest.mark.parametrize("max_steps", [7, 8, 11])

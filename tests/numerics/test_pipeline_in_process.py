@@ -57,7 +57,7 @@ def test_losses_and_weights_equal_a_plain_loop(
     held = simulate(build_schedule(schedule, len(cuts) - 1, num_microbatches)).max_held
     assert tuple(loop.board.max_held for loop in pipeline.loops) == held
     for loop, stage in zip(pipeline.loops, pipeline.stages, strict=True):
-        flops = count_stage_flops(stage.spec, session.epochs * session.num_train)
+        flops = count_stage_flops(stage.spec.facts, session.epochs * session.num_train)
         assert loop.board.forward_flops == flops.forward
         assert loop.board.backward_flops == flops.backward
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 
 import torch
 from torch import nn
@@ -43,6 +44,7 @@ def train_plainly(
     drawing = drawing_layers(network, 0, num_blocks(network))
     seed_draws(model, drawing, network.seed, lambda: now)
     recipe = session.recipe
+    _freeze(model, recipe)
     plain_class = getattr(torch.optim, recipe.optimizer.kind)
     optimizer = plain_class(model.parameters(), **recipe.optimizer.keywords)
     inputs, targets = (torch.from_numpy(a) for a in (dataset.train.inputs, dataset.train.targets))
@@ -77,6 +79,11 @@ def train_plainly(
         result.train_losses.append(loss_sum / averaged)
         _validate(model, session, dataset, result)
     return _with_weights(result, model)
+
+
+def _freeze(model: nn.Module, recipe: Recipe) -> None:
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not any(fnmatch(name, pattern) for pattern in recipe.freeze))
 
 
 def _clip(model: nn.Module, recipe: Recipe) -> None:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field, check_fields, count, number, optional, path, shown_value
+from actors.core.fields import (
+    Field,
+    check_fields,
+    count,
+    number,
+    optional,
+    path,
+    shown_value,
+    texts,
+)
 from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
 from actors.core.recipe.optimizer import OPTIMIZERS
@@ -26,6 +35,7 @@ class Recipe:
     clip_grad_value: float | None = None
     clip_grad_norm: float | None = None
     accumulate: int = 1
+    freeze: tuple[str, ...] = ()
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""
@@ -44,6 +54,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "clip_grad_value": optional(number(0.0, 1e9, above=True)),
     "clip_grad_norm": optional(number(0.0, 1e9, above=True)),
     "accumulate": count(1, 1024, 1),
+    "freeze": texts(1000, 200),
 }
 """What else there is."""
 

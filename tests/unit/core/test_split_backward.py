@@ -131,7 +131,7 @@ def test_the_flops_of_the_halves_are_those_that_torch_counts(start: int, end: in
         stage.input_grad(0, torch.randn(8, *spec.outputs.shape))
     with FlopCounterMode(display=False) as second:
         stage.weight_grad(0)
-    flops = count_stage_flops(spec, 8)
+    flops = count_stage_flops(spec.facts, 8)
     assert flops.input_grad == first.get_total_flops()
     assert flops.weight_grad == second.get_total_flops() > 0
 

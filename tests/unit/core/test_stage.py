@@ -81,7 +81,7 @@ def test_flops_are_those_that_torch_counts(start: int, end: int) -> None:
         outputs = layers(inputs)
     with FlopCounterMode(display=False) as backward:
         outputs.sum().backward()
-    flops = count_stage_flops(spec, 8)
+    flops = count_stage_flops(spec.facts, 8)
     assert flops.forward == forward.get_total_flops() > 0
     assert flops.backward == backward.get_total_flops() > 0
 

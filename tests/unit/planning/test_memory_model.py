@@ -83,6 +83,18 @@ def test_what_an_optimiser_keeps_is_in_the_plan(
         assert 0.3 * said < peak <= said, (optimizer, stage.start)
 
 
+def test_what_is_frozen_is_not_planned_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipelining, cuts = Pipelining("1f1b", 4), (0, 1, 3)
+    whole = predict(job_of(WIDE, 2, 16, parse_recipe({"optimizer": "Adam"})), cuts, pipelining)
+    job = job_of(WIDE, 2, 16, parse_recipe({"optimizer": "Adam", "freeze": ["0", "1"]}))
+    plan = predict(job, cuts, pipelining)
+    assert plan.stages[0].memory.optimizer == plan.stages[0].memory.gradients == 0
+    assert plan.stages[0].computing_s < whole.stages[0].computing_s
+    for stage, peak in zip(plan.stages, measured(monkeypatch, job, cuts, pipelining), strict=True):
+        said = stage.memory.total - stage.memory.copies - stage.memory.messages
+        assert 0.3 * said < peak <= said, stage.start
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_stage_takes_more_than_its_plan_says_by_any_schedule(
     monkeypatch: pytest.MonkeyPatch, schedule: str

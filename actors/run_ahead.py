@@ -1,0 +1,38 @@
+"""Keeps a stage that gets no gradients from running away from the one that it feeds.
+
+Where all before an edge is frozen, nothing comes back by which a stage would know how far the next
+one is, and a channel may take any number of messages.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from actors.stage_io import StageLinks
+
+RECEIVED = torch.zeros(1)
+
+
+class RunAhead:
+    """``is_fed`` says that the stage before gets no gradients, ``feeds`` that this one gets none:
+    each step the one that feeds is told when its last microbatch of the step before has come."""
+
+    def __init__(self, links: StageLinks, is_fed: bool, feeds: bool) -> None:
+        self._before = links.backward_out if is_fed else None
+        self._behind = links.backward_in if feeds else None
+        self._unanswered: int | None = None
+
+    def received(self, turn: int) -> None:
+        """All inputs of that step have come."""
+        if self._before is not None:
+            self._before.send(RECEIVED, turn, 0)
+
+    def sent(self, turn: int) -> None:
+        """All outputs of that step are on their way."""
+        self._unanswered = turn
+
+    def wait(self) -> None:
+        """Before anything of the next step, or of a validation, is sent."""
+        if self._behind is not None and self._unanswered is not None:
+            self._behind.recv(self._unanswered, 0)
+        self._unanswered = None
