@@ -21,9 +21,12 @@ from http_gateway.gateway_process import GatewayProcess
 from http_gateway.interrupts import held, interruptible
 from orchestrator.settings import lacks_home, load_settings
 
-LAYER_SIZES = [784, 128, 64, 10]
-EPOCHS = {"digits": 30, "MNIST": 5}
-BATCH_SIZE = {"digits": 64, "MNIST": 256}
+MODEL = {"architecture": "cnn", "config": {"hidden": 512}}
+RECIPE = {"optimizer": "AdamW", "learning_rate": 0.002}
+MEMORY_MB = 170
+"""What each device is allowed: alone it could not hold the network, and all that training keeps."""
+EPOCHS = {"digits": 8, "MNIST": 3}
+BATCH_SIZE = 64
 TRAIN_TIMEOUT_S = 1800.0
 
 
@@ -123,36 +126,36 @@ class _Demo:
         return True
 
     def _prepare(self) -> str:
-        model = {"layer_sizes": LAYER_SIZES}
         data: dict[str, Any] = {
             "name": self._dataset,
-            "batch_size": BATCH_SIZE[self._dataset],
-            "val_batch_size": 1000,
+            "batch_size": BATCH_SIZE,
+            "val_batch_size": BATCH_SIZE,
         }
         if self._dataset == "digits":
             data["resize"] = [28, 28]
-        self._calls.add("POST", "/api/jobs", _json({"model_config": model, "dataset_config": data}))
-        job_id = self._client.create_job(model, data)
+        asked = {"model_config": MODEL, "dataset_config": data, "train_config": RECIPE}
+        self._calls.add("POST", "/api/jobs", _json(asked))
+        job_id = self._client.create_job(MODEL, data, train_config=RECIPE)
         for device in self._devices:
             body = {"ip": device["ip"], "port": device["port"], "job_id": job_id}
             self._calls.add("POST", "/api/devices/register", _json(body))
             self._client.register_device(**body)
         self._console.print(
-            f"Job {job_id}: {LAYER_SIZES} on {self._dataset}, 2 devices. Initializing …"
+            f"Job {job_id}: a convolutional network on {self._dataset}, and two devices that allow "
+            f"{MEMORY_MB} MB each. Initializing …",
+            highlight=False,
         )
-        self._calls.add("POST", f"/api/network/initialize/{job_id}")
-        self._client.initialize(job_id)
+        allowed = {"max_memory_bytes": MEMORY_MB * 10**6}
+        limits = {str(i + 1): allowed for i in range(len(self._devices))}
+        self._calls.add("POST", f"/api/network/initialize/{job_id}", _json({"devices": limits}))
+        self._client.initialize(job_id, devices=limits)
         self._console.print(self._client.get_plan(job_id)["verdict"]["text"], highlight=False)
         return job_id
 
     def _train(self, job_id: str) -> dict[str, Any]:
         epochs = EPOCHS[self._dataset]
-        self._calls.add(
-            "POST",
-            f"/api/network/train/{job_id}",
-            _json({"epochs": epochs, "learning_rate": 0.1}),
-        )
-        self._client.train(job_id, epochs=epochs, learning_rate=0.1)
+        self._calls.add("POST", f"/api/network/train/{job_id}", _json({"epochs": epochs}))
+        self._client.train(job_id, epochs=epochs)
         self._calls.add("GET", f"/api/jobs/{job_id}")
         with console_view(self._console) as view:
 
