@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
@@ -47,6 +48,9 @@ def test_a_regression_tells_numbers_and_their_metrics(
     assert job["task"] == {"type": "regression", "loss": "l1", "delta": 1.0}
     assert {"val_loss", "val_mae", "val_r2"} <= job["history"][-1].keys()
     assert job["history"][-1]["val_mae"] == pytest.approx(job["history"][-1]["val_loss"])
+    rows, _ = load_diabetes(return_X_y=True)
+    (first, *_) = values = client.predict(job["job_id"], rows[:3].tolist())["values"]
+    assert len(values) == 3 and len(first) == 1
     with pytest.raises(ApiError, match="layer_sizes"):
         client.create_job({"layer_sizes": [10, 2]}, data)
 
@@ -56,6 +60,10 @@ def test_two_classes_are_told_by_one_logit(gateway: GatewayProcess, client: Tand
     job = trained(gateway, client, {"layer_sizes": [30, 8, 1]}, data, "binary")
     last = job["history"][-1]
     assert last["val_f1"] > 0.9 and last["val_accuracy"] > 0.85
+    rows, classes = load_breast_cancer(return_X_y=True)
+    told = client.predict(job["job_id"], rows[:100].tolist())
+    assert told["classes"] == [int(share > 0.5) for share in told["probabilities"]]
+    assert np.mean(np.array(told["classes"]) == classes[:100]) > 0.8
 
 
 def test_a_text_is_scored_by_its_tokens(gateway: GatewayProcess, client: TandemClient) -> None:
@@ -70,3 +78,6 @@ def test_a_text_is_scored_by_its_tokens(gateway: GatewayProcess, client: TandemC
     assert job["task"] == {"type": "next_token"}
     assert last["val_perplexity"] == pytest.approx(np.exp(last["val_loss"]))
     assert last["val_perplexity"] < job["history"][0]["val_perplexity"]
+    told = client.predict(job["job_id"], [[n % 11 for n in range(8)], [3] * 8])
+    assert [len(row) for row in told["probabilities"]] == [11, 11]
+    assert told["tokens"] == [int(np.argmax(row)) for row in told["probabilities"]]

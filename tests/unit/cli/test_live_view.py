@@ -19,9 +19,10 @@ from http_gateway.cli.live_view import (
     PlainView,
     TerminalView,
     console_view,
+    epoch_text,
     new_console,
 )
-from http_gateway.cli.tables import device_rows
+from http_gateway.cli.tables import device_rows, epoch_table
 from tests.support.fake_job_client import DETAILS
 from tests.support.scripted_job_client import ScriptedJobClient, job_at
 
@@ -152,3 +153,22 @@ def read_until(fd: int, words: str) -> str:
         assert select.select([fd], [], [], 20.0)[0], shown
         shown += os.read(fd, 65536).decode(errors="replace")
     return shown
+
+
+def test_metrics_of_any_name_are_told_and_one_without_a_value_is_none() -> None:
+    record = {
+        "epoch": 2,
+        "session": 1,
+        "train_loss": 0.5,
+        "samples_per_s": 1234.0,
+        "val_r2": None,
+        "val_top5_accuracy": 0.9876,
+        "val_loss": 0.25,
+    }
+    told = "validation loss 0.2500, r2 none, top5 accuracy 98.76%"
+    assert epoch_text(record) == f"epoch 2: train loss 0.5000, {told}, 1,234 samples/s"
+    console = Console(file=io.StringIO(), width=120)
+    console.print(epoch_table([record, {**record, "epoch": 3, "val_r2": -0.5}]))
+    shown = text_of(console)
+    assert "validation r2" in shown and "98.76%" in shown
+    assert "none" in shown and "-0.5000" in shown
