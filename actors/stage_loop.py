@@ -9,6 +9,7 @@ import functools
 import itertools
 import math
 import time
+from collections.abc import Mapping
 
 import torch
 
@@ -19,11 +20,12 @@ from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
 from actors.core.model.freezing import with_frozen
 from actors.core.model.randomness import Moment
-from actors.core.records import StepRecord
+from actors.core.recipe.early_stopping import Standing
+from actors.core.records import EpochRecord, StepRecord
 from actors.core.schedule_checks import checked_schedule
 from actors.core.schedules import Action, Kind
 from actors.core.snapshot_cadence import Boundary, SnapshotCadence
-from actors.core.snapshots import Cursor, Mark, StageSnapshot
+from actors.core.snapshots import Mark, StageSnapshot
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.core.tasks.loss import BatchTargets, Loss
@@ -34,6 +36,8 @@ from actors.snapshot_keeper import SnapshotKeeper
 from actors.stage_clock import StageClock
 from actors.stage_io import StageData, StageLinks
 from actors.validation import Validation
+
+Metrics = Mapping[str, float | None]
 
 
 class SessionStopped(Exception):
@@ -68,6 +72,8 @@ class StageLoop:
         self._turn = 0  # counts steps and validations: the step number of every message
         self._loss = 0.0
         self._last_index = 0
+        stopping, start = session.recipe.early_stopping, session.start
+        self._ends_early = stopping is not None and stopping.ends(Standing(start.best, start.stale))
         self._task_loss = Loss(session.task, session.recipe.label_smoothing)
         self._targets = BatchTargets()
         self._run_ahead = RunAhead(links, False, False)
@@ -76,7 +82,7 @@ class StageLoop:
         self._flops = functools.cache(self._count_flops)
 
     def run(self) -> bool:
-        """True when all epochs are done, False when the session was stopped before.
+        """True when the session has come to its end, False when it was stopped before.
 
         Must be called in the thread that computes: torch's thread count is set here.
         """
@@ -87,7 +93,7 @@ class StageLoop:
         self._run_ahead = self._bounded()
         self._take_snapshot(Mark.SNAPSHOT)
         try:
-            while self._cursor.epoch < self._session.epochs:
+            while self._cursor.epoch < self._session.epochs and not self._ends_early:
                 self._run_epoch()
         except SessionStopped:
             return False
@@ -113,29 +119,50 @@ class StageLoop:
         batches = itertools.islice(epoch_batches(self._session, first.epoch), first.step, None)
         for microbatches in batches:
             self._train_step(microbatches)
-            rate = (self._cursor.samples - first.samples) / (time.perf_counter() - begin)
-            self._tell_step(rate)
+            trained = time.perf_counter()
+            rate = (self._cursor.samples - first.samples) / (trained - begin)
+            self._tell_step(rate, self._validate() if self._validates_now() else None)
+            begin += time.perf_counter() - trained
             if self._mark is not Mark.NONE:
                 self._take_snapshot(self._mark)
-        self._validate()
-        self._cursor = Cursor(first.epoch + 1)
+            if self._ends_early:
+                return
+        metrics, rate = self._validate(), self.board.progress.samples_per_s
+        if metrics is not None:
+            epoch, train_loss = first.epoch + 1, self._cursor.train_loss
+            self.board.epochs.append(EpochRecord(epoch, train_loss, metrics, rate))
+        self._cursor = self._cursor.next_epoch()
 
-    def _tell_step(self, samples_per_s: float) -> None:
+    def _validates_now(self) -> bool:
+        """Within an epoch; at its end every session does."""
+        every, length = self._session.recipe.eval_every, self._session.length
+        epoch, step = self._cursor.position
+        if every is None or step == length.of_epoch(epoch):
+            return False
+        return length.at(epoch, step) % every == 0
+
+    def _tell_step(self, samples_per_s: float, metrics: Metrics | None) -> None:
         epoch, step = self._cursor.epoch + 1, self._cursor.step
         self.board.progress = Progress(epoch, step, self._loss, samples_per_s)
         if self._stage.spec.is_last:
-            self.board.steps.append(StepRecord(epoch, step, self._loss))
+            self.board.steps.append(StepRecord(epoch, step, self._loss, metrics))
 
-    def _validate(self) -> None:
+    def _validate(self) -> Metrics | None:
+        """The metrics, in the last stage, after which the session may end."""
         self.board.phase = Phase.VALIDATION
         self._run_ahead.wait()
-        cursor = self._cursor
         validation = Validation(self._stage, self._session, self._data, self._links, self._turn)
-        rate = self.board.progress.samples_per_s
-        record = validation.run(cursor.epoch + 1, cursor.train_loss, rate)
+        epoch, step = self._cursor.position
+        metrics = validation.run(f"epoch {epoch + 1}, step {step}")
+        stopping = self._session.recipe.early_stopping
+        if stopping is not None:
+            standing = Standing(self._cursor.best, self._cursor.stale)
+            if metrics is not None:
+                standing = stopping.after(standing, metrics[stopping.metric])
+                self._cursor = self._cursor.after_validation(standing.best, standing.stale)
+            self._ends_early = validation.verdict(stopping.ends(standing))
         self._turn += 1
-        if record is not None:
-            self.board.epochs.append(record)
+        return metrics
 
     def _train_step(self, microbatches: list[Microbatch]) -> None:
         self._begin_step()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 
 from actors.core.batches import validation_chunks
 from actors.core.errors import NonFiniteLoss
-from actors.core.records import EpochRecord
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.core.tasks.scoring import Scores
@@ -20,7 +20,7 @@ what is on its way where the channel does not."""
 
 
 class Validation:
-    """One stage's part in validating after an epoch."""
+    """One stage's part in validating."""
 
     def __init__(
         self,
@@ -39,10 +39,11 @@ class Validation:
         self._turn = turn
         self._scores = Scores(session.task)
 
-    def run(self, epoch: int, train_loss: float, samples_per_s: float) -> EpochRecord | None:
-        """The finished epoch's record in the last stage, None in the others.
+    def run(self, when: str) -> Mapping[str, float | None] | None:
+        """The metrics by name in the last stage, None in the others.
 
-        Raises ``NonFiniteLoss``: the epoch's last update may have burst the weights.
+        ``when`` is for people. Raises ``NonFiniteLoss``: the last update may have burst the
+        weights.
         """
         chunks = validation_chunks(self._session)
         for index, chunk in enumerate(chunks):
@@ -56,11 +57,22 @@ class Validation:
         loss = self._scores.loss
         if not math.isfinite(loss):
             raise NonFiniteLoss(
-                f"the validation loss became {loss} after epoch {epoch} (learning_rate "
+                f"the validation loss became {loss} after {when} (learning_rate "
                 f"{self._session.recipe.learning_rate}): initialize the network again and train "
                 "with a lower learning_rate"
             )
-        return EpochRecord(epoch, train_loss, self._scores.values(), samples_per_s)
+        return self._scores.values()
+
+    def verdict(self, ends: bool) -> bool:
+        """Whether the session ends, which the last stage says and the others are told."""
+        index, links = len(validation_chunks(self._session)), self._links
+        if links.backward_in is not None:
+            told = links.backward_in.recv(self._turn, index).tensor
+            assert told is not None, "a session ends between steps only"
+            ends = bool(told)
+        if links.backward_out is not None:
+            links.backward_out.send(torch.tensor([ends]), self._turn, index)
+        return ends
 
     def _send(self, index: int, outputs: torch.Tensor) -> None:
         assert self._links.forward_out is not None and self._links.backward_in is not None

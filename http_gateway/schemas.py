@@ -176,6 +176,14 @@ class TrainFields(Body):
         "its type and arguments; default constant",
         examples=[{"type": "cosine", "warmup_steps": 100}],
     )
+    eval_every: int | None = Field(
+        None, ge=1, le=10**9, description="validates after so many steps, too; default: epochs only"
+    )
+    early_stopping: dict[str, Any] | None = Field(
+        None,
+        description="ends a session that gets no better: metric, mode, patience, min_delta",
+        examples=[{"metric": "accuracy", "mode": "max", "patience": 3}],
+    )
     freeze: list[str] | None = Field(
         None,
         max_length=1000,

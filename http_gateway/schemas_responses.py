@@ -285,7 +285,11 @@ class EventList(BaseModel):
 
 
 class StepLoss(BaseModel):
-    """One optimiser step; epoch and step count from 1."""
+    """One optimiser step; epoch and step count from 1. After a validation within the epoch it has
+    ``val_<name>`` for each metric, too."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, float | None]
 
     epoch: int
     step: int

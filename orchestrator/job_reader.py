@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import asdict
 from typing import Any
 
 from actors.core.stage import Weights
@@ -15,6 +14,7 @@ from orchestrator.job import Job
 from orchestrator.job_book import JobBook
 from orchestrator.job_plans import plan_in_force
 from orchestrator.job_spec import JobSpec
+from orchestrator.metrics import shown_metrics
 from orchestrator.model_config import architectures, layer_kinds
 from orchestrator.model_io import facts_of, trained_model
 from orchestrator.trained_model import ModelFacts, TrainedModel
@@ -80,7 +80,8 @@ class JobReader:
         """Steps behind that one, in order."""
         self._book.get(job_id)
         return [
-            asdict(step)
+            {"epoch": step.epoch, "step": step.step, "loss": step.loss}
+            | shown_metrics(step.metrics or {})
             for step in self._book.store.load_steps(job_id, (after_epoch, after_step), limit)
         ]
 

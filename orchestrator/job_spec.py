@@ -123,7 +123,8 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
 
 def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -> None:
     """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, the
-    task's loss can't be smoothed, or what to freeze is not there. ``where`` is what has the
+    task's loss can't be smoothed, or what to freeze or to
+    stop by is not there. ``where`` is what has the
     options."""
     learning_of(spec.model, options.recipe.freeze)
     if options.recipe.label_smoothing and not TASKS[spec.task.kind].smooths:
@@ -136,6 +137,12 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
         raise InvalidRequest(
             f"{path(where, 'num_microbatches')} is {asked}, but a batch has only "
             f"{spec.batch_size} samples: use at most {spec.batch_size}"
+        )
+    stopping = options.recipe.early_stopping
+    if stopping is not None and stopping.metric not in spec.metrics:
+        raise InvalidRequest(
+            f"{path(where, 'early_stopping.metric')} is {stopping.metric!r}, but the validation "
+            f"tells {', '.join(spec.metrics)}: take one of them"
         )
     of_batch, accumulate = asked if isinstance(asked, int) else 1, options.recipe.accumulate
     if of_batch * accumulate > MAX_MICROBATCHES:

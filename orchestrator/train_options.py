@@ -20,6 +20,7 @@ from actors.core.recipe.recipe import (
     KINDS,
     PLAIN_SGD,
     RECIPE_FIELDS,
+    STOPPING,
     Recipe,
     parse_recipe,
     recipe_json,
@@ -75,7 +76,7 @@ def parse_train_options(
     same as nothing. Raises ``InvalidRequest``, without a request naming ``train_config``."""
     where = TRAIN_CONFIG if request is None else ""
     given = _merged(config, request)
-    check_known(where, TRAIN_CONFIG, (*OPTION_FIELDS, *RECIPE_FIELDS, *KINDS), given)
+    check_known(where, TRAIN_CONFIG, (*OPTION_FIELDS, *RECIPE_FIELDS, *KINDS, STOPPING), given)
     options = {name: given.pop(name) for name in OPTION_FIELDS if name in given}
     if "max_steps" in options:
         options.setdefault("epochs", MAX_EPOCHS)

@@ -213,6 +213,17 @@ def numbers(
     return Field(check, f"a list of {length} numbers, each {each.says}", default)
 
 
+def text(most_chars: int, default: Any = REQUIRED) -> Field:
+    """Some text."""
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not 0 < len(value) <= most_chars:
+            raise ValueError
+        return value
+
+    return Field(check, f"a text of 1 to {most_chars} characters", default)
+
+
 def texts(most: int, most_chars: int) -> Field:
     """A list of texts, none by default."""
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One finished step; epoch and step count from 1 within the session."""
+    """One finished step; epoch and step count from 1 within the session. ``metrics`` are those of
+    a validation after it, if there was one within the epoch."""
 
     epoch: int
     step: int
     loss: float
+    metrics: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True)

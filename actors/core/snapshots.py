@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import torch
@@ -37,8 +37,8 @@ class Cursor:
     or what else the task counts), and sum to ``loss_sum`` when each is taken so often.
 
     The order of an epoch's samples follows from the job's seed, so that this is all a resumed
-    session needs to use each sample once. ``loss_sum`` and ``averaged`` are the last stage's; 0 in
-    the others.
+    session needs to use each sample once. ``best`` and ``stale`` are where its early stopping
+    stands. They, ``loss_sum`` and ``averaged`` are the last stage's; nothing in the others.
     """
 
     epoch: int = 0
@@ -46,6 +46,8 @@ class Cursor:
     samples: int = 0
     loss_sum: float = 0.0
     averaged: int = 0
+    best: float | None = None
+    stale: int = 0
 
     @property
     def position(self) -> Position:
@@ -59,13 +61,21 @@ class Cursor:
 
     def after_step(self, samples: int, loss: float, averaged: int) -> Cursor:
         """One step of ``samples`` samples later, whose loss is a mean over ``averaged``."""
-        return Cursor(
-            self.epoch,
-            self.step + 1,
-            self.samples + samples,
-            self.loss_sum + loss * averaged,
-            self.averaged + averaged,
+        return replace(
+            self,
+            step=self.step + 1,
+            samples=self.samples + samples,
+            loss_sum=self.loss_sum + loss * averaged,
+            averaged=self.averaged + averaged,
         )
+
+    def next_epoch(self) -> Cursor:
+        """At the beginning of the one after."""
+        return Cursor(self.epoch + 1, best=self.best, stale=self.stale)
+
+    def after_validation(self, best: float | None, stale: int) -> Cursor:
+        """Where early stopping stands then."""
+        return replace(self, best=best, stale=stale)
 
 
 @dataclass(frozen=True)

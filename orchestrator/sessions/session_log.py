@@ -112,7 +112,9 @@ class SessionLog:
     def _add(self, records: Untold) -> None:
         """Epochs and steps, some of which may have been told before a failure."""
         session, first = self._session, self._session.first_epoch_index
-        self._steps += [StepRecord(first + s.epoch, s.step, s.loss) for s in records.steps]
+        self._steps += [
+            StepRecord(first + s.epoch, s.step, s.loss, s.metrics) for s in records.steps
+        ]
         if not records.epochs:
             return
         known = {record["epoch"] for record in session.history}

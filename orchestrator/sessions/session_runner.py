@@ -186,10 +186,24 @@ class SessionRunner:
     def _end(self, outcome: GenerationOutcome) -> Ending:
         if self._abandoned:
             return Ending(Event.STOP, None)
-        if not outcome.completed:
+        early = self.log.steps_done(outcome.state) < self._job.length.total
+        if early or not outcome.completed:
             self._note_stop(outcome.state)
+        if early and outcome.completed:
+            self._note_early_end()
         self._checkpointer.save_last(outcome.state, finished=outcome.completed)
         return Ending(Event.COMPLETE if outcome.completed else Event.STOP, outcome.state)
+
+    def _note_early_end(self) -> None:
+        stopping = self._session.options.recipe.early_stopping
+        assert stopping is not None, "nothing else ends a session early"
+        index, times = self._session.index, stopping.patience
+        self._book.note(
+            self._job,
+            "early_stopped",
+            f"Session {index} ends early: {times} validations in a row brought no better "
+            f"val_{stopping.metric}",
+        )
 
     def _note_stop(self, state: TrainingState | None) -> None:
         session = self._session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,11 +88,13 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One optimiser update. ``epoch`` counts from 1 within the job, ``step`` within the epoch."""
+    """One optimiser update. ``epoch`` counts from 1 within the job, ``step`` within the epoch.
+    ``metrics`` are those of a validation after it, if there was one within the epoch."""
 
     epoch: int
     step: int
     loss: float
+    metrics: Mapping[str, float | None] | None = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def read_steps(
 ) -> list[StepRecord]:
     """The first ``limit`` steps beyond ``after`` (epoch, step), in their order."""
     place = (steps.c.epoch, steps.c.step)
-    query = select(*place, steps.c.loss).where(steps.c.job_id == job_id)
+    query = select(*place, steps.c.loss, steps.c.metrics).where(steps.c.job_id == job_id)
     query = query.where(tuple_(*place) > tuple_(*after)).order_by(*place).limit(limit)
     return [StepRecord(*row) for row in connection.execute(query)]
 

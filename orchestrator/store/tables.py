@@ -156,6 +156,7 @@ steps = Table(
     _key("epoch"),
     _key("step"),
     Column("loss", Real),
+    Column("metrics", JSON(none_as_null=True)),
     sqlite_with_rowid=False,
 )
 

@@ -145,6 +145,49 @@ def test_what_is_frozen_stays_and_the_rest_has_the_bits_of_a_plain_loop(
         assert all(torch.equal(weights[name], before[name]) for name in parameters)
 
 
+def test_validations_within_an_epoch_change_no_bits_and_are_told_with_their_steps(
+    digits: Samples,
+) -> None:
+    plain_session = make_session(num_microbatches=2)
+    session = replace(plain_session, recipe=parse_recipe({"momentum": 0.5, "eval_every": 4}))
+    session = replace(session, recipe=replace(session.recipe, learning_rate=0.05))
+    plain = train_plainly(CNN, plain_session, digits)
+    for cuts in ([0, 4], [0, 1, 3, 4]):
+        pipeline = build_pipeline(CNN, session, digits, cuts)
+        pipeline.run()
+        assert not pipeline.errors
+        board = pipeline.loops[-1].board
+        assert [s.loss for s in board.steps.after(0)] == plain.step_losses
+        told = {(s.epoch, s.step): s.metrics for s in board.steps.after(0) if s.metrics is not None}
+        assert list(told) == [(1, 4), (2, 2)]  # six steps an epoch; the twelfth ends one
+        until = train_plainly(CNN, replace(plain_session, max_steps=4, epochs=1), digits)
+        assert told[1, 4] == until.metrics[-1]
+        weights = pipeline.weights()
+        assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+
+
+@pytest.mark.parametrize("cuts", [[0, 4], [0, 2, 4], [0, 1, 3, 4]])
+def test_all_stages_end_when_a_metric_gets_no_better_and_do_so_again_after_a_stop(
+    digits: Samples, cuts: list[int]
+) -> None:
+    config = {
+        "learning_rate": 1e-9,
+        "eval_every": 2,
+        "early_stopping": {"metric": "accuracy", "mode": "max", "patience": 3, "min_delta": 0.5},
+    }
+    session = make_session(epochs=9, num_microbatches=2, recipe=parse_recipe(config))
+    pipeline = build_pipeline(CNN, session, digits, cuts)
+    pipeline.run()
+    assert not pipeline.errors and all(pipeline.completed.values())
+    positions = {loop.state().cursor.position for loop in pipeline.loops}
+    assert positions == {(1, 2)}  # validations after steps 2, 4, 6 and 8: the first is the best
+    state = TrainingState(tuple(loop.state() for loop in pipeline.loops))
+    assert state.cursor.stale == 3
+    again = build_pipeline(CNN, replace(session, start=state.cursor), digits, [0, 4], state=state)
+    again.run()
+    assert not again.errors and again.loops[0].state().cursor.position == (1, 2)
+
+
 @pytest.mark.parametrize("max_steps", [7, 8, 11])
 def test_a_session_of_so_many_steps_ends_there_and_validates(
     digits: Samples, max_steps: int

@@ -17,11 +17,12 @@ from actors.core.fields import (
     shown_value,
     texts,
 )
+from actors.core.recipe.early_stopping import EarlyStopping, parse_early_stopping
 from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
 from actors.core.recipe.optimizer import OPTIMIZERS
 
-SGD, MOMENTUM = "SGD", "momentum"
+SGD, MOMENTUM, STOPPING = "SGD", "momentum", "early_stopping"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Recipe:
     clip_grad_norm: float | None = None
     accumulate: int = 1
     freeze: tuple[str, ...] = ()
+    eval_every: int | None = None
+    early_stopping: EarlyStopping | None = None
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""
@@ -55,6 +58,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "clip_grad_norm": optional(number(0.0, 1e9, above=True)),
     "accumulate": count(1, 1024, 1),
     "freeze": texts(1000, 200),
+    "eval_every": optional(count(1, 10**9)),
 }
 """What else there is."""
 
@@ -62,7 +66,8 @@ RECIPE_FIELDS: dict[str, Field] = {
 def parse_recipe(given: Mapping[str, Any], where: str = "") -> Recipe:
     """``given`` are a train_config's fields that a recipe has, ``where`` is what they are fields
     of. Raises ``InvalidRequest``."""
-    plain = {name: value for name, value in given.items() if name not in KINDS}
+    stopping = parse_early_stopping(path(where, STOPPING), given.get(STOPPING))
+    plain = {n: value for n, value in given.items() if n not in KINDS and n != STOPPING}
     values = check_fields(where, "train_config", RECIPE_FIELDS, plain)
     momentum = values.pop(MOMENTUM)
     named = given if momentum is None else _with_momentum(given, where, momentum)
@@ -72,7 +77,12 @@ def parse_recipe(given: Mapping[str, Any], where: str = "") -> Recipe:
     }
     if values["learning_rate"] is None:
         values["learning_rate"] = OPTIMIZERS[specs["optimizer"].kind].learning_rate
-    return Recipe(optimizer=specs["optimizer"], lr_schedule=specs["lr_schedule"], **values)
+    return Recipe(
+        optimizer=specs["optimizer"],
+        lr_schedule=specs["lr_schedule"],
+        early_stopping=stopping,
+        **values,
+    )
 
 
 def check_known_kinds(recipe: Recipe) -> None:
@@ -85,10 +95,13 @@ def check_known_kinds(recipe: Recipe) -> None:
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:
     """Every value, fit for ``parse_recipe``."""
-    return {
-        name: value.as_json() if isinstance(value, KindSpec) else value
-        for name, value in vars(recipe).items()
-    }
+    return {name: _value_json(value) for name, value in vars(recipe).items()}
+
+
+def _value_json(value: Any) -> Any:
+    if isinstance(value, EarlyStopping):
+        return dict(vars(value))
+    return value.as_json() if isinstance(value, KindSpec) else value
 
 
 def _with_momentum(given: Mapping[str, Any], where: str, momentum: float) -> dict[str, Any]:

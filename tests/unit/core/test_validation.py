@@ -79,7 +79,7 @@ def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
     stage = Stage(StageSpec.of(NETWORK, 0, 2, 0, 1))
     validation = Validation(stage, session, StageData(val_inputs=images), links, 0)
     with pytest.raises(ChannelTimeout):
-        validation.run(1, 0.0, 0.0)
+        validation.run("epoch 1")
     forward.close()
     (result,) = forward.results()
     assert len(split(result)) == AHEAD

@@ -140,6 +140,16 @@ def test_a_step_has_no_more_microbatches_than_a_schedule_can_have() -> None:
         check_train_options(options, parse(batch_size=8))
 
 
+def test_a_session_stops_by_a_metric_that_there_is() -> None:
+    for metric, is_there in (("val_accuracy", True), ("loss", True), ("perplexity", False)):
+        options = parse_train_options({"early_stopping": {"metric": metric}})
+        if is_there:
+            check_train_options(options, parse())
+            continue
+        with pytest.raises(InvalidRequest, match=r"early_stopping\.metric is 'perplexity'.*loss"):
+            check_train_options(options, parse())
+
+
 def test_labels_are_smoothed_where_there_are_some() -> None:
     options = parse_train_options({"label_smoothing": 0.1})
     check_train_options(options, parse())

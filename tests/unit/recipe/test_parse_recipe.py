@@ -52,6 +52,7 @@ def test_every_value_survives_its_json() -> None:
         {"epochs": 3, "momentum": 0.9, "num_microbatches": "auto", "threads": 2},
         {"optimizer": {"type": "AdamW", "betas": [0.8, 0.9]}, "lr_schedule": "one_cycle"},
         {"lr_schedule": {"type": "step", "step_size": 3, "warmup_steps": 5}, "label_smoothing": 1},
+        {"early_stopping": {"metric": "loss"}, "eval_every": 7, "freeze": ["0"], "max_steps": 3},
     )
     for config in configs:
         options = parse_train_options(config)

@@ -45,9 +45,10 @@ def test_losses_without_a_number_come_back_as_they_were(store: JobStore) -> None
 
 def test_steps_are_replaced_by_epoch_and_step(store: JobStore) -> None:
     store.add_results("1", [], [StepRecord(1, step, 0.1 * step) for step in range(1, 6)])
-    store.add_results("1", [], [StepRecord(1, 5, 9.0), StepRecord(2, 1, 0.25)])
+    validated = StepRecord(1, 5, 9.0, {"loss": 0.5, "r2": None})
+    store.add_results("1", [], [validated, StepRecord(2, 1, 0.25)])
     expected = [StepRecord(1, step, 0.1 * step) for step in range(1, 5)]
-    assert store.load_steps("1") == [*expected, StepRecord(1, 5, 9.0), StepRecord(2, 1, 0.25)]
+    assert store.load_steps("1") == [*expected, validated, StepRecord(2, 1, 0.25)]
     assert store.load_steps("2") == []
 
 
