@@ -39,6 +39,7 @@ def facts_of(spec: JobSpec) -> ModelFacts:
         scaling.std,
         scaling.unit,
         spec.data.name,
+        view.repeated,
         spec.data.vocabulary,
     )
 
@@ -55,7 +56,8 @@ class Network:
     def __init__(self, model: TrainedModel) -> None:
         own = self._facts = model.facts
         scaling = Scaling(own.mean, own.std, own.unit) if own.mean else None
-        self._view = SampleView(TensorSpec(own.shape, own.dtype), scaling)
+        sample = TensorSpec(own.shape, own.dtype)
+        self._view = SampleView(sample, scaling, repeated=own.repeated)
         spec = model_of_json(model.facts.model, model.facts.shape)
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})

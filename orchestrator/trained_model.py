@@ -21,10 +21,10 @@ _HEADER_ALIGNMENT = 8
 class ModelFacts:
     """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
     ``shape`` and ``dtype`` those of a sample as the model is given it, ``inputs`` what it is as the
-    data is stored; ``mean``, ``std`` and ``unit`` are those of its ``Scaling``, empty and 1 where
-    there is none. The kind of ``task`` answers with ``num_outputs`` numbers. ``num_bytes`` are
-    those of its state, ``row_bytes`` those that a sample becomes on its way; ``dataset`` names what
-    it was trained on."""
+    data is stored. ``mean``, ``std`` and ``unit`` are those of its ``Scaling``, empty and 1 where
+    there is none; ``repeated`` is that of its ``SampleView``. The kind of ``task`` answers with
+    ``num_outputs`` numbers. ``num_bytes`` are those of its state, ``row_bytes`` those that a sample
+    becomes on its way; ``dataset`` names what it was trained on."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
@@ -38,6 +38,7 @@ class ModelFacts:
     std: tuple[float, ...]
     unit: float
     dataset: str
+    repeated: int = 1
     vocabulary: str | None = None
 
     @property

@@ -71,11 +71,11 @@ def job_spec(
     folder: Path = NO_FOLDER,
     num_train: int | None = None,
 ) -> JobSpec:
-    """A job's, on a source that is known without reading it; ``num_train`` samples are there."""
+    """A job's; where only reading tells what is in its source, it is read. ``num_train`` samples
+    are there."""
 
     def find(source: SourceSpec) -> Found:
-        found = known_of(source, folders(folder))
-        assert found is not None
+        found = known_of(source, folders(folder)) or read_source(source, folders(folder)).found
         return found if num_train is None else replace(found, num_train=num_train)
 
     return parse_job_spec(model_config, dataset_config, find)

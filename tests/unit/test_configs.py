@@ -27,9 +27,13 @@ def test_every_file_of_settings_loads(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
-def test_every_job_is_one_that_can_be_made(path: Path) -> None:
+def test_every_job_is_one_that_can_be_made(path: Path, tmp_path: Path) -> None:
     job = load_job_file(path)
-    assert job_spec(job.model_config, job.dataset_config)
+    if "path" in job.dataset_config:
+        text = tmp_path / job.dataset_config["path"]
+        text.parent.mkdir()
+        text.write_text("To be, or not to be, that is the question. " * 50)
+    assert job_spec(job.model_config, job.dataset_config, tmp_path)
     assert len(job.devices) == Settings.model_fields["local_devices"].default
 
 

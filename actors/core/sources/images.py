@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field
+from actors.core.fields import Field, count
 from actors.core.folders import Folders
 from actors.core.input_form import MAX_PIXEL
 from actors.core.model.model_spec import TensorSpec
@@ -62,8 +62,12 @@ def normalize_field() -> Field:
     return Field(check, says, None)
 
 
-IMAGE_FIELDS: Mapping[str, Field] = {"resize": resize_field(), "normalize": normalize_field()}
-IMAGE_VIEW_FIELDS = frozenset({"normalize"})
+IMAGE_FIELDS: Mapping[str, Field] = {
+    "resize": resize_field(),
+    "normalize": normalize_field(),
+    "channels": count(1, MAX_CHANNELS, None),
+}
+IMAGE_VIEW_FIELDS = frozenset({"normalize", "channels"})
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
@@ -83,11 +87,12 @@ def image_facts(
     def facts(spec: SourceSpec, found: Found) -> SourceFacts:
         own = spec.keywords
         channels, *size = shape
-        inputs = TensorSpec((channels, *(own["resize"] or size)))
+        repeated = _repeated(own["channels"], channels, spec.name)
+        inputs = TensorSpec((channels * repeated, *(own["resize"] or size)))
         scaling = _scaling(own["normalize"], found, spec.name, channels)
         return SourceFacts(
             spec.name,
-            SampleViews(SampleView(inputs, scaling), CLASS),
+            SampleViews(SampleView(inputs, scaling, repeated=repeated), CLASS),
             found.num_classes,
             found.num_train,
             found.num_val,
@@ -95,6 +100,18 @@ def image_facts(
         )
 
     return facts
+
+
+def _repeated(asked: int | None, channels: int, name: str) -> int:
+    """How often the only channel of an image is to come."""
+    if asked in (None, channels):
+        return 1
+    if channels != 1 or asked is None:
+        raise InvalidRequest(
+            f"{WHERE}.channels is {asked}, but images of {name} have {channels} channels: only "
+            "images of one channel can be made to have more"
+        )
+    return asked
 
 
 def _scaling(
@@ -157,8 +174,8 @@ class ImageFiles:
             mean, std = channel_statistics(train.inputs)
             found = Found(len(train.inputs), len(val.inputs), self.num_classes, mean, std)
         else:
-            count, num_val = len(train.inputs), len(val.inputs)
-            found = replace(self.found, num_train=count, num_val=num_val)
+            num_train, num_val = len(train.inputs), len(val.inputs)
+            found = replace(self.found, num_train=num_train, num_val=num_val)
         return image_samples(spec, train, val, found)
 
 

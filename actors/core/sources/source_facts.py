@@ -33,9 +33,11 @@ class SourceFacts:
     @property
     def input_form(self) -> InputForm:
         """One sample as it is stored."""
-        scaling = self.views.inputs.scaling
-        is_pixels = scaling is not None and scaling.unit == MAX_PIXEL
-        return InputForm(self.inputs.shape, is_pixels, self.num_tokens)
+        view, shape = self.views.inputs, self.inputs.shape
+        is_pixels = view.scaling is not None and view.scaling.unit == MAX_PIXEL
+        if view.repeated != 1:
+            shape = (1, *shape[1:])
+        return InputForm(shape, is_pixels, self.num_tokens)
 
     @property
     def targets(self) -> TensorSpec:

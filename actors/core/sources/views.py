@@ -42,11 +42,13 @@ class Window:
 
 @dataclass(frozen=True)
 class SampleView:
-    """``sample`` is what it becomes; without a ``window`` sample i is row i of the array."""
+    """``sample`` is what it becomes; without a ``window`` sample i is row i of the array. The only
+    channel of an image comes ``repeated`` so many times."""
 
     sample: TensorSpec
     scaling: Scaling | None = None
     window: Window | None = None
+    repeated: int = 1
 
     def gather(self, stored: torch.Tensor, samples: torch.Tensor | slice) -> torch.Tensor:
         """Those samples as they are stored, where ``stored`` is; ``samples`` are indices."""
@@ -65,6 +67,8 @@ class SampleView:
         """A batch of ``sample``, on the device that ``gathered`` is on."""
         if self.scaling is not None:
             gathered = self.scaling.of(gathered)
+        if self.repeated != 1:
+            gathered = gathered.expand(-1, self.repeated, *gathered.shape[2:]).contiguous()
         return gathered.to(DTYPES[self.sample.dtype]).view(-1, *self.sample.shape)
 
 

@@ -143,3 +143,14 @@ def test_a_model_of_other_layers_predicts_as_it_validates() -> None:
     assert torch.equal(torch.tensor(probabilities), expected)
     loaded = safetensors.torch.load(file_of(trained_model(spec, own)))
     assert all(torch.equal(loaded[name], own[name]) for name in own)
+
+
+def test_a_grey_image_is_predicted_from_by_its_one_channel() -> None:
+    layers = [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]
+    spec = job_spec({"layers": layers}, {"name": "digits", "channels": 3})
+    plain = build_blocks(spec.model, 0, spec.num_blocks)
+    rows = np.arange(128, dtype=np.float32).reshape(2, 64)
+    pixels = torch.tensor(rows).div(255.0).sub(0.3059).div(0.3763).view(2, 1, 8, 8)
+    expected = plain.eval()(pixels.repeat(1, 3, 1, 1)).softmax(dim=1)
+    answer = Network(trained_model(spec, dict(plain.state_dict()))).predict(rows)
+    assert torch.equal(torch.tensor(answer["probabilities"]), expected)

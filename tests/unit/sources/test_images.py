@@ -106,3 +106,22 @@ def test_more_numbers_than_channels_are_refused() -> None:
 def test_a_field_that_the_source_does_not_have_is_named_with_those_it_has() -> None:
     with pytest.raises(InvalidRequest, match=r'dataset_config\.resise.*did you mean "resize"'):
         facts("digits", resise=[8, 8])
+
+
+def test_a_grey_image_can_have_three_equal_channels() -> None:
+    known = facts("digits", channels=3)
+    assert known.inputs.shape == (3, 8, 8) and known.input_form.shape == (1, 8, 8)
+    stored = torch.from_numpy(read("digits").val.inputs)
+    three = known.views.inputs.prepare(stored)
+    one = facts("digits").views.inputs.prepare(stored)
+    assert torch.equal(three, one.repeat(1, 3, 1, 1))
+    for channels in (None, 1):
+        assert facts("digits", channels=channels).views == facts("digits").views
+
+
+def test_channels_are_not_made_of_several() -> None:
+    for wrong in (1, 2, 6):
+        with pytest.raises(InvalidRequest, match=r"channels is \d, but images of CIFAR10 have 3"):
+            facts("CIFAR10", channels=wrong)
+    with pytest.raises(InvalidRequest, match=r"channels is 0, but must be"):
+        facts("digits", channels=0)
