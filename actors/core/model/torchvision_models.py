@@ -7,6 +7,7 @@ the model is checked; whoever makes the layer later only traces the model again.
 from __future__ import annotations
 
 import functools
+import itertools
 from types import ModuleType
 from typing import Any
 
@@ -63,7 +64,7 @@ def _check_images(name: str, inputs: TensorSpec, where: str) -> None:
     if len(shape) != 3 or inputs.dtype != "float32" or shape[0] != CHANNELS:
         raise InvalidRequest(
             f"{where}: {name} takes images [3, height, width], but the data gives {inputs.text}: "
-            "use data with 3 channels, or let the data set make 3 of 1"
+            "use data with 3 channels, or set dataset_config.channels to 3"
         )
     if _wants_size(name) and shape[1] != shape[2]:
         raise InvalidRequest(
@@ -99,7 +100,18 @@ def _make(name: str, num_classes: int, image_size: int | None, start: int, end: 
 @functools.lru_cache(maxsize=8)
 def _traced(name: str, num_classes: int, image_size: int | None) -> tuple[nn.Module, fx.Graph]:
     model = meta_model(lambda: _construct(name, num_classes, image_size))
+    _keep_linear_outputs(model)
     return model, trace(model)
+
+
+def _keep_linear_outputs(model: nn.Module) -> None:
+    """The outputs of a linear layer may be a view, and where one is written over, autograd's graph
+    loses the place from which a split backward pass begins. The values are the same."""
+    for inner in model.modules():
+        if isinstance(inner, nn.Sequential):
+            for layer, following in itertools.pairwise(inner):
+                if isinstance(layer, nn.Linear) and isinstance(following, nn.ReLU | nn.Hardswish):
+                    following.inplace = False
 
 
 def _wants_size(name: str) -> bool:

@@ -15,6 +15,7 @@ from actors.core.model.blocks import (
     state_names,
 )
 from actors.core.model.drawing import draw_state
+from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.model.torchvision_models import torchvision_model, torchvision_names
 from actors.core.torchvision_compat import import_torchvision
@@ -129,6 +130,12 @@ def test_what_does_not_fit_is_refused(name: str, sample: TensorSpec, says: str) 
     with pytest.raises(InvalidRequest) as caught:
         torchvision_model(name, sample, 10, "model_config.architecture")
     assert says in caught.value.message and "model_config.architecture" in caught.value.message
+
+
+def test_a_linear_layer_whose_outputs_torchvision_writes_over_has_its_facts() -> None:
+    model = model_of("swin_v2_t")
+    facts = model_facts(ModelSpec(model.layers[:6], model.inputs))
+    assert len(facts) > 1 and all(own.weight_grad.of(1) > 0 for own in facts)
 
 
 def test_every_family_is_there() -> None:

@@ -12,6 +12,7 @@ from torch import nn
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import build_blocks
 from actors.core.stage import Weights
+from actors.core.torchvision_compat import import_torchvision
 from orchestrator.model_io import Network, facts_of, trained_model
 from orchestrator.trained_model import BLOCK_BYTES, TrainedModel, model_file
 from tests.support.models import CNN_LAYERS
@@ -153,4 +154,16 @@ def test_a_grey_image_is_predicted_from_by_its_one_channel() -> None:
     pixels = torch.tensor(rows).div(255.0).sub(0.3059).div(0.3763).view(2, 1, 8, 8)
     expected = plain.eval()(pixels.repeat(1, 3, 1, 1)).softmax(dim=1)
     answer = Network(trained_model(spec, dict(plain.state_dict()))).predict(rows)
+    assert torch.equal(torch.tensor(answer["probabilities"]), expected)
+
+
+def test_a_model_by_its_name_predicts_as_the_plain_one() -> None:
+    data = {"name": "synthetic", "inputs": [3, 16, 16], "dtype": "uint8", "classes": 4}
+    given = {"architecture": "torchvision/resnet18", "seed": 1}
+    spec = job_spec(given, {**data, "num_train": 256, "num_val": 16})
+    plain = import_torchvision("torchvision.models").resnet18(weights=None, num_classes=4).eval()
+    rows = np.arange(2 * 3 * 256, dtype=np.float32).reshape(2, -1) % 256
+    pixels = torch.tensor(rows).div(255.0).sub(0.5).div(0.25)
+    expected = plain(pixels.view(2, 3, 16, 16)).softmax(dim=1)
+    answer = Network(trained_model(spec, plain.state_dict())).predict(rows)
     assert torch.equal(torch.tensor(answer["probabilities"]), expected)
