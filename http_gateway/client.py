@@ -219,6 +219,10 @@ class TandemClient:
         """The architectures, with the fields of each."""
         return list(self._json("GET", "/api/architectures")["architectures"])
 
+    def list_sources(self) -> list[dict[str, Any]]:
+        """The sources of data, with the fields of each."""
+        return list(self._json("GET", "/api/sources")["sources"])
+
     def previous_teraflops(self, **query: int) -> list[dict[str, dict[str, float]]]:
         """One entry a session, oldest first; of the latest ``limit``, if that is given."""
         return list(self._json("GET", "/api/previous_teraflops", params=query))

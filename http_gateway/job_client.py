@@ -134,6 +134,10 @@ class JobClient(Protocol):
         """The architectures, as ``GET /api/architectures`` shows them."""
         ...
 
+    def list_sources(self) -> list[dict[str, Any]]:
+        """The sources of data, as ``GET /api/sources`` shows them."""
+        ...
+
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """One entry an ended session, of the latest ``limit`` or all, oldest first: device id ->
         its TFLOPs."""

@@ -237,6 +237,10 @@ class RayJobClient:
         known: list[dict[str, Any]] = self._call("list_architectures")
         return known
 
+    def list_sources(self) -> list[dict[str, Any]]:
+        known: list[dict[str, Any]] = self._call("list_sources")
+        return known
+
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         entries: list[dict[str, dict[str, float]]] = self._call("previous_teraflops", limit)
         return entries

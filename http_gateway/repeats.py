@@ -19,6 +19,7 @@ REPEATABLE = frozenset(
         "list_events",
         "list_jobs",
         "list_layers",
+        "list_sources",
         "list_steps",
         "list_strangers",
         "plan",

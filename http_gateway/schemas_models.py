@@ -98,7 +98,8 @@ class ModelConfig(Body):
 
 
 class KindField(BaseModel):
-    """One argument of a layer, or of an architecture; ``default`` is absent where there is none."""
+    """One argument of a layer, an architecture or a source; ``default`` is absent where there is
+    none."""
 
     values: str = Field(description="what it may be, in words, with its range")
     required: bool
@@ -136,3 +137,19 @@ class ArchitectureList(BaseModel):
     """GET /api/architectures."""
 
     architectures: list[ShownArchitecture]
+
+
+class ShownSource(BaseModel):
+    """A source of data."""
+
+    name: str
+    about: str
+    fields: dict[str, KindField] = Field(
+        description="of dataset_config, beside name, batch_size, val_batch_size and shuffle"
+    )
+
+
+class SourceList(BaseModel):
+    """GET /api/sources."""
+
+    sources: list[ShownSource]

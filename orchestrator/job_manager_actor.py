@@ -33,6 +33,7 @@ QUICK = frozenset(
         "list_events",
         "list_jobs",
         "list_layers",
+        "list_sources",
         "list_steps",
         "previous_teraflops",
         "save_for_end",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
+from actors.core.sources.registry import sources
 from actors.core.stage import Weights
 from orchestrator.broken_job import BrokenJob
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
@@ -103,6 +104,10 @@ class JobReader:
     def list_architectures(self) -> list[dict[str, Any]]:
         """What ``model_config.architecture`` may be."""
         return architectures()
+
+    def list_sources(self) -> list[dict[str, Any]]:
+        """What ``dataset_config`` may name."""
+        return sources()
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""

@@ -1,4 +1,4 @@
-"""What a model may be made of."""
+"""What a model may be made of, and what it may be trained on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from flask_openapi3 import APIBlueprint
 
 from http_gateway.job_client import JobClient
 from http_gateway.routes import new_blueprint
-from http_gateway.schemas_models import ArchitectureList, LayerList
+from http_gateway.schemas_models import ArchitectureList, LayerList, SourceList
 
 
 def blueprint(client: JobClient) -> APIBlueprint:
-    """GET /api/layers and /api/architectures."""
+    """GET /api/layers, /api/architectures and /api/sources."""
     routes = new_blueprint("models")
 
     @routes.get(
@@ -30,5 +30,13 @@ def blueprint(client: JobClient) -> APIBlueprint:
     )
     def list_architectures() -> Any:
         return {"architectures": client.list_architectures()}
+
+    @routes.get(
+        "/api/sources",
+        summary="The sources of data for dataset_config.name, with their own fields",
+        responses={200: SourceList},
+    )
+    def list_sources() -> Any:
+        return {"sources": client.list_sources()}
 
     return routes

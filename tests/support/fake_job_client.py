@@ -197,6 +197,7 @@ ARCHITECTURES = [
         "fields": {"hidden": {"values": "a list", "required": True}},
     }
 ]
+SOURCES = [{"name": "iris", "about": "flowers", "fields": {}}]
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 
@@ -329,6 +330,10 @@ class FakeJobClient:
 
     def list_architectures(self) -> list[dict[str, Any]]:
         answer: list[dict[str, Any]] = self._answer("list_architectures", (), ARCHITECTURES)
+        return answer
+
+    def list_sources(self) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = self._answer("list_sources", (), SOURCES)
         return answer
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:

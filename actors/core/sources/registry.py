@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field, check_field, shown_value
+from actors.core.fields import Field, check_field, described, shown_value
 from actors.core.folders import Folders
 from actors.core.model.model_spec import Argument
 from actors.core.sources.samples import Samples, check_split, fingerprint
@@ -107,6 +107,18 @@ def _unknown_field(unknown: str, name: str, known: list[str]) -> str:
         f"{WHERE}.{unknown[:100]} is no field of the source {name}: it takes {', '.join(known)}"
         f"{meant}"
     )
+
+
+def sources() -> list[dict[str, Any]]:
+    """What ``GET /api/sources`` shows: what ``parse_source`` checks by."""
+    return [
+        {
+            "name": kind.name,
+            "about": kind.says,
+            "fields": {name: described(one) for name, one in kind.fields.items()},
+        }
+        for kind in SOURCES.values()
+    ]
 
 
 def arrays_key(spec: SourceSpec) -> SourceSpec:

@@ -33,6 +33,7 @@ PRIVATE = [
     ("GET", "/api/previous_teraflops"),
     ("GET", "/api/layers"),
     ("GET", "/api/architectures"),
+    ("GET", "/api/sources"),
     ("GET", "/api/doctor"),
     ("GET", "/api/version"),
     ("GET", "/ready"),

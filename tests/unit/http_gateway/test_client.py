@@ -26,6 +26,7 @@ from tests.support.fake_job_client import (
     MODEL,
     PREDICTION,
     READY,
+    SOURCES,
     STEP_LOSSES,
     SUMMARY,
     TERAFLOPS,
@@ -162,6 +163,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.previous_teraflops(limit=3), "previous_teraflops", (3,), TERAFLOPS),
     (lambda c: c.list_layers(), "list_layers", (), LAYER_KINDS),
     (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
+    (lambda c: c.list_sources(), "list_sources", (), SOURCES),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
 ]

@@ -60,6 +60,7 @@ ROUTES = [
     ("GET", "/api/previous_teraflops", "previous_teraflops"),
     ("GET", "/api/layers", "list_layers"),
     ("GET", "/api/architectures", "list_architectures"),
+    ("GET", "/api/sources", "list_sources"),
     ("GET", "/api/doctor", "doctor"),
     ("GET", "/ready", "check_ready"),
 ]

@@ -12,7 +12,7 @@ METHODS = [n for n, v in vars(JobClient).items() if isinstance(v, FunctionType) 
 
 
 def test_the_protocol_has_the_methods_of_the_routes() -> None:
-    assert len(METHODS) == 28
+    assert len(METHODS) == 29
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -38,6 +38,7 @@ ROUTES = [
     ("/api/previous_teraflops", "get", "200", None),
     ("/api/layers", "get", "200", None),
     ("/api/architectures", "get", "200", None),
+    ("/api/sources", "get", "200", None),
     ("/api/doctor", "get", "200", None),
     ("/health", "get", "200", None),
     ("/ready", "get", "200", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,7 @@ from actors.core.sources.registry import (
     add_source,
     arrays_key,
     parse_source,
+    sources,
 )
 from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
@@ -92,6 +94,14 @@ def test_every_source_says_what_it_is_and_names_what_can_be_given() -> None:
         assert kind.name == name and kind.says and kind.remedy
         assert kind.view_fields <= kind.fields.keys()
         assert not kind.fields.keys() & {"name", "batch_size", "val_batch_size", "shuffle"}
+
+
+def test_what_can_be_given_is_listed_by_what_it_is_checked_by() -> None:
+    listed = {one["name"]: one for one in json.loads(json.dumps(sources()))}
+    assert set(listed) == set(SOURCES)
+    assert listed["text"]["fields"]["path"]["required"]
+    assert listed["text"]["fields"]["val_share"]["default"] == 0.1
+    assert "'byclass'" in listed["EMNIST"]["fields"]["split"]["values"]
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
