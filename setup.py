@@ -71,6 +71,7 @@ setup(
         "actors.core.architectures",
         "actors.core.model",
         "actors.core.model.kinds",
+        "actors.core.model.libraries",
         "actors.core.recipe",
         "actors.core.recipe.lr_schedules",
         "actors.core.recipe.optimizers",

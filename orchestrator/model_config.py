@@ -12,10 +12,14 @@ from actors.core.architectures.registry import ARCHITECTURES, Ends, expand
 from actors.core.errors import InvalidRequest
 from actors.core.fields import described, shown_value
 from actors.core.model.blocks import num_parameters
+from actors.core.model.libraries.torchvision_models import (
+    LIBRARY,
+    torchvision_model,
+    torchvision_names,
+)
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import ParsedLayers, parse_layers
 from actors.core.model.registry import KINDS
-from actors.core.model.torchvision_models import LIBRARY, torchvision_model, torchvision_names
 from actors.core.sources.source_facts import SourceFacts
 from actors.core.tasks.parse import targets_text, wanted_outputs
 from actors.core.tasks.task_spec import TaskSpec

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from actors.core.model.blocks import num_blocks
+from actors.core.model.libraries.torchvision_models import torchvision_model
 from actors.core.model.model_spec import ModelSpec, TensorSpec
-from actors.core.model.torchvision_models import torchvision_model
 from actors.core.schedules import SCHEDULES
 from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import CLASS

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from actors.core.model.drawing import draw_state
+from actors.core.model.libraries.drawing import draw_state
 from actors.core.model.model_spec import LayerSpec, ModelSpec
 from actors.core.model.randomness import GENERATOR
 from actors.core.model.registry import (

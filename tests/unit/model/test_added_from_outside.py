@@ -12,6 +12,7 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import number
 from actors.core.model.blocks import build_blocks, num_blocks, state_names
 from actors.core.model.facts import model_facts
+from actors.core.model.libraries.tracing import Cut, cuts, part, trace
 from actors.core.model.model_spec import ModelSpec, TensorSpec, layer
 from actors.core.model.parse import parse_layers
 from actors.core.model.registry import (
@@ -22,7 +23,6 @@ from actors.core.model.registry import (
     add_kind,
     add_plain_models,
 )
-from actors.core.model.tracing import Cut, cuts, part, trace
 
 SAMPLE = TensorSpec((6,))
 

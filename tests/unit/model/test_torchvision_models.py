@@ -14,10 +14,10 @@ from actors.core.model.blocks import (
     num_parameters,
     state_names,
 )
-from actors.core.model.drawing import draw_state
 from actors.core.model.facts import model_facts
+from actors.core.model.libraries.drawing import draw_state
+from actors.core.model.libraries.torchvision_models import torchvision_model, torchvision_names
 from actors.core.model.model_spec import ModelSpec, TensorSpec
-from actors.core.model.torchvision_models import torchvision_model, torchvision_names
 from actors.core.torchvision_compat import import_torchvision
 
 SEED, SIZE = 7, 32

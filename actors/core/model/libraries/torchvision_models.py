@@ -15,10 +15,10 @@ from torch import fx, nn
 
 from actors.core.errors import InvalidRequest, error_text
 from actors.core.fields import shown_value
-from actors.core.model.drawing import meta_model
+from actors.core.model.libraries.drawing import meta_model
+from actors.core.model.libraries.tracing import Cut, cuts, part, trace
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, layer
 from actors.core.model.registry import PlainModels, add_plain_models
-from actors.core.model.tracing import Cut, cuts, part, trace
 from actors.core.torchvision_compat import import_torchvision
 
 LIBRARY = "torchvision"
