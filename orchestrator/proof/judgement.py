@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -139,7 +139,8 @@ def _shown_difference(evidence: Evidence, losses: _Losses) -> dict[str, Any] | N
     step, loss = evidence.claim.steps[losses.first], evidence.replayed.losses[losses.first]
     recorded = step.loss if math.isfinite(step.loss) else None
     replayed = loss if math.isfinite(loss) else None
-    return {**asdict(step), "loss": recorded, "replayed_loss": replayed}
+    place = {"epoch": step.epoch, "step": step.step}
+    return {**place, "loss": recorded, "replayed_loss": replayed}
 
 
 def _reasons(evidence: Evidence, until: int) -> list[str]:

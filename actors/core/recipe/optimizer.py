@@ -147,4 +147,4 @@ def _taken(
     kept = state.get(f"{slot.name}.{name}")
     if kept is None:
         return None
-    return kept.clone() if slot.is_scalar else kept.to(parameter.device, copy=True)
+    return kept.clone() if slot.is_scalar else kept.to(parameter, copy=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,8 +115,8 @@ def stop_after(pipeline: Pipeline, num_steps: int) -> None:
     first = pipeline.loops[0]
     told = first._tell_step
 
-    def tell(rate: float) -> None:
-        told(rate)
+    def tell(rate: float, metrics: Mapping[str, float | None] | None) -> None:
+        told(rate, metrics)
         epoch, step = first._cursor.position
         if epoch * SESSION.num_steps + step == num_steps:
             first.orders.stop(Boundary.STEP)
