@@ -176,6 +176,9 @@ class TrainFields(Body):
         "its type and arguments; default constant",
         examples=[{"type": "cosine", "warmup_steps": 100}],
     )
+    precision: Literal["fp32", "bf16"] | None = Field(
+        None, description="bf16: PyTorch's autocast, weights stay float32; default fp32"
+    )
     eval_every: int | None = Field(
         None, ge=1, le=10**9, description="validates after so many steps, too; default: epochs only"
     )

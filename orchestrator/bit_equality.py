@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from actors.core.compute_device import CPU
+from actors.core.recipe.precision import FP32
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,16 @@ def differences(computed: Sequence[ComputedFrom]) -> list[str]:
         if len({value for _, value in found}) > 1
     ]
     return [*unlike, *_accelerated(parts)]
+
+
+def rounding(precision: str, num_stages: int) -> list[str]:
+    """What a precision does to the bits of several stages, which have cuts between them."""
+    if precision == FP32 or num_stages == 1:
+        return []
+    return [
+        f"precision {precision}: what crosses from one device to the next is rounded to bfloat16, "
+        "which a plain loop rounds only where it computes in that"
+    ]
 
 
 def _accelerated(parts: Sequence[ComputedLayers]) -> list[str]:

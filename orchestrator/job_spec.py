@@ -126,7 +126,10 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
     task's loss can't be smoothed, or what to freeze or to
     stop by is not there. ``where`` is what has the
     options."""
-    learning_of(spec.model, options.recipe.freeze)
+    try:
+        learning_of(spec.model, options.recipe.freeze)
+    except InvalidRequest as error:
+        raise InvalidRequest(path(where, error.message)) from None
     if options.recipe.label_smoothing and not TASKS[spec.task.kind].smooths:
         raise InvalidRequest(
             f"{path(where, 'label_smoothing')} is {options.recipe.label_smoothing}, but the task "

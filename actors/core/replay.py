@@ -23,6 +23,7 @@ from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import OPTIMIZERS
+from actors.core.recipe.precision import computing, for_loss
 from actors.core.recipe.recipe import Recipe
 from actors.core.snapshots import Cursor, Tensors
 from actors.core.specs import SessionSpec
@@ -221,9 +222,10 @@ def _microbatch(
     for part in parts:
         torch.set_num_threads(part.threads)
         inputs = outputs.detach().requires_grad_(outputs.requires_grad)
-        outputs = part.layers(inputs)
+        with computing(data.spec.recipe.precision, inputs.device):
+            outputs = part.layers(inputs)
         held.append((inputs, outputs))
-    loss = data.loss(outputs, targets)
+    loss = data.loss(for_loss(outputs), targets)
     if weight != 1.0:
         loss = loss * weight
     held[-1] = (held[-1][0], loss)

@@ -22,17 +22,20 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 @dataclass(frozen=True)
 class LayerCall:
-    """A layer with parameters: what it was given, and the place of its outputs in autograd's
-    graph, which does not keep the outputs themselves."""
+    """A layer with parameters: what it was given, the ``dtype`` of what it gave, and the place of
+    its outputs in autograd's graph, which does not keep the outputs themselves."""
 
     layer: nn.Module
     inputs: torch.Tensor
     edge: GradientEdge
+    dtype: torch.dtype
 
     @property
     def has_formula(self) -> bool:
-        """Linear over a batch of vectors."""
-        return type(self.layer) is nn.Linear and self.inputs.ndim == 2
+        """Linear over a batch of vectors, in the precision of its weights."""
+        if type(self.layer) is not nn.Linear or self.inputs.ndim != 2:
+            return False
+        return self.dtype == self.inputs.dtype == self.layer.weight.dtype
 
 
 class WeightGrad(Protocol):
@@ -125,7 +128,8 @@ class LayerNotes:
 
     def _note(self, layer: nn.Module, given: tuple[Any, ...], outputs: torch.Tensor) -> None:
         if outputs.requires_grad:
-            self._calls.append(LayerCall(layer, given[0].detach(), get_gradient_edge(outputs)))
+            edge = get_gradient_edge(outputs)
+            self._calls.append(LayerCall(layer, given[0].detach(), edge, outputs.dtype))
 
 
 def input_grad(

@@ -12,6 +12,7 @@ from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
 from actors.core.model.freezing import Learning, learning_of
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import Optimizer
+from actors.core.recipe.precision import FP32, computing, for_loss, for_message
 from actors.core.recipe.recipe import Recipe
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
@@ -58,6 +59,7 @@ class Stage:
         self._held: dict[int, _Held] = {}
         self._left: dict[int, tuple[WeightGrad, ...]] = {}
         self._notes: LayerNotes | None = None
+        self._precision = FP32
         self._learning = Learning(frozenset(), 0)
         self._optimizer: Optimizer | None = None
         self._optimizer_state = optimizer
@@ -70,6 +72,7 @@ class Stage:
         self._held.clear()
         self._left.clear()
         self.max_held = 0
+        self._precision = recipe.precision
         self._learning = learning_of(self.spec.model, recipe.freeze)
         named = dict(self.layers.named_parameters())
         for name, parameter in named.items():
@@ -96,7 +99,7 @@ class Stage:
         outputs, noted = self._run_layers(moment, inputs)
         if self.computes_gradients:
             self._hold(moment.microbatch, _Held(inputs, outputs, noted))
-        return outputs.detach()
+        return for_message(outputs.detach(), self._precision)
 
     def forward_loss(
         self,
@@ -109,7 +112,7 @@ class Stage:
         """The last stage's forward pass: the microbatch's mean loss times ``weight``, its share of
         the batch, so that the microbatches' losses sum to the mean over the batch."""
         outputs, noted = self._run_layers(moment, inputs)
-        mean = loss(outputs, targets)
+        mean = loss(for_loss(outputs), targets)
         share = mean if weight == 1.0 else mean * weight
         self._hold(moment.microbatch, _Held(inputs, share, noted))
         return share.item()
@@ -121,7 +124,7 @@ class Stage:
         output is the loss); returns it by the stage's inputs (None for the first stage).
         """
         held = self._held.pop(microbatch)
-        held.outputs.backward(grad)  # type: ignore[no-untyped-call]
+        held.outputs.backward(_like(grad, held.outputs))  # type: ignore[no-untyped-call]
         return held.inputs.grad
 
     def input_grad(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
@@ -129,7 +132,7 @@ class Stage:
         gradients to ``weight_grad``. Until then the microbatch counts as held."""
         held = self._held.pop(microbatch)
         assert held.noted is not None, "start_session says that backward passes are split"
-        half = input_grad(held.inputs, held.outputs, held.noted, grad)
+        half = input_grad(held.inputs, held.outputs, held.noted, _like(grad, held.outputs))
         self._left[microbatch] = half.left
         return half.by_inputs
 
@@ -153,8 +156,8 @@ class Stage:
         model is used: nothing is dropped, norms go by their running statistics."""
         self._set_training(False)
         with torch.no_grad():
-            outputs: torch.Tensor = self.layers(inputs)
-        return outputs
+            outputs: torch.Tensor = self._compute(inputs)
+        return for_loss(outputs) if self.spec.is_last else for_message(outputs, self._precision)
 
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
         """A copy of parameters, buffers and the optimiser's state, taken between steps."""
@@ -179,12 +182,18 @@ class Stage:
         self._set_training(True)
         if not self.computes_gradients:
             with torch.no_grad():
-                return self.layers(inputs), None
+                return self._compute(inputs), None
         if self.passes_back:
             inputs.requires_grad_()
         if self._notes is None:
-            return self.layers(inputs), None
-        return self._notes.forward(inputs)
+            return self._compute(inputs), None
+        with computing(self._precision, inputs.device):
+            return self._notes.forward(inputs)
+
+    def _compute(self, inputs: torch.Tensor) -> torch.Tensor:
+        with computing(self._precision, inputs.device):
+            outputs: torch.Tensor = self.layers(inputs)
+        return outputs
 
     def _set_training(self, training: bool) -> None:
         if self.layers.training is not training:
@@ -200,6 +209,11 @@ class Stage:
     def _hold(self, microbatch: int, held: _Held) -> None:
         self._held[microbatch] = held
         self.max_held = max(self.max_held, len(self._held) + len(self._left))
+
+
+def _like(grad: torch.Tensor | None, outputs: torch.Tensor) -> torch.Tensor | None:
+    """A message may have come in less precision than the stage has computed in."""
+    return None if grad is None else grad.to(outputs.dtype)
 
 
 def _layers(spec: StageSpec, weights: Weights | None) -> nn.Sequential:

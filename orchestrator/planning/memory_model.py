@@ -54,7 +54,7 @@ class MemoryModel:
     """What decides a job's memory. ``targets`` is one sample of what the loss takes; ``rows`` are
     those of a microbatch, ``most_rows`` those of one or of a chunk of the validation, whichever has
     more; ``optimizer_copies`` are the values that the optimiser keeps for each one of a parameter.
-    """
+    With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights."""
 
     facts: tuple[BlockFacts, ...]
     targets: TensorSpec
@@ -62,6 +62,7 @@ class MemoryModel:
     rows: int
     most_rows: int
     optimizer_copies: int = 0
+    is_bf16: bool = False
 
     def of_stage(
         self, start: int, end: int, held: Held, copied: tuple[int, int] | None
@@ -97,6 +98,8 @@ class MemoryModel:
         kept = held.forward * (rows * _ends(block) + block.saved.of(rows))
         if self.is_last(index):
             kept += (self.batch_size + held.forward * rows) * self.targets.num_bytes
+        if self.is_bf16:  # weights as they are computed with
+            kept += held.forward * (block.parameter_bytes + block.buffer_bytes) // 2
         return kept + held.left * block.left.of(rows)
 
     def working(self, index: int) -> int:

@@ -9,6 +9,7 @@ from actors.core.model.freezing import facts_with_frozen
 from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.optimizer import num_copies
+from actors.core.recipe.precision import BF16
 from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
@@ -59,7 +60,8 @@ class PlanJob:
         most_rows = max(rows, self.val_batch_size)
         copies = num_copies(self.recipe.optimizer)
         targets = TASKS[self.task.kind].targets(self.facts[-1].outputs)
-        return MemoryModel(self.facts, targets, self.batch_size, rows, most_rows, copies)
+        is_bf16 = self.recipe.precision == BF16
+        return MemoryModel(self.facts, targets, self.batch_size, rows, most_rows, copies, is_bf16)
 
 
 @dataclass(frozen=True)

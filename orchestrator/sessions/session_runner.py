@@ -12,7 +12,7 @@ from actors.core.errors import TandemError
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.reports import StageReport
-from orchestrator.bit_equality import differences, note_generation
+from orchestrator.bit_equality import differences, note_generation, rounding
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.failure_policy import why_give_up
@@ -295,7 +295,10 @@ class SessionRunner:
             session.threads = resolve_threads(group, session.options.threads, job.planning)
             layers = computed_layers(group, session.threads)
             session.computed = note_generation(session.computed, first_step, layers)
-            session.differences = differences(session.computed)
+            session.differences = [
+                *differences(session.computed),
+                *rounding(session.options.recipe.precision, len(layers)),
+            ]
             session.channels = channels
             if job.status is Status.RECOVERING:
                 job.apply(Event.RECOVER)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from actors.core.model.blocks import build_blocks, num_blocks
+from actors.core.model.model_spec import ModelSpec
 from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
 from actors.core.snapshot_cadence import Boundary
@@ -116,6 +117,36 @@ def test_every_optimiser_and_schedule_goes_on_with_the_bits_of_a_plain_loop(
         assert not pipeline.errors
         weights = pipeline.weights()
         assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+
+
+@pytest.mark.parametrize("schedule", ["1f1b", "zb-h1"])
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_bfloat16_has_the_bits_of_autocast_on_one_stage_and_is_near_them_on_several(
+    digits: Samples, name: str, schedule: str
+) -> None:
+    model, count = MODELS[name], num_blocks(MODELS[name])
+    recipe = parse_recipe({"optimizer": "AdamW", "precision": "bf16"})
+    session = make_session(num_microbatches=3, schedule=schedule, recipe=recipe)
+    plain = train_plainly(model, session, digits)
+    alone = build_pipeline(model, session, digits, [0, count])
+    alone.run()
+    assert not alone.errors
+    weights = alone.weights()
+    assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+    assert all(t.dtype is not torch.bfloat16 for t in weights.values())
+    cut = build_pipeline(model, session, digits, [0, 1, count - 1, count])
+    cut.run()
+    assert not cut.errors
+    losses = [s.loss for s in cut.loops[-1].board.steps.after(0)]
+    assert losses == pytest.approx(plain.step_losses, rel=0.02)
+    assert losses != [s.loss for s in build_fp32(model, session, digits)]
+
+
+def build_fp32(model: ModelSpec, session: SessionSpec, digits: Samples) -> tuple[Any, ...]:
+    whole = replace(session, recipe=replace(session.recipe, precision="fp32"))
+    pipeline = build_pipeline(model, whole, digits, [0, num_blocks(model)])
+    pipeline.run()
+    return pipeline.loops[-1].board.steps.after(0)
 
 
 FROZEN = [("0.*",), ("0.*", "1.*", "5.*"), ("5.*",), ("*.bias",)]

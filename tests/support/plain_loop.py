@@ -65,7 +65,7 @@ def train_plainly(
             counts = [plain_count(session.task, own) for own in told]
             for m, own, count in zip(microbatches, told, counts, strict=True):
                 now = Moment(session.first_epoch_index + epoch, step, m.index)
-                outputs = model(view.prepare(view.gather(inputs, m.samples)))
+                outputs = _forward(model, view.prepare(view.gather(inputs, m.samples)), recipe)
                 loss = plain_loss(session.task, outputs, own, recipe.label_smoothing)
                 if len(microbatches) > 1:
                     loss = loss * (count / sum(counts))
@@ -79,6 +79,12 @@ def train_plainly(
         result.train_losses.append(loss_sum / averaged)
         _validate(model, session, dataset, result)
     return _with_weights(result, model)
+
+
+def _forward(model: nn.Module, inputs: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+        outputs: torch.Tensor = model(inputs)
+    return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
 
 
 def _freeze(model: nn.Module, recipe: Recipe) -> None:
@@ -111,7 +117,8 @@ def _validate(
     loss_sum, count, outputs, told = 0.0, 0, [], []
     with torch.no_grad():
         for chunk in validation_chunks(session):
-            outputs.append(model(view.prepare(view.gather(inputs, chunk))))
+            rows = view.prepare(view.gather(inputs, chunk))
+            outputs.append(_forward(model, rows, session.recipe))
             told.append(target_view.prepare(target_view.gather(targets, chunk)))
             loss = plain_loss(session.task, outputs[-1], told[-1])
             loss_sum += loss.item() * plain_count(session.task, told[-1])

@@ -36,7 +36,8 @@ class Learning:
 
 @functools.lru_cache(maxsize=64)
 def learning_of(model: ModelSpec, patterns: Patterns) -> Learning:
-    """Raises ``InvalidRequest`` for a pattern that is of no parameter, and where none is left."""
+    """Raises ``InvalidRequest`` for a pattern that is of no parameter, and where none is left; its
+    text begins with ``freeze``."""
     if not patterns:
         return Learning(frozenset(), 0)
     names = _names(model)

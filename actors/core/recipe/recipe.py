@@ -10,6 +10,7 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import (
     Field,
     check_fields,
+    choice,
     count,
     number,
     optional,
@@ -21,6 +22,7 @@ from actors.core.recipe.early_stopping import EarlyStopping, parse_early_stoppin
 from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
 from actors.core.recipe.optimizer import OPTIMIZERS
+from actors.core.recipe.precision import FP32, PRECISIONS
 
 SGD, MOMENTUM, STOPPING = "SGD", "momentum", "early_stopping"
 
@@ -39,6 +41,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     eval_every: int | None = None
     early_stopping: EarlyStopping | None = None
+    precision: str = FP32
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""
@@ -58,6 +61,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "clip_grad_norm": optional(number(0.0, 1e9, above=True)),
     "accumulate": count(1, 1024, 1),
     "freeze": texts(1000, 200),
+    "precision": choice(PRECISIONS, FP32),
     "eval_every": optional(count(1, 10**9)),
 }
 """What else there is."""

@@ -83,6 +83,16 @@ def test_what_an_optimiser_keeps_is_in_the_plan(
         assert 0.3 * said < peak <= said, (optimizer, stage.start)
 
 
+def test_bfloat16_is_planned_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = parse_recipe({"optimizer": "Adam", "precision": "bf16"})
+    for model, cuts in ((WIDE, (0, 1, 3)), (CNN, (0, 2, 4)), (TRANSFORMER, (0, 3, 6))):
+        job, pipelining = job_of(model, 2, 16, recipe), Pipelining("gpipe", 8)
+        found = measured(monkeypatch, job, cuts, pipelining)
+        for stage, peak in zip(predict(job, cuts, pipelining).stages, found, strict=True):
+            said = stage.memory.total - stage.memory.copies - stage.memory.messages
+            assert 0.2 * said < peak <= said, (cuts, stage.start)
+
+
 def test_what_is_frozen_is_not_planned_for(monkeypatch: pytest.MonkeyPatch) -> None:
     pipelining, cuts = Pipelining("1f1b", 4), (0, 1, 3)
     whole = predict(job_of(WIDE, 2, 16, parse_recipe({"optimizer": "Adam"})), cuts, pipelining)

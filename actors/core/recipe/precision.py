@@ -1,0 +1,29 @@
+"""The precision in which a model computes; its weights and their optimiser stay float32."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS = (FP32, BF16)
+
+
+def computing(precision: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """In which forward passes run: PyTorch's autocast chooses what is computed in bfloat16."""
+    if precision == FP32:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def for_message(tensor: torch.Tensor, precision: str) -> torch.Tensor:
+    """As it crosses a cut."""
+    if precision == FP32 or tensor.dtype is not torch.float32:
+        return tensor
+    return tensor.to(torch.bfloat16)
+
+
+def for_loss(outputs: torch.Tensor) -> torch.Tensor:
+    """A model's outputs, whose loss and metrics are of float32."""
+    return outputs.float() if outputs.dtype is torch.bfloat16 else outputs
