@@ -75,10 +75,11 @@ def _finding(split: Split, num_classes: int | None) -> str | None:
             )
     if num_classes is None:
         return None
-    wrong = np.flatnonzero((split.targets < 0) | (split.targets >= num_classes))
+    wrong = np.argwhere((split.targets < 0) | (split.targets >= num_classes))
     if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
         return (
-            f"{split.targets_at} has label {split.targets[wrong[0]]} for sample {wrong[0]} "
+            f"{split.targets_at} has label {split.targets[at]} for sample {at[0]} "
             f"(counted from 0), but there are the classes 0 to {num_classes - 1}"
         )
     return None

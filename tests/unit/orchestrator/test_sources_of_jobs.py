@@ -31,6 +31,10 @@ JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "a table": ({"layer_sizes": [4, 8, 3]}, {"name": "iris", "batch_size": 40}),
     "numbers": ({"layer_sizes": [10, 8, 1]}, {"name": "diabetes", "batch_size": 100}),
+    "labels": (
+        {"layer_sizes": [12, 8, 4]},
+        {"name": "synthetic", "inputs": [12], "labels": 4, "num_train": 300, "batch_size": 100},
+    ),
     "synthetic": (
         {"layer_sizes": [12, 8, 3]},
         {"name": "synthetic", "inputs": [12], "classes": 3, "num_train": 300, "batch_size": 100},

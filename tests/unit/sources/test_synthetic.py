@@ -16,6 +16,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tokens": {"inputs": [12], "dtype": "int64", "num_tokens": 30, "classes": 3},
     "numbers": {"inputs": [20], "targets": [3]},
     "numbers of images": {"inputs": [1, 4, 4], "dtype": "uint8", "targets": [2, 2]},
+    "labels": {"inputs": [20], "labels": 4},
     "text": {"inputs": [16], "dtype": "int64", "num_tokens": 50},
 }
 
@@ -51,6 +52,7 @@ def test_the_task_follows_from_what_is_asked_for() -> None:
         "tokens": "classification",
         "numbers": "regression",
         "numbers of images": "regression",
+        "labels": "multilabel",
         "text": "next_token",
     }
 
@@ -65,7 +67,7 @@ def explained(train: Split, val: Split, targets: tuple[np.ndarray, np.ndarray]) 
 
 
 def test_there_is_something_to_learn() -> None:
-    for kind in ("table", "images", "numbers", "numbers of images"):
+    for kind in ("table", "images", "numbers", "numbers of images", "labels"):
         samples = read("synthetic", **KINDS[kind], num_train=4000, num_val=500)
         splits = (samples.train, samples.val)
         flat = [split.targets.reshape(len(split.targets), -1) for split in splits]
@@ -83,9 +85,14 @@ def test_there_is_something_to_learn() -> None:
         ({"inputs": 5, "classes": 2}, "inputs is 5"),
         ({"inputs": [], "classes": 2}, "inputs is"),
         ({"inputs": [0], "classes": 2}, "inputs is"),
-        ({"inputs": [4]}, "needs classes, or targets"),
+        ({"inputs": [4]}, "needs classes, labels (how many), or targets"),
         ({"inputs": [4], "classes": 1}, "classes is 1"),
-        ({"inputs": [4], "classes": 2, "targets": [1]}, "both classes and targets"),
+        (
+            {"inputs": [4], "classes": 2, "targets": [1]},
+            "has classes and targets, but a sample has only one",
+        ),
+        ({"inputs": [4], "labels": 2, "targets": [1]}, "has targets and labels"),
+        ({"inputs": [4], "labels": 0}, "labels is 0"),
         ({"inputs": [4], "classes": 2, "dtype": "float64"}, "dtype is 'float64'"),
         ({"inputs": [4], "dtype": "int64"}, "num_tokens is None"),
         ({"inputs": [4], "classes": 2, "num_tokens": 5}, "num_tokens is 5"),

@@ -3,6 +3,7 @@
 - Classes: a sample of class c is noise, with every ``classes``-th number from the c-th on larger;
   of tokens, half of them are c.
 - Numbers: target j is the scaled sum of every k-th number of the sample from the j-th on.
+- Labels: each is 1 where the number that it would be is above 0.
 - Next tokens: a pattern of 97 tokens again and again, with one token in ten drawn anew.
 """
 
@@ -19,7 +20,7 @@ from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Array, Samples, Split
-from actors.core.sources.source_facts import CLASS, Found, SourceFacts
+from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling, window_views
 
 MAX_BYTES = 2**33
@@ -30,6 +31,12 @@ PERIOD = 97
 NEW_SHARE = 0.1
 PIXELS = Scaling((0.5,), (0.25,), 255.0)
 NAME = "synthetic"
+TARGETS = {
+    "classes": ("int64", "classification"),
+    "targets": ("float32", "regression"),
+    "labels": ("int64", "multilabel"),
+}
+"""Their dtype, and the task that they are for."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +48,49 @@ class _Asked:
     num_tokens: int | None
     classes: int | None
     targets: tuple[int, ...] | None
+    labels: int | None
     num_train: int
     num_val: int
     seed: int
 
     @property
     def is_text(self) -> bool:
-        return self.dtype == "int64" and self.classes is None and self.targets is None
+        return self.dtype == "int64" and not self.given
+
+    @property
+    def given(self) -> list[str]:
+        """Which targets are asked for."""
+        names = ("classes", "targets", "labels")
+        return [name for name in names if getattr(self, name) is not None]
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+        return (self.labels,) if self.labels is not None else self.targets or ()
 
     @property
     def num_bytes(self) -> int:
         """Of all arrays."""
         a_number = {"float32": 4, "uint8": 1, "int64": 4}[self.dtype]
-        inputs, targets = math.prod(self.inputs), math.prod(self.targets or (2,))
-        return (self.num_train + self.num_val) * (a_number * inputs + 4 * targets)
+        inputs, targets = math.prod(self.inputs), math.prod(self.target_shape)
+        return (self.num_train + self.num_val) * (a_number * inputs + 8 * targets)
 
 
 def _asked(spec: SourceSpec) -> _Asked:
     asked = _Asked(**spec.keywords)
-    if asked.classes is not None and asked.targets is not None:
-        raise InvalidRequest(f"{WHERE} has both classes and targets, but a sample has one of them")
+    if len(asked.given) > 1:
+        raise InvalidRequest(
+            f"{WHERE} has {' and '.join(asked.given)}, but a sample has only one of them"
+        )
     if (asked.dtype == "int64") != (asked.num_tokens is not None):
         raise InvalidRequest(
             f"{WHERE}.num_tokens is {asked.num_tokens} with the dtype {asked.dtype}: samples of "
             "int64 need it, and no others have it"
         )
-    if asked.targets is None and asked.classes is None and not asked.is_text:
-        raise InvalidRequest(f"{WHERE} needs classes, or targets (a shape), for a {asked.dtype}")
+    if not asked.given and not asked.is_text:
+        raise InvalidRequest(
+            f"{WHERE} needs classes, labels (how many), or targets (a shape), for {asked.dtype}"
+        )
     if asked.is_text and len(asked.inputs) != 1:
         raise InvalidRequest(
             f"{WHERE}.inputs is {list(asked.inputs)}, but must be [context] where a sample's "
@@ -84,6 +107,8 @@ def _asked(spec: SourceSpec) -> _Asked:
 def _known(spec: SourceSpec, folders: Folders) -> Found:
     asked = _asked(spec)
     num_classes = asked.num_tokens if asked.is_text else asked.classes
+    if asked.labels is not None:
+        num_classes = 2
     return Found(asked.num_train, asked.num_val, num_classes)
 
 
@@ -95,9 +120,8 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
         is_tokens = asked.dtype == "int64"
         sample = TensorSpec(asked.inputs, "int64" if is_tokens else "float32")
         inputs = SampleView(sample, PIXELS if asked.dtype == "uint8" else None)
-        targets = CLASS if asked.targets is None else SampleView(TensorSpec(asked.targets))
-        views = SampleViews(inputs, targets)
-        task = "classification" if asked.targets is None else "regression"
+        dtype, task = TARGETS[asked.given[0]]
+        views = SampleViews(inputs, SampleView(TensorSpec(asked.target_shape, dtype)))
     numbers = (found.num_classes, found.num_train, found.num_val)
     return SourceFacts(NAME, views, *numbers, task, asked.num_tokens)
 
@@ -127,17 +151,18 @@ def _text(rng: np.random.Generator, asked: _Asked, pattern: Array, num_samples: 
 def _split(rng: np.random.Generator, asked: _Asked, num_samples: int) -> tuple[Array, Array]:
     inputs = _noise(rng, asked, num_samples)
     flat = inputs.reshape(num_samples, -1)
-    if asked.targets is None:
-        assert asked.classes is not None
+    if asked.classes is not None:
         classes = rng.integers(0, asked.classes, num_samples, dtype=np.int64)
         _mark(rng, asked, flat, classes)
         return inputs, classes
-    num_targets = math.prod(asked.targets)
+    num_targets = math.prod(asked.target_shape)
     targets = np.empty((num_samples, num_targets), np.float32)
     for j in range(num_targets):
         part = _centred(asked, flat[:, j % flat.shape[1] :: num_targets])
         targets[:, j] = part.sum(axis=1) / math.sqrt(part.shape[1])
-    return inputs, targets.reshape(num_samples, *asked.targets)
+    if asked.labels is not None:
+        return inputs, (targets > 0).astype(np.int64)
+    return inputs, targets.reshape(num_samples, *asked.target_shape)
 
 
 def _noise(rng: np.random.Generator, asked: _Asked, num_samples: int) -> Array:
@@ -184,6 +209,7 @@ add_source(
             "num_tokens": count(2, default=None),
             "classes": count(2, MAX_CLASSES, None),
             "targets": shape(None),
+            "labels": count(1, MAX_CLASSES, None),
             "num_train": count(1, 10**8, 10_000),
             "num_val": count(1, 10**8, 1_000),
             "seed": count(0, 2**63 - 1, 0),
