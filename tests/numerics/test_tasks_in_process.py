@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from actors.core.compute_device import CPU, ComputeDevice, this_device
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import parse_recipe
@@ -16,6 +18,7 @@ from actors.core.sources.samples import Samples
 from actors.core.sources.views import SampleView, SampleViews
 from actors.core.specs import SessionSpec
 from actors.core.tasks.task_spec import TaskSpec
+from tests.support.far_device import FarDevice
 from tests.support.in_process import build_pipeline
 from tests.support.models import model_of
 from tests.support.plain_loop import train_plainly
@@ -24,6 +27,17 @@ from tests.support.tasks import BINARY, MULTILABEL, NEXT_TOKEN, REGRESSION
 
 ROWS, VAL_ROWS, FEATURES, LENGTH, TOKENS = 90, 31, 6, 7, 11
 ABSOLUTE = TaskSpec("regression", (("loss", "l1"), ("delta", 1.0)))
+
+KINDS = [
+    pytest.param(FarDevice, id="another type of numbers"),
+    pytest.param(
+        this_device,
+        id="accelerator",
+        marks=pytest.mark.skipif(
+            not torch.accelerator.is_available(), reason="PyTorch sees no accelerator here: not run"
+        ),
+    ),
+]
 
 
 def dense(outputs: int) -> ModelSpec:
@@ -113,6 +127,25 @@ def test_losses_metrics_and_weights_equal_a_plain_loop(name: str, cuts: int) -> 
         assert told == pytest.approx(expected, rel=1e-9)
     weights = pipeline.weights()
     assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", list(CASES))
+def test_an_accelerator_finds_the_losses_and_metrics_of_a_cpu(
+    name: str, kind: Callable[[], ComputeDevice]
+) -> None:
+    task, model, targets, num_classes = CASES[name]
+    data = samples(targets, num_classes, name == "tokens")
+    session = session_of(task, model, targets)
+    cuts = [0, 1, num_blocks(model)]
+    told = []
+    for devices in ([CPU, CPU], [kind(), kind()]):
+        pipeline = build_pipeline(model, session, data, cuts, devices=devices)
+        pipeline.run()
+        assert not pipeline.errors
+        told.append([dict(r.metrics) for r in pipeline.loops[-1].board.epochs.all()])
+    for expected, found in zip(*told, strict=True):
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", list(CASES))
