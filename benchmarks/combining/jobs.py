@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pipeline.cells import CONTEXT, VOCABULARY
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-from tests.support.jobs import create_job, train
+from tests.support.jobs import train
 
+TEXT = "drawn.txt"
+NUM_CHARACTERS = 60_000
 NUM_TRAIN = 5120
 NUM_VAL = 1000
 CLIENT_TIMEOUT_S = 120.0
@@ -21,18 +25,30 @@ TRAIN_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained: ``layer_sizes`` by batches, in so many epochs, the first left out of what is
-    measured. ``initialize`` and ``options`` are more of the bodies of initialize and train."""
+    """What is trained by batches, in so many epochs, the first left out of what is measured.
+    ``initialize`` and ``options`` are more of the bodies of initialize and train."""
 
-    layer_sizes: Sequence[int]
+    model: Mapping[str, Any]
     batch_size: int
     epochs: int
     initialize: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    is_text: bool = False
 
     @property
     def dataset(self) -> dict[str, Any]:
-        return {"name": "MNIST", "batch_size": self.batch_size, "val_batch_size": NUM_VAL}
+        batches = {"batch_size": self.batch_size, "val_batch_size": NUM_VAL}
+        if not self.is_text:
+            return {"name": "MNIST", **batches}
+        text = {"path": TEXT, "tokens": "characters", "context": CONTEXT, "stride": CONTEXT}
+        return {"name": "text", **text, **batches, "val_batch_size": self.batch_size}
+
+
+def write_text(folder: Path) -> None:
+    """Characters that are drawn: what they say makes no difference to the time."""
+    letters = [chr(ord("0") + i) for i in range(VOCABULARY)]
+    drawn = random.Random(0).choices(letters, k=NUM_CHARACTERS)
+    (folder / TEXT).write_text("".join(drawn), encoding="utf-8")
 
 
 def write_first_of_mnist(folder: Path, data_dir: Path) -> None:
@@ -68,7 +84,9 @@ def trained_plan(
 ) -> dict[str, Any]:
     """Trains it on these devices, by one thread each unless the task says otherwise; the plan that
     was in force, with what its steps took."""
-    job_id = create_job(client, devices, task.dataset, layer_sizes=list(task.layer_sizes))
+    job_id = client.create_job(dict(task.model), task.dataset)
+    for device in devices:
+        client.register_device(ip=device["ip"], port=device["port"], job_id=job_id)
     client.initialize(job_id, **task.initialize)
     job = train(client, job_id, TRAIN_TIMEOUT_S, epochs=task.epochs, **task.options)
     assert job["status"] == "completed", job

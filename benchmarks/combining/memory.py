@@ -16,8 +16,8 @@ from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ray_state import process_of_stage
 
 LIMIT_BYTES = 1_000_000_000
-LARGE = Task([784, 4096, 4096, 4096, 10], 256, 10_000)
-TINY = Task([784, 16, 16, 16, 10], 256, 10_000)
+LARGE = Task({"layer_sizes": [784, 4096, 4096, 4096, 10]}, 256, 10_000)
+TINY = Task({"layer_sizes": [784, 16, 16, 16, 10]}, 256, 10_000)
 EPOCHS, CHECKPOINTS = 2, 2
 CHECKPOINT_INTERVAL_S = 2.0
 MEASURED_TIMEOUT_S = 180.0
@@ -54,7 +54,7 @@ def limits(devices: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def refused(client: TandemClient, devices: Sequence[dict[str, Any]]) -> str:
     """What initialize says of one device with the limit."""
-    job_id = create_job(client, devices, LARGE.dataset, layer_sizes=list(LARGE.layer_sizes))
+    job_id = create_job(client, devices, LARGE.dataset, **LARGE.model)
     try:
         client.initialize(job_id, **limits(devices))
     except ApiError as error:
@@ -74,9 +74,7 @@ def peaks(
     all that they keep at once has been there."""
     client = connect(gateway)
     policy = {"interval_s": CHECKPOINT_INTERVAL_S}
-    job_id = create_job(
-        client, devices, task.dataset, checkpoints=policy, layer_sizes=list(task.layer_sizes)
-    )
+    job_id = create_job(client, devices, task.dataset, checkpoints=policy, **task.model)
     client.initialize(job_id, **initialize)
     client.train(job_id, epochs=task.epochs, threads=1)
     wait_for_step(client, job_id)
@@ -114,7 +112,7 @@ def _rows(name: str, found: Sequence[StagePeaks], bare: Sequence[StagePeaks]) ->
 def report(refusal: str, rows: Sequence[str]) -> list[str]:
     """In Markdown."""
     return [
-        f"{list(LARGE.layer_sizes)}, batch {LARGE.batch_size}; {machine()}. MB; in brackets, of "
+        f"{LARGE.model['layer_sizes']}, batch {LARGE.batch_size}; {machine()}. MB; in brackets, of "
         f"what was predicted. One device with {_mb(LIMIT_BYTES)} MB is refused:",
         "",
         f"> {refusal}",

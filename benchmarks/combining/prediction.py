@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmarks.combining.jobs import Task, connect, trained_plan, two_devices
+from benchmarks.combining.jobs import Task, connect, trained_plan, two_devices, write_text
 from benchmarks.pipeline.cells import CELLS, Cell
 from benchmarks.report import machine
 from http_gateway.client import TandemClient
@@ -43,9 +43,10 @@ class Round:
 def measure(folder: Path, rounds: int) -> list[str]:
     """A row a cell."""
     found: dict[Cell, list[Round]] = {cell: [] for cell in CELLS}
+    write_text(folder)
     with two_devices(folder) as gateway:
         for _ in range(rounds):
-            for _, cells in groupby(CELLS, lambda cell: cell.layer_sizes):
+            for _, cells in groupby(CELLS, lambda cell: cell.name):
                 for cell, one in _network(connect(gateway), gateway.info["devices"], list(cells)):
                     found[cell].append(one)
                     print(f"{cell}: {one}", flush=True)
@@ -68,7 +69,8 @@ def _network(
 
 def _task(cell: Cell, options: dict[str, Any]) -> Task:
     epochs = max(MIN_EPOCHS, cell.num_steps // STEPS_PER_EPOCH)
-    return Task(cell.layer_sizes, cell.batch_size, epochs, {}, options)
+    config, batch_size = cell.model_config, cell.batch_size
+    return Task(config, batch_size, epochs, {}, options, cell.is_text)
 
 
 def _round(plan: dict[str, Any], alone_s: float) -> Round:

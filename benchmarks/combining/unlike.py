@@ -133,7 +133,7 @@ def _check_pinned(
 
 
 def _plan(client: TandemClient, devices: list[dict[str, Any]], partition: str) -> dict[str, Any]:
-    task = Task(LAYER_SIZES, BATCH_SIZE, EPOCHS, {"partition": partition})
+    task = Task({"layer_sizes": LAYER_SIZES}, BATCH_SIZE, EPOCHS, {"partition": partition})
     return trained_plan(client, devices, task)
 
 

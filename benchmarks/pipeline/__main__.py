@@ -22,7 +22,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4, help="timed, after one that is not")
-    parser.add_argument("--only", type=int, nargs="*", help="cells by number, nothing is written")
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="*",
+        help="cells by number, without round trips; nothing is written",
+    )
     parser.add_argument("--json", type=Path, help="the medians, in ms")
     asked = parser.parse_args()
     mnist_data_dir()
@@ -38,7 +43,8 @@ def main() -> None:
             from benchmarks.pipeline.report import plot, report, report_round_trips
 
             address = gateway.info["ray_address"]
-            measured = measure(address, cells, asked.rounds, asked.epochs + 1)
+            is_whole = asked.only is None
+            measured = measure(address, cells, asked.rounds, asked.epochs + 1, is_whole)
         finally:
             gateway.stop()
             stop_local_cluster(storage)
@@ -49,8 +55,8 @@ def main() -> None:
         }
         asked.json.write_text(json.dumps(medians, indent=1))
     lines = report(measured.cells, asked.rounds, asked.epochs)
-    lines += ["", *report_round_trips(measured.round_trips)]
-    if asked.only is None:
+    if measured.round_trips is not None:
+        lines += ["", *report_round_trips(measured.round_trips)]
         plot(measured.cells)
         write_part("pipeline", lines)
     print("\n".join(lines))

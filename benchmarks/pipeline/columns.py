@@ -14,6 +14,7 @@ from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from benchmarks.pipeline.worker import Worker
 from orchestrator.placement import Node
 
+Data = tuple[Cell, Samples]
 PLAIN = ("plain, 1 thread", "plain, 2 threads")
 TORCH = {"torch 1f1b": "1f1b", "torch zero bubble": "zb"}
 ONE_NODE = (
@@ -69,7 +70,6 @@ class Column:
 class Bench:
     """What all cells share."""
 
-    samples: Samples
     nodes: list[Node]
     plain: Worker
     torch: TorchPipeline
@@ -77,26 +77,24 @@ class Bench:
     @contextmanager
     def columns(self, cell: Cell) -> Iterator[list[Column]]:
         """The cell's columns, ready to be measured in turn; LayerActors end with the block."""
+        data = (cell, Samples.of(cell))
         with ExitStack() as stack:
             yield [
-                *(self._plain(cell, name, i + 1) for i, name in enumerate(PLAIN)),
-                *(self._torch(cell, name, kind) for name, kind in TORCH.items()),
-                *self._tandem(cell, "one node", [self.nodes[0]] * 2, ONE_NODE, stack),
-                *self._tandem(cell, "two nodes", self.nodes, TWO_NODES, stack),
+                *(self._plain(data, name, i + 1) for i, name in enumerate(PLAIN)),
+                *(self._torch(data, name, kind) for name, kind in TORCH.items()),
+                *self._tandem(data, "one node", [self.nodes[0]] * 2, ONE_NODE, stack),
+                *self._tandem(data, "two nodes", self.nodes, TWO_NODES, stack),
             ]
 
-    def _plain(self, cell: Cell, name: str, threads: int) -> Column:
-        return Column(
-            name,
-            lambda epochs: self.plain.call(train_plain, cell, self.samples, epochs, threads),
-        )
+    def _plain(self, data: Data, name: str, threads: int) -> Column:
+        return Column(name, lambda epochs: self.plain.call(train_plain, *data, epochs, threads))
 
-    def _torch(self, cell: Cell, name: str, kind: str) -> Column:
-        return Column(name, lambda epochs: self.torch.train(cell, self.samples, epochs, kind))
+    def _torch(self, data: Data, name: str, kind: str) -> Column:
+        return Column(name, lambda epochs: self.torch.train(*data, epochs, kind))
 
     def _tandem(
         self,
-        cell: Cell,
+        data: Data,
         where: str,
         nodes: list[Node],
         ways: tuple[Way, ...],
@@ -107,9 +105,9 @@ class Bench:
         def pair(kind: str) -> Pair:
             """Shared memory across nodes keeps threads busy, so it lives for one session."""
             if where == "two nodes" and kind == "shared_memory":
-                return Pair(cell, nodes, kind, self.samples)
+                return Pair(*data, nodes, kind)
             if kind not in pairs:
-                pairs[kind] = Pair(cell, nodes, kind, self.samples)
+                pairs[kind] = Pair(*data, nodes, kind)
                 stack.callback(pairs[kind].stop)
             return pairs[kind]
 

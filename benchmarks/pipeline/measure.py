@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ray
 
-from benchmarks.pipeline.cells import CELLS, Cell, Samples
+from benchmarks.pipeline.cells import Cell
 from benchmarks.pipeline.columns import Bench, Column
 from benchmarks.pipeline.round_trip import RoundTrips, measure_round_trips
 from benchmarks.pipeline.tandem import join_cluster
@@ -18,19 +18,22 @@ from orchestrator.embedded_nodes import free_port
 
 @dataclass(frozen=True)
 class Measured:
-    """Of every cell its columns."""
+    """Of every cell its columns; ``round_trips`` is None where they were not asked for."""
 
     cells: dict[Cell, list[Column]]
-    round_trips: RoundTrips
+    round_trips: RoundTrips | None
 
 
-def measure(address: str, cells: Sequence[Cell], rounds: int, epochs: int) -> Measured:
+def measure(
+    address: str, cells: Sequence[Cell], rounds: int, epochs: int, with_round_trips: bool
+) -> Measured:
     """On the Ray cluster at ``address``, which has two nodes."""
-    samples = Samples.of_mnist(max(cell.num_train for cell in CELLS))
     plain, torch_pipeline = Worker(), TorchPipeline(free_port())
     try:
-        bench = Bench(samples, join_cluster(address), plain, torch_pipeline)
+        bench = Bench(join_cluster(address), plain, torch_pipeline)
         columns = {cell: _measure_cell(bench, cell, rounds, epochs) for cell in cells}
+        if not with_round_trips:
+            return Measured(columns, None)
         return Measured(columns, measure_round_trips(bench.nodes, torch_pipeline, rounds))
     finally:
         plain.stop()

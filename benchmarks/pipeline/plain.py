@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import torch
-from torch.nn import functional
 
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
@@ -15,7 +14,7 @@ from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timing:
     """Trains from the seed's weights."""
     torch.set_num_threads(threads)
-    images, labels = samples.tensors()
+    inputs, targets = samples.tensors()
     model = build_blocks(cell.network, 0, num_blocks(cell.network))
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     timing = Timing([], [])
@@ -23,9 +22,8 @@ def train_plain(cell: Cell, samples: Samples, epochs: int, threads: int) -> Timi
     def train_step(microbatches: list[Microbatch]) -> float:
         total, rows = 0.0, sum(len(m.samples) for m in microbatches)
         for m in microbatches:
-            outputs = model(cell.view.prepare(images[m.samples]))
-            loss = functional.cross_entropy(outputs, labels[m.samples])
-            loss = loss * (len(m.samples) / rows)
+            outputs = model(cell.views.inputs.prepare(inputs[m.samples]))
+            loss = cell.loss(outputs, targets[m.samples]) * (len(m.samples) / rows)
             loss.backward()
             total += loss.item()
         optimizer.step()

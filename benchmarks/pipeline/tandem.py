@@ -61,7 +61,7 @@ class Pair:
 
     _numbers = itertools.count()
 
-    def __init__(self, cell: Cell, nodes: list[Node], kind: str, samples: Samples) -> None:
+    def __init__(self, cell: Cell, samples: Samples, nodes: list[Node], kind: str) -> None:
         self._cell = cell
         self._kind = kind
         name = f"bench-{os.getpid()}-{next(self._numbers)}"
@@ -147,9 +147,9 @@ def _placements(cell: Cell, nodes: list[Node]) -> list[StagePlacement]:
 
 def _stored(cell: Cell, samples: Samples) -> StoredDataset:
     refs: list[Any] = [
-        ray.put(samples.images[: cell.num_train]),
-        ray.put(samples.labels[: cell.num_train]),
-        ray.put(samples.images[:NUM_VAL]),
-        ray.put(samples.labels[:NUM_VAL]),
+        ray.put(samples.inputs),
+        ray.put(samples.targets),
+        ray.put(samples.inputs[:NUM_VAL]),
+        ray.put(samples.targets[:NUM_VAL]),
     ]
     return StoredDataset(*refs, num_train=cell.num_train, num_val=NUM_VAL)

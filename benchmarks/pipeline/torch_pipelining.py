@@ -9,7 +9,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleInterleavedZeroBubble
-from torch.nn import functional
 
 from actors.core.batches import epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
@@ -59,20 +58,20 @@ def _join(rank: int, port: int) -> None:
 
 def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
     rank = dist.get_rank()
-    images, labels = samples.tensors()
+    inputs, targets = samples.tensors()
     start, end = ((0, cell.cut), (cell.cut, num_blocks(cell.network)))[rank]
     model = build_blocks(cell.network, start, end)
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     stage = PipelineStage(model, rank, NUM_STAGES, torch.device("cpu"))
-    schedule = _schedule(name, stage, cell.num_microbatches)
+    schedule = _schedule(name, stage, cell)
     session, timing = cell.session(epochs, "1f1b"), Timing([], [])
 
     def train_step(batch: torch.Tensor) -> None:
         losses: list[torch.Tensor] = []
         if rank == 0:
-            schedule.step(cell.view.prepare(images[batch]))
+            schedule.step(cell.views.inputs.prepare(inputs[batch]))
         else:
-            schedule.step(target=labels[batch], losses=losses)
+            schedule.step(target=targets[batch], losses=losses)
         optimizer.step()
         optimizer.zero_grad()
         if losses:
@@ -87,8 +86,7 @@ def _train(cell: Cell, samples: Samples, epochs: int, name: str) -> Timing:
     return timing
 
 
-def _schedule(name: str, stage: PipelineStage, num_microbatches: int) -> Any:
-    loss = functional.cross_entropy
+def _schedule(name: str, stage: PipelineStage, cell: Cell) -> Any:
     if name == "1f1b":
-        return Schedule1F1B(stage, num_microbatches, loss_fn=loss)
-    return ScheduleInterleavedZeroBubble([stage], num_microbatches, loss_fn=loss)
+        return Schedule1F1B(stage, cell.num_microbatches, loss_fn=cell.loss)
+    return ScheduleInterleavedZeroBubble([stage], cell.num_microbatches, loss_fn=cell.loss)
