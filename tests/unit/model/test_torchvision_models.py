@@ -16,8 +16,13 @@ from actors.core.model.blocks import (
 )
 from actors.core.model.facts import model_facts
 from actors.core.model.libraries.drawing import draw_state
-from actors.core.model.libraries.torchvision_models import torchvision_model, torchvision_names
-from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.model.libraries.torchvision_models import (
+    LIBRARY,
+    torchvision_model,
+    torchvision_names,
+)
+from actors.core.model.model_spec import ModelSpec, TensorSpec, layer
+from actors.core.model.registry import make_layer
 from actors.core.torchvision_compat import import_torchvision
 
 SEED, SIZE = 7, 32
@@ -136,6 +141,13 @@ def test_a_linear_layer_whose_outputs_torchvision_writes_over_has_its_facts() ->
     model = model_of("swin_v2_t")
     facts = model_facts(ModelSpec(model.layers[:5], model.inputs))
     assert facts[-1].num_parameters > 0
+
+
+def test_a_model_that_is_another_one_here_is_refused() -> None:
+    model = model_of("squeezenet1_1")
+    changed = {**model.layers[0].keywords, "graph": "another"}
+    with pytest.raises(InvalidRequest, match=r"squeezenet1_1 of torchvision .* on all devices"):
+        make_layer(layer(LIBRARY, changed))
 
 
 def test_every_family_is_there() -> None:

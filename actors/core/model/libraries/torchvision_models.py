@@ -16,7 +16,7 @@ from torch import fx, nn
 from actors.core.errors import InvalidRequest, error_text
 from actors.core.fields import shown_value
 from actors.core.model.libraries.drawing import meta_model
-from actors.core.model.libraries.tracing import Cut, cuts, part, trace
+from actors.core.model.libraries.tracing import Cut, cuts, fingerprint, part, trace
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec, layer
 from actors.core.model.registry import PlainModels, add_plain_models
 from actors.core.torchvision_compat import import_torchvision
@@ -78,6 +78,7 @@ def _layers(
 ) -> tuple[LayerSpec, ...]:
     traced = _traced(name, num_classes, size)
     about = {"name": name, "num_classes": num_classes, "image_size": size}
+    about |= {"graph": fingerprint(traced[1])}
     found = cuts(*traced, shape)
     made = tuple(layer(LIBRARY, {**about, "start": cut.start, "end": cut.end}) for cut in found)
     own = [state for one in found for state in part(*traced, one).state_dict()]
@@ -93,8 +94,19 @@ def _construct(name: str, num_classes: int, image_size: int | None, **_: Any) ->
     return made
 
 
-def _make(name: str, num_classes: int, image_size: int | None, start: int, end: int) -> nn.Module:
-    return part(*_traced(name, num_classes, image_size), Cut(start, end))
+def _make(
+    name: str, num_classes: int, image_size: int | None, graph: str, start: int, end: int
+) -> nn.Module:
+    """Raises ``InvalidRequest`` where the model is traced otherwise than when it was cut."""
+    model, traced = _traced(name, num_classes, image_size)
+    if fingerprint(traced) != graph:
+        version = import_torchvision().__version__
+        raise InvalidRequest(
+            f"{name} of torchvision {version}, which is installed here, is another model than the "
+            "one that the job was created with: install the same torchvision and torch on all "
+            "devices as there were then, or create the job again"
+        )
+    return part(model, traced, Cut(start, end))
 
 
 @functools.lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,12 @@ class _Tracer(fx.Tracer):
 def trace(model: nn.Module) -> fx.Graph:
     """The graph of its forward pass; the same for the same model."""
     return _Tracer().trace(model)
+
+
+def fingerprint(graph: fx.Graph) -> str:
+    """The same for graphs in which the same nodes have the same places."""
+    nodes = [(n.op, n.name, [used.name for used in n.all_input_nodes]) for n in graph.nodes]
+    return hashlib.sha256(repr(nodes).encode()).hexdigest()[:16]
 
 
 def cuts(model: nn.Module, graph: fx.Graph, shape: Sequence[int]) -> tuple[Cut, ...]:
