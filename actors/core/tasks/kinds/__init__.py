@@ -1,9 +1,7 @@
-"""One module a task; importing this fills the registry."""
+"""One module a task. Importing this imports them all, which fills the registry."""
 
-from actors.core.tasks.kinds import (  # noqa: F401
-    binary,
-    classification,
-    multilabel,
-    next_token,
-    regression,
-)
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
