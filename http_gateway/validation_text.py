@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ MAX_ERRORS = 3
 MAX_VALUE_CHARS = 60
 WHOLE_SENTENCES = ("required_together", "exactly_one")
 OWN_WORDS = ("choice", "ip")
+FIELDS_LIST = re.compile(r"; it has: [a-z0-9_, ]+")
 
 
 def validation_text(
@@ -29,10 +31,25 @@ def validation_text(
     """
     schema = model.model_json_schema()
     items = error.errors(include_url=False)
-    return "; ".join(
+    sentences = [
         _in_line(line_of(item["loc"]), _sentence(item, schema, whole, meant))
         for item in items[:MAX_ERRORS]
-    )
+    ]
+    return "; ".join(_each_list_once(sentences))
+
+
+def _each_list_once(sentences: Sequence[str]) -> list[str]:
+    """Several unknown fields of one object are told once what it has."""
+    told: set[str] = set()
+    shortened = []
+    for sentence in sentences:
+        found = FIELDS_LIST.search(sentence)
+        if found is not None and found.group() in told:
+            sentence = sentence.replace(found.group(), "")
+        elif found is not None:
+            told.add(found.group())
+        shortened.append(sentence)
+    return shortened
 
 
 def _in_line(line: int | None, sentence: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from orchestrator.job_book import JobBook
 from orchestrator.job_lifecycle import Event, Status
 from orchestrator.job_plans import steps_of
 from orchestrator.job_reader import JobReader
-from orchestrator.job_spec import bounded_options, check_train_options, parse_job_spec
+from orchestrator.job_spec import check_train_options, decided_options, parse_job_spec
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.node_probe import NodeProbes
 from orchestrator.own_address import own_ips
@@ -276,20 +276,20 @@ class JobManager(JobReader):
             planned = copy(job)  # what is measured now counts once it is saved
             planned.planning = self._planning_for(job, asked.threads)
             steps = steps_of(planned, asked)
-            asked = bounded_options(asked, job.spec, steps.num_microbatches)
-            asked = replace(asked, schedule=steps.schedule)
+            asked = decided_options(asked, job.spec, **vars(steps.pipelining))
             started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
-            session = new_session(job, asked, steps.num_microbatches)
+            session = new_session(job, asked, steps.pipelining.num_microbatches)
+            prepared = self._prepared.get(job_id) if steps.keeps_split else None
             with (
                 self._table.given(job_id, job.devices),
-                self._desk.entered(job, session, self._prepared.get(job_id)) as begin,
+                self._desk.entered(job, session, prepared) as begin,
             ):
                 with self._book.changing(job, result=started) as (draft,):
                     draft.planning = planned.planning
                     draft.num_sessions = session.index
                     draft.sessions.append(session)
                     draft.apply(Event.TRAIN)
-                self._prepared.take(job_id)
+                self._prepared.hand_over(job_id, prepared)
                 begin()
         return started
 

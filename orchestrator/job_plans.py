@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.errors import IllegalTransition
@@ -14,13 +15,31 @@ from orchestrator.planning.split_search import Cuts
 from orchestrator.train_options import TrainOptions
 
 
-def steps_of(job: Job, options: TrainOptions) -> Pipelining:
-    """Schedule and microbatches of a train request; raises ``InvalidRequest``."""
+@dataclass(frozen=True)
+class PlannedSteps:
+    """How a session's steps are cut up in time; with ``keeps_split`` the blocks stay where they
+    are."""
+
+    pipelining: Pipelining
+    keeps_split: bool = True
+
+
+def steps_of(job: Job, options: TrainOptions) -> PlannedSteps:
+    """Of a train request; raises ``InvalidRequest``. Where its recipe takes other memory than that
+    by which the blocks were placed, they are placed anew."""
     places = _places_in_force(job)
     if not places:
         wanted = asking.wanted_steps(options, job.spec.batch_size, len(job.devices))
-        return wanted.pipelining
-    return asking.chosen_steps(job.spec, job.planning, places, _cuts(job), options)
+        return PlannedSteps(wanted.pipelining)
+    cuts = in_force = _cuts(job)
+    before = job.sessions[-1].options if job.sessions else job.spec.train
+    if before.recipe.memory != options.recipe.memory:
+        wanted = asking.wanted_steps(options, job.spec.batch_size, len(places))
+        cuts = asking.split_layers(
+            job.spec, job.planning, places, wanted.pipelining, options.recipe
+        )
+    chosen = asking.chosen_steps(job.spec, job.planning, places, cuts, options)
+    return PlannedSteps(chosen, cuts == in_force)
 
 
 def plan_in_force(job: Job) -> dict[str, Any]:

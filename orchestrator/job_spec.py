@@ -155,14 +155,22 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
         )
 
 
-def bounded_options(options: TrainOptions, spec: JobSpec, num_microbatches: int) -> TrainOptions:
-    """With ``num_microbatches`` of a step decided, and no more epochs than ``max_steps`` need."""
+def decided_options(
+    options: TrainOptions, spec: JobSpec, schedule: str, num_microbatches: int
+) -> TrainOptions:
+    """With the schedule and the ``num_microbatches`` of a step decided, and no more epochs than
+    ``max_steps`` need."""
     accumulate, max_steps = options.recipe.accumulate, options.max_steps
     epochs = options.epochs
     if max_steps is not None:
         epoch_steps = -(-spec.data.num_train // (spec.batch_size * accumulate))
         epochs = min(epochs, epochs_for(max_steps, epoch_steps))
-    return replace(options, epochs=epochs, num_microbatches=num_microbatches // accumulate)
+    return replace(
+        options,
+        epochs=epochs,
+        schedule=schedule,
+        num_microbatches=num_microbatches // accumulate,
+    )
 
 
 def default_num_microbatches(batch_size: int, num_stages: int) -> int:

@@ -72,6 +72,12 @@ class PreparedGroups:
         with self._book.lock:
             return self._groups.pop(job_id, None)
 
+    def hand_over(self, job_id: str, used: StageGroup | None) -> None:
+        """The job's group is ``used`` by a session from now on, or ended where another one is."""
+        group = self.take(job_id)
+        if group is not None and group is not used:
+            group.kill()
+
     def release(self, job_id: str) -> None:
         """Ends the job's group, if it has one, and gives its devices back."""
         self._end(job_id)

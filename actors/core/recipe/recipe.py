@@ -21,7 +21,7 @@ from actors.core.fields import (
 from actors.core.recipe.early_stopping import EarlyStopping, parse_early_stopping
 from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
-from actors.core.recipe.optimizer import OPTIMIZERS
+from actors.core.recipe.optimizer import OPTIMIZERS, num_copies
 from actors.core.recipe.precision import FP32, PRECISIONS
 
 SGD, MOMENTUM, STOPPING = "SGD", "momentum", "early_stopping"
@@ -42,6 +42,11 @@ class Recipe:
     eval_every: int | None = None
     early_stopping: EarlyStopping | None = None
     precision: str = FP32
+
+    @property
+    def memory(self) -> tuple[int, int, tuple[str, ...], str]:
+        """What of it decides how much memory a stage takes: alike for two recipes, both fit."""
+        return num_copies(self.optimizer), self.accumulate, self.freeze, self.precision
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""

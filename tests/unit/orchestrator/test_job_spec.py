@@ -14,8 +14,8 @@ from actors.core.model.registry import KINDS
 from actors.core.sources.views import SampleView, Scaling
 from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.job_spec import (
-    bounded_options,
     check_train_options,
+    decided_options,
     default_num_microbatches,
 )
 from orchestrator.model_config import architectures, layer_kinds, model_json
@@ -132,8 +132,8 @@ def test_epochs_are_no_more_than_max_steps_need() -> None:
         ({"epochs": 7}, 7),
     ):
         options = parse_train_options({"accumulate": 2, **config})
-        bounded = bounded_options(options, spec, 6)
-        assert (bounded.epochs, bounded.num_microbatches) == (epochs, 3)
+        decided = decided_options(options, spec, "gpipe", 6)
+        assert (decided.epochs, decided.num_microbatches, decided.schedule) == (epochs, 3, "gpipe")
 
 
 def test_a_step_has_no_more_microbatches_than_a_schedule_can_have() -> None:

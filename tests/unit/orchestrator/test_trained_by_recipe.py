@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from orchestrator import job_manager
 from orchestrator.errors import InvalidRequest
+from orchestrator.job import Job
+from orchestrator.job_plans import PlannedSteps, steps_of
+from orchestrator.train_options import TrainOptions
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.jobs import wait_until
@@ -100,6 +105,20 @@ def test_a_session_that_gets_no_better_is_completed_and_says_why(world: JobManag
     assert [s["step"] for s in steps if "val_accuracy" in s] == [10, 20]
     train(world, job_id, epochs=1, early_stopping={"patience": 100})
     assert world.manager.verify(job_id, 2 * STEPS_AN_EPOCH)["equal"]
+
+
+def test_a_session_with_another_split_starts_anew_from_the_seed(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(job: Job, options: TrainOptions) -> PlannedSteps:
+        return replace(steps_of(job, options), keeps_split=False)
+
+    monkeypatch.setattr(job_manager, "steps_of", moved)
+    job_id = new_job(world, None)
+    prepared = world.actors(job_id)
+    train(world, job_id, epochs=1, threads=1, optimizer="Adam")
+    assert prepared and not set(prepared) & set(world.actors(job_id))
+    assert world.manager.verify(job_id)["equal"]
 
 
 def test_a_wrong_config_is_refused_before_there_is_a_job(world: JobManagerWorld) -> None:

@@ -1,0 +1,51 @@
+"""When a train request has the blocks placed anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.job import Device, Job, PlannedStage
+from orchestrator.job_plans import plan_in_force, steps_of
+from orchestrator.planning.job_planning import JobPlanning
+from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
+from orchestrator.train_options import parse_train_options
+from tests.support.job_records import make_job
+from tests.support.profiles import device
+from tests.support.sources import job_spec
+
+SPEC = job_spec(
+    {"layer_sizes": [64, *[256] * 8, 10]},
+    {"name": "digits", "batch_size": 64, "val_batch_size": 64},
+)
+PROFILES = {1: device(1).profile, 2: device(2).profile}
+
+
+def placed_job(request: PlanRequest) -> Job:
+    job = make_job()
+    job.spec, job.planning = SPEC, JobPlanning(request, PROFILES)
+    job.devices = [Device(1, "10.0.0.1", 5001), Device(2, "10.0.0.2", 5001)]
+    job.stages = (PlannedStage(1, 0, 4), PlannedStage(2, 4, 9))
+    return job
+
+
+def limited_job(times: float) -> Job:
+    """Device 2 may take so many times what it takes by the job's own recipe."""
+    (_, second) = plan_in_force(placed_job(PlanRequest()))["devices"]
+    limit = DeviceLimits(int(times * second["memory"]["needed_bytes"]))
+    return placed_job(PlanRequest(limits={2: limit}))
+
+
+def test_blocks_stay_where_the_memory_is_the_same() -> None:
+    configs: tuple[dict[str, Any], ...] = ({}, {"learning_rate": 0.5}, {"lr_schedule": "cosine"})
+    for config in configs:
+        assert steps_of(limited_job(1.0), parse_train_options(config)).keeps_split
+
+
+def test_blocks_move_where_the_optimiser_does_not_fit() -> None:
+    adam = parse_train_options({"optimizer": "Adam"})
+    assert not steps_of(limited_job(2.5), adam).keeps_split
+
+
+def test_a_map_of_layers_is_kept_to() -> None:
+    manual = PlanRequest("manual", {1: LayerRange(0, 4), 2: LayerRange(4, 9)})
+    assert steps_of(placed_job(manual), parse_train_options({"optimizer": "Adam"})).keeps_split
