@@ -1,13 +1,5 @@
-"""One module a family of layers; importing this fills the registry."""
+"""One module a family of layers. Importing this imports them all, which fills the registry."""
 
-from actors.core.model.kinds import (  # noqa: F401
-    activations,
-    attention,
-    containers,
-    convolution,
-    dense,
-    norms,
-    pooling,
-    reshaping,
-    sequences,
-)
+from actors.core.rooms import import_all
+
+import_all(__name__, __path__)

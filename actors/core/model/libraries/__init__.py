@@ -1,3 +1,5 @@
-"""Libraries' models by name, as sequences of layers; importing this fills the registry."""
+"""Libraries' models by name, as sequences of layers. Importing this fills the registry."""
 
-from actors.core.model.libraries import torchvision_models  # noqa: F401
+from actors.core.rooms import import_all
+
+import_all(__name__, __path__)

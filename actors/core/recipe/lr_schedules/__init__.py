@@ -1,5 +1,5 @@
 """The learning-rate schedules, by what ``torch.optim.lr_scheduler`` makes of a rate."""
 
-from actors.core.recipe.lr_schedules import decays, one_cycle
+from actors.core.rooms import import_all
 
-__all__ = ["decays", "one_cycle"]
+import_all(__name__, __path__)

@@ -1,5 +1,5 @@
-"""The optimisers, by what ``torch.optim`` calls them."""
+"""The optimisers, by what ``torch.optim`` calls them. Importing this fills the registry."""
 
-from actors.core.recipe.optimizers import adagrad, adam, rmsprop, sgd
+from actors.core.rooms import import_all
 
-__all__ = ["adagrad", "adam", "rmsprop", "sgd"]
+import_all(__name__, __path__)

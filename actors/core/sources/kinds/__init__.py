@@ -1,11 +1,5 @@
-"""One module a family of sources; importing this fills the registry."""
+"""One module a family of sources. Importing this imports them all, which fills the registry."""
 
-from actors.core.sources.kinds import (  # noqa: F401
-    cifar,
-    digits,
-    mnist_family,
-    other_images,
-    synthetic,
-    tables,
-    text,
-)
+from actors.core.rooms import import_all
+
+import_all(__name__, __path__)

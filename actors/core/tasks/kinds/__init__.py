@@ -1,7 +1,5 @@
 """One module a task. Importing this imports them all, which fills the registry."""
 
-import importlib
-import pkgutil
+from actors.core.rooms import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__, __path__)
