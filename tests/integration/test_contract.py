@@ -101,6 +101,7 @@ def test_details_tell_progress_history_layers_and_plan(
     assert job["progress"]["step"] == job["progress"]["steps"] == 23
     assert [record["epoch"] for record in job["history"]] == [1, 2, 3]
     assert job["history"][-1]["train_loss"] < job["history"][0]["train_loss"]
+    assert job["plan"].pop("train_config")["epochs"] == 3
     assert job["plan"] == {
         "schedule": "gpipe",
         "num_microbatches": 3,
