@@ -44,3 +44,28 @@ def test_a_job_is_verified_and_a_changed_loss_is_found(
     assert told["weights"]["compared_at_step"] is None
     pids = gateway.info["pids"]
     wait_until(lambda: not actor_processes(pids, "Replayer"), 10, "a Replayer is left")
+
+
+def test_a_job_by_its_own_train_config_is_verified_in_other_processes(
+    gateway: GatewayProcess, client: TandemClient
+) -> None:
+    train_config = {
+        "epochs": 2,
+        "threads": 1,
+        "optimizer": {"type": "AdamW", "weight_decay": 0.1},
+        "lr_schedule": {"type": "one_cycle", "warmup_steps": 3},
+        "clip_grad_norm": 0.5,
+        "accumulate": 2,
+        "freeze": ["0"],
+        "eval_every": 5,
+    }
+    job_id = create_job(client, gateway.info["devices"][:2], train_config=train_config)
+    client.initialize(job_id)
+    assert client.train(job_id)["epochs"] == 2
+    job = client.wait_for(job_id, ENDED, timeout_s=60.0)
+    assert job["status"] == "completed" and job["train_config"] == train_config
+    assert job["plan"]["train_config"]["freeze"] == ["0"]
+    told = client.verify(job_id, steps=24)
+    assert told["equal"] and told["weights"]["equal"], told
+    validated = [s["step"] for s in client.list_steps(job_id) if "val_loss" in s]
+    assert validated == [5, 10, 3, 8]  # every five of the session, twelve an epoch

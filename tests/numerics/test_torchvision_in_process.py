@@ -9,6 +9,7 @@ import torch
 from actors.core.model.blocks import num_blocks
 from actors.core.model.libraries.torchvision_models import torchvision_model
 from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
 from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import CLASS
@@ -40,13 +41,12 @@ def check(model: ModelSpec, images: Samples, cuts: list[int], schedule: str) -> 
     session = SessionSpec(
         generation=1,
         epochs=1,
-        learning_rate=0.05,
         batch_size=48,
         val_batch_size=20,
         num_train=NUM_TRAIN,
         num_val=NUM_VAL,
         views=SampleViews(SampleView(IMAGES, SCALING), CLASS),
-        momentum=0.5,
+        recipe=parse_recipe({"learning_rate": 0.05, "momentum": 0.5}),
         num_microbatches=3,
         schedule=schedule,
         channel_timeout_s=60.0,
