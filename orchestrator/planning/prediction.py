@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actors.channels.messages import message_bytes
+from actors.channels.messages import HEADER_BYTES, message_bytes
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
@@ -49,7 +49,7 @@ def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
     edges = [_edge_costs(job, cuts, i, count) for i in range(len(job.links))]
     bounded = any(link.kind in BOUNDED_KINDS for link in job.links)
     simulation = simulate(schedule, costs, edges, slots=SLOTS if bounded else None)
-    step_s = simulation.period
+    step_s = simulation.period + _clipping_s(job)
     stages = tuple(
         _stage_plan(job, cuts, i, pipelining, (simulation.busy[i], step_s), messages[i])
         for i in range(len(costs))
@@ -57,6 +57,13 @@ def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
     busy_s = sum(stage.computing_s + stage.updating_s for stage in stages)
     bubble = max(0.0, 1 - busy_s / (step_s * len(stages)))
     return Plan(pipelining, cuts, step_s, bubble, stages, job.links)
+
+
+def _clipping_s(job: PlanJob) -> float:
+    """For a norm of all gradients: a small message over each edge, and one back."""
+    if job.recipe.clip_grad_norm is None:
+        return 0.0
+    return sum(2 * link.delivery_s(HEADER_BYTES) for link in job.links)
 
 
 def alone(job: PlanJob, index: int, num_microbatches: int, all_cores: bool = False) -> Plan | None:

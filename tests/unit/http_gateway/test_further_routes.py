@@ -142,6 +142,45 @@ def test_every_train_option_is_passed_on_and_no_other_is_added(
     assert fake.calls == [("train", ("1", options))]
 
 
+TRAIN_CONFIG = {
+    "epochs": 2,
+    "learning_rate": 0.5,
+    "optimizer": {"type": "AdamW", "betas": [0.9, 0.99]},
+    "lr_schedule": "cosine",
+    "clip_grad_norm": 1,
+    "clip_grad_value": 0.5,
+    "accumulate": 2,
+    "max_steps": 100,
+    "eval_every": 10,
+    "early_stopping": {"metric": "loss"},
+    "freeze": ["0", "*.bias"],
+    "precision": "bf16",
+    "label_smoothing": 0.1,
+}
+
+
+def test_a_train_config_is_passed_on_as_it_was_sent(http: FlaskClient, fake: FakeJobClient) -> None:
+    model, data = {"layer_sizes": [64, 10]}, {"name": "digits"}
+    body = {"model_config": model, "dataset_config": data, "train_config": TRAIN_CONFIG}
+    assert http.post("/api/jobs", json=body).status_code == 201
+    assert fake.calls == [("create_job", (model, data, {"train_config": TRAIN_CONFIG}))]
+    assert http.post("/api/network/train/1", json=TRAIN_CONFIG).status_code == 200
+    assert fake.calls[1] == ("train", ("1", TRAIN_CONFIG))
+
+
+@pytest.mark.parametrize("name", sorted(TRAIN_CONFIG))
+def test_each_field_of_a_train_config_is_refused_by_its_name(
+    http: FlaskClient, fake: FakeJobClient, name: str
+) -> None:
+    data = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
+    for value in (-1, 10**400, True, [[1]]):
+        body = {**data, "train_config": {name: value}}
+        response = http.post("/api/jobs", json=body)
+        assert response.status_code == 400
+        assert f"train_config.{name}" in json_of(response)["error"]
+    assert fake.calls == []
+
+
 def test_a_device_is_narrowed_down_by_ip_and_job(http: FlaskClient, fake: FakeJobClient) -> None:
     assert http.delete("/api/devices/5001?ip=10.0.0.2&job_id=3").status_code == 200
     assert fake.calls == [("unregister_device", (5001, "10.0.0.2", "3"))]

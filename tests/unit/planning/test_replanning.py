@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from actors.core.profiles import LinkProfile
 from orchestrator.job import Device, Job, PlannedStage
 from orchestrator.job_plans import plan_in_force, steps_of
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
+from orchestrator.planning.plan_types import Pipelining
+from orchestrator.planning.prediction import predict
 from orchestrator.train_options import parse_train_options
 from tests.support.job_records import make_job
-from tests.support.profiles import device
+from tests.support.profiles import device, job
 from tests.support.sources import job_spec
 
 SPEC = job_spec(
@@ -49,3 +54,12 @@ def test_blocks_move_where_the_optimiser_does_not_fit() -> None:
 def test_a_map_of_layers_is_kept_to() -> None:
     manual = PlanRequest("manual", {1: LayerRange(0, 4), 2: LayerRange(4, 9)})
     assert steps_of(placed_job(manual), parse_train_options({"optimizer": "Adam"})).keeps_split
+
+
+def test_a_norm_over_all_stages_costs_a_message_each_way() -> None:
+    plain = parse_train_options({}).recipe
+    clipped = parse_train_options({"clip_grad_norm": 1.0}).recipe
+    link = LinkProfile("actor_calls", 0.25, 1e9)
+    jobs = [job([device(1), device(2)], link=link, recipe=recipe) for recipe in (plain, clipped)]
+    before, after = (predict(one, (0, 2, 4), Pipelining("1f1b", 2)).step_s for one in jobs)
+    assert after - before == pytest.approx(0.5, rel=1e-3)
