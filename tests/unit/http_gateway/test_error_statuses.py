@@ -17,6 +17,7 @@ STATUSES = {
     "InvalidRequest": 400,
     "NotFound": 404,
     "JobNotFound": 404,
+    "JobBroken": 409,
     "DeviceNotFound": 404,
     "NodeNotFound": 404,
     "NoTrainingSessions": 404,
