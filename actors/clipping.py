@@ -27,7 +27,10 @@ class Clipping:
         ``turn`` and ``index`` number its messages: the step, and the first microbatch that there
         is not.
         """
-        recipe, gradients = self._recipe, self._stage.gradients()
+        recipe = self._recipe
+        if recipe.clip_grad_value is None and recipe.clip_grad_norm is None:
+            return 0.0
+        gradients = self._stage.gradients()
         if recipe.clip_grad_value is not None:
             clip_values(gradients, recipe.clip_grad_value)
         if recipe.clip_grad_norm is None:
