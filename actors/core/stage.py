@@ -161,8 +161,7 @@ class Stage:
 
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
         """A copy of parameters, buffers and the optimiser's state, taken between steps."""
-        kept = {} if self._optimizer is None else self._optimizer.state()
-        optimizer = {name: self._copy(tensor) for name, tensor in kept.items()}
+        optimizer = {} if self._optimizer is None else self._optimizer.state(self._copy)
         spec, weights = self.spec, self.weights()
         return StageSnapshot(spec.start, spec.end, cursor, weights, optimizer, untold)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_dev
 from actors.core.flops import count_stage_flops
 from actors.core.model.facts import model_facts
 from actors.core.profiles import block_works
-from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.recipe.recipe import PLAIN_SGD, parse_recipe
 from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.tasks.task_spec import CLASSIFICATION
@@ -60,16 +62,26 @@ def test_a_job_of_unlike_devices_trains_as_on_cpus(
         assert all(t.dtype is torch.float32 and t.is_cpu for t in stage.weights().values())
 
 
+CONFIGS: list[dict[str, Any]] = [
+    {"learning_rate": 0.05, "momentum": 0.9},
+    {"optimizer": {"type": "AdamW", "amsgrad": True}, "clip_grad_norm": 0.5},
+    {"optimizer": {"type": "RMSprop", "momentum": 0.5}, "clip_grad_value": 0.1},
+    {"optimizer": "Adagrad", "freeze": ["0"]},
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_session_goes_on_from_snapshots_of_other_devices(
-    digits: Samples, kind: Callable[[], ComputeDevice]
+    digits: Samples, kind: Callable[[], ComputeDevice], config: dict[str, Any]
 ) -> None:
-    whole = run(build_pipeline(NETWORK, make_session(), digits, CUTS))
-    first = run(build_pipeline(NETWORK, make_session(epochs=1), digits, CUTS, devices=[kind()] * 3))
+    make = functools.partial(make_session, recipe=parse_recipe(config))
+    whole = run(build_pipeline(NETWORK, make(), digits, CUTS))
+    first = run(build_pipeline(NETWORK, make(epochs=1), digits, CUTS, devices=[kind()] * 3))
     taken = TrainingState(tuple(loop.state() for loop in first.loops))
     assert all(t.dtype is torch.float32 and t.is_cpu for t in taken.optimizer.values())
     rest = build_pipeline(
-        NETWORK, make_session(start=taken.cursor), digits, [0, 2, 3], 2, taken, [CPU, kind()]
+        NETWORK, make(start=taken.cursor), digits, [0, 2, 3], 2, taken, [CPU, kind()]
     )
     assert losses(run(rest)) == pytest.approx(losses(whole)[2:], rel=LOSS_TOLERANCE)
 

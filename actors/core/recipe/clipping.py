@@ -25,7 +25,7 @@ def clip_values(gradients: Sequence[torch.Tensor], limit: float) -> None:
 def gradient_norms(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
     """Each one's 2-norm, float32 ``[number of gradients]`` on the CPU."""
     norms = [torch.linalg.vector_norm(gradient) for gradient in gradients]
-    return torch.stack(norms).cpu() if norms else torch.empty(0)
+    return torch.stack(norms).float().cpu() if norms else torch.empty(0)
 
 
 @torch.no_grad()

@@ -130,13 +130,13 @@ class Optimizer:
         for parameter in self._parameters.values():
             parameter.grad = None
 
-    def state(self) -> Tensors:
-        """What is kept of each parameter, as ``<slot>.<name>``; empty before the first step. Not
-        copies: the next step changes them."""
+    def state(self, copied: Callable[[torch.Tensor], torch.Tensor] = torch.clone) -> Tensors:
+        """Copies of what is kept of each parameter, as ``<slot>.<name>``; empty before the first
+        step. ``copied`` copies a tensor that is where its parameter is to the host's memory."""
         return {
-            f"{slot}.{name}": tensor
-            for slot, kept in self._kept.items()
-            for name, tensor in zip(self._parameters, kept, strict=True)
+            f"{slot.name}.{name}": tensor.clone() if slot.is_scalar else copied(tensor)
+            for slot in self._slots
+            for name, tensor in zip(self._parameters, self._kept[slot.name], strict=True)
             if tensor is not None
         }
 
