@@ -68,27 +68,42 @@ class MemoryModel:
         self, start: int, end: int, held: Held, copied: tuple[int, int] | None
     ) -> MemoryNeed:
         """Blocks ``[start, end)``, with copies of the snapshots of the blocks ``copied``."""
-        own = self.facts[start:end]
-        state, trained = self.state_bytes(start, end), sum(b.parameter_bytes for b in own)
+        blocks = range(start, end)
+        own = [self.of_block(index, held) for index in blocks]
         return MemoryNeed(
-            state,
-            trained + max(block.parameter_bytes for block in own),
-            self.optimizer_copies * trained,
-            sum(self.activations(index, held) for index in range(start, end)),
-            max(self.working(index) for index in range(start, end)),
+            sum(need.parameters for need in own),
+            sum(need.gradients for need in own) + max(map(self.fresh_gradients, blocks)),
+            sum(need.optimizer for need in own),
+            sum(need.activations for need in own),
+            max(map(self.working, blocks)),
             self.messages_at(start) + self.messages_at(end),
-            OWN_SNAPSHOTS * self.snapshot_bytes(start, end),
-            0 if copied is None else COPIES * self.snapshot_bytes(*copied),
+            sum(need.snapshots for need in own),
+            0 if copied is None else COPIES * sum(map(self.snapshot_bytes, range(*copied))),
         )
 
-    def state_bytes(self, start: int, end: int) -> int:
-        """Parameters and buffers."""
-        return sum(b.parameter_bytes + b.buffer_bytes for b in self.facts[start:end])
+    def of_block(self, index: int, held: Held) -> MemoryNeed:
+        """What a block adds to its stage's, whatever else that has."""
+        block = self.facts[index]
+        return MemoryNeed(
+            parameters=block.parameter_bytes + block.buffer_bytes,
+            gradients=block.parameter_bytes,
+            optimizer=self.optimizer_copies * block.parameter_bytes,
+            activations=self.activations(index, held),
+            working=0,
+            messages=0,
+            snapshots=OWN_SNAPSHOTS * self.snapshot_bytes(index),
+            copies=0,
+        )
 
-    def snapshot_bytes(self, start: int, end: int) -> int:
-        """The same with what the optimiser keeps."""
-        trained = sum(b.parameter_bytes for b in self.facts[start:end])
-        return self.state_bytes(start, end) + self.optimizer_copies * trained
+    def snapshot_bytes(self, index: int) -> int:
+        """Parameters, buffers, and what the optimiser keeps."""
+        block = self.facts[index]
+        state = block.parameter_bytes + block.buffer_bytes
+        return state + self.optimizer_copies * block.parameter_bytes
+
+    def fresh_gradients(self, index: int) -> int:
+        """A block's of one microbatch, before they are added to the others."""
+        return self.facts[index].parameter_bytes
 
     def activations(self, index: int, held: Held) -> int:
         """What waits of a block: its inputs, what autograd saved, its outputs, and gradients for
@@ -119,8 +134,8 @@ class MemoryModel:
 
     def largest_passing(self) -> int:
         """The most that a block takes beside what adds up over the blocks of a stage."""
-        working = max(self.working(index) for index in range(len(self.facts)))
-        return max(b.parameter_bytes for b in self.facts) + working
+        blocks = range(len(self.facts))
+        return max(map(self.fresh_gradients, blocks)) + max(map(self.working, blocks))
 
     def messages_at(self, cut: int) -> int:
         """Of both directions of the edge before block ``cut``: what is on its way, a step's or as

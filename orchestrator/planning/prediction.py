@@ -19,7 +19,7 @@ from orchestrator.planning.block_costs import (
     stage_seconds,
     without_frozen,
 )
-from orchestrator.planning.memory_model import OWN_SNAPSHOTS, SLOTS, Held, held_at_once
+from orchestrator.planning.memory_model import SLOTS, Held, held_at_once
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
@@ -237,14 +237,10 @@ def _cumulated(values: Floats) -> Floats:
 
 
 def _memory_tables(job: PlanJob, num_microbatches: int, held: Held) -> tuple[Floats, Floats]:
-    """As ``MemoryModel.of_stage`` has it, but for the copies, and with what the model's largest
-    block takes for a while, whichever blocks the stage has: so never less."""
-    model, facts = job.memory(num_microbatches), job.facts
-    state = np.array([model.state_bytes(i, i + 1) for i in range(len(facts))], np.float64)
-    trained = np.array([block.parameter_bytes for block in facts], np.float64)
-    kept = (1 + OWN_SNAPSHOTS) * (state + model.optimizer_copies * trained) + trained
-    activations = np.array([model.activations(i, held) for i in range(len(facts))], np.float64)
-    messages = np.array([model.messages_at(cut) for cut in range(len(facts) + 1)], np.float64)
-    once_more = model.largest_passing()
-    blocks = _cumulated(kept + activations)
-    return blocks + messages + once_more, blocks - messages
+    """``MemoryModel.of_stage`` but for the copies, and with what the model's largest block takes
+    for a while, whichever blocks the stage has: so never less."""
+    model, count = job.memory(num_microbatches), job.num_blocks
+    added = np.array([model.of_block(i, held).total for i in range(count)], np.float64)
+    messages = np.array([model.messages_at(cut) for cut in range(count + 1)], np.float64)
+    blocks = _cumulated(added)
+    return blocks + messages + model.largest_passing(), blocks - messages
