@@ -1,4 +1,4 @@
-"""Keeps a stage that gets no gradients from running away from the one that it feeds.
+"""Keeps a stage that gets no gradients from running away from those that it feeds.
 
 Where all before an edge is frozen, nothing comes back by which a stage would know how far the next
 one is, and a channel may take any number of messages.
@@ -14,8 +14,11 @@ RECEIVED = torch.zeros(1)
 
 
 class RunAhead:
-    """``is_fed`` says that the stage before gets no gradients, ``feeds`` that this one gets none:
-    each step the one that feeds is told when its last microbatch of the step before has come."""
+    """``is_fed`` says that the stage before gets no gradients, ``feeds`` that this one gets none.
+
+    Each step the one that feeds is told when its last microbatch has come, by one that feeds itself
+    only once it was told so, too: then all behind have begun the step.
+    """
 
     def __init__(self, links: StageLinks, is_fed: bool, feeds: bool) -> None:
         self._before = links.backward_out if is_fed else None
@@ -24,15 +27,21 @@ class RunAhead:
 
     def received(self, turn: int) -> None:
         """All inputs of that step have come."""
-        if self._before is not None:
-            self._before.send(RECEIVED, turn, 0)
+        if self._behind is None:
+            self._tell(turn)
 
     def sent(self, turn: int) -> None:
         """All outputs of that step are on their way."""
         self._unanswered = turn
 
     def wait(self) -> None:
-        """Before anything of the next step, or of a validation, is sent."""
+        """Before anything of the next step or of a validation is sent, and before a snapshot: it
+        counts on all stages having begun the step."""
         if self._behind is not None and self._unanswered is not None:
             self._behind.recv(self._unanswered, 0)
+            self._tell(self._unanswered)
         self._unanswered = None
+
+    def _tell(self, turn: int) -> None:
+        if self._before is not None:
+            self._before.send(RECEIVED, turn, 0)

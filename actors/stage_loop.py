@@ -124,6 +124,7 @@ class StageLoop:
             self._tell_step(rate, self._validate() if self._validates_now() else None)
             begin += time.perf_counter() - trained
             if self._mark is not Mark.NONE:
+                self._run_ahead.wait()
                 self._take_snapshot(self._mark)
             if self._ends_early:
                 return

@@ -65,8 +65,9 @@ SMALLEST_SHARE = 0.05
 @dataclass(frozen=True)
 class ProbeRequest:
     """What is measured: a model by microbatches of so many ``rows``, the most important first,
-    with so many threads, updated by ``recipe``. ``works`` and ``facts`` are its blocks'.
-    ``budget_s`` is about what it may take; what comes first is measured anyway."""
+    with so many threads, updated by ``recipe``. ``works`` and ``facts`` are its blocks'; they take
+    no fewer than ``min_rows``. ``budget_s`` is about what it may take; what comes first is
+    measured anyway."""
 
     model: ModelSpec
     task: TaskSpec
@@ -77,6 +78,7 @@ class ProbeRequest:
     rows: tuple[int, ...]
     threads: int
     budget_s: float
+    min_rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class _BlockProbe:
     def rows(self, asked: int) -> int:
         """As many of those asked for as the block's work allows."""
         per_row = max(1, self.request.works[self.index].per_row)
-        return max(1, min(asked, MAX_OPERATIONS // per_row))
+        return max(self.request.min_rows, min(asked, MAX_OPERATIONS // per_row))
 
     def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
         """One forward and one backward pass, whose seconds go under ``name``."""

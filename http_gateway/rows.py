@@ -21,6 +21,8 @@ from http_gateway.validation_text import validation_text
 Array = np.ndarray[Any, Any]
 
 MAX_OUTPUTS = 4_000_000
+MAX_RANK = 8
+"""Of a sample: as of what ``Unflatten`` makes."""
 SMALL_BODY = 2**20  # with a mistake in it, it is taken apart to find which
 SPACE = rb"[ \t\r\n]*"
 HEAD = re.compile(rb'%b\{%b"inputs"%b:%b\[%b' % ((SPACE,) * 5))
@@ -98,7 +100,7 @@ class _Taken:
                 f"inputs has more than {index} entries, but must be a list of 1 to {index} for a "
                 f"network of {self._num_outputs} outputs"
             )
-        nested = bool(values) and isinstance(values[0], list)
+        nested = _is_nested(values)
         row = self._nested(values, index) if nested else self._flat(values, index)
         wrong = self.form.first_wrong(row)
         if wrong is not None:
@@ -165,7 +167,7 @@ def _take_rows(body: bytes, taken: _Taken) -> int | None:
             taken.add(json.loads(body[at:end]))
         except InvalidRequest:
             raise
-        except ValueError:
+        except (ValueError, RecursionError):
             return at
         at = end
         comma = NEXT.match(body, at)
@@ -192,8 +194,7 @@ def _checked(body: bytes) -> list[list[Any]]:
     parsed = parse_body(body)
     inputs = parsed.get("inputs")
     if isinstance(inputs, list) and any(_is_nested(row) for row in inputs):
-        parsed = {**parsed, "inputs": [_leaves(row) for row in inputs]}
-        _validated(parsed)
+        _validated({**parsed, "inputs": [_leaves(row) for row in inputs]})
         return inputs
     return _validated(parsed).inputs
 
@@ -206,11 +207,13 @@ def _validated(parsed: dict[str, Any]) -> Predict:
 
 
 def _is_nested(row: Any) -> bool:
-    return isinstance(row, list) and bool(row) and isinstance(row[0], list)
+    return isinstance(row, list) and any(isinstance(one, list) for one in row)
 
 
 def _leaves(row: Any) -> Any:
-    """What is in nested lists, in one."""
-    while isinstance(row, list) and any(isinstance(one, list) for one in row):
+    """What is in nested lists, in one; deeper ones stay, and are none that is allowed."""
+    for _ in range(MAX_RANK):
+        if not _is_nested(row):
+            break
         row = [inner for one in row for inner in (one if isinstance(one, list) else [one])]
     return row

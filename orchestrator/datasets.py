@@ -28,7 +28,7 @@ from actors.core.sources.registry import (
 from actors.core.sources.samples import Split
 from actors.core.sources.source_facts import Found
 from orchestrator.data_identity import DataIdentity, check_same
-from orchestrator.errors import DatasetUnavailable
+from orchestrator.errors import DatasetChanged, DatasetUnavailable
 from orchestrator.job import Job
 from orchestrator.job_spec import check_batch_size
 
@@ -130,11 +130,23 @@ class DatasetStore:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
         stored = self.get(job.spec.source)
+        self._check_kinds(job)
         if job.data is not None:
             place = place_of(job.spec.source, self._folders)
             check_same(job.job_id, job.data, stored.identity, place)
         check_batch_size(job.spec, stored.num_train)
         return stored
+
+    def _check_kinds(self, job: Job) -> None:
+        """The model was made for so many classes, and characters have their numbers."""
+        found, known = self._loaded(job.spec.source)[1].found, job.spec.data
+        now = facts_of_source(job.spec.source, found)
+        if (now.num_classes, now.vocabulary) != (known.num_classes, known.vocabulary):
+            place = place_of(job.spec.source, self._folders)
+            raise DatasetChanged(
+                f"Job {job.job_id} was created for other data than {place} has now: its classes or "
+                "characters are not the same. Put the old files back, or create the job again"
+            )
 
     def keep_only(self, specs: Iterable[SourceSpec]) -> None:
         """Drops what none of these jobs' sources uses any more."""

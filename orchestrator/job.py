@@ -13,6 +13,7 @@ from actors.core.tasks.parse import task_json
 from orchestrator.bit_equality import ComputedFrom
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.data_identity import DataIdentity
+from orchestrator.errors import IllegalTransition
 from orchestrator.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.identity import draw_identity
 from orchestrator.job_lifecycle import Event, Status, next_status
@@ -165,6 +166,11 @@ class Job:
     def check(self, event: Event) -> None:
         """Raises ``IllegalTransition`` if ``event`` may not happen now."""
         next_status(self.job_id, self.status, event, self.recent_events)
+
+    def check_idle(self) -> None:
+        """Raises ``IllegalTransition`` while another operation is under way."""
+        if self.busy is not None:
+            raise IllegalTransition(f"Job {self.job_id} is {self.busy}: wait until that is done")
 
     def apply(self, event: Event) -> None:
         """Moves the job; raises ``IllegalTransition`` and changes nothing if it may not."""

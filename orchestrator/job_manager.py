@@ -23,7 +23,7 @@ from orchestrator.device_table import DeviceTable
 from orchestrator.doctor.doctor import Doctor
 from orchestrator.doctor.facts import Folder
 from orchestrator.doctor.folders import check_folder
-from orchestrator.errors import IllegalTransition, InvalidRequest, StorageUnavailable
+from orchestrator.errors import InvalidRequest, StorageUnavailable
 from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
 from orchestrator.job import Device, Job
 from orchestrator.job_book import JobBook
@@ -125,7 +125,11 @@ class JobManager(JobReader):
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
         train_config, task = further.get("train_config"), further.get("task")
         find = self._datasets.find
-        parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
+        try:
+            parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
+        except InvalidRequest:
+            self._keep_used_data()  # not what was read to judge the request
+            raise
         failure_policy = parse_failure_policy(further.get("failure_policy"))
         checkpoint_policy = parse_checkpoint_policy(further.get("checkpoints"))
 
@@ -143,7 +147,7 @@ class JobManager(JobReader):
         if (broken := self._book.find_broken(job_id)) is not None:
             self._book.delete(job_id)
             self._book.forget(job_id)
-            self._delete_checkpoints(broken.record.identity)
+            self._tidy(broken.record.identity)
             return
         event = Event.FORCE_DELETE if force else Event.DELETE
         if force:
@@ -155,9 +159,7 @@ class JobManager(JobReader):
                 self._prepared.release(job_id)
             finally:
                 self._book.forget(job_id)
-        self._datasets.keep_only(job.spec.source for job in self._book.all())
-        self._delete_checkpoints(job.identity)
-        self._given_weights.forget_unused(self._book)
+        self._tidy(job.identity)
 
     # Devices
 
@@ -270,13 +272,13 @@ class JobManager(JobReader):
             if job.status in (Status.CREATED, Status.FAILED):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
-            self._check_data(job)
+            num_train = self._datasets.get_for(job).num_train
             asked = parse_train_options(job.train_config, options)
             check_train_options(asked, job.spec)
             planned = copy(job)  # what is measured now counts once it is saved
             planned.planning = self._planning_for(job, asked.threads)
             steps = steps_of(planned, asked)
-            asked = decided_options(asked, job.spec, **vars(steps.pipelining))
+            asked = decided_options(asked, job.spec, num_train, **vars(steps.pipelining))
             started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
             session = new_session(job, asked, steps.pipelining.num_microbatches)
             prepared = self._prepared.get(job_id) if steps.keeps_split else None
@@ -312,7 +314,8 @@ class JobManager(JobReader):
         with self._exclusive(job_id, "being resumed") as job:
             if not job.is_active:
                 job.check(Event.RESUME)
-                self._check_data(job)
+                if job.data is not None:
+                    self._datasets.get_for(job)
                 return self._desk.resume(job)
             return {"status": job.status.value}
 
@@ -350,7 +353,7 @@ class JobManager(JobReader):
         """Keeps other long operations off the job, and refuses what its status forbids."""
         with self._lock:
             job = self._book.get(job_id, missing)
-            _check_idle(job)
+            job.check_idle()
             if event is not None:
                 job.check(event)
             job.busy = doing
@@ -360,9 +363,15 @@ class JobManager(JobReader):
             with self._lock:
                 job.busy = None
 
-    def _delete_checkpoints(self, identity: str) -> None:
+    def _tidy(self, identity: str) -> None:
+        """After the job of that identity was deleted."""
+        self._keep_used_data()
         with suppress(StorageUnavailable):  # what is left there belongs to no job any more
             self._checkpoints.delete_job(identity)
+        self._given_weights.forget_unused(self._book)
+
+    def _keep_used_data(self) -> None:
+        self._datasets.keep_only(job.spec.source for job in self._book.all())
 
     def _planning_for(self, job: Job, threads: int | None) -> JobPlanning:
         """Measures, before a session with other threads than the devices were measured with."""
@@ -370,11 +379,6 @@ class JobManager(JobReader):
         if threads is None or group is None or job.status is not Status.INITIALIZED:
             return job.planning
         return self._plans.with_threads(job, group, threads)
-
-    def _check_data(self, job: Job) -> None:
-        """Before another session of a job that was trained already."""
-        if job.data is not None:
-            self._datasets.get_for(job)
 
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())
@@ -393,8 +397,3 @@ class JobManager(JobReader):
                 self._book.note(job, "device_moved", text)
             if moved or any(device.is_local for device in devices):  # which may be new
                 self._book.try_save(job)
-
-
-def _check_idle(job: Job) -> None:
-    if job.busy is not None:
-        raise IllegalTransition(f"Job {job.job_id} is {job.busy}: wait until that is done")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.core.folders import Folders
+from actors.core.recipe.recipe import check_known_kinds
 from actors.core.sources.registry import SourceSpec, known_of
 from actors.core.sources.source_facts import Found
 from orchestrator.bit_equality import ComputedFrom
@@ -122,9 +123,11 @@ def _session_record(session: Session) -> SessionRecord:
 
 
 def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Session:
+    options = from_stored(TrainOptions, record.options)
+    check_known_kinds(options.recipe)
     return Session(
         record.index,
-        from_stored(TrainOptions, record.options),
+        options,
         record.num_microbatches,
         record.first_epoch_index,
         outcome=record.outcome,

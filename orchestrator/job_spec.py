@@ -13,7 +13,7 @@ from typing import Any
 from actors.core.errors import InvalidRequest
 from actors.core.fields import path
 from actors.core.model.blocks import num_blocks
-from actors.core.model.facts import model_facts
+from actors.core.model.facts import min_rows, model_facts
 from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
@@ -91,12 +91,13 @@ def parse_job_spec(
         source=source,
         data=data,
         shuffle=dataset_config.get("shuffle") is not False,
-        batch_size=dataset_config.get("batch_size") or DEFAULT_BATCH_SIZE,
+        batch_size=dataset_config.get("batch_size") or min(DEFAULT_BATCH_SIZE, data.num_train),
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
         train=parse_train_options(train_config),
     )
     check_train_options(spec.train, spec, TRAIN_CONFIG)
     check_batch_size(spec, data.num_train)
+    check_rows(spec.train, spec, data.num_train)
     return spec
 
 
@@ -118,6 +119,23 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
         raise InvalidRequest(
             f"dataset_config.batch_size is {spec.batch_size}, but {spec.data.name} has only "
             f"{num_train} training samples: use at most {num_train}"
+        )
+
+
+def check_rows(options: TrainOptions, spec: JobSpec, num_train: int) -> None:
+    """Raises ``InvalidRequest`` where batch norm would be given a microbatch of one sample."""
+    asked = options.num_microbatches
+    accumulate = options.recipe.accumulate
+    count = accumulate * (asked if isinstance(asked, int) else 1)
+    step = spec.batch_size * accumulate
+    last = num_train % step or step
+    fewest = min(samples // min(count, samples) for samples in (step, last))
+    if fewest < (wanted := min_rows(spec.model)):
+        what = "the last batch of an epoch" if last < step else "a batch"
+        raise InvalidRequest(
+            f"dataset_config.batch_size is {spec.batch_size}: {what} has {last:,} samples in "
+            f"{min(count, last)} microbatches, so that batch norm is given {fewest} at a time, but "
+            f"needs {wanted}: use another batch_size, or fewer num_microbatches"
         )
 
 
@@ -156,21 +174,23 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
 
 
 def decided_options(
-    options: TrainOptions, spec: JobSpec, schedule: str, num_microbatches: int
+    options: TrainOptions, spec: JobSpec, num_train: int, schedule: str, num_microbatches: int
 ) -> TrainOptions:
     """With the schedule and the ``num_microbatches`` of a step decided, and no more epochs than
-    ``max_steps`` need."""
+    ``max_steps`` need with so many samples. Raises ``InvalidRequest``."""
     accumulate, max_steps = options.recipe.accumulate, options.max_steps
     epochs = options.epochs
     if max_steps is not None:
-        epoch_steps = -(-spec.data.num_train // (spec.batch_size * accumulate))
+        epoch_steps = -(-num_train // (spec.batch_size * accumulate))
         epochs = min(epochs, epochs_for(max_steps, epoch_steps))
-    return replace(
+    decided = replace(
         options,
         epochs=epochs,
         schedule=schedule,
         num_microbatches=num_microbatches // accumulate,
     )
+    check_rows(decided, spec, num_train)
+    return decided
 
 
 def default_num_microbatches(batch_size: int, num_stages: int) -> int:

@@ -111,6 +111,7 @@ def _from_layers(
     ends = _ends(data, task)
     parsed = parse_layers(layers, ends.inputs, where)
     _check_outputs(parsed, where, data, task)
+    _check_tokens(parsed.layers, where, data)
     model = ModelSpec(parsed.layers, ends.inputs, seed)
     if num_parameters(model) == 0:
         raise InvalidRequest(f"{where} has no layer with parameters: there is nothing to train")
@@ -124,6 +125,20 @@ def _check_outputs(parsed: ParsedLayers, where: str, data: SourceFacts, task: Ta
             f"{where}[{len(parsed.layers) - 1}] gives {parsed.outputs.text}, but {data.name} has "
             f"{targets_text(data)}: for the task {task.kind} let the last layer give {outputs.text}"
         )
+
+
+def _check_tokens(layers: Sequence[LayerSpec], where: str, data: SourceFacts) -> None:
+    """What is given tokens has to know each."""
+    for index, spec in enumerate(layers):
+        _check_tokens(spec.layers, f"{where}[{index}].layers", data)
+        known = KINDS[spec.kind].num_tokens
+        if known is None or data.num_tokens is None:
+            continue
+        if (num_known := known(spec.keywords)) < data.num_tokens:
+            raise InvalidRequest(
+                f"{where}[{index}]: {spec.kind} knows {num_known:,} tokens, but {data.name} has "
+                f"{data.num_tokens:,}: use at least as many"
+            )
 
 
 def _remedy(outputs: TensorSpec, task: TaskSpec) -> str:

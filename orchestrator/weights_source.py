@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import safetensors.torch
 
 from actors.core.errors import InvalidRequest, error_text
 from actors.core.folders import Folders
@@ -53,10 +54,13 @@ class GivenWeights:
         """Deletes what no job begins with; a broken one may begin with any."""
         if book.broken():
             return
-        specs = [job.spec for job in book.all()]
-        names = {spec.initial_weights for spec in specs if spec.initial_weights is not None}
+
+        def used() -> set[str]:
+            specs = [job.spec for job in book.all()]
+            return {spec.initial_weights for spec in specs if spec.initial_weights is not None}
+
         with suppress(StorageUnavailable):  # the next deletion of a job tries again
-            self._kept.keep_only(names)
+            self._kept.keep_only(used)
 
     def _read(self, given: Mapping[str, Any], model: ModelSpec) -> Tensors:
         if given.get("file") is not None:
@@ -84,13 +88,15 @@ def first_state(spec: JobSpec, kept: InitialWeights) -> TrainingState | None:
 
 
 def _read_file(path: Path, model: ModelSpec) -> Tensors:
-    """The header is checked before anything is read that it tells of."""
+    """The header is checked before anything is read that it tells of. All the rest is done with a
+    copy of the file, which somebody may be writing anew."""
     where = f"{WHERE}.file {str(path)!r}"
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            names = file.keys()
+            names = file.keys()  # it is no mapping
             check_forms(model, {name: _form(file, name) for name in names}, where)
-            weights = {name: file.get_tensor(name) for name in names}
+        weights = safetensors.torch.load(path.read_bytes())
+        check_forms(model, {name: form_of(tensor) for name, tensor in weights.items()}, where)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         if isinstance(error, InvalidRequest):
             raise

@@ -47,7 +47,8 @@ class Folders:
         try:
             resolved = place.resolve()
             inside = any(resolved.is_relative_to(own.resolve()) for own in self.allowed)
-        except (OSError, RuntimeError):  # links that lead to themselves, names that are too long
+        # Links that lead to themselves, names that are too long, or no text of any file system.
+        except (OSError, RuntimeError, ValueError):
             return None
         return resolved if inside else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import safetensors.torch
@@ -65,10 +65,11 @@ class InitialWeights:
             )
         return {key: tensor.clone() for key, tensor in safetensors.torch.load(data).items()}
 
-    def keep_only(self, names: Collection[str]) -> None:
-        """Deletes those that no job begins with any more."""
+    def keep_only(self, used: Callable[[], Collection[str]]) -> None:
+        """Deletes those that no job begins with any more: ``used`` names those that one does. It is
+        asked while none is on its way from being added to being used."""
         with self._lock:
-            wanted = {f"{name}{_SUFFIX}" for name in (*names, *self._being_added)}
+            wanted = {f"{name}{_SUFFIX}" for name in (*used(), *self._being_added)}
             for file in self._storage.list(FOLDER):
                 if file not in wanted:
                     self._storage.delete(f"{FOLDER}/{file}")

@@ -54,7 +54,8 @@ class MemoryModel:
     """What decides a job's memory. ``targets`` is one sample of what the loss takes; ``rows`` are
     those of a microbatch, ``most_rows`` those of one or of a chunk of the validation, whichever has
     more; ``optimizer_copies`` are the values that the optimiser keeps for each one of a parameter.
-    With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights."""
+    With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights. ``runs_ahead``: a
+    stage whose blocks are frozen may be a whole step ahead of the next one."""
 
     facts: tuple[BlockFacts, ...]
     targets: TensorSpec
@@ -63,6 +64,7 @@ class MemoryModel:
     most_rows: int
     optimizer_copies: int = 0
     is_bf16: bool = False
+    runs_ahead: bool = False
 
     def of_stage(
         self, start: int, end: int, held: Held, copied: tuple[int, int] | None
@@ -76,7 +78,7 @@ class MemoryModel:
             sum(need.optimizer for need in own),
             sum(need.activations for need in own),
             max(map(self.working, blocks)),
-            self.messages_at(start) + self.messages_at(end),
+            self.messages_at(start, held) + self.messages_at(end, held),
             sum(need.snapshots for need in own),
             0 if copied is None else COPIES * sum(map(self.snapshot_bytes, range(*copied))),
         )
@@ -137,13 +139,16 @@ class MemoryModel:
         blocks = range(len(self.facts))
         return max(map(self.fresh_gradients, blocks)) + max(map(self.working, blocks))
 
-    def messages_at(self, cut: int) -> int:
-        """Of both directions of the edge before block ``cut``: what is on its way, a step's or as
-        much as there are slots for, and one that is being written or read. 0 at the model's
-        ends."""
+    def messages_at(self, cut: int, held: Held) -> int:
+        """Of both directions of the edge before block ``cut``: what is on its way, as many as a
+        stage or the one before holds or as there are slots for, and one that is being written or
+        read. 0 at the model's ends."""
         if cut in (0, len(self.facts)):
             return 0
-        rows = max(self.batch_size, SLOTS * self.most_rows) + self.most_rows
+        ahead = self.batch_size
+        if not self.runs_ahead:
+            ahead = min(ahead, (held.forward + 1) * self.rows)
+        rows = max(ahead, SLOTS * self.most_rows) + self.most_rows
         return 2 * message_bytes(rows, self.facts[cut].inputs)
 
 

@@ -60,8 +60,16 @@ class PlanJob:
         most_rows = max(rows, self.val_batch_size)
         copies = num_copies(self.recipe.optimizer)
         targets = TASKS[self.task.kind].targets(self.facts[-1].outputs)
-        is_bf16 = self.recipe.precision == BF16
-        return MemoryModel(self.facts, targets, self.batch_size, rows, most_rows, copies, is_bf16)
+        return MemoryModel(
+            self.facts,
+            targets,
+            self.batch_size,
+            rows,
+            most_rows,
+            copies,
+            is_bf16=self.recipe.precision == BF16,
+            runs_ahead=bool(self.recipe.freeze),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from actors.core.model.facts import min_rows
 from actors.core.schedules import SCHEDULES
 from orchestrator.errors import InvalidRequest
 from orchestrator.planning.memory_model import held_at_once, size_text
@@ -106,7 +107,7 @@ def _candidates(job: PlanJob, wanted: Wanted) -> list[Pipelining]:
     if wanted.auto_microbatches:
         most = min(job.batch_size, max(16, MAX_MICROBATCHES_PER_STAGE * len(job.devices)))
         each = job.recipe.accumulate
-        most = max(1, most // each)
+        most = max(1, min(most, job.batch_size // min_rows(job.model)) // each)
         counts = [2**i for i in range(most.bit_length())] if len(job.devices) > 1 else [1]
         counts = [each * count for count in counts]
     if wanted.auto_schedule and len(job.devices) > 1:

@@ -241,6 +241,6 @@ def _memory_tables(job: PlanJob, num_microbatches: int, held: Held) -> tuple[Flo
     for a while, whichever blocks the stage has: so never less."""
     model, count = job.memory(num_microbatches), job.num_blocks
     added = np.array([model.of_block(i, held).total for i in range(count)], np.float64)
-    messages = np.array([model.messages_at(cut) for cut in range(count + 1)], np.float64)
+    messages = np.array([model.messages_at(cut, held) for cut in range(count + 1)], np.float64)
     blocks = _cumulated(added)
     return blocks + messages + model.largest_passing(), blocks - messages

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import ray
 
-from actors.core.model.facts import model_facts
+from actors.core.model.facts import min_rows, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
 from actors.core.recipe.kind_spec import KindSpec
@@ -63,7 +63,7 @@ class _LinkKey:
 
 
 class _Measured(Generic[Key, Value]):
-    """What was measured, by what of, and when."""
+    """A measurement: its result, its subject and its time."""
 
     def __init__(self) -> None:
         self._entries: dict[Key, tuple[Value, float]] = {}
@@ -258,11 +258,13 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
     device would take the whole batch at once."""
     batch = key.batch_size
     usual = -(-batch // default_num_microbatches(batch, 2))
-    rows = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
+    asked = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
+    fewest = min_rows(key.model)
+    rows = tuple(max(fewest, count) for count in asked)
     works, facts = block_works(key.model), model_facts(key.model)
     recipe = replace(PLAIN_SGD, optimizer=key.optimizer)
     return ProbeRequest(
-        key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s
+        key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s, fewest
     )
 
 

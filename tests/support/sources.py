@@ -70,6 +70,7 @@ def job_spec(
     dataset_config: dict[str, Any],
     folder: Path = NO_FOLDER,
     num_train: int | None = None,
+    train_config: dict[str, Any] | None = None,
 ) -> JobSpec:
     """A job's; where only reading tells what is in its source, it is read. ``num_train`` samples
     are there."""
@@ -78,4 +79,4 @@ def job_spec(
         found = known_of(source, folders(folder)) or read_source(source, folders(folder)).found
         return found if num_train is None else replace(found, num_train=num_train)
 
-    return parse_job_spec(model_config, dataset_config, find)
+    return parse_job_spec(model_config, dataset_config, find, train_config)

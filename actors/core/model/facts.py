@@ -81,6 +81,22 @@ def model_facts(model: ModelSpec) -> tuple[BlockFacts, ...]:
 
 
 @functools.lru_cache(maxsize=64)
+def min_rows(model: ModelSpec) -> int:
+    """Of a microbatch that the model can be trained on: batch norm may want two."""
+    return max(map(_min_rows, block_keys(model)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _min_rows(key: BlockKey) -> int:
+    try:
+        with torch.no_grad():
+            trial_layers(key.layers)(trial_batch(key.inputs, 1))
+    except ValueError:
+        return 2
+    return 1
+
+
+@functools.lru_cache(maxsize=64)
 def block_keys(model: ModelSpec) -> tuple[BlockKey, ...]:
     """One a block, in order."""
     keys, inputs = [], model.inputs

@@ -92,8 +92,13 @@ def _first(block: BlockFacts) -> BlockFacts:
 
 
 def _matching(names: Sequence[dict[str, int]], pattern: str) -> list[str]:
-    if pattern.isascii() and pattern.isdigit() and int(pattern) < len(names):
-        return list(names[int(pattern)])
+    if pattern.isascii() and pattern.isdigit():
+        if int(pattern) < len(names):
+            return list(names[int(pattern)])
+        raise InvalidRequest(
+            f"freeze has {shown_value(pattern)}, but blocks count from 0 to {len(names) - 1}; a "
+            f'layer is meant by its parameters, as "{pattern}.*"'
+        )
     found = [
         name
         for own in names

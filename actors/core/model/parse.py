@@ -17,9 +17,11 @@ from actors.core.model.registry import KINDS, LayerKind
 from actors.core.model.trial import trial_batch, trial_layers
 
 MAX_LAYERS = 10_000
+MAX_DIFFERENT = 500
+"""Layers that differ in kind, arguments or what they are given: each of them is tried."""
 MAX_NESTING = 8
 TRIED_ROWS = 2
-"""Batch norm wants more than one."""
+"""While it trains, batch norm wants more than one."""
 _RANKS = {1: "[features]", 2: "[length, features]", 3: "[channels, height, width]"}
 
 
@@ -42,26 +44,44 @@ def parse_layers(given: Any, inputs: TensorSpec, where: str) -> ParsedLayers:
     count = _count(given, where)
     if count > MAX_LAYERS:
         raise InvalidRequest(f"{where} has {count:,} layers, but the limit is {MAX_LAYERS:,}")
-    return _parse_list(given, inputs, where)
+    return _parse_list(given, inputs, where, set())
 
 
-def _parse_list(given: Sequence[Any], inputs: TensorSpec, where: str) -> ParsedLayers:
+Different = set[tuple[LayerSpec, TensorSpec]]
+"""The layers tried so far, each with what it is given."""
+
+
+def _parse_list(
+    given: Sequence[Any], inputs: TensorSpec, where: str, different: Different
+) -> ParsedLayers:
     layers, before = [], inputs
     for index, one in enumerate(given):
-        spec, before = _parse_layer(one, before, f"{where}[{index}]")
+        spec, before = _parse_layer(one, before, f"{where}[{index}]", different)
         layers.append(spec)
     return ParsedLayers(tuple(layers), before)
 
 
-def _parse_layer(given: Any, before: TensorSpec, where: str) -> tuple[LayerSpec, TensorSpec]:
+def _parse_layer(
+    given: Any, before: TensorSpec, where: str, different: Different
+) -> tuple[LayerSpec, TensorSpec]:
     kind = _kind(given, where)
     _check_fits(kind, before, where)
-    inside: tuple[LayerSpec, ...] = ()
     arguments = {name: value for name, value in given.items() if name != "type"}
-    if kind.is_container:
-        inside = _parse_list(_inside(arguments, where), before, f"{where}.layers").layers
+    if kind.gives is not None:
+        inside = _parse_list(_inside(arguments, where), before, f"{where}.layers", different)
+        values = check_arguments(where, kind.name, kind.fields, arguments, before)
+        spec = LayerSpec(kind.name, tuple(values.items()), inside.layers)
+        try:
+            return spec, kind.gives(before, inside.outputs)
+        except ValueError as error:
+            raise InvalidRequest(f"{where}: {kind.name}: {error}") from None
     values = check_arguments(where, kind.name, kind.fields, arguments, before)
-    spec = LayerSpec(kind.name, tuple(values.items()), inside)
+    spec = LayerSpec(kind.name, tuple(values.items()))
+    different.add((spec, before))
+    if len(different) > MAX_DIFFERENT:
+        raise InvalidRequest(
+            f"{where} makes more than {MAX_DIFFERENT} layers that differ from each other: use fewer"
+        )
     return spec, _outputs(spec, before, where)
 
 
@@ -122,13 +142,14 @@ def _tried(spec: LayerSpec, before: TensorSpec) -> tuple[tuple[int, ...], str]:
     made = trial_layers([spec])
     with torch.no_grad():
         outputs = made(trial_batch(before, TRIED_ROWS))
+        made.eval()(trial_batch(before, 1))  # as a prediction asks for it
     return tuple(outputs.shape), TensorSpec.of(outputs).dtype
 
 
 def _count(given: Sequence[Any], where: str) -> int:
     """All layers, those inside others too; raises where they are nested too deeply."""
     count, level = 0, list(given)
-    for _ in range(MAX_NESTING):
+    for _ in range(1 + MAX_NESTING):
         count += len(level)
         if count > MAX_LAYERS:
             return count

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from actors.core.fields import Field
-from actors.core.model.model_spec import LayerSpec
+from actors.core.model.model_spec import LayerSpec, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,10 @@ class LayerKind:
 
     ``make`` gets the arguments by their names, and the layers inside a container as ``layers``.
     ``ranks`` are the numbers of dimensions that a sample may have (empty: any), ``takes`` its
-    dtype. ``draws`` says that training draws random numbers. Containers hold 1 or more layers.
+    dtype. ``draws`` says that training draws random numbers. ``num_tokens`` is how many different
+    ones of the data's tokens it knows, for a layer that is given them. A container holds 1 or more
+    layers: ``gives`` tells what becomes of a sample, given it and what those layers make of it;
+    raises ``ValueError`` where they don't fit together.
     """
 
     name: str
@@ -28,7 +31,12 @@ class LayerKind:
     ranks: tuple[int, ...] = ()
     takes: str = "float32"
     draws: Callable[[Mapping[str, Any]], bool] = lambda arguments: False
-    is_container: bool = False
+    num_tokens: Callable[[Mapping[str, Any]], int] | None = None
+    gives: Callable[[TensorSpec, TensorSpec], TensorSpec] | None = None
+
+    @property
+    def is_container(self) -> bool:
+        return self.gives is not None
 
 
 KINDS: dict[str, LayerKind] = {}

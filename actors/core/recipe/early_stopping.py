@@ -7,8 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import actors.core.tasks.metrics as _metrics  # noqa: F401 - fills the registry
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field, check_fields, choice, count, number, shown_value, text
+from actors.core.fields import (
+    Field,
+    check_fields,
+    choice,
+    count,
+    number,
+    optional,
+    shown_value,
+    text,
+)
+from actors.core.tasks.registry import METRICS
 
 MODES = ("min", "max")
 
@@ -50,14 +61,15 @@ class Standing:
 
 FIELDS: dict[str, Field] = {
     "metric": text(64, "loss"),
-    "mode": choice(MODES, "min"),
+    "mode": optional(choice(MODES)),
     "patience": count(1, 100_000, 3),
     "min_delta": number(0.0, 1e9, 0.0),
 }
 
 
 def parse_early_stopping(where: str, given: Any) -> EarlyStopping | None:
-    """Raises ``InvalidRequest``; a metric may have the name that the history has for it."""
+    """Raises ``InvalidRequest``; a metric may have the name that the history has for it, and says
+    itself whether larger is better."""
     if given is None:
         return None
     if not isinstance(given, Mapping):
@@ -65,4 +77,7 @@ def parse_early_stopping(where: str, given: Any) -> EarlyStopping | None:
             f'{where} is {shown_value(given)}, but must be an object such as {{"patience": 3}}'
         )
     values = check_fields(where, "early_stopping", FIELDS, given)
-    return EarlyStopping(**{**values, "metric": values["metric"].removeprefix("val_")})
+    metric = values["metric"].removeprefix("val_")
+    known = METRICS.get(metric)
+    mode = "max" if known is not None and known.larger_is_better else "min"
+    return EarlyStopping(metric, values["mode"] or mode, values["patience"], values["min_delta"])

@@ -65,7 +65,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "clip_grad_value": optional(number(0.0, 1e9, above=True)),
     "clip_grad_norm": optional(number(0.0, 1e9, above=True)),
     "accumulate": count(1, 1024, 1),
-    "freeze": texts(1000, 200),
+    "freeze": texts(100, 200),
     "precision": choice(PRECISIONS, FP32),
     "eval_every": optional(count(1, 10**9)),
 }

@@ -120,7 +120,16 @@ add_metric(
         _f1,
     )
 )
-add_metric(MetricKind("mae", "the mean absolute difference", ("numbers",), _differences, _mean))
+add_metric(
+    MetricKind(
+        "mae",
+        "the mean absolute difference",
+        ("numbers",),
+        _differences,
+        _mean,
+        larger_is_better=False,
+    )
+)
 add_metric(
     MetricKind(
         "r2",
@@ -137,5 +146,6 @@ add_metric(
         ("tokens",),
         _losses,
         _perplexity,
+        larger_is_better=False,
     )
 )

@@ -29,6 +29,12 @@ def parse_task(given: Any, data: SourceFacts) -> TaskSpec:
     arguments = {n: v for n, v in given.items() if n != "type"} if is_object else {}
     task = TaskSpec(name, tuple(check_fields(WHERE, name, TASKS[name].fields, arguments).items()))
     wanted_outputs(task, data)
+    told, meant = TASKS[name].answer, TASKS[data.task].answer
+    if told != meant and {told, meant} == {"tokens", "labels"}:  # which are alike but for that
+        raise InvalidRequest(
+            f"{WHERE} is {name}, but {data.name} has {meant} to tell: use {data.task}, or leave "
+            f"{WHERE} out"
+        )
     return task
 
 

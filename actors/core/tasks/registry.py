@@ -75,6 +75,7 @@ class MetricKind:
     sums: Callable[[Scored], torch.Tensor]
     value: Callable[[torch.Tensor], float]
     fits: Callable[[TensorSpec], bool] = lambda outputs: True
+    larger_is_better: bool = True
 
 
 TASKS: dict[str, TaskKind] = {}

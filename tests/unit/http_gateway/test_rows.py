@@ -169,6 +169,21 @@ def test_a_nested_row_that_is_no_sample_is_refused(row: Any, text: str) -> None:
     assert refused(json.dumps({"inputs": [row]}).encode(), IMAGE).startswith(text)
 
 
+def test_what_is_nested_very_deep_is_refused_at_once() -> None:
+    deep = "[" * 900 + "1" + "]" * 900
+    many = ", 1" * 100_000
+    assert "inputs[0]" in refused(f'{{"inputs": [[{deep}{many}, true]]}}'.encode(), IMAGE)
+    wide = (InputForm((1, 40, 40)), 10)
+    deeper = "[" * 2_500 + "1" + "]" * 2_500
+    assert "nested too deeply" in refused(f'{{"inputs": [{deeper}]}}'.encode(), wide)
+
+
+def test_a_row_with_a_list_anywhere_is_a_nested_one() -> None:
+    first = [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]]
+    body = json.dumps({"inputs": [first, [1, [2], *[0] * 10]]}).encode()
+    assert refused(body, IMAGE).startswith("inputs[1] has lists of unlike lengths")
+
+
 def test_brackets_without_end_are_refused_at_once() -> None:
     for body in (b'{"inputs": [' + b"[" * 2**21, b'{"inputs": [[' + b"[]," * 2**20):
         assert "differs at byte 12" in refused(body, IMAGE)

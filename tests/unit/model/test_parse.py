@@ -9,7 +9,7 @@ import pytest
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Field
 from actors.core.model.model_spec import TensorSpec
-from actors.core.model.parse import MAX_LAYERS, MAX_NESTING, parse_layers
+from actors.core.model.parse import MAX_DIFFERENT, MAX_LAYERS, MAX_NESTING, parse_layers
 from actors.core.model.registry import KINDS, LayerKind
 
 IMAGE, SEQUENCE = TensorSpec((4, 8, 8)), TensorSpec((6, 8))
@@ -130,6 +130,34 @@ def test_very_many_and_deeply_nested_layers_are_refused_at_once() -> None:
     assert f"{MAX_LAYERS:,}" in refused(
         [{"type": "Sequential", "layers": [{"type": "ReLU"}] * 5_000}] * 3
     )
+
+
+def test_containers_may_be_as_deep_as_is_said() -> None:
+    nested: Any = {"type": "ReLU"}
+    for _ in range(MAX_NESTING):
+        nested = {"type": "Sequential", "layers": [nested]}
+    assert parse_layers([nested], IMAGE, "layers").outputs == IMAGE
+    assert f"{MAX_NESTING} deep" in refused([{"type": "Sequential", "layers": [nested]}])
+
+
+def test_very_many_layers_that_all_differ_are_refused_at_once() -> None:
+    many = [{"type": "LeakyReLU", "negative_slope": i / 10_000} for i in range(MAX_DIFFERENT + 1)]
+    assert f"more than {MAX_DIFFERENT} layers that differ" in refused(many)
+    assert parse_layers(many[:-1] * 3, IMAGE, "layers").outputs == IMAGE
+
+
+def test_each_sample_must_be_told_by_itself() -> None:
+    for dim in (0, -4):
+        assert "each sample" in refused([{"type": "Softmax", "dim": dim}])
+    assert parse_layers([{"type": "Softmax", "dim": 1}], IMAGE, "layers").outputs == IMAGE
+    norm = {"type": "BatchNorm1d", "track_running_stats": False}
+    assert "more than 1 value" in refused([{"type": "Flatten"}, norm])  # a prediction's one sample
+
+
+def test_tokens_are_not_added_to_themselves() -> None:
+    flat = {"type": "Residual", "layers": [{"type": "Flatten"}]}
+    with pytest.raises(InvalidRequest, match=r"layers\[0\].*put an Embedding before it"):
+        parse_layers([flat], TensorSpec((6,), "int64"), "layers")
 
 
 def test_attention_wants_heads_that_divide_its_features() -> None:

@@ -132,8 +132,66 @@ def test_epochs_are_no_more_than_max_steps_need() -> None:
         ({"epochs": 7}, 7),
     ):
         options = parse_train_options({"accumulate": 2, **config})
-        decided = decided_options(options, spec, "gpipe", 6)
+        decided = decided_options(options, spec, spec.data.num_train, "gpipe", 6)
         assert (decided.epochs, decided.num_microbatches, decided.schedule) == (epochs, 3, "gpipe")
+
+
+def test_epochs_are_counted_by_the_samples_there_are_now() -> None:
+    options = parse_train_options({"max_steps": 100})
+    spec = parse(batch_size=100)
+    assert decided_options(options, spec, 1_000, "gpipe", 1).epochs == 10
+    assert decided_options(options, spec, 2**62, "gpipe", 1).epochs == 1
+
+
+NORMED = {"architecture": "mlp", "config": {"norm": "batch"}}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "train_config", "named"),
+    [
+        ({"batch_size": 16}, {"num_microbatches": 16}, "the last batch of an epoch has 14 samples"),
+        ({"batch_size": 479}, {}, "the last batch of an epoch has 1 samples in 1 microbatches"),
+        ({"batch_size": 719}, {"num_microbatches": 400}, "a batch has 719 samples"),
+        ({"batch_size": 16}, {"num_microbatches": 4}, None),
+    ],
+)
+def test_batch_norm_is_given_no_single_sample(
+    dataset: dict[str, Any], train_config: dict[str, Any], named: str | None
+) -> None:
+    def parse_normed(model: dict[str, Any]) -> Any:
+        return job_spec(model, {"name": "digits", **dataset}, train_config=train_config)
+
+    parse_normed({"architecture": "mlp"})
+    if named is None:
+        parse_normed(NORMED)
+        return
+    with pytest.raises(InvalidRequest, match="needs 2: use another batch_size") as caught:
+        parse_normed(NORMED)
+    assert named in caught.value.message
+
+
+def test_small_data_has_a_batch_of_its_own_size() -> None:
+    spec = job_spec({"architecture": "mlp"}, {"name": "iris"})
+    assert spec.batch_size == spec.data.num_train == 120
+
+
+def test_what_is_given_tokens_must_know_each() -> None:
+    data = {
+        "name": "synthetic",
+        "inputs": [6],
+        "dtype": "int64",
+        "num_tokens": 50,
+        "num_train": 300,
+    }
+
+    def layers(num_embeddings: int) -> list[dict[str, Any]]:
+        table = {"type": "Embedding", "num_embeddings": num_embeddings, "embedding_dim": 4}
+        inside = {"type": "Sequential", "layers": [table]}
+        return [inside, {"type": "Linear", "out_features": 50}]
+
+    assert job_spec({"layers": layers(50)}, data)
+    with pytest.raises(InvalidRequest, match=r"layers\[0\]\.layers\[0\]: Embedding knows 49.*50"):
+        job_spec({"layers": layers(49)}, data)
 
 
 def test_a_step_has_no_more_microbatches_than_a_schedule_can_have() -> None:

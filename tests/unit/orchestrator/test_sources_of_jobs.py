@@ -109,6 +109,15 @@ def test_layer_sizes_are_refused_for_tokens(data: JobManagerWorld) -> None:
         data.manager.create_job({"layer_sizes": [8, 29]}, JOBS["text"][1], {})
 
 
+@pytest.mark.parametrize("text", [TEXT + "ü", TEXT.replace("q", "ü")])
+def test_a_text_of_other_characters_is_not_trained_on(data: JobManagerWorld, text: str) -> None:
+    job_id = new_job(data, "text", 1)
+    data.manager.initialize(job_id)
+    (data.storage / "text.txt").write_text(text)
+    with pytest.raises(DatasetChanged, match=r"classes or characters are not the same"):
+        data.manager.train(job_id, {"epochs": 1})
+
+
 def test_another_text_is_not_trained_on(data: JobManagerWorld) -> None:
     job_id = new_job(data, "text", 1)
     data.manager.initialize(job_id)

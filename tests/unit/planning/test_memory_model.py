@@ -166,3 +166,18 @@ def test_a_small_host_keeps_room_for_the_processes_themselves() -> None:
 def test_a_host_that_does_not_tell_its_memory_sets_no_limit() -> None:
     planned = planned_job(SPEC, JobPlanning(), HOST)
     assert [d.room_bytes for d in planned.devices] == [None, None]
+
+
+def test_what_is_on_its_way_does_not_grow_with_the_batches_of_a_step() -> None:
+    places = [DevicePlace(i, f"device {i}", "10.0.0.1", "n") for i in (1, 2)]
+
+    def messages(accumulate: int, schedule: str = "1f1b", **more: object) -> int:
+        recipe = parse_recipe({"accumulate": accumulate, **more})
+        job = planned_job(SPEC, JobPlanning(), places, recipe)
+        return (
+            predict(job, (0, 1, 3), Pipelining(schedule, 4 * accumulate)).stages[0].memory.messages
+        )
+
+    assert messages(16) == messages(1)
+    assert messages(16, "gpipe") > 8 * messages(1, "gpipe")
+    assert messages(16, freeze=["0"]) > 8 * messages(1, freeze=["0"])

@@ -58,3 +58,17 @@ def test_each_field_is_refused_by_its_name() -> None:
             parse_early_stopping("early_stopping", given)
     with pytest.raises(InvalidRequest, match=r"early_stopping\.metrics is no argument"):
         parse_early_stopping("early_stopping", {"metrics": "loss"})
+
+
+def test_a_metric_says_itself_which_way_is_better() -> None:
+    for metric, mode in (
+        ("loss", "min"),
+        ("val_accuracy", "max"),
+        ("mae", "min"),
+        ("r2", "max"),
+        ("perplexity", "min"),
+    ):
+        stopping = parse_early_stopping("early_stopping", {"metric": metric})
+        assert stopping is not None and stopping.mode == mode
+    asked = parse_early_stopping("early_stopping", {"metric": "accuracy", "mode": "min"})
+    assert asked is not None and asked.mode == "min"

@@ -76,3 +76,26 @@ def test_a_stage_without_gradients_is_no_more_than_a_step_ahead() -> None:
     fed.received(0)
     feeding.wait()
     feeding.wait()  # once told, it need not be told again
+
+
+def test_a_stage_that_is_fed_and_feeds_tells_of_all_behind_it() -> None:
+    """A snapshot counts on every stage having begun its step."""
+    boxes = [Mailbox(2, f"backward {i}") for i in range(2)]
+    ins, outs = ([end(box, 1, 0.05) for box in boxes] for end in (Receiver, Sender))
+    first = RunAhead(StageLinks(backward_in=ins[0]), False, True)
+    middle = RunAhead(StageLinks(backward_in=ins[1], backward_out=outs[0]), True, True)
+    last = RunAhead(StageLinks(backward_out=outs[1]), True, False)
+    first.sent(0)
+    middle.received(0)
+    middle.sent(0)
+    with pytest.raises(ChannelTimeout):
+        first.wait()  # the last one has nothing of the step yet
+    last.received(0)
+    middle.wait()
+    first.sent(0)
+    first.wait()
+
+
+def test_a_number_is_a_block_and_nothing_else() -> None:
+    with pytest.raises(InvalidRequest, match=r'blocks count from 0 to 2.*"9\.\*"'):
+        learning_of(MLP, ("9",))

@@ -87,3 +87,12 @@ def test_arguments_are_checked_by_name_and_value() -> None:
     for given, field in wrong:
         with pytest.raises(InvalidRequest, match=field):
             parse_task(given, CLASSES if given["type"] == "classification" else NUMBER)
+
+
+def test_labels_are_no_tokens_though_they_look_alike() -> None:
+    text = data_for(TensorSpec((4,), "int64"), 2, "next_token")
+    for data, task in ((text, "multilabel"), (LABELS, "next_token")):
+        with pytest.raises(
+            InvalidRequest, match=f"task is {task}, but .* to tell: use {data.task}"
+        ):
+            parse_task(task, data)

@@ -3,15 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
-from actors.core.fields import choice, number, sizes
+from actors.core.fields import choice, count, number
 from actors.core.model.registry import LayerKind, add_kind
 
 
 def drops(arguments: Mapping[str, Any]) -> bool:
     """Whether a layer with these arguments draws what to drop."""
     return float(arguments.get("p", arguments.get("dropout", 0.0))) > 0.0
+
+
+class Softmax(nn.Softmax):
+    """PyTorch's, of each sample by itself."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        assert self.dim is not None
+        if self.dim in (0, -input.ndim):
+            raise ValueError("dim is that of the batch: each sample is to be told by itself")
+        return super().forward(input)
 
 
 for _made in (nn.ReLU, nn.SiLU, nn.Tanh, nn.Sigmoid):
@@ -28,8 +39,8 @@ add_kind(
     LayerKind(
         "Softmax",
         "over one dimension; the batch is dimension 0",
-        nn.Softmax,
-        {"dim": sizes(1, minimum=-8, maximum=8, default=-1)},
+        Softmax,
+        {"dim": count(-8, 8, -1)},
     )
 )
 add_kind(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
 
 
@@ -15,11 +16,6 @@ class Residual(nn.Sequential):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         outputs: torch.Tensor = super().forward(inputs)  # type: ignore[no-untyped-call]
-        if outputs.shape != inputs.shape:
-            raise ValueError(
-                f"its layers give {list(outputs.shape[1:])} for {list(inputs.shape[1:])}: the two "
-                "are added, so they must be alike"
-            )
         total: torch.Tensor = inputs + outputs
         return total
 
@@ -32,9 +28,26 @@ def _sequential(layers: Sequence[nn.Module]) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-add_kind(LayerKind("Residual", "x + its layers of x", _residual, is_container=True, takes="any"))
+def _sum(inputs: TensorSpec, inside: TensorSpec) -> TensorSpec:
+    if inside != inputs:
+        raise ValueError(
+            f"its layers give {inside.text} for {inputs.text}: the two are added, so they must be "
+            "alike"
+        )
+    if inputs.dtype != "float32":
+        raise ValueError("numbers are added, no tokens: put an Embedding before it")
+    return inputs
+
+
+add_kind(
+    LayerKind("Residual", "x + its layers of x", _residual, takes="any", gives=_sum),
+)
 add_kind(
     LayerKind(
-        "Sequential", "its layers in their order", _sequential, is_container=True, takes="any"
+        "Sequential",
+        "its layers in their order",
+        _sequential,
+        takes="any",
+        gives=lambda inputs, inside: inside,
     )
 )

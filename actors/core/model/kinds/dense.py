@@ -64,5 +64,6 @@ add_kind(
         _embedding,
         {"num_embeddings": count(), "embedding_dim": count(), "init_std": INIT_STD},
         takes="int64",
+        num_tokens=lambda arguments: int(arguments["num_embeddings"]),
     )
 )

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ MAX_BYTES = 2**33
 MAX_CLASSES = 100_000
 NOISE_PIXELS = 192
 """Values that noise has; what marks a class is added."""
+MAX_TARGETS = 10_000
 PERIOD = 97
 NEW_SHARE = 0.1
 PIXELS = Scaling((0.5,), (0.25,), 255.0)
@@ -95,6 +97,11 @@ def _asked(spec: SourceSpec) -> _Asked:
         raise InvalidRequest(
             f"{WHERE}.inputs is {list(asked.inputs)}, but must be [context] where a sample's "
             "targets are its next tokens"
+        )
+    if math.prod(asked.target_shape) > MAX_TARGETS:
+        raise InvalidRequest(
+            f"{WHERE}.targets is {list(asked.target_shape)}, but a sample has at most "
+            f"{MAX_TARGETS:,} numbers to tell: use fewer"
         )
     if asked.num_bytes > MAX_BYTES:
         raise InvalidRequest(
@@ -186,8 +193,12 @@ def _centred(asked: _Asked, numbers: Array) -> Array:
 def _mark(rng: np.random.Generator, asked: _Asked, flat: Array, classes: Array) -> None:
     """Makes a sample's class to be seen in it."""
     assert asked.classes is not None
-    for own in range(asked.classes):
-        rows = np.flatnonzero(classes == own)
+    by_class = np.argsort(classes, kind="stable")
+    ends = np.searchsorted(classes[by_class], np.arange(asked.classes + 1))
+    for own, (first, end) in enumerate(itertools.pairwise(ends.tolist())):
+        rows = by_class[first:end]
+        if first == end:
+            continue
         if asked.dtype == "int64":
             assert asked.num_tokens is not None
             marked = rng.random((len(rows), flat.shape[1]), np.float32) < 0.5
