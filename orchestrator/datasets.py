@@ -130,10 +130,10 @@ class DatasetStore:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
         stored = self.get(job.spec.source)
-        self._check_kinds(job)
         if job.data is not None:
             place = place_of(job.spec.source, self._folders)
             check_same(job.job_id, job.data, stored.identity, place)
+        self._check_kinds(job)
         check_batch_size(job.spec, stored.num_train)
         return stored
 
