@@ -11,6 +11,7 @@ import torch
 
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
+from orchestrator.bit_equality import rounding
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 
@@ -149,6 +150,7 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
     place = evidence.place
     reasons = [reason for s, own in sessions for reason in _unlike_hosts(place, s, own)]
     for session, _ in sessions:
+        reasons += rounding(session.spec.recipe.precision, session.num_stages)
         if not session.computed:
             reasons.append(
                 f"the threads of each layer in session {session.index}, and the kind of CPU, were "
@@ -159,8 +161,8 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
 
 def _unexplained(evidence: Evidence) -> str:
     return (
-        "none is known: kind of CPU, build of PyTorch, threads, device and precision "
-        "(float32) are those of the training. Either what is on record was changed, or this is an "
+        "none is known: kind of CPU, build of PyTorch, threads, device and precision are those of "
+        "the training. Either what is on record was changed, or this is an "
         f"error of Tandem's. See GET /api/jobs/{evidence.claim.job_id}/events"
     )
 

@@ -85,6 +85,7 @@ class ProofDesk:
             spec,
             tuple(session.computed),
             _last_cut(job, session),
+            1 + len(session.channels),
         )
 
     def _kept(

@@ -22,12 +22,14 @@ MAX_STEPS = 100_000
 @dataclass(frozen=True)
 class RecordedSession:
     """A train call: ``spec`` is what its stages were told. ``last_cut`` are the layers of the
-    devices that had some last, and their threads, for a session of which ``computed`` is empty."""
+    devices that had some last, and their threads, for a session of which ``computed`` is empty;
+    ``num_stages`` is how many these were."""
 
     index: int
     spec: SessionSpec
     computed: tuple[ComputedFrom, ...] = ()
     last_cut: tuple[LayerThreads, ...] = ()
+    num_stages: int = 1
 
     @property
     def max_steps(self) -> int:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from actors.core.model.model_spec import mlp
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
 from actors.core.specs import SessionSpec
@@ -101,6 +102,16 @@ def test_a_host_that_came_after_the_first_difference_is_no_reason() -> None:
     assert told["reason"] == [
         "CPU: layers [0, 2) were trained on Other CPU, DEFAULT, and replayed on Some CPU, AVX2"
     ]
+
+
+def test_what_was_rounded_between_devices_is_the_reason() -> None:
+    spec = replace(SPEC, recipe=parse_recipe({"precision": "bf16"}))
+    several = RecordedSession(1, spec, NOTED, num_stages=2)
+    told = judged(evidence((1.0, *LOSSES[1:]), session=several))
+    (reason,) = told["reason"]
+    assert reason.startswith("precision bf16: what crosses from one device to the next is rounded")
+    alone = judged(evidence((1.0, *LOSSES[1:]), session=replace(several, num_stages=1)))
+    assert "none is known" in alone["reason"][0]
 
 
 def test_threads_that_nobody_noted_may_be_the_reason() -> None:
