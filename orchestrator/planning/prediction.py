@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from actors.channels.messages import HEADER_BYTES, message_bytes
+from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
+from actors.core.recipe.precision import BF16
 from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
 from actors.core.schedules import Schedule, build_schedule
 from orchestrator.planning.block_costs import (
@@ -112,6 +114,8 @@ def _stage_costs(
     Taking one is as much work as handing it over."""
     costs = _block_costs(job, stage, num_microbatches)
     seconds = stage_seconds(costs, cuts[stage], cuts[stage + 1])
+    if not _goes_back(job, cuts[stage + 1]):
+        return StageCosts(seconds.forward_s + messages.forward_s, 0.0, 0.0, 0.0, seconds.update_s)
     return StageCosts(
         seconds.forward_s + messages.forward_s,
         seconds.backward_s + messages.backward_s,
@@ -123,7 +127,11 @@ def _stage_costs(
 
 def _message_bytes(job: PlanJob, cut: int, num_microbatches: int) -> int:
     """Of one that crosses before block ``cut``."""
-    return message_bytes(job.rows(num_microbatches), _crossing(job, cut))
+    crossing = _crossing(job, cut)
+    num_bytes = message_bytes(job.rows(num_microbatches), crossing)
+    if job.recipe.precision == BF16 and crossing.dtype == "float32":
+        return HEADER_BYTES + (num_bytes - HEADER_BYTES) // 2
+    return num_bytes
 
 
 def _crossing(job: PlanJob, cut: int) -> TensorSpec:
@@ -135,14 +143,20 @@ def _messages(job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int) -> _M
     before, after = _links_of(job, stage)
     if after is not None:
         num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
-        forward_s, backward_s = after.sending_s(num_bytes), after.taking_s(num_bytes)
+        forward_s = after.sending_s(num_bytes)
+        backward_s = after.taking_s(num_bytes) if _goes_back(job, cuts[stage + 1]) else 0.0
         wire_s = after.delivery_s(num_bytes)
     if before is not None:
         num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
         forward_s += before.taking_s(num_bytes)
-        backward_s += before.sending_s(num_bytes)
+        backward_s += before.sending_s(num_bytes) if _goes_back(job, cuts[stage]) else 0.0
         wire_s += before.delivery_s(num_bytes)
     return _Messages(forward_s, backward_s, wire_s)
+
+
+def _goes_back(job: PlanJob, cut: int) -> bool:
+    """Whether gradients cross there: not where all before is frozen."""
+    return learning_of(job.model, job.recipe.freeze).passes_back(cut)
 
 
 def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile | None]:
@@ -156,7 +170,8 @@ def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> E
     num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
     on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes) - link.taking_s(num_bytes)
     carried_s = min(on_its_way_s, link.carrying_s(num_bytes))
-    return EdgeCosts(carried_s, carried_s, on_its_way_s - carried_s)
+    back_s = carried_s if _goes_back(job, cuts[edge + 1]) else 0.0
+    return EdgeCosts(carried_s, back_s, on_its_way_s - carried_s)
 
 
 def _stage_plan(

@@ -50,6 +50,7 @@ class _Key:
     model: ModelSpec
     task: TaskSpec
     optimizer: KindSpec
+    precision: str
     batch_size: int
     threads: int
     with_others: bool
@@ -247,6 +248,7 @@ def _compute_key(
         _unseeded(spec.model),
         spec.task,
         spec.train.recipe.optimizer,
+        spec.train.recipe.precision,
         spec.batch_size,
         threads,
         with_others,
@@ -262,7 +264,7 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
     fewest = min_rows(key.model)
     rows = tuple(max(fewest, count) for count in asked)
     works, facts = block_works(key.model), model_facts(key.model)
-    recipe = replace(PLAIN_SGD, optimizer=key.optimizer)
+    recipe = replace(PLAIN_SGD, optimizer=key.optimizer, precision=key.precision)
     return ProbeRequest(
         key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s, fewest
     )

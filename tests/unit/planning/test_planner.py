@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from actors.core.model.model_spec import mlp
 from actors.core.profiles import LinkProfile
+from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
 from orchestrator.errors import InvalidRequest
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
@@ -147,3 +149,18 @@ def test_64_devices_and_1000_layers_are_planned() -> None:
     planned: PlanJob = job(devices, network, batch_size=256)
     plan = plan_job(planned, AUTO, Wanted(Pipelining("1f1b", 128)))
     assert len(plan.stages) == 64
+
+
+def test_what_is_frozen_gets_no_messages_back_and_halves_of_numbers_are_half_as_long() -> None:
+    usual = job([device(1), device(2)], link=SLOW)
+    plain = predict(usual, (0, 2, 4), EIGHT)
+    frozen = predict(replace(usual, recipe=parse_recipe({"freeze": ["0", "1"]})), (0, 2, 4), EIGHT)
+    rounded = predict(replace(usual, recipe=parse_recipe({"precision": "bf16"})), (0, 2, 4), EIGHT)
+    size = 64 * 100 * 4 / 8
+    forward_s, back_s = SLOW.sending_s(size), SLOW.taking_s(size)
+    assert frozen.stages[0].sending_s < plain.stages[0].sending_s - 7 * min(forward_s, back_s)
+    assert frozen.stages[0].computing_s < plain.stages[0].computing_s
+    assert frozen.step_s < 0.8 * plain.step_s
+    assert plain.stages[0].sending_s - rounded.stages[0].sending_s == pytest.approx(
+        8 * 2 * (SLOW.sending_s(size) - SLOW.sending_s(size / 2)), rel=0.2
+    )
