@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,19 @@ import pytest
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
 
+PYTHONS = signal.default_int_handler
+
 # Examples have no deadline: how long one takes tells how busy the machine is.
 hypothesis.settings.register_profile("tandem", deadline=None)
 hypothesis.settings.load_profile("tandem")
+
+
+def pytest_configure() -> None:
+    """Tests send signals, and whoever started them may have had some ignored: `nohup`, or a script
+    that runs them in the background."""
+    for number, handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, PYTHONS)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
