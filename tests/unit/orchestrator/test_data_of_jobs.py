@@ -190,7 +190,7 @@ def test_a_session_under_way_keeps_its_data_and_a_new_job_gets_the_new(
     assert newest["step"] == len(steps), "by the 10 steps of its own epochs"
 
 
-def test_files_that_went_bad_since_initialize_fail_the_session_and_leave_nothing(
+def test_files_that_went_bad_since_initialize_are_refused_before_a_session(
     world: JobManagerWorld,
 ) -> None:
     put_files(world)
@@ -199,8 +199,11 @@ def test_files_that_went_bad_since_initialize_fail_the_session_and_leave_nothing
     assert world.actors(job_id)
     images = mnist_files(world.storage)[0]
     images.write_bytes(b"<html>")
-    job = train(world, job_id)
-    assert job["status"] == "failed" and str(images) in job["error"]
+    with pytest.raises(DatasetUnavailable, match=re.escape(str(images))):
+        train(world, job_id)
+    assert world.manager.get_job(job_id)["status"] == "initialized" and world.actors(job_id)
+    put_files(world)
+    assert train(world, job_id)["status"] == "completed"
     assert not world.actors(job_id) and world.holders() == {}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.core.session_length import SessionLength
 from actors.core.snapshots import Cursor, StageSnapshot, TrainingState
 from actors.layer_actor import LayerActor
 from orchestrator.errors import StorageUnavailable
@@ -172,7 +173,7 @@ def test_a_state_that_is_saved_while_it_is_looked_for_is_found() -> None:
     class Saved:
         """Its state is on the disk from the second look on."""
 
-        job_id, num_steps = "1", 10
+        job_id, length = "1", SessionLength(10, 1)
         unsaved = property(lambda self: next(unsaved, None))
 
     store: Any = None
