@@ -115,5 +115,5 @@ def test_a_network_that_exceeds_each_device_trains_on_two_and_is_refused_on_one(
     client.initialize(job_id, devices={i: {"max_memory_bytes": limit} for i in needs})
     assert train(client, job_id, epochs=1)["status"] == "completed"
     assert "Only together" in client.get_plan(job_id)["verdict"]["text"]
-    with pytest.raises(ApiError, match=r"^The layers do not fit as asked: device \d"):
+    with pytest.raises(ApiError, match=r"^The network does not fit the devices' memory.*device \d"):
         client.train(job_id, num_microbatches=1, momentum=0.9, schedule="gpipe")
