@@ -141,9 +141,8 @@ def check_rows(options: TrainOptions, spec: JobSpec, num_train: int) -> None:
 
 def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -> None:
     """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, the
-    task's loss can't be smoothed, or what to freeze or to
-    stop by is not there. ``where`` is what has the
-    options."""
+    task's loss can't be smoothed, or what to freeze or to stop by is not there. ``where`` is what
+    has the options."""
     try:
         learning_of(spec.model, options.recipe.freeze)
     except InvalidRequest as error:

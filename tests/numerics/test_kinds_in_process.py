@@ -18,6 +18,7 @@ from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from tests.support.equality import equals_plain_loop
 from tests.support.in_process import build_pipeline
 from tests.support.models import CNN, TRANSFORMER
 from tests.support.plain_loop import train_plainly
@@ -56,16 +57,7 @@ def test_losses_weights_and_buffers_equal_a_plain_loop(
     count = num_blocks(model)
     cuts = {1: [0, count], 2: [0, count // 2, count], 3: [0, 1, count - 1, count]}[stages]
     session = make_session(num_microbatches=3, schedule=schedule)
-    plain = train_plainly(model, session, digits)
-    pipeline = build_pipeline(model, session, digits, cuts)
-    pipeline.run()
-    assert not pipeline.errors
-    records = pipeline.loops[-1].board.epochs.after(0)
-    assert [r.train_loss for r in records] == plain.train_losses
-    assert [r.metrics for r in records] == plain.metrics
-    weights = pipeline.weights()
-    assert weights.keys() == plain.weights.keys()
-    assert all(torch.equal(weights[key], plain.weights[key]) for key in weights)
+    equals_plain_loop(model, session, digits, cuts)
 
 
 def train_part(

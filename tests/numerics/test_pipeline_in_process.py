@@ -11,6 +11,7 @@ from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from tests.support.equality import equals_plain_loop
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly
 from tests.support.sources import first, read, views
@@ -44,16 +45,7 @@ def test_losses_and_weights_equal_a_plain_loop(
     digits: Samples, cuts: list[int], num_microbatches: int, schedule: str
 ) -> None:
     session = make_session(num_microbatches=num_microbatches, schedule=schedule)
-    plain = train_plainly(NETWORK, session, digits)
-    pipeline = build_pipeline(NETWORK, session, digits, cuts)
-    pipeline.run()
-    assert not pipeline.errors
-    records = pipeline.loops[-1].board.epochs.after(0)
-    assert [r.train_loss for r in records] == plain.train_losses
-    assert [r.metrics for r in records] == plain.metrics
-    weights = pipeline.weights()
-    assert weights.keys() == plain.weights.keys()
-    assert all(torch.equal(weights[name], plain.weights[name]) for name in weights)
+    pipeline = equals_plain_loop(NETWORK, session, digits, cuts)
     held = simulate(build_schedule(schedule, len(cuts) - 1, num_microbatches)).max_held
     assert tuple(loop.board.max_held for loop in pipeline.loops) == held
     for loop, stage in zip(pipeline.loops, pipeline.stages, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from actors.core.model.blocks import num_blocks
 from actors.core.model.libraries.torchvision_models import torchvision_model
@@ -15,8 +14,7 @@ from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 from actors.core.specs import SessionSpec
-from tests.support.in_process import build_pipeline
-from tests.support.plain_loop import train_plainly
+from tests.support.equality import equals_plain_loop
 from tests.support.sources import read, samples_of, split_of
 
 SIZE = 16
@@ -51,16 +49,7 @@ def check(model: ModelSpec, images: Samples, cuts: list[int], schedule: str) -> 
         schedule=schedule,
         channel_timeout_s=60.0,
     )
-    plain = train_plainly(model, session, images)
-    pipeline = build_pipeline(model, session, images, cuts)
-    pipeline.run()
-    assert not pipeline.errors
-    records = pipeline.loops[-1].board.epochs.after(0)
-    assert [r.train_loss for r in records] == plain.train_losses
-    assert [r.metrics for r in records] == plain.metrics
-    weights = pipeline.weights()
-    assert weights.keys() == plain.weights.keys()
-    assert all(torch.equal(weights[key], plain.weights[key]) for key in weights)
+    equals_plain_loop(model, session, images, cuts)
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))

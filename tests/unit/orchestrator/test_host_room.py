@@ -7,7 +7,7 @@ import pytest
 from actors.host_limits import Memory
 from orchestrator.errors import DeviceStartFailed
 from orchestrator.planning.job_planning import PROCESS_BYTES
-from orchestrator.sessions import host_room
+from orchestrator.sessions import prepared_groups
 from orchestrator.sessions.host_room import lacking_memory
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
@@ -40,14 +40,14 @@ def test_a_job_is_refused_before_anything_is_started(
     manager = world.manager
     job_id = manager.create_job({"layer_sizes": [64, 8, 10]}, {"name": "digits"}, {})
     manager.register_device("localhost", FIRST_PORT, job_id)
-    monkeypatch.setattr(host_room.lacking_memory, "__defaults__", (_full, _no_sleep, 0.1))
+    monkeypatch.setattr(
+        prepared_groups,
+        "lacking_memory",
+        lambda num_actors: lacking_memory(num_actors, lambda: Memory(GIB, 10_000_000), _no_sleep),
+    )
     with pytest.raises(DeviceStartFailed, match=r"10.0 MB of 1.1 GB.*end other programs there"):
         manager.initialize(job_id)
     assert world.actors(job_id) == [] and manager.get_job(job_id)["status"] == "created"
-
-
-def _full() -> Memory:
-    return Memory(GIB, 10_000_000)
 
 
 def _no_sleep(_: float) -> None:

@@ -62,7 +62,9 @@ def test_each_kind_of_block_is_measured_once_and_for_all_rows() -> None:
         for point in block.points:
             assert min(vars(point.times).values()) > 0
         assert block.update_s > 0
-    assert found.matmul_flops_per_s > 1e6 and found.load_s + found.load_per_row_s > 0
+    assert found.matmul_flops_per_s > 1e6
+    # One of the two may be 0: between two measured numbers of rows the noise may be larger.
+    assert min(found.load_s, found.load_per_row_s) >= 0 < found.load_s + found.load_per_row_s
 
 
 def test_convolutions_norms_and_attention_are_measured_as_they_are() -> None:
