@@ -1,4 +1,4 @@
-"""Finds the device whose start would be waited for in vain: what is frozen answers nobody, and a
+"""Detects a device that will never finish starting: what is frozen answers nobody, and a
 LayerActor that still imports can't be pinged. So its node is asked how the process is.
 """
 
