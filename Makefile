@@ -5,7 +5,7 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-planning bench clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-planning bench docs dist clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ bench-planning: $(VENV)/.installed-test ## measure how long plans and simulation
 
 bench: bench-planning bench-pipeline bench-combining bench-seed bench-start bench-rest bench-recovery ## measure all but the network
 
+docs: $(VENV)/.installed-docs ## build the documentation as a site in build/site; fails on a broken link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
+
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)
 
@@ -91,4 +95,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
 	$(BIN)/pip install --editable ".[bench]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/pip install --editable ".[docs]"
 	@touch $@

@@ -55,6 +55,7 @@ EXTRAS = {
         "types-psutil",
     ],
     "bench": ["matplotlib~=3.10"],
+    "docs": ["mkdocs==1.6.1", "mkdocs-material==9.8.2"],
 }
 
 setup(

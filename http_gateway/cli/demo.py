@@ -211,4 +211,4 @@ _NEXT = """What to try next:
   make demo KEEP=1         leave the gateway running, for the curl commands above
   make demo DATASET=MNIST  the same with MNIST
   make serve               a gateway of your own on port 4000
-  README.md                "Your own cluster": train across several machines"""
+  docs/own_cluster.md      train across several machines"""

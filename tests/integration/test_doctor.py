@@ -20,6 +20,7 @@ import torch
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.gateway_process import GatewayProcess
 from http_gateway.schemas_doctor import DoctorReport
+from tests.support.documents import cluster_block, paste
 from tests.support.hosts import (
     START_TIMEOUT_S,
     Host,
@@ -31,7 +32,6 @@ from tests.support.hosts import (
 )
 from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ray_nodes import BareEnvironment, RayCluster
-from tests.support.readme import cluster_block, paste
 
 TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LIMIT_S = 30.0

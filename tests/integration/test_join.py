@@ -194,7 +194,7 @@ def test_another_patch_version_of_python_may_join_where_ray_is_told_so(
     env = {**clean_environment(), **bare.env, **token}
     refused = laptop.run(command, env, timeout_s=TOLD_WITHIN_S)
     assert "Version mismatch" in refused.stderr and OTHER_PYTHON in refused.stderr
-    minor = {"RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor"}  # as the README has it
+    minor = {"RAY_DEFAULT_PYTHON_VERSION_MATCH_LEVEL": "minor"}  # as docs/own_cluster.md has it
     service = laptop.start(command, {**env, **minor}, "patch")
     try:
         service.wait_for("Ray runtime started")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import ray
 
+from tests.support.documents import page
 from tests.support.hosts import Host, clean_environment, why_not
 from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
 from tests.support.other_versions import OTHER_RAY, ROOT, installed, other_python
@@ -103,13 +104,13 @@ def test_a_gateway_without_the_clusters_token_is_told_where_it_is(
 
 
 @pytest.mark.parametrize("token", ["wrong", "none"])
-def test_ray_itself_tells_a_token_in_the_words_of_the_readme(
+def test_ray_itself_tells_a_token_in_the_words_of_the_documentation(
     strangers: dict[str, Refusal], token: str
 ) -> None:
     refused = strangers[f"start, {token}"]
     assert refused.done.returncode != 0  # how long that takes is Ray's own
     words = "Authentication token is missing or incorrect"
-    assert words in refused.said and words in (ROOT / "README.md").read_text()
+    assert words in refused.said and words in page("troubleshooting")
 
 
 def test_ray_refuses_a_program_without_the_clusters_token(strangers: dict[str, Refusal]) -> None:
@@ -148,7 +149,7 @@ def test_another_ray_is_told_with_the_command_that_mends_it(
 
 
 @pytest.mark.extended
-def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
+def test_ray_itself_tells_another_ray_in_the_words_of_the_documentation(
     hosts: tuple[Host, Host], other_ray: Path, tmp_path: Path
 ) -> None:
     head, laptop = hosts
@@ -160,7 +161,7 @@ def test_ray_itself_tells_another_ray_in_the_words_of_the_readme(
     assert done.returncode != 0
     words = "Version mismatch: The cluster was started with"
     assert words in done.stderr and OTHER_RAY in done.stderr
-    assert words in (ROOT / "README.md").read_text()
+    assert words in page("troubleshooting")
 
 
 @pytest.mark.extended

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.documents import cluster_block, paste
 from tests.support.hosts import START_TIMEOUT_S, Host, Network, Service, clean_environment
 from tests.support.links import Link
 from tests.support.ray_nodes import BareEnvironment
-from tests.support.readme import cluster_block, paste
 
 LINKS = (
     Link(),
@@ -49,8 +49,9 @@ client.delete_job(job_id)
 
 @dataclass
 class HomeNetwork:
-    """Three hosts by the README's own commands: `tandem head`, `tandem join`, and a plain `ray
-    start` in an environment without anything of Tandem's. Each host has an environment of its own.
+    """Three hosts by the commands of ``docs/own_cluster.md``: `tandem head`, `tandem join`, and a
+    plain `ray start` in an environment without anything of Tandem's. Each host has an environment
+    of its own.
     """
 
     network: Network

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from actors.core.errors import InvalidRequest
 from http_gateway.cli.job_file import load_job_file
+from tests.support.documents import README, blocks, page
 
-README = Path(__file__).resolve().parents[3] / "README.md"
 HEAD = """
 model_config: {layer_sizes: [64, 10]}
 dataset_config: {name: digits}
@@ -162,6 +161,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         load_job_file(tmp_path)
 
 
-def test_the_file_in_the_readme_loads(tmp_path: Path) -> None:
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```", README.read_text(), re.M | re.S)
-    assert len(load_job_file(write(tmp_path, shown)).devices) == 2
+def test_the_files_in_the_pages_load(tmp_path: Path) -> None:
+    shown = [*blocks("yaml", README), *blocks("yaml", page("api"))]
+    assert len(shown) == 2
+    for text in shown:
+        assert len(load_job_file(write(tmp_path, text)).devices) == 2

@@ -1,4 +1,4 @@
-"""The README's commands, pasted in their order against a fresh gateway."""
+"""The calls of ``docs/api.md`` and of the README, pasted in their order against a fresh gateway."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-from tests.support.readme import blocks
+from tests.support.documents import README, blocks, page
 
 
 @pytest.fixture
@@ -23,8 +23,9 @@ def fresh(tmp_path: Path, home: Path) -> Iterator[GatewayProcess]:
 
 
 def for_gateway(language: str, gateway: GatewayProcess) -> list[str]:
-    """The README's code in a language, for this gateway."""
-    return [block.replace("http://localhost:4000", gateway.url) for block in blocks(language)]
+    """Both pages' code in a language, for this gateway."""
+    found = [*blocks(language, page("api")), *blocks(language, README)]
+    return [block.replace("http://localhost:4000", gateway.url) for block in found]
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -42,7 +43,7 @@ def run(command: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_its_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) -> None:
+def test_the_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) -> None:
     train, download = (b for b in for_gateway("shell", fresh) if "/api/jobs" in b)
     out = run(["bash", "-ec", train], tmp_path)
     for words in ("Job created successfully", '"device_id":2', "Network initialized", "Training"):
@@ -52,7 +53,7 @@ def test_its_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) ->
     assert job["status"] == "completed" and len(job["history"]) == 10
 
     run(["bash", "-ec", download], tmp_path)
-    plain, by_client = for_gateway("python", fresh)
+    by_client, plain = for_gateway("python", fresh)
     assert (tmp_path / "model.safetensors").exists()
     run([sys.executable, "-c", plain], tmp_path)
     client.delete_job("1")
