@@ -62,7 +62,7 @@ class StageReport:
 
     Flops are totals of the training steps done in this generation. ``checkpoint`` is where the
     snapshot is of that waits to be fetched; ``silent_s`` tells, by stage, since when a neighbour
-    has not answered.
+    has not answered. ``snapshot_interval_s`` lies between the last two snapshots.
     """
 
     progress: Progress
@@ -75,6 +75,7 @@ class StageReport:
     phase: Phase = Phase.IDLE
     checkpoint: Position | None = None
     silent_s: dict[int, float] = field(default_factory=dict)
+    snapshot_interval_s: float | None = None
 
 
 Record = TypeVar("Record")
@@ -114,6 +115,7 @@ class ReportBoard:
     backward_flops: int = 0
     max_held: int = 0
     phase: Phase = Phase.IDLE
+    snapshot_interval_s: float | None = None
     epochs: Unseen[EpochRecord] = field(default_factory=Unseen)
     steps: Unseen[StepRecord] = field(default_factory=Unseen)
 
@@ -132,4 +134,5 @@ class ReportBoard:
             self.backward_flops,
             self.max_held,
             self.phase,
+            snapshot_interval_s=self.snapshot_interval_s,
         )

@@ -33,6 +33,10 @@ class Copier(Protocol):
         """Returns when the last one has arrived; raises ``StageFailure``."""
         ...
 
+    def copied_s(self) -> float | None:
+        """Seconds from ``send`` until the last one had arrived, or had failed; None before."""
+        ...
+
 
 class SnapshotKeeper:
     """May be asked from any thread while the stage trains."""
@@ -57,6 +61,10 @@ class SnapshotKeeper:
         """Raises ``StageFailure`` when the neighbour does not take the copy."""
         if self.copier is not None:
             self.copier.wait(timeout_s)
+
+    def copied_s(self) -> float | None:
+        """What the copy of the last snapshot has taken; None while it is under way."""
+        return 0.0 if self.copier is None else self.copier.copied_s()
 
     def keep_copy(self, snapshot: StageSnapshot) -> None:
         """Keeps a neighbour's."""

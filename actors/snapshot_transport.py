@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,20 @@ def fetch(sent: SentSnapshot) -> StageSnapshot:
     return unpack(packed)
 
 
+class _Copy:
+    """One on its way since ``begin_s``, whose ``reference`` is ready when it has arrived."""
+
+    def __init__(self, reference: Any, num_bytes: int, begin_s: float) -> None:
+        self.reference = reference
+        self.num_bytes = num_bytes
+        self.took_s: float | None = None
+        self._begin_s = begin_s
+        reference.future().add_done_callback(self._arrived)
+
+    def _arrived(self, _: Any) -> None:
+        self.took_s = time.monotonic() - self._begin_s
+
+
 class ActorCopier:
     """Hands each snapshot to ``keeper.keep_copy(group, sent)``, an actor's method.
 
@@ -81,23 +96,27 @@ class ActorCopier:
     def __init__(self, keeper: Any, group: str) -> None:
         self._keeper = keeper
         self._group = group
-        self._pending: Any = None
-        self._num_bytes = 0
+        self._last: _Copy | None = None
 
     def send(self, snapshot: StageSnapshot) -> None:
         """Returns when Ray has taken over the tensors."""
+        begin_s = time.monotonic()
         sent = send(snapshot)
-        self._num_bytes = sent.num_bytes
-        self._pending = self._keeper.keep_copy.remote(self._group, sent)
+        reference = self._keeper.keep_copy.remote(self._group, sent)
+        self._last = _Copy(reference, sent.num_bytes, begin_s)
+
+    def copied_s(self) -> float | None:
+        """Of the last one; None before there is one, too."""
+        return None if self._last is None else self._last.took_s
 
     def wait(self, timeout_s: float) -> None:
         """``timeout_s`` is that of a message, to which the bytes' time is added. Raises
         ``ChannelTimeout`` or ``ChannelClosed``."""
-        if self._pending is None:
+        if self._last is None:
             return
-        patience = patience_s(self._num_bytes, timeout_s)
+        patience = patience_s(self._last.num_bytes, timeout_s)
         try:
-            ray.get(self._pending, timeout=patience)
+            ray.get(self._last.reference, timeout=patience)
         except ray.exceptions.GetTimeoutError as error:
             raise ChannelTimeout(
                 f"the copy of a snapshot was not taken within {patience:.1f} s"
@@ -110,7 +129,6 @@ class ActorCopier:
             raise ChannelClosed(
                 f"whoever keeps this stage's snapshots is gone ({error})"
             ) from error
-        self._pending = None
 
 
 def _arrays(tensors: Tensors) -> Arrays:

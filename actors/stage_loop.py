@@ -15,6 +15,7 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.clipping import Clipping
+from actors.copy_news import CopyNews
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
@@ -66,6 +67,7 @@ class StageLoop:
         self._data = data
         self._links = links
         self._keeper = keeper or SnapshotKeeper()
+        self._copy_news = CopyNews(self._keeper, links)
         self._cadence = SnapshotCadence(session.max_lost_steps)
         self._cursor = session.start
         self._mark = Mark.NONE
@@ -186,6 +188,7 @@ class StageLoop:
         self._cursor = self._cursor.after_step(
             sum(len(m.samples) for m in microbatches), self._loss, self._targets.averaged
         )
+        self._cadence.end_step()
 
     def _update(self, num_microbatches: int) -> None:
         self.board.phase = Phase.OPTIMIZER
@@ -206,7 +209,8 @@ class StageLoop:
             self._end_session()
         epoch, step = self._cursor.position
         ends_epoch = step + 1 == self._session.length.of_epoch(epoch)
-        self._set_mark(self._cadence.next_step(self.orders.checkpoint_at, ends_epoch))
+        asked, copied_s = self.orders.checkpoint_at, self._copy_news.slowest_s()
+        self._set_mark(self._cadence.next_step(asked, ends_epoch, copied_s))
         if self._mark is Mark.CHECKPOINT:
             self.orders.checkpoint_begun()
 
@@ -222,9 +226,11 @@ class StageLoop:
         self.board.phase = Phase.SNAPSHOT
         begin = time.perf_counter()
         self._keeper.take(self.state(), mark)
+        self._copy_news.begin()
         cost_s = time.perf_counter() - begin
         self.board.seconds.snapshot_s += cost_s
         self._cadence.taken(cost_s)
+        self.board.snapshot_interval_s = self._cadence.interval_s
 
     def _take_targets(self, microbatches: list[Microbatch]) -> None:
         """Of all microbatches first: what each weighs depends on the whole batch."""

@@ -103,7 +103,8 @@ class FailurePolicy(Body):
         None,
         ge=1,
         le=100_000,
-        description="losing one device costs at most so many steps; null: about a second's worth",
+        description="losing one device costs at most so many steps, and training waits for copies "
+        "where a link is slow; null: about a second's worth, more over a slow link, without a wait",
     )
 
 

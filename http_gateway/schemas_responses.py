@@ -161,6 +161,11 @@ class DeviceStats(Teraflops):
     waiting_s: float
     updating_s: float
     snapshots_s: float = 0.0
+    snapshot_interval_s: float | None = Field(
+        None,
+        description="between the last two snapshots: about what is trained again when a device is "
+        "lost; null before the second",
+    )
     max_activations_held: int
 
 

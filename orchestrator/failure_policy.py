@@ -12,7 +12,7 @@ from actors.core.snapshot_cadence import Boundary
 
 @dataclass(frozen=True)
 class FailurePolicy:
-    """None is no limit; for ``max_lost_steps``, about a second's worth."""
+    """None is no limit; for ``max_lost_steps``, about a second's worth, more over a slow link."""
 
     max_failures: int | None = 100
     min_devices: int = 1

@@ -60,6 +60,7 @@ def device_stats(report: StageReport) -> dict[str, Any]:
         "waiting_s": seconds.wait_s,
         "updating_s": seconds.update_s,
         "snapshots_s": seconds.snapshot_s,
+        "snapshot_interval_s": report.snapshot_interval_s,
         "max_activations_held": report.max_held,
     }
 
@@ -76,7 +77,8 @@ def device_tflops(report: StageReport) -> dict[str, float]:
 
 
 def sum_reports(reports: Sequence[StageReport]) -> StageReport:
-    """What a device did in several generations: all that was measured, steps done again too."""
+    """What a device did in several generations, in their order: all that was measured, steps done
+    again too."""
     seconds = StageSeconds(
         **{name: sum(getattr(r.seconds, name) for r in reports) for name in vars(StageSeconds())}
     )
@@ -85,4 +87,14 @@ def sum_reports(reports: Sequence[StageReport]) -> StageReport:
         sum(r.backward_flops for r in reports),
     )
     held = max((r.max_held for r in reports), default=0)
-    return StageReport(Progress(), (), (), seconds, forward, backward, held)
+    intervals = [r.snapshot_interval_s for r in reports if r.snapshot_interval_s is not None]
+    return StageReport(
+        Progress(),
+        (),
+        (),
+        seconds,
+        forward,
+        backward,
+        held,
+        snapshot_interval_s=intervals[-1] if intervals else None,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -35,13 +36,19 @@ class Transport(Protocol):
         ...
 
 
+def _nothing_known() -> float | None:
+    return None
+
+
 class Sender:
-    """The sending end of one direction of an edge."""
+    """The sending end of one direction of an edge; each message tells what ``copied_s`` gives, as
+    ``Header.copied_s`` has it."""
 
     def __init__(self, transport: Transport, generation: int, timeout_s: float) -> None:
         self._transport = transport
         self._generation = generation
         self._timeout_s = timeout_s
+        self.copied_s: Callable[[], float | None] = _nothing_known
 
     def send(
         self,
@@ -52,7 +59,7 @@ class Sender:
     ) -> None:
         """Sends ``[rows, …]``; None tells the other end that the session ends,
         ``mark`` what the step ends with."""
-        data = encode(self._generation, step, microbatch, tensor, mark)
+        data = encode(self._generation, step, microbatch, tensor, mark, self.copied_s())
         self._transport.put(data, self._timeout_s)
 
     def close(self) -> None:
@@ -60,7 +67,8 @@ class Sender:
 
 
 class Receiver:
-    """The receiving end of one direction of an edge; ``buffer`` is as in ``decode``."""
+    """The receiving end of one direction of an edge; ``buffer`` is as in ``decode``, ``copied_s``
+    what the last message told."""
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class Receiver:
         self._generation = generation
         self._timeout_s = timeout_s
         self._buffer = buffer
+        self.copied_s: float | None = None
 
     def recv(self, step: int, microbatch: int) -> Message:
         """The message of (step, microbatch); its tensor is None when the sender ended the session.
@@ -87,6 +96,7 @@ class Receiver:
             if message.header.generation >= self._generation:
                 break
         self._check(message, step, microbatch)
+        self.copied_s = message.header.copied_s
         return message
 
     def close(self) -> None:

@@ -15,12 +15,13 @@ import torch
 from actors.core.model.model_spec import TensorSpec
 from actors.core.snapshots import Mark
 
-_HEADER = struct.Struct("<qqqqqq")
+_HEADER = struct.Struct("<qqqqdqq")
 _MAX_DIMS = 8
 HEADER_BYTES = _HEADER.size + 8 * _MAX_DIMS
 """Room for the header of a tensor of any shape."""
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.uint8, torch.bool)
 _END_OF_SESSION = -1
+_UNDER_WAY = -1.0
 INLINE_BYTES = 8 * 2**20
 """Ray takes results of actor calls up to that size along with its own words, larger ones by way of
 two object stores, which takes ten milliseconds."""
@@ -31,12 +32,17 @@ Buffer = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 
 @dataclass(frozen=True)
 class Header:
-    """Which message this is; ``mark`` says what the step ends with."""
+    """Which message this is; ``mark`` says what the step ends with.
+
+    ``copied_s`` is what the slowest copy of the last snapshot has taken, of the sender and of the
+    stages behind it; None while one is under way.
+    """
 
     generation: int
     step: int
     microbatch: int
     mark: Mark = Mark.NONE
+    copied_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,14 @@ def encode(
     microbatch: int,
     tensor: torch.Tensor | None,
     mark: Mark = Mark.NONE,
+    copied_s: float | None = None,
 ) -> bytes:
     """The wire form; ``tensor`` is on the CPU and not empty."""
+    told = (generation, step, microbatch, mark, _UNDER_WAY if copied_s is None else copied_s)
     if tensor is None:
-        return _HEADER.pack(generation, step, microbatch, mark, 0, _END_OF_SESSION)
+        return _HEADER.pack(*told, 0, _END_OF_SESSION)
     dims, dtype = tensor.ndim, _DTYPES.index(tensor.dtype)
-    header = _HEADER.pack(generation, step, microbatch, mark, dtype, dims)
+    header = _HEADER.pack(*told, dtype, dims)
     shape = struct.pack(f"<{dims}q", *tensor.shape)
     return b"".join((header, shape, _memory_of(tensor.contiguous())))
 
@@ -79,8 +87,9 @@ def decode(data: bytes | memoryview, buffer: Buffer = host_memory) -> Message:
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
     """
-    generation, step, microbatch, mark, dtype, dims = _HEADER.unpack_from(data)
-    header = Header(generation, step, microbatch, Mark(mark))
+    generation, step, microbatch, mark, copied_s, dtype, dims = _HEADER.unpack_from(data)
+    copied = None if copied_s == _UNDER_WAY else copied_s
+    header = Header(generation, step, microbatch, Mark(mark), copied)
     if dims == _END_OF_SESSION:
         return Message(header, None)
     shape = struct.unpack_from(f"<{dims}q", data, _HEADER.size)

@@ -11,6 +11,8 @@ from actors.core.snapshots import Mark
 MIN_INTERVAL_S = 0.5
 MAX_COST = 0.02
 """Share of the training time that snapshots may take where no number of steps was asked for."""
+MAX_COPYING = 0.2
+"""Share of the time in which copies may be under way then: a link has other users, too."""
 
 
 class Boundary(str, Enum):
@@ -25,33 +27,82 @@ class SnapshotCadence:
 
     A step that does begins only when the copies of the snapshot before have arrived. So of a
     cadence of c steps at most 2c - 1 are lost with a stage: c is (k + 1) // 2 for k
-    ``max_lost_steps``. For None, snapshots are ``MIN_INTERVAL_S`` apart, or further where they are
-    expensive.
+    ``max_lost_steps``. To keep that promise the stages wait for the copies.
+
+    For None they never do: a step is chosen only once the copies have arrived. Snapshots are
+    ``MIN_INTERVAL_S`` apart, or so much further that they cost no more than ``MAX_COST``: taking
+    one, and what the steps that a copy is under way in take longer than others.
     """
 
     def __init__(
         self, max_lost_steps: int | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.interval_s: float | None = None
+        """Between the last two snapshots."""
         self._every = None if max_lost_steps is None else (max_lost_steps + 1) // 2
         self._clock = clock
         self._steps = 0
-        self._last_s = clock()
-        self._interval_s = MIN_INTERVAL_S
+        self._last_s: float | None = None
+        self._begin_s = clock()
+        self._taking_s = 0.0
+        self._is_copying = False
+        self._beside_copies = _StepTimes()
+        self._alone = _StepTimes()
 
-    def next_step(self, checkpoint: Boundary | None, ends_epoch: bool) -> Mark:
-        """What the step that begins now ends with; ``checkpoint`` is where one is asked for."""
+    def next_step(
+        self, checkpoint: Boundary | None, ends_epoch: bool, copied_s: float | None
+    ) -> Mark:
+        """What the step that begins now ends with; ``checkpoint`` is where one is asked for.
+
+        ``copied_s`` is what the slowest copy of the last snapshot took; None while one is under
+        way. A checkpoint is put off until then.
+        """
         self._steps += 1
+        self._begin_s = self._clock()
+        self._is_copying = copied_s is None
+        is_promised = self._every is not None and self._steps >= self._every
+        if copied_s is None and not is_promised:
+            return Mark.NONE
         if checkpoint is Boundary.STEP or (checkpoint is Boundary.EPOCH and ends_epoch):
             return Mark.CHECKPOINT
-        return Mark.SNAPSHOT if self._is_due() else Mark.NONE
+        return Mark.SNAPSHOT if is_promised or self._is_time(copied_s) else Mark.NONE
+
+    def end_step(self) -> None:
+        """The step that began last is done."""
+        times = self._beside_copies if self._is_copying else self._alone
+        times.add(self._clock() - self._begin_s)
 
     def taken(self, cost_s: float) -> None:
         """A snapshot was taken, which kept the stage from training for ``cost_s``."""
         self._steps = 0
-        self._last_s = self._clock()
-        self._interval_s = max(MIN_INTERVAL_S, cost_s / MAX_COST)
+        now_s = self._clock()
+        self.interval_s = None if self._last_s is None else now_s - self._last_s
+        self._last_s, self._taking_s = now_s, cost_s
+        self._beside_copies, self._alone = _StepTimes(), _StepTimes()
 
-    def _is_due(self) -> bool:
-        if self._every is not None:
-            return self._steps >= self._every
-        return self._clock() - self._last_s >= self._interval_s
+    def _is_time(self, copied_s: float | None) -> bool:
+        if self._every is not None or copied_s is None:
+            return False
+        cost_s = self._taking_s + min(copied_s, self._slowed_s())
+        interval_s = max(MIN_INTERVAL_S, copied_s / MAX_COPYING, cost_s / MAX_COST)
+        return self._last_s is None or self._clock() - self._last_s >= interval_s
+
+    def _slowed_s(self) -> float:
+        """What the copies have cost the steps meanwhile; all of their time as long as no step
+        without any is known to compare them with."""
+        if self._alone.count == 0:
+            return float("inf")
+        usual_s = self._alone.total_s / self._alone.count
+        return max(0.0, self._beside_copies.total_s - self._beside_copies.count * usual_s)
+
+
+class _StepTimes:
+    """The steps of a kind since the last snapshot."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.total_s += seconds

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from actors.core.flops import tflops
 from actors.core.records import EpochRecord
 from actors.reports import Progress, StageReport, StageSeconds
@@ -9,6 +11,7 @@ from orchestrator.metrics import (
     new_history,
     session_progress,
     shown_epoch,
+    sum_reports,
 )
 
 PROGRESS = Progress(epoch=2, step=7, loss=0.5, samples_per_s=123.0)
@@ -45,6 +48,12 @@ def test_seconds_are_told_apart_by_what_they_were_for() -> None:
     shown = device_stats(report(forward_s=0.5, backward_s=4.0))
     assert (shown["computing_s"], shown["waiting_s"], shown["updating_s"]) == (5.5, 16.0, 8.0)
     assert shown["max_activations_held"] == 3 and shown["total_tflops"] == 2.75
+
+
+def test_of_several_generations_the_last_known_interval_of_snapshots_is_shown() -> None:
+    generations = [replace(report(), snapshot_interval_s=s) for s in (0.5, 27.0, None)]
+    assert device_stats(sum_reports(generations))["snapshot_interval_s"] == 27.0
+    assert device_stats(sum_reports(generations[2:]))["snapshot_interval_s"] is None
 
 
 def test_progress_is_the_last_stages() -> None:
