@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= digits
 BIN := $(VENV)/bin
+TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-planning bench docs dist clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-planning bench docs dist constraints clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,22 @@ docs: $(VENV)/.installed-docs ## build the documentation as a site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html"
 
+dist: $(VENV)/.installed-test ## build wheel and sdist, and train from the wheel in an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv --clear build/smoke
+ifneq ($(TORCH_INDEX),)
+	build/smoke/bin/pip install --no-deps --index-url $(TORCH_INDEX) $(TORCH)
+endif
+	build/smoke/bin/pip install --constraint constraints.txt dist/*.whl
+	build/smoke/bin/python tests/support/wheel_smoke.py build/smoke/bin/tandem
+	rm -rf build/smoke
+
+constraints: $(VENV)/.installed-test $(VENV)/.installed-docs ## write constraints.txt: the versions in .venv
+	grep '^#' constraints.txt > constraints.txt.new
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' >> constraints.txt.new
+	mv constraints.txt.new constraints.txt
+
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)
 
@@ -84,7 +101,7 @@ endif
 	$(PYTHON) -m venv $(VENV)
 ifneq ($(TORCH_INDEX),)
 # Without dependencies: those come from the usual index below.
-	$(BIN)/pip install --no-deps --index-url $(TORCH_INDEX) "torch~=2.13.0" "torchvision~=0.28.0"
+	$(BIN)/pip install --no-deps --index-url $(TORCH_INDEX) $(TORCH)
 endif
 	$(BIN)/pip install --editable .
 	@touch $@

@@ -43,6 +43,7 @@ REQUIRED = [
 
 EXTRAS = {
     "test": [
+        "build>=1.2,<2",
         "pytest>=8.4,<10",
         "pytest-timeout~=2.4",
         "hypothesis~=6.100",
@@ -62,6 +63,8 @@ setup(
     name="tandem-train",
     version=read_version(),
     description="Train one neural network across the devices you own, over REST on Ray",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10",

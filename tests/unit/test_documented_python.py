@@ -1,0 +1,41 @@
+"""The pages' Python runs: the plain loop of ``docs/training.md``, and the plain models of
+``docs/models.md``. Other pages have tests of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from actors.core.torchvision_compat import import_torchvision
+from tests.support.documents import blocks, page
+
+
+def test_the_plain_loop_of_training_trains() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 3)
+    before = model.weight.detach().clone()
+    microbatch = (torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1]))
+    names: dict[str, Any] = {"model": model, "num_steps": 200, "batches": [[microbatch] * 2] * 3}
+    (code,) = blocks("python", page("training"))
+    exec(code, names)
+    assert not torch.equal(model.weight, before)
+    assert names["rate"].last_epoch == 3
+
+
+def test_the_plain_models_are_made_and_take_the_trained_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = import_torchvision("torchvision.models")
+    weights = models.resnet18(weights=None, num_classes=10).state_dict()
+    save_file(weights, tmp_path / "job-1.safetensors")
+    monkeypatch.chdir(tmp_path)
+    of_torchvision, by_layers = blocks("python", page("models"))
+    names: dict[str, Any] = {}
+    exec(of_torchvision, names)
+    assert torch.equal(names["model"].state_dict()["conv1.weight"], weights["conv1.weight"])
+    exec(by_layers, names)
+    assert names["model"](torch.zeros(2, 1, 28, 28)).shape == (2, 10)
