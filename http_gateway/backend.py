@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from actors.core.addresses import is_loopback, parse_host_port
@@ -21,6 +23,8 @@ from orchestrator.travelling_code import runtime_env
 
 if TYPE_CHECKING:
     from http_gateway.ray_job_client import RayJobClient
+
+JOB_CLIENT = "http_gateway.ray_job_client"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def _start_backend(settings: Settings) -> Backend:
         # Ray reads its environment when it is imported: this comes first.
         os.environ.update(cluster_auth(settings.storage_path))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
+        # Importing Ray takes a second: by the time that the cluster is up, it is done.
+        threading.Thread(target=import_module, args=(JOB_CLIENT,), name="import-ray").start()
         cluster = ensure_local_cluster(settings)
         address = cluster.state.address
         _say_other_clusters(address)

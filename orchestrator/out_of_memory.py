@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.planning.memory_model import size_text
+from actors.core.units import size_text
 
 USUAL_SHARE = 0.9
 """Ray ends processes at 95 % by default; a threshold below this is one that was set."""

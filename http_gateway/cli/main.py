@@ -160,9 +160,8 @@ def demo(
     It starts a gateway with two devices, and ends them when it is done.
     """
     from http_gateway.cli.demo import run_demo
-    from http_gateway.cli.live_view import new_console
 
-    raise typer.Exit(run_demo(dataset.value, keep, new_console()))
+    raise typer.Exit(run_demo(dataset.value, keep))
 
 
 def version() -> None:

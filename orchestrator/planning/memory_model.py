@@ -173,11 +173,3 @@ def held_at_once(actions: Sequence[Action]) -> Held:
 def _ends(block: BlockFacts) -> int:
     """Bytes of a sample that it takes and gives."""
     return block.inputs.num_bytes + block.outputs.num_bytes
-
-
-def size_text(num_bytes: float) -> str:
-    """For people, such as "1.2 GB"."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes:.0f} bytes"

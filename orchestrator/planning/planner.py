@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from actors.core.model.facts import min_rows
 from actors.core.schedules import SCHEDULES
+from actors.core.units import size_text
 from orchestrator.errors import InvalidRequest
-from orchestrator.planning.memory_model import held_at_once, size_text
+from orchestrator.planning.memory_model import held_at_once
 from orchestrator.planning.partition import EVEN, MANUAL, PlanRequest, split_evenly
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.prediction import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.planning.memory_model import size_text
+from actors.core.units import size_text
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.prediction import alone
 

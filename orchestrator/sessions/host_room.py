@@ -6,9 +6,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from actors.core.units import size_text
 from actors.host_limits import Memory, usable_memory
 from orchestrator.planning.job_planning import PROCESS_BYTES
-from orchestrator.planning.memory_model import size_text
 
 PATIENCE_S = 5.0
 """What was just ended gives its memory back soon."""
