@@ -16,6 +16,7 @@ import numpy as np
 import ray
 import torch
 
+from actors.allocator import keep_freed_memory
 from actors.channels.actor_calls import StreamReceiver, StreamSender
 from actors.channels.channel import Receiver, Sender, Transport
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
@@ -70,6 +71,7 @@ class LayerActor:
     """
 
     def __init__(self, group: str) -> None:
+        keep_freed_memory()
         self._group = group
         self._device = this_device()
         self._stage: Stage | None = None
