@@ -17,6 +17,8 @@ from actors.channels.messages import message_bytes
 from actors.core.compute_device import ComputeDevice
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
+from actors.core.recipe.precision import FP32
+from actors.core.recipe.wire_format import pack
 
 WORK_SIZE = 96
 MIN_BYTES_PER_S, MAX_BYTES_PER_S = 1e4, 1e11
@@ -24,11 +26,13 @@ MIN_BYTES_PER_S, MAX_BYTES_PER_S = 1e4, 1e11
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """So many ``rounds`` with messages of one ``sample``, then as many of ``rows``; each side
-    computes ``compute_s`` before it sends. The first round of either kind is not counted."""
+    """So many ``rounds`` with messages of one ``sample``, then as many of ``rows``, in the
+    precision ``wire``; each side computes ``compute_s`` before it sends. The first round of either
+    kind is not counted."""
 
     rows: int
     sample: TensorSpec
+    wire: str = FP32
     rounds: int = 7
     compute_s: float = 5e-4
 
@@ -57,7 +61,7 @@ def throw(
         for _ in range(spec.rounds + 1):
             _compute(spec.compute_s)
             begin = time.perf_counter()
-            sender.send(device.give(message), step, 0)
+            sender.send(pack(message, spec.wire, device.give), step, 0)
             sends.append(time.perf_counter() - begin)
             _take(receiver, step, device)
             round_trips.append(time.perf_counter() - begin)
@@ -76,7 +80,7 @@ def throw_back(
         for _ in range(spec.rounds + 1):
             message = _take(receiver, step, device)
             computed.append(_compute(spec.compute_s))
-            sender.send(device.give(message), step, 0)
+            sender.send(pack(message, spec.wire, device.give), step, 0)
             step += 1
         found.append(statistics.median(computed[1:]))
     return found[0], found[1]
@@ -89,7 +93,7 @@ def link_profile(
     computed: tuple[float, float],
 ) -> LinkProfile:
     """A message is taken for half a round trip; the two sizes make a line."""
-    small, large = (message_bytes(rows, spec.sample) for rows in spec.sizes)
+    small, large = (message_bytes(rows, spec.sample, spec.wire) for rows in spec.sizes)
     ways = [
         max(1e-6, (statistics.median_low(times.round_trips) - work_s) / 2)
         for times, work_s in zip(thrown, computed, strict=True)

@@ -22,6 +22,7 @@ from actors.core.flops import StageFlops, count_stage_flops
 from actors.core.model.freezing import with_frozen
 from actors.core.model.randomness import Moment
 from actors.core.recipe.early_stopping import Standing
+from actors.core.recipe.wire_format import pack
 from actors.core.records import EpochRecord, StepRecord
 from actors.core.schedule_checks import checked_schedule
 from actors.core.schedules import Action, Kind
@@ -314,7 +315,7 @@ class StageLoop:
 
     def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: Microbatch) -> None:
         assert sender is not None
-        given = self._device.give(tensor)
+        given = pack(tensor, self._session.recipe.wire, self._device.give)
         begin = time.perf_counter()
         sender.send(given, self._turn, microbatch.index, self._mark)
         self.board.seconds.wait_s += time.perf_counter() - begin

@@ -9,6 +9,7 @@ import torch
 
 from actors.core.batches import validation_chunks
 from actors.core.errors import NonFiniteLoss
+from actors.core.recipe.wire_format import pack
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.core.tasks.scoring import Scores
@@ -78,7 +79,8 @@ class Validation:
         assert self._links.forward_out is not None and self._links.backward_in is not None
         if index >= AHEAD:
             self._links.backward_in.recv(self._turn, index - AHEAD)
-        self._links.forward_out.send(self._device.give(outputs), self._turn, index)
+        given = pack(outputs, self._session.recipe.wire, self._device.give)
+        self._links.forward_out.send(given, self._turn, index)
 
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:

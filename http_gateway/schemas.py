@@ -148,6 +148,7 @@ NumMicrobatches = Annotated[
 ScheduleName = Literal["1f1b", "gpipe", "zb-h1", "zb-h2", "auto"]
 NameOrObject = Annotated[str, Field(max_length=MAX_TEXT_CHARS)] | dict[str, Any]
 Threads = Annotated[int, Field(ge=1, le=256)]
+Wire = Literal["fp32", "bf16", "int8"]
 
 
 class TrainFields(Body):
@@ -179,6 +180,11 @@ class TrainFields(Body):
     )
     precision: Literal["fp32", "bf16"] | None = Field(
         None, description="bf16: PyTorch's autocast, weights stay float32; default fp32"
+    )
+    wire: Wire | None = Field(
+        None,
+        description="of activations and gradients between devices; fp32, the default, sends them "
+        "as they are computed, bf16 and int8 give up bits for fewer bytes",
     )
     eval_every: int | None = Field(
         None, ge=1, le=10**9, description="validates after so many steps, too; default: epochs only"

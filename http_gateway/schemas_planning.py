@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from http_gateway.schemas import NumMicrobatches, ScheduleName, Threads
+from http_gateway.schemas import NumMicrobatches, ScheduleName, Threads, Wire
 from http_gateway.schemas_base import Body, OptionalBody
 
 MAX_BYTES = 2**62
@@ -68,6 +68,7 @@ class PlanRequest(Initialize):
     schedule: ScheduleName | None = Field(None, description="default 1f1b")
     num_microbatches: NumMicrobatches | None = Field(None, description="default: by rule")
     threads: Threads | None = Field(None, description="per stage")
+    wire: Wire | None = Field(None, description="default fp32")
 
 
 class StageMemory(BaseModel):
@@ -145,6 +146,7 @@ class JobPlan(BaseModel):
     schedule: str
     num_microbatches: int
     batch_size: int
+    wire: str = Field(description="precision of messages; all but fp32 give up bits")
     step_s: float = Field(description="predicted")
     samples_per_s: float
     bubble: float = Field(description="share of the devices' time in which they wait")

@@ -14,6 +14,14 @@ class FirstDifference(BaseModel):
     replayed_loss: float | None
 
 
+class RelativeDifference(BaseModel):
+    """Over the size of what the plain loop gave: of each step's loss, or of each parameter by its
+    2-norm."""
+
+    largest: float
+    mean: float
+
+
 class VerifiedWeights(BaseModel):
     """Of every parameter of the network."""
 
@@ -24,7 +32,10 @@ class VerifiedWeights(BaseModel):
     largest_difference: float | None = Field(
         description="of any number; null also where one is no number"
     )
-    parameter: str | None = Field(description="in which that is")
+    relative_difference: RelativeDifference | None = Field(
+        description="of whole parameters; null also where one is no number"
+    )
+    parameter: str | None = Field(description="in which the largest difference is")
     note: str | None = Field(description="why they were not compared")
 
 
@@ -33,8 +44,14 @@ class Verified(BaseModel):
 
     job_id: str
     equal: bool = Field(description="all that was compared is equal, bit for bit")
+    equality_expected: bool = Field(
+        description="false where a lossy wire gave up the bits: then the distance is the answer"
+    )
     steps: int = Field(description="whose losses were compared")
     largest_loss_difference: float | None = Field(description="null where one is no number")
+    relative_loss_difference: RelativeDifference | None = Field(
+        description="of the steps' losses; null where one is no number"
+    )
     first_difference: FirstDifference | None
     weights: VerifiedWeights
     reason: list[str] = Field(

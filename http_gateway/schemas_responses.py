@@ -174,10 +174,11 @@ class SessionPlan(BaseModel):
 
     schedule: str
     num_microbatches: int
+    wire: str = Field(description="precision of messages; all but fp32 give up bits")
     threads: dict[str, int]
     channels: list[str]
     differences: list[str] = Field(
-        description="where the devices are too unlike for the bits of a plain loop to be promised"
+        description="why the bits of a plain loop are not promised: unlike devices, a lossy wire"
     )
     train_config: dict[str, Any] = Field(description="how the session trains, with every default")
 

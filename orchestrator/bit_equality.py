@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from actors.core.compute_device import CPU
-from actors.core.recipe.precision import FP32
+from actors.core.recipe.wire_format import WIRE_FORMATS
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,15 @@ def differences(computed: Sequence[ComputedFrom]) -> list[str]:
     return [*unlike, *_accelerated(parts)]
 
 
-def rounding(precision: str, num_stages: int) -> list[str]:
-    """What a precision does to the bits of several stages, which have cuts between them."""
-    if precision == FP32 or num_stages == 1:
+def given_up(wire: str, num_stages: int) -> list[str]:
+    """What a precision of messages does to the bits of several stages; none where nothing is
+    lost."""
+    loss = WIRE_FORMATS[wire].loss
+    if loss is None or num_stages == 1:
         return []
     return [
-        f"precision {precision}: what crosses from one device to the next is rounded to bfloat16, "
-        "which a plain loop rounds only where it computes in that"
+        f"wire {wire}: what crosses from one device to the next is {loss}, which a plain loop does "
+        "not do"
     ]
 
 

@@ -267,6 +267,7 @@ def _plan_of(session: Session) -> dict[str, Any]:
     return {
         "schedule": session.options.schedule,
         "num_microbatches": session.num_microbatches,
+        "wire": session.options.recipe.wire,
         "threads": {str(device_id): n for device_id, n in session.threads.items()},
         "channels": session.channels,
         "differences": session.differences,

@@ -88,7 +88,8 @@ def parse_plan_options(
     config: Mapping[str, Any] | None, request: Mapping[str, Any]
 ) -> TrainOptions:
     """The same of a plan request, which has other fields beside these."""
-    own = {name: value for name, value in request.items() if name in OPTION_FIELDS}
+    names = (*OPTION_FIELDS, *RECIPE_FIELDS)
+    own = {name: value for name, value in request.items() if name in names}
     return parse_train_options(config, own)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from actors.channels.messages import Buffer, Message, decode, encode, host_memory
 from actors.core.errors import StageFailure
+from actors.core.recipe.wire_format import Packed
 from actors.core.snapshots import Mark
 
 
@@ -52,14 +53,14 @@ class Sender:
 
     def send(
         self,
-        tensor: torch.Tensor | None,
+        content: torch.Tensor | Packed | None,
         step: int,
         microbatch: int,
         mark: Mark = Mark.NONE,
     ) -> None:
-        """Sends ``[rows, …]``; None tells the other end that the session ends,
+        """Sends ``[rows, …]``, a tensor as it is; None tells the other end that the session ends,
         ``mark`` what the step ends with."""
-        data = encode(self._generation, step, microbatch, tensor, mark, self.copied_s())
+        data = encode(self._generation, step, microbatch, content, mark, self.copied_s())
         self._transport.put(data, self._timeout_s)
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
-"""The message of a channel: a header with the tensor's dtype and shape, then its values in order.
+"""The message of a channel: a header with the tensor's dtype and shape, then its values in order,
+in the precision of the session's ``wire``.
 
 Plain bytes, because Ray moves them without pickling: a round trip of 8 KB through shared memory
 takes a tenth of what a pickled array of the same size takes (``docs/data_plane.md``).
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from actors.core.model.model_spec import TensorSpec
+from actors.core.recipe.precision import FP32
+from actors.core.recipe.wire_format import WIRE_FORMATS, WIRES, Packed, pack, sample_bytes
 from actors.core.snapshots import Mark
 
-_HEADER = struct.Struct("<qqqqdqq")
+_HEADER = struct.Struct("<qqqqdqqq")
 _MAX_DIMS = 8
 HEADER_BYTES = _HEADER.size + 8 * _MAX_DIMS
 """Room for the header of a tensor of any shape."""
@@ -53,27 +56,29 @@ class Message:
     tensor: torch.Tensor | None
 
 
-def message_bytes(rows: int, sample: TensorSpec) -> int:
-    """Room for a message of ``rows`` samples."""
-    return HEADER_BYTES + rows * sample.num_bytes
+def message_bytes(rows: int, sample: TensorSpec, wire: str = FP32) -> int:
+    """Room for a message of ``rows`` samples in that precision."""
+    return HEADER_BYTES + rows * sample_bytes(sample, wire)
 
 
 def encode(
     generation: int,
     step: int,
     microbatch: int,
-    tensor: torch.Tensor | None,
+    content: torch.Tensor | Packed | None,
     mark: Mark = Mark.NONE,
     copied_s: float | None = None,
 ) -> bytes:
-    """The wire form; ``tensor`` is on the CPU and not empty."""
+    """The bytes that travel; ``content`` is on the CPU, and a tensor goes as it is."""
     told = (generation, step, microbatch, mark, _UNDER_WAY if copied_s is None else copied_s)
-    if tensor is None:
-        return _HEADER.pack(*told, 0, _END_OF_SESSION)
-    dims, dtype = tensor.ndim, _DTYPES.index(tensor.dtype)
-    header = _HEADER.pack(*told, dtype, dims)
-    shape = struct.pack(f"<{dims}q", *tensor.shape)
-    return b"".join((header, shape, _memory_of(tensor.contiguous())))
+    if content is None:
+        return _HEADER.pack(*told, 0, 0, _END_OF_SESSION)
+    packed = content if isinstance(content, Packed) else pack(content)
+    wire, dtype = WIRES.index(packed.wire), _DTYPES.index(packed.dtype)
+    dims = len(packed.shape)
+    header = _HEADER.pack(*told, wire, dtype, dims)
+    shape = struct.pack(f"<{dims}q", *packed.shape)
+    return b"".join((header, shape, *map(_memory_of, packed.parts)))
 
 
 def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -87,14 +92,20 @@ def decode(data: bytes | memoryview, buffer: Buffer = host_memory) -> Message:
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
     """
-    generation, step, microbatch, mark, copied_s, dtype, dims = _HEADER.unpack_from(data)
+    generation, step, microbatch, mark, copied_s, wire, dtype, dims = _HEADER.unpack_from(data)
     copied = None if copied_s == _UNDER_WAY else copied_s
     header = Header(generation, step, microbatch, Mark(mark), copied)
     if dims == _END_OF_SESSION:
         return Message(header, None)
     shape = struct.unpack_from(f"<{dims}q", data, _HEADER.size)
     tensor = buffer(shape, _DTYPES[dtype])
-    _memory_of(tensor)[:] = memoryview(data)[_HEADER.size + 8 * dims :]
+    wire_format = WIRE_FORMATS[WIRES[wire]]
+    parts = wire_format.room(tensor)
+    begin = _HEADER.size + 8 * dims
+    for part in map(_memory_of, parts):
+        part[:] = memoryview(data)[begin : begin + len(part)]
+        begin += len(part)
+    wire_format.unpack(parts, tensor)
     return Message(header, tensor)
 
 

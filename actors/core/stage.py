@@ -12,7 +12,7 @@ from actors.core.model.blocks import build_blocks, drawing_layers, empty_blocks
 from actors.core.model.freezing import Learning, learning_of
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.optimizer import Optimizer
-from actors.core.recipe.precision import FP32, computing, for_loss, for_message
+from actors.core.recipe.precision import FP32, computing, for_loss
 from actors.core.recipe.recipe import Recipe
 from actors.core.records import Untold
 from actors.core.snapshots import Cursor, StageSnapshot, Tensors
@@ -99,7 +99,7 @@ class Stage:
         outputs, noted = self._run_layers(moment, inputs)
         if self.computes_gradients:
             self._hold(moment.microbatch, _Held(inputs, outputs, noted))
-        return for_message(outputs.detach(), self._precision)
+        return outputs.detach()
 
     def forward_loss(
         self,
@@ -124,7 +124,7 @@ class Stage:
         output is the loss); returns it by the stage's inputs (None for the first stage).
         """
         held = self._held.pop(microbatch)
-        held.outputs.backward(_like(grad, held.outputs))  # type: ignore[no-untyped-call]
+        held.outputs.backward(grad)  # type: ignore[no-untyped-call]
         return held.inputs.grad
 
     def input_grad(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
@@ -132,7 +132,7 @@ class Stage:
         gradients to ``weight_grad``. Until then the microbatch counts as held."""
         held = self._held.pop(microbatch)
         assert held.noted is not None, "start_session says that backward passes are split"
-        half = input_grad(held.inputs, held.outputs, held.noted, _like(grad, held.outputs))
+        half = input_grad(held.inputs, held.outputs, held.noted, grad)
         self._left[microbatch] = half.left
         return half.by_inputs
 
@@ -157,7 +157,7 @@ class Stage:
         self._set_training(False)
         with torch.no_grad():
             outputs: torch.Tensor = self._compute(inputs)
-        return for_loss(outputs) if self.spec.is_last else for_message(outputs, self._precision)
+        return for_loss(outputs) if self.spec.is_last else outputs
 
     def snapshot(self, cursor: Cursor, untold: Untold) -> StageSnapshot:
         """A copy of parameters, buffers and the optimiser's state, taken between steps."""
@@ -208,11 +208,6 @@ class Stage:
     def _hold(self, microbatch: int, held: _Held) -> None:
         self._held[microbatch] = held
         self.max_held = max(self.max_held, len(self._held) + len(self._left))
-
-
-def _like(grad: torch.Tensor | None, outputs: torch.Tensor) -> torch.Tensor | None:
-    """A message may have come in less precision than the stage has computed in."""
-    return None if grad is None else grad.to(outputs.dtype)
 
 
 def _layers(spec: StageSpec, weights: Weights | None) -> nn.Sequential:

@@ -11,6 +11,7 @@ from actors.core.schedules import SCHEDULES
 from http_gateway.cli.options import AsJson, Job, JsonLines, Url
 
 ScheduleOption = typer.Option(help=f"{', '.join(SCHEDULES)} or auto")
+WireOption = typer.Option(help="precision between devices: fp32, bf16 or int8 (default: the job's)")
 
 
 def train(
@@ -22,6 +23,7 @@ def train(
     model_out: Annotated[
         Path | None, typer.Option(help="file for the trained weights (safetensors)")
     ] = None,
+    wire: Annotated[str | None, WireOption] = None,
 ) -> None:
     """Train as a YAML file says, and show it until the end.
 
@@ -32,7 +34,7 @@ def train(
     from http_gateway.cli.training import run_train
 
     with reporting(new_view(json_lines)) as view:
-        run_train(config, url, view, model_out)
+        run_train(config, url, view, model_out, wire)
 
 
 def watch(job: Job, url: Url = None, json_lines: JsonLines = False) -> None:
@@ -84,6 +86,7 @@ def plan(
         str | None, typer.Option(help="how many a batch is cut into, or auto")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of each device")] = None,
+    wire: Annotated[str | None, WireOption] = None,
     in_force: Annotated[
         bool, typer.Option("--in-force", help="the plan that the job has, and how long steps took")
     ] = False,
@@ -95,7 +98,7 @@ def plan(
     """
     from http_gateway.cli.plan_command import run_plan
 
-    run_plan(job, url, schedule, microbatches, threads, in_force, as_json)
+    run_plan(job, url, schedule, microbatches, threads, wire, in_force, as_json)
 
 
 def verify(

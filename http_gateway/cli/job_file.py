@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class JobFile:
         if (layers := config.get("layers")) is not None:
             return f"{len(layers)} layers"
         return str(config.get("architecture") or config["layer_sizes"])
+
+    def with_wire(self, wire: str) -> JobFile:
+        """With that precision of messages in all its sessions, which its plan then knows of."""
+        train = {name: value for name, value in self.train.items() if name != "wire"}
+        return replace(self, train=train, train_config={**(self.train_config or {}), "wire": wire})
 
 
 class Device(Body):

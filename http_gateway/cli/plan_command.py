@@ -20,11 +20,13 @@ def run_plan(
     schedule: str | None,
     microbatches: str | None,
     threads: int | None,
+    wire: str | None,
     in_force: bool,
     as_json: bool,
 ) -> None:
     """Asks for the plan in force, or for the one that these options would give, and shows it."""
-    given = {"schedule": schedule, "num_microbatches": _count(microbatches), "threads": threads}
+    count = _count(microbatches)
+    given = {"schedule": schedule, "num_microbatches": count, "threads": threads, "wire": wire}
     options = {name: value for name, value in given.items() if value is not None}
     with job_client(job, url) as client:
         told = client.get_plan(job) if in_force else client.plan(job, **options)
@@ -38,9 +40,10 @@ def show(told: dict[str, Any], console: Console) -> None:
     """The plan as a table, the verdict, and what was measured."""
     console.print(plan_table(told))
     console.print(
-        f"{told['schedule']}, {told['num_microbatches']} microbatches: a step should take "
-        f"{_ms(told['step_s'])} ({told['samples_per_s']:,.0f} samples/s); devices wait for "
-        f"{told['bubble']:.0%} of it. Channels: {', '.join(told['channels']) or 'none'}.",
+        f"{told['schedule']}, {told['num_microbatches']} microbatches, wire {told['wire']}: "
+        f"a step should take {_ms(told['step_s'])} ({told['samples_per_s']:,.0f} samples/s); "
+        f"devices wait for {told['bubble']:.0%} of it. "
+        f"Channels: {', '.join(told['channels']) or 'none'}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -38,9 +38,14 @@ CONFLICT = 409
 TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be deleted
 
 
-def run_train(path: Path, url: str | None, view: View, model_out: Path | None) -> None:
-    """From the file to the trained weights; raises ``CommandEnd`` unless the job is completed."""
+def run_train(
+    path: Path, url: str | None, view: View, model_out: Path | None, wire: str | None = None
+) -> None:
+    """From the file to the trained weights; ``wire`` is in the place of the file's. Raises
+    ``CommandEnd`` unless the job is completed."""
     job_file = load_job_file(path)
+    if wire is not None:
+        job_file = job_file.with_wire(wire)
     if model_out is not None:
         _check_writable(model_out)
     with waiting_client(url) as client, held():

@@ -32,7 +32,13 @@ def run_verify(job: str, steps: int | None, url: str | None, as_json: bool) -> N
 
 
 def _show(told: dict[str, Any]) -> None:
-    typer.echo(f"Job {told['job_id']}: {'equal' if told['equal'] else 'NOT EQUAL'}.")
+    typer.echo(f"Job {told['job_id']}: {_how_equal(told)}.")
     typer.echo(told["message"])
     for reason in told["reason"]:
         typer.echo(f"Reason: {reason}")
+
+
+def _how_equal(told: dict[str, Any]) -> str:
+    if told["equal"]:
+        return "equal"
+    return "NOT EQUAL" if told["equality_expected"] else "not equal, as a lossy wire has it"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from actors.channels.messages import message_bytes
 from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import TensorSpec
+from actors.core.recipe.precision import FP32
 from actors.core.schedule_rules import max_held
 from actors.core.schedules import Action, Kind
 from actors.snapshot_keeper import NUM_KEPT
@@ -55,7 +56,8 @@ class MemoryModel:
     those of a microbatch, ``most_rows`` those of one or of a chunk of the validation, whichever has
     more; ``optimizer_copies`` are the values that the optimiser keeps for each one of a parameter.
     With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights. ``runs_ahead``: a
-    stage whose blocks are frozen may be a whole step ahead of the next one."""
+    stage whose blocks are frozen may be a whole step ahead of the next one. Messages are in the
+    precision ``wire``."""
 
     facts: tuple[BlockFacts, ...]
     targets: TensorSpec
@@ -65,6 +67,7 @@ class MemoryModel:
     optimizer_copies: int = 0
     is_bf16: bool = False
     runs_ahead: bool = False
+    wire: str = FP32
 
     def of_stage(
         self, start: int, end: int, held: Held, copied: tuple[int, int] | None
@@ -142,14 +145,15 @@ class MemoryModel:
     def messages_at(self, cut: int, held: Held) -> int:
         """Of both directions of the edge before block ``cut``: what is on its way, as many as a
         stage or the one before holds or as there are slots for, and one that is being written or
-        read. 0 at the model's ends."""
+        read, which is a tensor still or again. 0 at the model's ends."""
         if cut in (0, len(self.facts)):
             return 0
         ahead = self.batch_size
         if not self.runs_ahead:
             ahead = min(ahead, (held.forward + 1) * self.rows)
-        rows = max(ahead, SLOTS * self.most_rows) + self.most_rows
-        return 2 * message_bytes(rows, self.facts[cut].inputs)
+        sample = self.facts[cut].inputs
+        under_way = message_bytes(max(ahead, SLOTS * self.most_rows), sample, self.wire)
+        return 2 * (under_way + self.most_rows * sample.num_bytes)
 
 
 @dataclass(frozen=True)

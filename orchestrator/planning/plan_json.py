@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from actors.channels.messages import message_bytes
 from actors.core.flops import FLOPS_PER_TFLOP
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.verdict import Verdict
@@ -32,6 +31,7 @@ def plan_json(
         "schedule": plan.pipelining.schedule,
         "num_microbatches": plan.pipelining.num_microbatches,
         "batch_size": job.batch_size,
+        "wire": job.recipe.wire,
         "step_s": plan.step_s,
         "samples_per_s": job.batch_size / plan.step_s,
         "bubble": plan.bubble,
@@ -109,8 +109,7 @@ def _device(job: PlanJob, index: int, stage: StagePlan) -> dict[str, Any]:
 
 def _link(job: PlanJob, plan: Plan, index: int) -> dict[str, Any]:
     link, cut = plan.links[index], plan.cuts[index + 1]
-    rows = job.rows(plan.pipelining.num_microbatches)
-    num_bytes = message_bytes(rows, job.facts[cut].inputs)
+    num_bytes = job.message_bytes(cut, plan.pipelining.num_microbatches)
     return {
         "devices": [plan.stages[index].device_id, plan.stages[index + 1].device_id],
         "kind": link.kind,

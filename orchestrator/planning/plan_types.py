@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.channels.messages import message_bytes
 from actors.core.model.facts import BlockFacts
 from actors.core.model.freezing import facts_with_frozen
 from actors.core.model.model_spec import ModelSpec
@@ -54,6 +55,11 @@ class PlanJob:
         """Samples of the largest microbatch."""
         return -(-self.batch_size // num_microbatches)
 
+    def message_bytes(self, cut: int, num_microbatches: int) -> int:
+        """Of one that crosses before block ``cut``; of the largest microbatch."""
+        crossing = self.facts[cut].inputs if cut < self.num_blocks else self.facts[-1].outputs
+        return message_bytes(self.rows(num_microbatches), crossing, self.recipe.wire)
+
     def memory(self, num_microbatches: int) -> MemoryModel:
         """What the stages take, but for how many activations each holds."""
         rows = self.rows(num_microbatches)
@@ -69,6 +75,7 @@ class PlanJob:
             copies,
             is_bf16=self.recipe.precision == BF16,
             runs_ahead=bool(self.recipe.freeze),
+            wire=self.recipe.wire,
         )
 
 

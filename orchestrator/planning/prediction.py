@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from actors.channels.messages import HEADER_BYTES, message_bytes
+from actors.channels.messages import HEADER_BYTES
 from actors.core.model.freezing import learning_of
-from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
-from actors.core.recipe.precision import BF16
 from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
 from actors.core.schedules import Schedule, build_schedule
 from orchestrator.planning.block_costs import (
@@ -125,29 +123,16 @@ def _stage_costs(
     )
 
 
-def _message_bytes(job: PlanJob, cut: int, num_microbatches: int) -> int:
-    """Of one that crosses before block ``cut``."""
-    crossing = _crossing(job, cut)
-    num_bytes = message_bytes(job.rows(num_microbatches), crossing)
-    if job.recipe.precision == BF16 and crossing.dtype == "float32":
-        return HEADER_BYTES + (num_bytes - HEADER_BYTES) // 2
-    return num_bytes
-
-
-def _crossing(job: PlanJob, cut: int) -> TensorSpec:
-    return job.facts[cut].inputs if cut < job.num_blocks else job.facts[-1].outputs
-
-
 def _messages(job: PlanJob, cuts: Cuts, stage: int, num_microbatches: int) -> _Messages:
     forward_s = backward_s = wire_s = 0.0
     before, after = _links_of(job, stage)
     if after is not None:
-        num_bytes = _message_bytes(job, cuts[stage + 1], num_microbatches)
+        num_bytes = job.message_bytes(cuts[stage + 1], num_microbatches)
         forward_s = after.sending_s(num_bytes)
         backward_s = after.taking_s(num_bytes) if _goes_back(job, cuts[stage + 1]) else 0.0
         wire_s = after.delivery_s(num_bytes)
     if before is not None:
-        num_bytes = _message_bytes(job, cuts[stage], num_microbatches)
+        num_bytes = job.message_bytes(cuts[stage], num_microbatches)
         forward_s += before.taking_s(num_bytes)
         backward_s += before.sending_s(num_bytes) if _goes_back(job, cuts[stage]) else 0.0
         wire_s += before.delivery_s(num_bytes)
@@ -167,7 +152,7 @@ def _links_of(job: PlanJob, stage: int) -> tuple[LinkProfile | None, LinkProfile
 
 def _edge_costs(job: PlanJob, cuts: Cuts, edge: int, num_microbatches: int) -> EdgeCosts:
     link = job.links[edge]
-    num_bytes = _message_bytes(job, cuts[edge + 1], num_microbatches)
+    num_bytes = job.message_bytes(cuts[edge + 1], num_microbatches)
     on_its_way_s = link.delivery_s(num_bytes) - link.sending_s(num_bytes) - link.taking_s(num_bytes)
     carried_s = min(on_its_way_s, link.carrying_s(num_bytes))
     back_s = carried_s if _goes_back(job, cuts[edge + 1]) else 0.0
@@ -214,7 +199,7 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     num_blocks, over = job.num_blocks, costs.overhead
     before, after = _links_of(job, stage)
     num_bytes = np.array(
-        [_message_bytes(job, cut, num_microbatches) for cut in range(num_blocks + 1)], np.float64
+        [job.message_bytes(cut, num_microbatches) for cut in range(num_blocks + 1)], np.float64
     )
     compute = _cumulated(costs.forward_s + costs.backward_s)
     load = np.where(np.arange(num_blocks + 1) == 0, costs.load_s, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.core.units import size_text
+from orchestrator.bit_equality import given_up
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.prediction import alone
 
@@ -57,6 +58,8 @@ def judge(job: PlanJob, plan: Plan, num_microbatches_alone: int) -> Verdict:
         worth, text = True, _worth(plan, best, same) + _slowed(plan, busiest, held_up_s)
     else:
         worth, text = False, _not_worth(plan, best)
+    for what in given_up(job.recipe.wire, len(job.devices)):
+        text += f" Bits are given up, {what}."
     return Verdict(worth, text, plan.step_s, same, every, busiest.device_id, held_up_s)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
-from orchestrator.bit_equality import rounding
+from orchestrator.bit_equality import given_up
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 
+TINY = 1e-12
+"""What a difference is held against at least: what has no size has no relative difference."""
 HOST_WORDS = {
     "cpu": "CPU",
     "torch": "build of PyTorch",
@@ -30,6 +32,27 @@ class Place:
     label: str
     host: Mapping[str, str]
     seconds: float
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Relative to what the plain loop gave: of each step's loss, or of each parameter by the
+    2-norms of the difference and of what it differs from."""
+
+    largest: float
+    mean: float
+
+    @classmethod
+    def of(cls, parts: Sequence[float]) -> Distance | None:
+        """None where one is no number, or there is none."""
+        if not parts or not all(map(math.isfinite, parts)):
+            return None
+        return cls(max(parts), math.fsum(parts) / len(parts))
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.largest:.2g} of its size at most, {self.mean:.2g} in the mean"
 
 
 @dataclass(frozen=True)
@@ -50,6 +73,7 @@ class _Losses:
 
     first: int | None
     largest: float | None
+    distance: Distance | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,7 @@ class _Weights:
     largest: float | None = None
     parameter: str | None = None
     note: str | None = None
+    distance: Distance | None = None
 
 
 def judge(evidence: Evidence) -> dict[str, Any]:
@@ -68,16 +93,20 @@ def judge(evidence: Evidence) -> dict[str, Any]:
     losses, weights = _compare_losses(evidence), _compare_weights(evidence)
     equal = losses.first is None and weights.equal is not False
     until = losses.first if losses.first is not None else weights.at or 0
+    given = _given_up(evidence.claim)
     return {
         "job_id": evidence.claim.job_id,
         "equal": equal,
+        "equality_expected": not given,
         "steps": len(evidence.replayed.losses),
         "largest_loss_difference": losses.largest,
+        "relative_loss_difference": _shown_distance(losses.distance),
         "first_difference": _shown_difference(evidence, losses),
         "weights": {
             "compared_at_step": weights.at,
             "equal": weights.equal,
             "largest_difference": weights.largest,
+            "relative_difference": _shown_distance(weights.distance),
             "parameter": weights.parameter,
             "note": weights.note,
         },
@@ -85,8 +114,22 @@ def judge(evidence: Evidence) -> dict[str, Any]:
         "device": evidence.place.label,
         "host": dict(evidence.place.host),
         "seconds": evidence.place.seconds,
-        "message": _message(evidence, losses, weights),
+        "message": _message(evidence, losses, weights, given),
     }
+
+
+def _given_up(claim: Claim) -> list[str]:
+    """Why no equal bits were to be expected of any of these steps."""
+    return [
+        reason
+        for session, count in zip(claim.sessions, claim.counts, strict=True)
+        for reason in given_up(session.spec.recipe.wire, session.num_stages)
+        if count
+    ]
+
+
+def _shown_distance(distance: Distance | None) -> dict[str, float] | None:
+    return None if distance is None else asdict(distance)
 
 
 def _compare_losses(evidence: Evidence) -> _Losses:
@@ -94,7 +137,8 @@ def _compare_losses(evidence: Evidence) -> _Losses:
     unequal = [i for i, (step, loss) in enumerate(pairs) if step.loss != loss]
     off = [abs(step.loss - loss) for step, loss in pairs]
     largest = max(off) if all(map(math.isfinite, off)) else None
-    return _Losses(unequal[0] if unequal else None, largest)
+    distance = Distance.of([abs(s.loss - loss) / max(abs(loss), TINY) for s, loss in pairs])
+    return _Losses(unequal[0] if unequal else None, largest, distance)
 
 
 def _compare_weights(evidence: Evidence) -> _Weights:
@@ -111,7 +155,8 @@ def _compare_weights(evidence: Evidence) -> _Weights:
     if not all(map(math.isfinite, off.values())):
         return _Weights(at, not unequal, None, unequal[0] if unequal else None)
     farthest = max(unequal, key=lambda name: off[name], default=None)
-    return _Weights(at, not unequal, max(off.values()), farthest)
+    distance = Distance.of([_relative(kept, found[name]) for name, kept in evidence.kept.items()])
+    return _Weights(at, not unequal, max(off.values()), farthest, distance=distance)
 
 
 def _none_kept(claim: Claim) -> str:
@@ -134,6 +179,13 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
     return (one.double() - other.double()).abs().max().item()
 
 
+def _relative(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The 2-norm of the difference over that of ``other``."""
+    off: float = torch.linalg.vector_norm(one.double() - other.double()).item()
+    size: float = torch.linalg.vector_norm(other.double()).item()
+    return off / max(size, TINY)
+
+
 def _shown_difference(evidence: Evidence, losses: _Losses) -> dict[str, Any] | None:
     if losses.first is None:
         return None
@@ -150,7 +202,7 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
     place = evidence.place
     reasons = [reason for s, own in sessions for reason in _unlike_hosts(place, s, own)]
     for session, _ in sessions:
-        reasons += rounding(session.spec.recipe.precision, session.num_stages)
+        reasons += given_up(session.spec.recipe.wire, session.num_stages)
         if not session.computed:
             reasons.append(
                 f"the threads of each layer in session {session.index}, and the kind of CPU, were "
@@ -191,8 +243,10 @@ def _unlike_hosts(place: Place, session: RecordedSession, until: int) -> Iterato
                     )
 
 
-def _message(evidence: Evidence, losses: _Losses, weights: _Weights) -> str:
-    return " ".join([_losses_text(evidence, losses), _weights_text(weights), *_shortened(evidence)])
+def _message(evidence: Evidence, losses: _Losses, weights: _Weights, given: Sequence[str]) -> str:
+    expected = [f"Equal bits were not to be expected, {reason}." for reason in given[:1]]
+    told = [_losses_text(evidence, losses), _weights_text(weights)]
+    return " ".join([*expected, *told, *_shortened(evidence)])
 
 
 def _losses_text(evidence: Evidence, losses: _Losses) -> str:
@@ -206,8 +260,12 @@ def _losses_text(evidence: Evidence, losses: _Losses) -> str:
     return (
         f"{how} other losses from step {step.step} of epoch {step.epoch} on: {step.loss!r} is on "
         f"record there, and {evidence.replayed.losses[losses.first]!r} came out. The difference is "
-        f"{off}."
+        f"{off}{_distance_text(losses.distance)}."
     )
+
+
+def _distance_text(distance: Distance | None) -> str:
+    return "" if distance is None else f" ({distance.text})"
 
 
 def _weights_text(weights: _Weights) -> str:
@@ -218,7 +276,7 @@ def _weights_text(weights: _Weights) -> str:
     off = "no number" if weights.largest is None else f"{weights.largest:.3g} at most"
     return (
         f"The weights after step {weights.at} differ, those of {weights.parameter} most: the "
-        f"difference is {off}."
+        f"difference is {off}{_distance_text(weights.distance)}."
     )
 
 

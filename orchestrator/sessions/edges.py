@@ -93,7 +93,8 @@ def _edge_spec(
 ) -> EdgeSpec:
     writer, reader = _ends(edge, direction)
     spec = group.placements[edge].spec
-    room = max(message_bytes(session.max_rows, spec.outputs), norms_bytes(spec.model, spec.end))
+    own = message_bytes(session.max_rows, spec.outputs, session.recipe.wire)
+    room = max(own, norms_bytes(spec.model, spec.end))
     return EdgeSpec(
         name=f"stage {writer} -> stage {reader} ({direction})",
         direction=direction,

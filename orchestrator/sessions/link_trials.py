@@ -12,6 +12,7 @@ import ray
 from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
+from actors.core.recipe.precision import FP32
 from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
 from orchestrator.errors import DeviceStartFailed, ProbeFailed
@@ -30,10 +31,12 @@ SLOW = 4.0
 
 @dataclass(frozen=True)
 class LinkQuestion:
-    """What the messages will be like: ``rows`` samples such as ``sample``."""
+    """What the messages will be like: ``rows`` samples such as ``sample``, in the precision
+    ``wire``."""
 
     rows: int
     sample: TensorSpec
+    wire: str = FP32
 
 
 def try_links(
@@ -44,7 +47,7 @@ def try_links(
     Edges that share a device are tried one after the other, the others at once, as in training.
     Raises ``ProbeFailed`` naming a device that was lost meanwhile.
     """
-    spec = TrialSpec(question.rows, question.sample)
+    spec = TrialSpec(question.rows, question.sample, question.wire)
     slow_s = SLOW * _seconds(nominal_link(ChannelKind.ACTOR_CALLS.value), spec)
     found: dict[int, LinkProfile] = {}
     for parity in (0, 1):
@@ -66,13 +69,13 @@ def try_links(
 
 
 def _seconds(link: LinkProfile, spec: TrialSpec) -> float:
-    return link.delivery_s(message_bytes(spec.rows, spec.sample))
+    return link.delivery_s(message_bytes(spec.rows, spec.sample, spec.wire))
 
 
 def _try(
     group: StageGroup, tried: Sequence[tuple[int, ChannelKind]], spec: TrialSpec
 ) -> dict[int, LinkProfile]:
-    num_bytes = message_bytes(spec.rows, spec.sample)
+    num_bytes = message_bytes(spec.rows, spec.sample, spec.wire)
     stages = sorted({stage for edge, _ in tried for stage in (edge, edge + 1)})
     thrown: dict[int, tuple[ChannelKind, Any, Any]] = {}
     try:

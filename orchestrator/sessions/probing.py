@@ -286,7 +286,7 @@ def _question(job: Job) -> LinkQuestion:
     inner = facts[:-1] or facts
     floats = sum(block.outputs.num_bytes for block in inner) // (FLOAT32_BYTES * len(inner))
     rows = -(-batch // default_num_microbatches(batch, 2))
-    return LinkQuestion(rows, TensorSpec((max(1, floats),)))
+    return LinkQuestion(rows, TensorSpec((max(1, floats),)), job.spec.train.recipe.wire)
 
 
 def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:

@@ -12,7 +12,7 @@ from actors.core.errors import TandemError
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.reports import StageReport
-from orchestrator.bit_equality import differences, note_generation, rounding
+from orchestrator.bit_equality import differences, given_up, note_generation
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.failure_policy import why_give_up
@@ -297,7 +297,7 @@ class SessionRunner:
             session.computed = note_generation(session.computed, first_step, layers)
             session.differences = [
                 *differences(session.computed),
-                *rounding(session.options.recipe.precision, len(layers)),
+                *given_up(session.options.recipe.wire, len(layers)),
             ]
             session.channels = channels
             if job.status is Status.RECOVERING:

@@ -113,24 +113,22 @@ def test_every_optimiser_and_schedule_goes_on_with_the_bits_of_a_plain_loop(
 
 @pytest.mark.parametrize("schedule", ["1f1b", "zb-h1"])
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_bfloat16_has_the_bits_of_autocast_on_one_stage_and_is_near_them_on_several(
+def test_bfloat16_has_the_bits_of_autocast_however_the_model_is_cut(
     digits: Samples, name: str, schedule: str
 ) -> None:
     model, count = MODELS[name], num_blocks(MODELS[name])
     recipe = parse_recipe({"optimizer": "AdamW", "precision": "bf16"})
     session = make_session(num_microbatches=3, schedule=schedule, recipe=recipe)
     plain = train_plainly(model, session, digits)
-    alone = build_pipeline(model, session, digits, [0, count])
-    alone.run()
-    assert not alone.errors
-    weights = alone.weights()
-    assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
-    assert all(t.dtype is not torch.bfloat16 for t in weights.values())
-    cut = build_pipeline(model, session, digits, [0, 1, count - 1, count])
-    cut.run()
-    assert not cut.errors
-    losses = [s.loss for s in cut.loops[-1].board.steps.after(0)]
-    assert losses == pytest.approx(plain.step_losses, rel=0.02)
+    for cuts in ([0, count], [0, 1, count - 1, count]):
+        pipeline = build_pipeline(model, session, digits, cuts)
+        pipeline.run()
+        assert not pipeline.errors
+        losses = [s.loss for s in pipeline.loops[-1].board.steps.after(0)]
+        assert losses == plain.step_losses
+        weights = pipeline.weights()
+        assert all(torch.equal(weights[key], plain.weights[key]) for key in plain.weights)
+        assert all(t.dtype is not torch.bfloat16 for t in weights.values())
     assert losses != [s.loss for s in build_fp32(model, session, digits)]
 
 

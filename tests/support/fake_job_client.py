@@ -162,13 +162,16 @@ DOCTOR = {
 VERIFIED = {
     "job_id": "1",
     "equal": True,
+    "equality_expected": True,
     "steps": 46,
     "largest_loss_difference": 0.0,
+    "relative_loss_difference": {"largest": 0.0, "mean": 0.0},
     "first_difference": None,
     "weights": {
         "compared_at_step": 46,
         "equal": True,
         "largest_difference": 0.0,
+        "relative_difference": {"largest": 0.0, "mean": 0.0},
         "parameter": None,
         "note": None,
     },

@@ -35,7 +35,9 @@ class Pipeline:
     errors: dict[int, BaseException] = field(default_factory=dict)
     completed: dict[int, bool] = field(default_factory=dict)
 
-    def run(self, meanwhile: Callable[[], None] | None = None) -> None:
+    def run(
+        self, meanwhile: Callable[[], None] | None = None, timeout_s: float = JOIN_TIMEOUT_S
+    ) -> None:
         """Runs every loop to its end; a loop that fails closes all channels."""
         threads = [
             threading.Thread(target=self._run_stage, args=(i,)) for i in range(len(self.loops))
@@ -45,7 +47,7 @@ class Pipeline:
         if meanwhile is not None:
             meanwhile()
         for thread in threads:
-            thread.join(JOIN_TIMEOUT_S)
+            thread.join(timeout_s)
             assert not thread.is_alive(), "a stage loop hangs"
 
     def weights(self) -> dict[str, torch.Tensor]:

@@ -43,6 +43,7 @@ PLAN: dict[str, Any] = {
     "schedule": "1f1b",
     "num_microbatches": 2,
     "batch_size": 256,
+    "wire": "fp32",
     "step_s": 0.012,
     "samples_per_s": 21_333.3,
     "bubble": 0.25,

@@ -17,13 +17,6 @@ def computing(precision: str, device: torch.device) -> contextlib.AbstractContex
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def for_message(tensor: torch.Tensor, precision: str) -> torch.Tensor:
-    """As it crosses a cut."""
-    if precision == FP32 or tensor.dtype is not torch.float32:
-        return tensor
-    return tensor.to(torch.bfloat16)
-
-
 def for_loss(outputs: torch.Tensor) -> torch.Tensor:
     """A model's outputs, whose loss and metrics are of float32."""
     return outputs.float() if outputs.dtype is torch.bfloat16 else outputs

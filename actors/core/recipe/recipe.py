@@ -23,6 +23,7 @@ from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
 from actors.core.recipe.optimizer import OPTIMIZERS, num_copies
 from actors.core.recipe.precision import FP32, PRECISIONS
+from actors.core.recipe.wire_format import WIRES
 
 SGD, MOMENTUM, STOPPING = "SGD", "momentum", "early_stopping"
 
@@ -42,11 +43,13 @@ class Recipe:
     eval_every: int | None = None
     early_stopping: EarlyStopping | None = None
     precision: str = FP32
+    wire: str = FP32
 
     @property
-    def memory(self) -> tuple[int, int, tuple[str, ...], str]:
+    def memory(self) -> tuple[int, int, tuple[str, ...], str, str]:
         """What of it decides how much memory a stage takes: alike for two recipes, both fit."""
-        return num_copies(self.optimizer), self.accumulate, self.freeze, self.precision
+        copies = num_copies(self.optimizer)
+        return copies, self.accumulate, self.freeze, self.precision, self.wire
 
     def rate(self, step: int, num_steps: int) -> float:
         """The learning rate of a session's step (from 0) of ``num_steps``."""
@@ -67,6 +70,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "accumulate": count(1, 1024, 1),
     "freeze": texts(100, 200),
     "precision": choice(PRECISIONS, FP32),
+    "wire": choice(WIRES, FP32),
     "eval_every": optional(count(1, 10**9)),
 }
 """What else there is."""

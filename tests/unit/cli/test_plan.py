@@ -29,6 +29,12 @@ def test_auto_is_passed_on(tandem: Tandem, fake: ScriptedJobClient) -> None:
     assert ("plan", ("7", {"num_microbatches": "auto"})) in fake.calls
 
 
+def test_another_wire_is_asked_for_and_shown(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    done = tandem("plan", "7", "--wire", "int8")
+    assert ("plan", ("7", {"wire": "int8"})) in fake.calls
+    assert f"wire {PLAN['wire']}:" in done.stdout
+
+
 def test_the_plan_in_force_is_shown_with_what_was_measured(
     tandem: Tandem, fake: ScriptedJobClient
 ) -> None:

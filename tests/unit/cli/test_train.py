@@ -61,6 +61,17 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
     assert not any(ord(c) < 32 for c in result.stdout.replace("\n", ""))
 
 
+def test_a_wire_of_the_command_is_in_the_place_of_the_files(
+    tandem: Tandem, fake: ScriptedJobClient, job_file: Path
+) -> None:
+    fake.script = whole_session()
+    job_file.write_text(job_file.read_text().replace("epochs: 3", "epochs: 3, wire: bf16"))
+    assert tandem("train", job_file, "--wire", "int8").exit_code == 0
+    asked = dict(fake.asked())
+    assert asked["create_job"][2]["train_config"] == {"wire": "int8"}
+    assert asked["train"] == ("1", {"epochs": 3, "learning_rate": 0.05})
+
+
 @pytest.mark.parametrize("name", ["cnn.yaml", "digits.yaml"])
 def test_any_of_the_examples_is_created_by_the_words_for_its_model(
     tandem: Tandem, fake: ScriptedJobClient, name: str

@@ -30,6 +30,13 @@ def test_unequal_ends_with_1_and_says_why(tandem: Tandem, fake: ScriptedJobClien
     assert "Reason: CPU: layers [0, 3)" in done.stdout
 
 
+def test_a_lossy_wire_is_told_apart_from_an_error(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    fake.answers["verify"] = {**UNEQUAL, "equality_expected": False}
+    done = tandem("verify", "7")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("Job 1: not equal, as a lossy wire has it.\n")
+
+
 def test_json_is_what_the_api_answers(tandem: Tandem, fake: ScriptedJobClient) -> None:
     fake.answers["verify"] = UNEQUAL
     done = tandem("verify", "7", "--json")

@@ -155,6 +155,7 @@ TRAIN_CONFIG = {
     "early_stopping": {"metric": "loss"},
     "freeze": ["0", "*.bias"],
     "precision": "bf16",
+    "wire": "int8",
     "label_smoothing": 0.1,
 }
 

@@ -18,6 +18,7 @@ BATCH = "an integer from 1 to 1000000"
 EPOCHS = "an integer from 1 to 100000"
 COUNT = 'an integer from 1 to 4096, or "auto"'
 SCHEDULES = "one of '1f1b', 'gpipe', 'zb-h1', 'zb-h2', 'auto'"
+WIRES = "one of 'fp32', 'bf16', 'int8'"
 PARTITION = '"auto", "even", or ranges of layers by device id such as {"1": [0, 2], "2": [2, 3]}'
 RATE = "a finite number above 0, at most 1000"
 PORT = "an integer from 1 to 65535"
@@ -209,6 +210,7 @@ def test_a_configuration_is_an_object(
         ("threads", 257, "an integer from 1 to 256"),
         ("schedule", "2f2b", SCHEDULES),
         ("schedule", 1, SCHEDULES),
+        *[("wire", value, WIRES) for value in ("fp16", "INT8", "auto", "", 8, True, ["bf16"])],
     ],
 )
 def test_train_options(
@@ -301,7 +303,12 @@ def test_limits_of_devices(
 
 @pytest.mark.parametrize(
     ("field", "value", "limit"),
-    [("schedule", "2f2b", SCHEDULES), ("num_microbatches", 0, COUNT), ("threads", 0, "an integer")],
+    [
+        ("schedule", "2f2b", SCHEDULES),
+        ("num_microbatches", 0, COUNT),
+        ("threads", 0, "an integer"),
+        ("wire", "int4", WIRES),
+    ],
 )
 def test_plan_options(
     http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str

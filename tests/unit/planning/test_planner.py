@@ -151,11 +151,11 @@ def test_64_devices_and_1000_layers_are_planned() -> None:
     assert len(plan.stages) == 64
 
 
-def test_what_is_frozen_gets_no_messages_back_and_halves_of_numbers_are_half_as_long() -> None:
+def test_what_is_frozen_gets_no_messages_back_and_a_lossy_wire_has_shorter_ones() -> None:
     usual = job([device(1), device(2)], link=SLOW)
     plain = predict(usual, (0, 2, 4), EIGHT)
     frozen = predict(replace(usual, recipe=parse_recipe({"freeze": ["0", "1"]})), (0, 2, 4), EIGHT)
-    rounded = predict(replace(usual, recipe=parse_recipe({"precision": "bf16"})), (0, 2, 4), EIGHT)
+    rounded = predict(replace(usual, recipe=parse_recipe({"wire": "bf16"})), (0, 2, 4), EIGHT)
     size = 64 * 100 * 4 / 8
     forward_s, back_s = SLOW.sending_s(size), SLOW.taking_s(size)
     assert frozen.stages[0].sending_s < plain.stages[0].sending_s - 7 * min(forward_s, back_s)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from actors.core.model.model_spec import ModelSpec, mlp
 from actors.core.profiles import LinkProfile, StageOverhead
+from actors.core.recipe.recipe import parse_recipe
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanDevice
 from orchestrator.planning.planner import Wanted, plan_job
@@ -33,6 +34,17 @@ def test_a_device_that_has_more_to_do_than_the_others_is_named() -> None:
     assert found.slowest_device_id == 2 and found.held_up_s > 0
     slower = verdict(device(1), device(2, 7e8), network=mlp((100, 100, 100, 100)))
     assert slower.slowest_device_id in (1, 2)
+
+
+def test_a_lossy_wire_is_said_to_give_up_bits_unless_nothing_is_sent() -> None:
+    recipe = parse_recipe({"wire": "int8"})
+    for devices, sentences in (([device(1), device(2)], 1), ([device(1)], 0)):
+        planned = job(devices, EIGHT, recipe=recipe)
+        plan = plan_job(planned, PlanRequest(), Wanted(Pipelining("1f1b", 8)))
+        text = judge(planned, plan, 1).text
+        assert text.count("Bits are given up, wire int8: ") == sentences
+        assert text.endswith(".")
+    assert "Bits are given up" not in verdict(device(1), device(2)).text
 
 
 def test_slow_messages_make_it_not_worth_combining() -> None:

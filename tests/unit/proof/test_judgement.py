@@ -105,13 +105,30 @@ def test_a_host_that_came_after_the_first_difference_is_no_reason() -> None:
 
 
 def test_what_was_rounded_between_devices_is_the_reason() -> None:
-    spec = replace(SPEC, recipe=parse_recipe({"precision": "bf16"}))
+    spec = replace(SPEC, recipe=parse_recipe({"wire": "bf16"}))
     several = RecordedSession(1, spec, NOTED, num_stages=2)
     told = judged(evidence((1.0, *LOSSES[1:]), session=several))
     (reason,) = told["reason"]
-    assert reason.startswith("precision bf16: what crosses from one device to the next is rounded")
+    assert reason.startswith("wire bf16: what crosses from one device to the next is rounded")
+    assert not told["equality_expected"]
+    assert told["message"].startswith(f"Equal bits were not to be expected, {reason}. The first")
     alone = judged(evidence((1.0, *LOSSES[1:]), session=replace(several, num_stages=1)))
-    assert "none is known" in alone["reason"][0]
+    assert "none is known" in alone["reason"][0] and alone["equality_expected"]
+    computed = replace(SPEC, recipe=parse_recipe({"precision": "bf16"}))
+    told = judged(evidence(session=replace(several, spec=computed)))
+    assert told["equal"] and told["equality_expected"]
+
+
+def test_the_distance_is_told_for_losses_and_for_whole_parameters() -> None:
+    own = {"0.weight": torch.full((3, 4), 1.25), "2.bias": torch.tensor([1.0, 0.0])}
+    told = judged(evidence((2.5, 2.25, 1.6, 1.5), own=own))
+    assert told["relative_loss_difference"]["largest"] == pytest.approx(0.25)
+    assert told["relative_loss_difference"]["mean"] == pytest.approx(0.25 / 4)
+    assert told["weights"]["relative_difference"]["largest"] == pytest.approx(0.2)
+    assert told["weights"]["relative_difference"]["mean"] == pytest.approx(0.1)
+    assert "0.25 of its size at most, 0.062 in the mean" in told["message"]
+    zero = judged(evidence())
+    assert zero["relative_loss_difference"] == {"largest": 0.0, "mean": 0.0}
 
 
 def test_threads_that_nobody_noted_may_be_the_reason() -> None:
@@ -152,5 +169,7 @@ def test_steps_that_the_time_did_not_suffice_for_are_told() -> None:
 def test_what_is_no_number_is_null() -> None:
     told = judged(evidence((2.5, float("nan"), 2.0, 1.5), own=weights(float("inf"))))
     assert told["largest_loss_difference"] is None
+    assert told["relative_loss_difference"] is None
+    assert told["weights"]["relative_difference"] is None
     assert told["first_difference"]["replayed_loss"] is None
     assert told["weights"]["largest_difference"] is None and not told["weights"]["equal"]
