@@ -6,7 +6,7 @@ import itertools
 import os
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -28,17 +28,21 @@ from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 300.0
 POLL_INTERVAL_S = 10.0
+NEVER = 10**9
 
 
 @dataclass(frozen=True)
 class Way:
-    """How two of our stages train: over which channels, by which schedule."""
+    """How two of our stages train: over which channels, by which schedule, and whether they take
+    snapshots, beside the first."""
 
     kind: str
     schedule: str
+    snapshots: bool = True
 
     def __str__(self) -> str:
-        return f"{self.kind.replace('_', ' ')}, {self.schedule}"
+        without = "" if self.snapshots else ", without snapshots"
+        return f"{self.kind.replace('_', ' ')}, {self.schedule}{without}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Pair:
         """One session from the seed's weights, over channels of its own."""
         self._generation += 1
         session = self._cell.session(epochs, way.schedule, self._generation)
+        if not way.snapshots:
+            session = replace(session, max_lost_steps=NEVER)
         actors = self._group.actors
         if self._generation > 1:
             specs = [place.spec for place in self._places]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -12,20 +14,32 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleIn
 
 from actors.core.batches import epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
+from benchmarks.namespaces import enter_namespace
 from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 from benchmarks.pipeline.worker import Worker
 
 NUM_STAGES = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process runs: on this host, or on one that is a network namespace."""
+
+    ip: str = "127.0.0.1"
+    namespace: str | None = None
+
+
+HERE = (Place(), Place())
 GLOO_TIMEOUT = timedelta(seconds=120)
 
 
 class TorchPipeline:
     """Both processes, joined by gloo; they stay for every cell and schedule."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, places: tuple[Place, Place] = HERE) -> None:
         self._workers = [Worker() for _ in range(NUM_STAGES)]
-        for rank, worker in enumerate(self._workers):
-            worker.start(_join, rank, port)
+        for rank, (worker, place) in enumerate(zip(self._workers, places, strict=True)):
+            worker.start(_join, rank, f"{places[0].ip}:{port}", place.namespace)
         for worker in self._workers:
             worker.result()
 
@@ -45,11 +59,14 @@ class TorchPipeline:
             worker.stop()
 
 
-def _join(rank: int, port: int) -> None:
+def _join(rank: int, address: str, namespace: str | None) -> None:
+    if namespace is not None:
+        enter_namespace(namespace)
+        os.environ["GLOO_SOCKET_IFNAME"] = "eth0"
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo",
-        init_method=f"tcp://127.0.0.1:{port}",
+        init_method=f"tcp://{address}",
         rank=rank,
         world_size=NUM_STAGES,
         timeout=GLOO_TIMEOUT,

@@ -44,6 +44,12 @@ class JoinedHosts:
         head = self.network.hosts[0]
         return TandemClient(f"http://{head.ip}:4000", timeout_s=60.0, token=TOKEN)
 
+    @property
+    def token(self) -> str:
+        """The cluster's, which the head keeps."""
+        head = self.network.hosts[0]
+        return (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
+
     def addresses(self, *numbers: int) -> list[dict[str, Any]]:
         """What these devices, counted from 1, are registered with."""
         return [{"ip": self.devices[n - 1].ip, "port": DEVICE_PORT} for n in numbers]
@@ -60,9 +66,8 @@ class JoinedHosts:
         first = head.start([*TANDEM, "head"], env, "head")
         self.services.append(first)
         first.wait_for("Ctrl-C ends the cluster")
-        token = (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
         join = [*TANDEM, "join", head.ip]
-        joining = [d.start(join, {**env, "RAY_AUTH_TOKEN": token}, "join") for d in devices]
+        joining = [d.start(join, {**env, "RAY_AUTH_TOKEN": self.token}, "join") for d in devices]
         serve = [*TANDEM, "serve", "--host", head.ip, "--ray-address", f"{head.ip}:6379"]
         own = {**env, "TANDEM_API_TOKEN": TOKEN, "TANDEM_DATA_DIR": str(data_dir)}
         gateway = head.start(serve, own, "gateway")

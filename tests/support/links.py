@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.support.frame_delay import READY
 
 ROOT = Path(__file__).resolve().parents[2]
+LOST_OF = 100_000
 # What a host gets is not delayed; what the bridge gave to the TAP device would go round for ever.
 NO_WAY_BACK = ("learning", "flood", "mcast_flood", "bcast_flood")
 
@@ -21,8 +22,8 @@ class Link:
     """What a host's way out is like; None leaves it as it is."""
 
     mbit_per_s: int | None = None
-    delay_ms: int | None = None
-    loss_percent: int | None = None
+    delay_ms: float | None = None
+    loss_percent: float | None = None
 
     def __str__(self) -> str:
         parts = [
@@ -89,7 +90,8 @@ class WayOut:
     def _lose(self, link: Link, undo: ExitStack) -> None:
         if link.loss_percent:
             chain = "{ type filter hook output priority 0; }"
-            drop = ["numgen", "random", "mod", "100", "<", str(link.loss_percent), "drop"]
+            lost = str(round(link.loss_percent * LOST_OF / 100))
+            drop = ["numgen", "random", "mod", str(LOST_OF), "<", lost, "drop"]
             _run(*self._inside("nft", "add", "table", "inet", "loss"))
             undo.callback(_undo, *self._inside("nft", "delete", "table", "inet", "loss"))
             _run(*self._inside("nft", "add", "chain", "inet", "loss", "out", chain))
@@ -102,7 +104,7 @@ class WayOut:
         return ["ip", "netns", "exec", self.namespace, *command]
 
 
-def _start_tap(name: str, delay_ms: int, undo: ExitStack) -> None:
+def _start_tap(name: str, delay_ms: float, undo: ExitStack) -> None:
     command = [sys.executable, "-m", "tests.support.frame_delay", name, str(delay_ms)]
     process = undo.enter_context(
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
