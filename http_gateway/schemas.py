@@ -111,7 +111,13 @@ class FailurePolicy(Body):
 class CheckpointPolicy(Body):
     """When checkpoints are written and which are kept. The JobManager fills in the defaults."""
 
-    interval_s: float = Field(30, ge=0.1, le=86_400, description="from one to the next")
+    interval_s: float = Field(
+        30,
+        ge=0.1,
+        le=86_400,
+        description="from one to the next; on a slow link, five times what one takes to arrive, if "
+        "that is longer",
+    )
     keep_last: int = Field(2, ge=1, le=1000, description="so many of the newest are kept")
     keep_best: int = Field(
         1, ge=0, le=1000, description="and so many of those with the lowest validation loss"

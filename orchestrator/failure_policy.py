@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshot_cadence import MAX_COPYING, Boundary
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,17 @@ def why_not_wait(policy: FailurePolicy, waited_s: float, missing: Sequence[str])
 
 
 def checkpoint_due(
-    policy: CheckpointPolicy, since_last_s: float, asked: Boundary | None
+    policy: CheckpointPolicy, since_last_s: float, fetch_s: float, asked: Boundary | None
 ) -> Boundary | None:
     """What to ask stage 0 for now: from half the interval on the next epoch's end, where the
-    validation loss is known; once it is over, the next step. None when nothing new is due."""
-    if asked is not Boundary.STEP and since_last_s >= policy.interval_s:
+    validation loss is known; once it is over, the next step. None when nothing new is due.
+
+    The interval is the policy's, or longer where ``fetch_s``, what the last one's way here took,
+    would be more than ``MAX_COPYING`` of it: the links have messages to carry.
+    """
+    interval_s = max(policy.interval_s, fetch_s / MAX_COPYING)
+    if asked is not Boundary.STEP and since_last_s >= interval_s:
         return Boundary.STEP
-    if asked is None and since_last_s >= policy.interval_s / 2:
+    if asked is None and since_last_s >= interval_s / 2:
         return Boundary.EPOCH
     return None

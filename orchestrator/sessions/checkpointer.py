@@ -45,6 +45,7 @@ class Checkpointer:
         self._is_over = threading.Event()
         """What the present generation has need not be fetched any more."""
         self._begun_s = time.monotonic()
+        self._fetch_s = 0.0
         self._first_step = 0
 
     def load_start(self) -> TrainingState | None:
@@ -94,9 +95,8 @@ class Checkpointer:
                 over = self._is_over
                 self._writing = self._pool.submit(self._fetch_and_save, group, position, over)
             return
-        due = checkpoint_due(
-            self._job.checkpoint_policy, time.monotonic() - self._begun_s, self._asked
-        )
+        since_s = time.monotonic() - self._begun_s
+        due = checkpoint_due(self._job.checkpoint_policy, since_s, self._fetch_s, self._asked)
         if due is not None:
             self._asked = due
             group.request_checkpoint(due)
@@ -148,7 +148,9 @@ class Checkpointer:
         except StorageUnavailable:
             return  # the job tells of it
         try:
+            begin = time.monotonic()
             state = group.fetch(position, over.is_set)
+            self._fetch_s = time.monotonic() - begin
             if state is not None and not over.is_set():
                 self._try_save(state)
         except GivenUp:

@@ -59,4 +59,12 @@ def test_waiting_ends_when_the_policy_says_so() -> None:
 def test_a_checkpoint_is_asked_for_at_an_epochs_end_then_at_any_step(
     since_s: float, asked: Boundary | None, due: Boundary | None
 ) -> None:
-    assert checkpoint_due(CheckpointPolicy(interval_s=30), since_s, asked) is due
+    assert checkpoint_due(CheckpointPolicy(interval_s=30), since_s, 1.0, asked) is due
+
+
+def test_checkpoints_that_take_long_to_arrive_are_further_apart() -> None:
+    policy = CheckpointPolicy(interval_s=30)
+    assert checkpoint_due(policy, 30.0, 20.0, None) is None
+    assert checkpoint_due(policy, 50.0, 20.0, None) is Boundary.EPOCH
+    assert checkpoint_due(policy, 99.9, 20.0, Boundary.EPOCH) is None
+    assert checkpoint_due(policy, 100.0, 20.0, Boundary.EPOCH) is Boundary.STEP
