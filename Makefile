@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= digits
 BIN := $(VENV)/bin
+# Files of tests that are passed side by side.
+WORKERS ?= 2
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
@@ -22,7 +24,11 @@ serve: $(VENV)/.installed ## start the gateway on port 4000
 	$(BIN)/tandem serve
 
 test: $(VENV)/.installed-test ## pass the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: test-repeat
+test-repeat: ## pass them in a fresh clone again and again (RUNS=10, LOAD=1 keeps one core busy)
+	$(PYTHON) -m tests.repeat --runs $(or $(RUNS),10) $(if $(LOAD),--load)
 
 test-extended: $(VENV)/.installed-test ## pass the tests that `test` leaves out: a minute or so each
 	TANDEM_EXTENDED_TESTS=1 $(BIN)/python -m pytest -m extended

@@ -46,6 +46,7 @@ EXTRAS = {
         "build>=1.2,<2",
         "pytest>=8.4,<10",
         "pytest-timeout~=2.4",
+        "pytest-xdist~=3.8",
         "hypothesis~=6.100",
         "import-linter~=2.5",
         "jsonschema~=4.25",

@@ -1,4 +1,5 @@
-"""One embedded cluster with three devices serves every test that leaves it as it found it."""
+"""One embedded cluster with three devices serves every test that leaves it as it found it; each
+worker that passes tests has its own."""
 
 from __future__ import annotations
 
@@ -38,11 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_token_of_the_users() -> Iterator[None]:
-    """The tests' gateways and commands have tokens of their own, or none."""
+def _settings_of_the_tests() -> Iterator[None]:
+    """The tests' gateways and commands have tokens of their own, or none. Ray's dashboard, which no
+    test looks at, is ten processes a cluster; the demo's test starts it."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TANDEM_API_TOKEN", "TANDEM_API_TOKEN_FILE"):
             patch.delenv(name, raising=False)
+        patch.setenv("TANDEM_DASHBOARD", "false")
         yield
 
 

@@ -19,7 +19,7 @@ JOBS: dict[str, dict[str, Any]] = {
             "config": {"channels": [16, 32], "hidden": 64, "dropout": 0.2},
         },
         "dataset_config": {"name": "digits", "resize": [28, 28], "batch_size": 96},
-        "train_config": {**ADAMW, "epochs": 12, "num_microbatches": 3, "clip_grad_norm": 1.0},
+        "train_config": {**ADAMW, "epochs": 6, "num_microbatches": 3, "clip_grad_norm": 1.0},
     },
     "gpt": {
         "model_config": {

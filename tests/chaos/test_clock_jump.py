@@ -50,7 +50,6 @@ def is_ahead(client: TandemClient, job_id: str, hours: int) -> bool:
 
 
 @pytest.mark.extended
-@pytest.mark.timeout(240)
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock is set as Linux can")
 @pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 def test_a_clock_that_jumps_an_hour_disturbs_no_heartbeat_and_no_interval(tmp_path: Path) -> None:

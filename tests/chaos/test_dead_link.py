@@ -18,10 +18,7 @@ from tests.support.mnist import write_mnist
 from tests.support.undisturbed import assert_undisturbed
 
 REASON = why_not()
-pytestmark = [
-    pytest.mark.skipif(REASON is not None, reason=str(REASON)),
-    pytest.mark.timeout(180),
-]
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 NOTICED_WITHIN_S = 5.5  # 5 s, and the time until a poll from here sees it
 OPTIONS = {"epochs": 100_000, "threads": 1, "num_microbatches": 2, "momentum": 0.5}

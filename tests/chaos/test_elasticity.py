@@ -16,8 +16,6 @@ from tests.support.ray_nodes import RayCluster
 from tests.support.ray_state import process_of_stage
 from tests.support.undisturbed import assert_undisturbed
 
-pytestmark = pytest.mark.timeout(180)
-
 OPTIONS = {"epochs": 100_000, "threads": 1, "num_microbatches": 4, "momentum": 0.5}
 PAYS = [784, 2048, 2048, 2048, 10]  # two devices save a third of a step, whatever messages take
 STAYS, GOES = (7001, 7002), (7003, 7004)
@@ -37,7 +35,7 @@ def cluster() -> Iterator[RayCluster]:
         cluster.start_node(*offering(GOES))
         yield cluster
     finally:
-        cluster.kill()
+        cluster.stop()
 
 
 @pytest.fixture(scope="module")

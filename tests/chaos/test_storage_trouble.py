@@ -144,7 +144,6 @@ def create(url: str, key: str) -> requests.Response:
     return requests.post(f"{url}/api/jobs", json=JOB, headers=headers, timeout=60)
 
 
-@pytest.mark.timeout(240)
 def test_a_disk_that_is_full_costs_nothing(
     troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -161,7 +160,6 @@ def test_a_disk_that_is_full_costs_nothing(
     assert result(at, job_id) == undisturbed  # now it is on the disk indeed
 
 
-@pytest.mark.timeout(240)
 def test_a_job_manager_that_ends_while_the_disk_is_full_waits_for_room(
     troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -178,7 +176,6 @@ def test_a_job_manager_that_ends_while_the_disk_is_full_waits_for_room(
     assert "taken_up" in events(at, job_id)
 
 
-@pytest.mark.timeout(240)
 def test_checkpoints_that_can_not_be_written_for_a_while_cost_nothing(
     troubled: GatewayProcess, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -194,7 +191,6 @@ def test_checkpoints_that_can_not_be_written_for_a_while_cost_nothing(
     assert result(at, job_id) == undisturbed
 
 
-@pytest.mark.timeout(240)
 def test_a_database_that_another_process_locks_is_waited_for(
     troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -217,7 +213,6 @@ def test_a_database_that_another_process_locks_is_waited_for(
     assert "storage_back" in events(at, job_id)
 
 
-@pytest.mark.timeout(240)
 def test_a_request_with_a_key_is_done_once_though_the_job_manager_ends_amid_it(
     troubled: GatewayProcess, at: TandemClient
 ) -> None:
@@ -235,7 +230,6 @@ def test_a_request_with_a_key_is_done_once_though_the_job_manager_ends_amid_it(
     assert at.get_job(job_id)["status"] == "initialized"
 
 
-@pytest.mark.timeout(240)
 def test_what_a_newer_version_wrote_is_refused_and_left_alone(
     troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -285,7 +279,6 @@ def second_gateway(disk: Path, *arguments: str, **env: str) -> str:
 
 
 @pytest.mark.extended
-@pytest.mark.timeout(240)
 def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
     troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:
@@ -309,7 +302,6 @@ def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
 
 
 @pytest.mark.extended
-@pytest.mark.timeout(240)
 def test_a_disk_that_fails_for_good_is_trained_without_and_gone_on_with_once_mended(
     tmp_path: Path, undisturbed: Any
 ) -> None:

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.printed import printed_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +59,6 @@ os._exit(0)  # the threads wait for answers
 """
 
 
-@pytest.mark.timeout(120)
 def test_it_answers_pings_polls_and_snapshots_though_slow_calls_have_every_thread(
     tmp_path: Path,
 ) -> None:

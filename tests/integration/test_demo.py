@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.hosts import clean_environment
 from tests.support.jobs import wait_until
 
 DEMO = "from http_gateway.cli.main import app; app()"
@@ -17,7 +17,7 @@ DEMO = "from http_gateway.cli.main import app; app()"
 
 def test_the_demo_trains_shows_what_came_out_and_leaves_nothing(tmp_path: Path) -> None:
     folders = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    env = {**os.environ, **folders, "RAY_ADDRESS": "192.0.2.1:6379", "COLUMNS": "80"}
+    env = {**clean_environment(), **folders, "RAY_ADDRESS": "192.0.2.1:6379", "COLUMNS": "80"}
     done = subprocess.run(
         [sys.executable, "-c", DEMO, "demo"],
         env=env,

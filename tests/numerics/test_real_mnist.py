@@ -17,7 +17,7 @@ from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import DATASET, NUM_MICROBATCHES, assert_same_bits, plain
 from tests.support.ports import consecutive_free_ports
 
-EPOCHS = 5
+EPOCHS = 2
 SCHEDULES = {1: "1f1b", 2: "gpipe", 3: "zb-h1"}
 """By number of devices; the bits do not depend on it."""
 
@@ -88,5 +88,5 @@ def test_losses_and_weights_are_those_of_a_plain_loop(
 
 
 def test_five_epochs_reach_93_percent() -> None:
-    accuracy = plain(EPOCHS).metrics[-1]["accuracy"]
+    accuracy = plain(5).metrics[-1]["accuracy"]
     assert accuracy is not None and accuracy >= 0.93

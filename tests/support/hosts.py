@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.links import Link, WayOut
+from tests.support.ports import WORKER
 from tests.support.terminal import Terminal
 
 START_TIMEOUT_S = 90.0
@@ -141,11 +142,12 @@ class Host:
 
 @dataclass
 class Network:
-    """A bridge and its hosts, each with one interface ``eth0``."""
+    """A bridge and its hosts, each with one interface ``eth0``; their addresses are none of another
+    worker's."""
 
     folder: Path
     name: str = field(default_factory=lambda: f"tt{uuid.uuid4().hex[:6]}")
-    prefix: str = field(default_factory=lambda: f"10.77.{random.randrange(256)}")
+    prefix: str = field(default_factory=lambda: f"10.{77 + WORKER}.{random.randrange(256)}")
     hosts: list[Host] = field(default_factory=list)
 
     def __post_init__(self) -> None:

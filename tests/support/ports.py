@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+"""Which of the processes this is that pass the tests side by side, from 0."""
+PORTS_A_WORKER = 3000
 RAY_LIKE = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """What a Ray head, which speaks HTTP/2, says first: its settings."""
 
 
 def consecutive_free_ports(count: int) -> list[int]:
-    """Free ports in a row, below those the system gives out by itself."""
-    for first in random.sample(range(20_000, 32_000 - count), 100):
+    """Free ports in a row, below those the system gives out by itself, and none that another worker
+    of the tests takes."""
+    first_port = 20_000 + WORKER * PORTS_A_WORKER
+    for first in random.sample(range(first_port, first_port + PORTS_A_WORKER - count), 100):
         ports = list(range(first, first + count))
         if all(_is_free(port) for port in ports):
             return ports

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -43,17 +42,6 @@ class RayNode:
         """The machine is switched off: everything dies at once."""
         for process in reversed(self.processes()):
             with suppress(psutil.NoSuchProcess):  # it may go with another one
-                process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> None:
-        """Politely, then by force."""
-        left = self.processes()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(left, timeout=5)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait(10)
 
@@ -163,15 +151,10 @@ class RayCluster:
         return node
 
     def stop(self) -> None:
+        """All at once, by force: politely it takes long."""
         for node in reversed(self.nodes):
-            node.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def kill(self) -> None:
-        """The same without politeness, which takes long while a JobManager runs."""
-        for node in self.nodes:
             node.kill()
-        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(
         self,

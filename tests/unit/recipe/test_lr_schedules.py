@@ -50,6 +50,7 @@ CASES: list[tuple[dict[str, Any], Scheduler]] = [
         ),
     ),
 ]
+NAMES = [str(given)[:60] for given, _ in CASES]
 
 
 def rates(scheduler: Scheduler, num_steps: int) -> list[float]:
@@ -63,7 +64,7 @@ def rates(scheduler: Scheduler, num_steps: int) -> list[float]:
     return [float(rate) for rate in found]
 
 
-@pytest.mark.parametrize(("given", "scheduler"), CASES, ids=lambda case: str(case)[:60])
+@pytest.mark.parametrize(("given", "scheduler"), CASES, ids=NAMES)
 def test_rates_are_torchs(given: dict[str, Any], scheduler: Scheduler) -> None:
     recipe = parse_recipe({"learning_rate": RATE, "lr_schedule": given})
     own = [recipe.rate(step, STEPS) for step in range(STEPS)]
@@ -71,7 +72,7 @@ def test_rates_are_torchs(given: dict[str, Any], scheduler: Scheduler) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step")
-@pytest.mark.parametrize(("given", "scheduler"), CASES[:8], ids=lambda case: str(case)[:60])
+@pytest.mark.parametrize(("given", "scheduler"), CASES[:8], ids=NAMES[:8])
 def test_rates_warm_up_as_a_linear_schedule_before_it(
     given: dict[str, Any], scheduler: Scheduler
 ) -> None:
