@@ -7,6 +7,7 @@ part of ``docs/benchmarks.md``.
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ import torch
 
 from actors.channels.messages import decode, encode
 from actors.core.model.facts import model_facts
-from actors.core.recipe.wire_format import FP32, WIRES, pack
+from actors.core.recipe.precision import FP32
+from actors.core.recipe.wire_format import WIRES, pack
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
@@ -135,8 +137,7 @@ def step_bytes(job: JobSpec, session: SessionSpec, wire: str) -> float:
     """Activations and gradients of a whole batch, headers included."""
     rows = session.batch_size // session.num_microbatches
     sample = model_facts(job.model)[job.num_blocks // 2].inputs
-    size = len(encode(1, 1, 1, pack(torch.zeros(rows, *sample.shape), wire)))
-    return 2.0 * session.num_microbatches * size
+    return 2.0 * session.num_microbatches * len(_encode(torch.zeros(rows, *sample.shape), wire))
 
 
 def coding_rows() -> list[str]:
@@ -150,12 +151,16 @@ def coding_rows() -> list[str]:
         cells = []
         for size_mb in CODED_MB:
             tensor = torch.randn(size_mb * 2**20 // (4 * FEATURES), FEATURES)
-            data = encode(1, 1, 1, pack(tensor, wire))
-            coded_ms = _median_ms(lambda t=tensor, w=wire: encode(1, 1, 1, pack(t, w)))
-            read_ms = _median_ms(lambda d=data: decode(d))
+            data = _encode(tensor, wire)
+            coded_ms = _median_ms(functools.partial(_encode, tensor, wire))
+            read_ms = _median_ms(functools.partial(decode, data))
             cells += [f"{len(data):,}", f"{coded_ms:.2f}", f"{read_ms:.2f}"]
         lines.append(f"| {wire} | {' | '.join(cells)} |")
     return lines
+
+
+def _encode(tensor: torch.Tensor, wire: str) -> bytes:
+    return encode(1, 1, 1, pack(tensor, wire))
 
 
 def _median_ms(call: Callable[[], object]) -> float:

@@ -58,9 +58,18 @@ def given_up(wire: str, num_stages: int) -> list[str]:
     if loss is None or num_stages == 1:
         return []
     return [
-        f"wire {wire}: what crosses from one device to the next is {loss}, which a plain loop does "
-        "not do"
+        f"{_named(wire)} what crosses from one device to the next is {loss}, which a plain loop "
+        "does not do"
     ]
+
+
+def given_up_before(wire: str, known: Sequence[str]) -> list[str]:
+    """The same of a session's differences so far, whose stages may be fewer now."""
+    return [difference for difference in known if difference.startswith(_named(wire))]
+
+
+def _named(wire: str) -> str:
+    return f"wire {wire}:"
 
 
 def _accelerated(parts: Sequence[ComputedLayers]) -> list[str]:

@@ -11,7 +11,6 @@ import torch
 
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
-from orchestrator.bit_equality import given_up
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 
@@ -123,7 +122,7 @@ def _given_up(claim: Claim) -> list[str]:
     return [
         reason
         for session, count in zip(claim.sessions, claim.counts, strict=True)
-        for reason in given_up(session.spec.recipe.wire, session.num_stages)
+        for reason in session.given_up
         if count
     ]
 
@@ -202,7 +201,7 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
     place = evidence.place
     reasons = [reason for s, own in sessions for reason in _unlike_hosts(place, s, own)]
     for session, _ in sessions:
-        reasons += given_up(session.spec.recipe.wire, session.num_stages)
+        reasons += session.given_up
         if not session.computed:
             reasons.append(
                 f"the threads of each layer in session {session.index}, and the kind of CPU, were "

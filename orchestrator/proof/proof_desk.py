@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.core.replay import LayerThreads
 from actors.core.snapshots import Cursor, Position, Tensors
+from orchestrator.bit_equality import given_up_before
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,
@@ -85,7 +86,7 @@ class ProofDesk:
             spec,
             tuple(session.computed),
             _last_cut(job, session),
-            1 + len(session.channels),
+            tuple(given_up_before(spec.recipe.wire, session.differences)),
         )
 
     def _kept(

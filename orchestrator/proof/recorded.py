@@ -23,13 +23,13 @@ MAX_STEPS = 100_000
 class RecordedSession:
     """A train call: ``spec`` is what its stages were told. ``last_cut`` are the layers of the
     devices that had some last, and their threads, for a session of which ``computed`` is empty;
-    ``num_stages`` is how many these were."""
+    ``given_up`` says why no equal bits are to be expected."""
 
     index: int
     spec: SessionSpec
     computed: tuple[ComputedFrom, ...] = ()
     last_cut: tuple[LayerThreads, ...] = ()
-    num_stages: int = 1
+    given_up: tuple[str, ...] = ()
 
     @property
     def max_steps(self) -> int:

@@ -12,7 +12,7 @@ from actors.core.errors import TandemError
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.reports import StageReport
-from orchestrator.bit_equality import differences, given_up, note_generation
+from orchestrator.bit_equality import differences, given_up, given_up_before, note_generation
 from orchestrator.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.failure_policy import why_give_up
@@ -295,10 +295,9 @@ class SessionRunner:
             session.threads = resolve_threads(group, session.options.threads, job.planning)
             layers = computed_layers(group, session.threads)
             session.computed = note_generation(session.computed, first_step, layers)
-            session.differences = [
-                *differences(session.computed),
-                *given_up(session.options.recipe.wire, len(layers)),
-            ]
+            wire = session.options.recipe.wire
+            rounded = given_up_before(wire, session.differences) or given_up(wire, len(layers))
+            session.differences = [*differences(session.computed), *rounded]
             session.channels = channels
             if job.status is Status.RECOVERING:
                 job.apply(Event.RECOVER)

@@ -7,7 +7,14 @@ import torch
 
 from actors.core.version import __version__
 from actors.host_kind import HostKind, this_host
-from orchestrator.bit_equality import ComputedFrom, ComputedLayers, differences, note_generation
+from orchestrator.bit_equality import (
+    ComputedFrom,
+    ComputedLayers,
+    differences,
+    given_up,
+    given_up_before,
+    note_generation,
+)
 from orchestrator.stored_json import from_stored, to_stored
 
 KIND = HostKind("0.1.0", "2.13.0", "A, AVX2")
@@ -100,3 +107,11 @@ def test_steps_that_are_done_again_count_as_computed_by_the_later_generation() -
     redone = note_generation(noted, 5, layers(3))
     assert [(k.first_step, k.layers[0].threads) for k in redone] == [(0, 1), (5, 3)]
     assert [k.layers[0].threads for k in note_generation(noted, 0, layers(4))] == [4]
+
+
+def test_a_lossy_wire_gives_up_bits_where_there_is_a_cut_and_that_is_not_forgotten() -> None:
+    assert given_up("fp32", 3) == given_up("int8", 1) == []
+    (sentence,) = given_up("int8", 2)
+    assert sentence.startswith("wire int8: what crosses from one device to the next is rounded")
+    assert given_up_before("int8", ["the devices differ in CPU", sentence]) == [sentence]
+    assert given_up_before("bf16", [sentence]) == given_up_before("int8", []) == []

@@ -208,3 +208,19 @@ def is_beyond_a_snapshot(world: JobManagerWorld, job_id: str) -> bool:
     epoch, step = max((snapshot.position for snapshot in held), default=(0, 0))
     progress = world.manager.get_job(job_id)["progress"]
     return (epoch, step) > (0, 0) and (progress["epoch"] - 1, progress["step"]) > (epoch, step + 20)
+
+
+def test_of_a_lossy_wire_the_distance_is_the_answer(world: JobManagerWorld) -> None:
+    job_id = new_job(world, 0, 1)
+    train(world, job_id, wire="int8")
+    plan = world.manager.get_job(job_id)["plan"]
+    assert plan["wire"] == plan["train_config"]["wire"] == "int8"
+    (given_up,) = plan["differences"]
+    told = world.manager.verify(job_id)
+    assert not told["equal"] and not told["equality_expected"]
+    assert told["reason"] == [given_up] and given_up in told["message"]
+    for found in (told["relative_loss_difference"], told["weights"]["relative_difference"]):
+        assert 0 < found["mean"] <= found["largest"] < 0.05
+    train(world, job_id)  # exact again, but the first session's steps come before
+    assert world.manager.get_job(job_id)["plan"]["differences"] == []
+    assert not world.manager.verify(job_id)["equality_expected"]

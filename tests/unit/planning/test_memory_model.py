@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,3 +182,14 @@ def test_what_is_on_its_way_does_not_grow_with_the_batches_of_a_step() -> None:
     assert messages(16) == messages(1)
     assert messages(16, "gpipe") > 8 * messages(1, "gpipe")
     assert messages(16, freeze=["0"]) > 8 * messages(1, freeze=["0"])
+
+
+def test_a_lossy_wire_makes_messages_smaller_but_for_the_tensor_in_hand() -> None:
+    needs = {}
+    for wire in ("fp32", "bf16", "int8"):
+        job = job_of(WIDE, 2, 16, parse_recipe({"wire": wire}))
+        plan = predict(job, (0, 1, 3), Pipelining("1f1b", 4))
+        needs[wire] = plan.stages[0].memory
+    sizes = [needs[wire].messages for wire in ("int8", "bf16", "fp32")]
+    assert 0.3 * sizes[2] < sizes[0] < sizes[1] < 0.8 * sizes[2]
+    assert replace(needs["int8"], messages=0) == replace(needs["fp32"], messages=0)
