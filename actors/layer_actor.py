@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ import ray
 import torch
 
 from actors.allocator import keep_freed_memory
-from actors.channels.actor_calls import StreamReceiver, StreamSender
-from actors.channels.channel import Receiver, Sender, Transport
-from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+from actors.channels.edge_ends import EdgeEnds, EdgeSpec
+from actors.channels.gloo_group import Introduction
 from actors.core.compute_device import this_device
 from actors.core.profiles import ComputeProfile
 from actors.core.snapshot_cadence import Boundary
@@ -38,30 +36,9 @@ from actors.stage_loop import StageLoop
 from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
 
 CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
-DIRECTIONS = ("forward", "backward")
 
 # The arrays are shared with other processes; they are only ever read.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-
-
-class ChannelKind(str, Enum):
-    """What moves the bytes of an edge."""
-
-    SHARED_MEMORY = "shared_memory"
-    ACTOR_CALLS = "actor_calls"
-
-
-@dataclass(frozen=True)
-class EdgeSpec:
-    """One direction between two neighbouring stages, e.g. ``stage 0 -> stage 1 (forward)``."""
-
-    name: str
-    direction: str
-    kind: ChannelKind
-    buffer_bytes: int
-    slots: int
-    generation: int
-    timeout_s: float
 
 
 class LayerActor:
@@ -78,9 +55,7 @@ class LayerActor:
         self._loop: StageLoop | None = None
         self._keeper = SnapshotKeeper()
         self._watch = LinkWatch()
-        self._streams: dict[str, StreamSender] = {}
-        self._senders: dict[str, Sender] = {}
-        self._receivers: dict[str, Receiver] = {}
+        self._ends = EdgeEnds(self._device.host_buffer)
         self._orders = Orders()
         self._data = StageData()
 
@@ -98,16 +73,19 @@ class LayerActor:
 
     def throw(self, spec: TrialSpec) -> tuple[TrialTimes, TrialTimes]:
         """Tries the channels to the next stage, which has to ``throw_back``."""
-        return throw(self._senders["forward"], self._receivers["backward"], spec, self._device)
+        return throw(
+            self._ends.senders["forward"], self._ends.receivers["backward"], spec, self._device
+        )
 
     def throw_back(self, spec: TrialSpec) -> tuple[float, float]:
         """The other end of a trial."""
-        return throw_back(self._receivers["forward"], self._senders["backward"], spec, self._device)
+        return throw_back(
+            self._ends.receivers["forward"], self._ends.senders["backward"], spec, self._device
+        )
 
     def end_trial(self) -> None:
         """Closes the channels."""
-        self._links().close()
-        self._senders, self._receivers, self._streams = {}, {}, {}
+        self._ends.forget()
 
     def build(self, spec: StageSpec, state: SentSnapshot | None) -> HostKind:
         """Builds the stage, from ``state`` or from the seed; returns by what it was built."""
@@ -129,31 +107,17 @@ class LayerActor:
         self, edge: EdgeSpec, reader: Any, reader_stage: int, reader_node_id: str
     ) -> Any:
         """Opens the sending end; returns what the reader's ``connect_in`` wants."""
-        transport: Transport
-        opened: Any = None
         self._watch.add(reader_stage, reader)
-        if edge.kind is ChannelKind.SHARED_MEMORY:
-            opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
-            transport = SharedMemoryTransport(opened, edge.name)
-        else:
-            transport = self._streams[edge.direction] = StreamSender(edge.name)
-            opened = transport.stream_id
-        if edge.direction in self._senders:  # of an earlier session
-            self._senders[edge.direction].close()
-        self._senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
-        return opened
+        return self._ends.open_out(edge, reader, reader_node_id)
 
     def connect_in(self, edge: EdgeSpec, writer: Any, opened: Any) -> None:
         """Opens the receiving end of what ``writer`` has opened."""
-        transport: Transport
-        if edge.kind is ChannelKind.SHARED_MEMORY:
-            transport = SharedMemoryTransport(opened, edge.name)
-        else:
-            method = getattr(writer, f"stream_{edge.direction}")
-            transport = StreamReceiver(method, opened, edge.name)
-        self._receivers[edge.direction] = Receiver(
-            transport, edge.generation, edge.timeout_s, self._device.host_buffer
-        )
+        self._ends.open_in(edge, writer, opened)
+
+    @ray.method(concurrency_group="control")
+    def meet_reader(self, direction: str, reader: Introduction) -> None:
+        """What the reader has to tell before the two ends can connect, for kinds that do."""
+        self._ends.meet_reader(direction, reader)
 
     def load(self, references: Sequence[Any], timeout_s: float) -> None:
         """Fetches the data: references to the arrays of training inputs and targets, then those of
@@ -224,28 +188,22 @@ class LayerActor:
     @ray.method(concurrency_group="control")
     def abort(self) -> None:
         """Closes all channels, which wakes and fails whoever waits at one."""
-        self._links().close()
+        self._ends.close()
 
     @ray.method(concurrency_group="forward_mail")
     def stream_forward(self, stream_id: str) -> Iterator[bytes]:
         """The forward messages, for the neighbour that gets them by actor call."""
-        yield from self._stream("forward", stream_id)
+        yield from self._ends.stream("forward", stream_id)
 
     @ray.method(concurrency_group="backward_mail")
     def stream_backward(self, stream_id: str) -> Iterator[bytes]:
         """The backward messages, likewise."""
-        yield from self._stream("backward", stream_id)
-
-    def _stream(self, direction: str, stream_id: str) -> Iterator[bytes]:
-        """Nothing where the call comes too late, and that channel is another one now."""
-        sender = self._streams.get(direction)
-        if sender is not None and sender.stream_id == stream_id:
-            yield from sender.results()
+        yield from self._ends.stream("backward", stream_id)
 
     def _links(self) -> StageLinks:
         return StageLinks(
-            forward_in=self._receivers.get("forward"),
-            forward_out=self._senders.get("forward"),
-            backward_in=self._receivers.get("backward"),
-            backward_out=self._senders.get("backward"),
+            forward_in=self._ends.receivers.get("forward"),
+            forward_out=self._ends.senders.get("forward"),
+            backward_in=self._ends.receivers.get("backward"),
+            backward_out=self._ends.senders.get("backward"),
         )

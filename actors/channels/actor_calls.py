@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 
-from actors.channels.messages import INLINE_BYTES
+from actors.channels.messages import INLINE_BYTES, Parts
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 INLINE_ENVIRONMENT = {"RAY_max_direct_call_object_size": str(INLINE_BYTES)}
@@ -67,11 +67,11 @@ class StreamSender:
         self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._closed = False
 
-    def put(self, data: bytes, timeout_s: float) -> None:
+    def put(self, parts: Parts, timeout_s: float) -> None:
         """Hands over one message."""
         if self._closed:
             raise ChannelClosed(f"{self._edge}: the channel was closed")
-        self._messages.put(data)
+        self._messages.put(b"".join(parts))
 
     def close(self) -> None:
         """The stream ends behind what was put."""
@@ -138,7 +138,7 @@ class StreamReceiver:
         self._is_closed_here = True
         self._end("the channel was closed")
 
-    def put(self, data: bytes, timeout_s: float) -> None:
+    def put(self, parts: Parts, timeout_s: float) -> None:
         raise AssertionError("the sending half is a StreamSender")
 
     def _end(self, why: str) -> None:

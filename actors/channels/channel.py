@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from actors.channels.messages import Buffer, Message, decode, encode, host_memory
+from actors.channels.messages import Buffer, Message, Parts, decode, encode, host_memory
 from actors.core.errors import StageFailure
 from actors.core.recipe.wire_format import Packed
 from actors.core.snapshots import Mark
@@ -17,19 +17,20 @@ from actors.core.snapshots import Mark
 class Transport(Protocol):
     """Moves bytes one way between two stages, in order.
 
-    How many are on their way at most is the kind's: shared memory has a few slots, actor calls
-    leave it to those who send (``StreamSender``).
+    How many are on their way at most is the kind's: shared memory and gloo have a few slots, actor
+    calls leave it to those who send (``StreamSender``).
 
     Both calls raise ``ChannelTimeout`` when ``timeout_s`` is over and ``ChannelClosed`` when the
     channel was closed or the other end is known to be gone.
     """
 
-    def put(self, data: bytes, timeout_s: float) -> None:
-        """Hands over one message; where the kind has slots, waits for a free one."""
+    def put(self, parts: Parts, timeout_s: float) -> None:
+        """Hands over a copy of one message; where the kind has slots, waits for a free one."""
         ...
 
     def get(self, timeout_s: float) -> bytes | memoryview:
-        """The next message; waits for it."""
+        """The next message, to be read before the next call; waits for it. Behind its end, which
+        its header tells, there may be anything."""
         ...
 
     def close(self) -> None:
@@ -60,8 +61,8 @@ class Sender:
     ) -> None:
         """Sends ``[rows, …]``, a tensor as it is; None tells the other end that the session ends,
         ``mark`` what the step ends with."""
-        data = encode(self._generation, step, microbatch, content, mark, self.copied_s())
-        self._transport.put(data, self._timeout_s)
+        parts = encode(self._generation, step, microbatch, content, mark, self.copied_s())
+        self._transport.put(parts, self._timeout_s)
 
     def close(self) -> None:
         self._transport.close()

@@ -8,7 +8,7 @@ takes a tenth of what a pickled array of the same size takes (``docs/data_plane.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +28,9 @@ _UNDER_WAY = -1.0
 INLINE_BYTES = 8 * 2**20
 """Ray takes results of actor calls up to that size along with its own words, larger ones by way of
 two object stores, which takes ten milliseconds."""
+
+Parts = Sequence[bytes | memoryview]
+"""A message's bytes, one behind the other; not joined, so that who sends it copies it once."""
 
 Buffer = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 """Gives memory for a tensor."""
@@ -68,17 +71,18 @@ def encode(
     content: torch.Tensor | Packed | None,
     mark: Mark = Mark.NONE,
     copied_s: float | None = None,
-) -> bytes:
-    """The bytes that travel; ``content`` is on the CPU, and a tensor goes as it is."""
+) -> Parts:
+    """The bytes that travel; ``content`` is on the CPU, and a tensor goes as it is. They may share
+    its memory."""
     told = (generation, step, microbatch, mark, _UNDER_WAY if copied_s is None else copied_s)
     if content is None:
-        return _HEADER.pack(*told, 0, 0, _END_OF_SESSION)
+        return (_HEADER.pack(*told, 0, 0, _END_OF_SESSION),)
     packed = content if isinstance(content, Packed) else pack(content)
     wire, dtype = WIRES.index(packed.wire), _DTYPES.index(packed.dtype)
     dims = len(packed.shape)
     header = _HEADER.pack(*told, wire, dtype, dims)
     shape = struct.pack(f"<{dims}q", *packed.shape)
-    return b"".join((header, shape, *map(_memory_of, packed.parts)))
+    return header, shape, *map(_memory_of, packed.parts)
 
 
 def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -87,7 +91,8 @@ def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
 
 
 def decode(data: bytes | memoryview, buffer: Buffer = host_memory) -> Message:
-    """Reads ``encode``'s form into memory of its own, which ``buffer(shape, dtype)`` gives.
+    """Reads ``encode``'s form into memory of its own, which ``buffer(shape, dtype)`` gives; what
+    ``data`` holds behind it counts for nothing.
 
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.

@@ -13,6 +13,7 @@ import ray
 from ray.exceptions import RayChannelError, RayChannelTimeoutError
 from ray.experimental.channel.shared_memory_channel import Channel
 
+from actors.channels.messages import Parts
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 SPIN_S = 0.002
@@ -46,10 +47,10 @@ class SharedMemoryTransport:
         self._edge = edge
         self._next = 0
 
-    def put(self, data: bytes, timeout_s: float) -> None:
+    def put(self, parts: Parts, timeout_s: float) -> None:
         """Waits until the slot's previous message has been read; none waits for the next."""
         try:
-            self._take_slot().write(data, timeout=timeout_s)
+            self._take_slot().write(b"".join(parts), timeout=timeout_s)
         except RayChannelTimeoutError as error:
             raise ChannelTimeout(
                 f"{self._edge}: a message was not taken within {timeout_s:.1f} s"

@@ -14,9 +14,10 @@ import torch.distributed as dist
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
+from actors.channels.edge_ends import ChannelKind, EdgeSpec
 from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
-from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, EdgeSpec, LayerActor
+from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from orchestrator.placement import Node
 
@@ -34,16 +35,16 @@ class Echo(LayerActor):
         tensor, seconds = torch.zeros(rows, ROW), []
         for number in range(count + count // 10 + 1):
             begin = time.perf_counter()
-            self._senders["forward"].send(tensor, number, 0)
-            self._receivers["backward"].recv(number, 0)
+            self._ends.senders["forward"].send(tensor, number, 0)
+            self._ends.receivers["backward"].recv(number, 0)
             seconds.append(time.perf_counter() - begin)
         return seconds[-count:]
 
     def follow(self, count: int) -> None:
         """The other side of ``lead``."""
         for number in range(count + count // 10 + 1):
-            message = self._receivers["forward"].recv(number, 0)
-            self._senders["backward"].send(message.tensor, number, 0)
+            message = self._ends.receivers["forward"].recv(number, 0)
+            self._ends.senders["backward"].send(message.tensor, number, 0)
 
 
 @dataclass
@@ -79,6 +80,7 @@ def round_trips(nodes: list[Node], kind: ChannelKind, size_kb: int, count: int) 
         slots=2,
         generation=1,
         timeout_s=TIMEOUT_S,
+        open_timeout_s=TIMEOUT_S,
     )
     try:
         for direction, (writer, reader) in {"forward": (0, 1), "backward": (1, 0)}.items():

@@ -45,7 +45,9 @@ class ChannelChoice(str, Enum):
     """What may carry tensors between devices."""
 
     auto = "auto"
+    object_store = "object_store"
     shared_memory = "shared_memory"
+    gloo = "gloo"
     actor_calls = "actor_calls"
 
 

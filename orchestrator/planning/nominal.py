@@ -20,6 +20,7 @@ UPDATE_BYTES_PER_S = 5e9
 REFERENCE = 512
 LINKS = {
     "shared_memory": LinkProfile("shared_memory", 1.5e-4, 2e9),
+    "gloo": LinkProfile("gloo", 2.5e-4, 1.5e9),
     "actor_calls": LinkProfile("actor_calls", 1.5e-3, 3e8),
 }
 

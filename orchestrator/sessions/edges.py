@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import ray
 
+from actors.channels.edge_ends import DIRECTIONS, ChannelKind, EdgeSpec
 from actors.channels.messages import message_bytes
 from actors.core.model.blocks import state_names
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.specs import SessionSpec
-from actors.layer_actor import DIRECTIONS, ChannelKind, EdgeSpec
 from orchestrator.errors import StageFailure
 from orchestrator.planning.memory_model import SLOTS
 from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.stage_group import StageGroup
+
+OBJECT_STORE = "object_store"
+"""The setting that takes nothing but Ray's own ways."""
+OPEN_TIMEOUT_S = 2.0
+"""For a connection from process to process where another kind of channel is left to be tried: who
+is not let in hears nothing."""
+LAST_OPEN_TIMEOUT_S = 15.0
+"""Where none is left, a host that is busy gets its time."""
 
 
 def connect(
@@ -26,8 +35,8 @@ def connect(
 ) -> list[str]:
     """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 
-    ``setting`` is ``auto`` or a kind that is taken for every edge; ``tried`` has, by edge, the
-    kind that was the quickest in a trial. Raises ``StageFailure`` where no kind works,
+    ``setting`` is ``auto``, ``object_store`` or a kind that is taken for every edge; ``tried``
+    has, by edge, the kind that was the best in a trial. Raises ``StageFailure`` where no kind works,
     ``DeviceStartFailed`` when a device is lost meanwhile.
     """
     best = tried or [None] * (len(group.actors) - 1)
@@ -47,16 +56,17 @@ def kinds_of_edge(
 
 
 def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
-    """The kinds to try for an edge, in this order.
+    """The kinds to try for an edge, in this order where no trial has told better.
 
-    ``auto`` takes shared memory only within a Ray node: across nodes Ray spins a thread for every
-    channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
+    Shared memory is for one Ray node alone unless it is asked for: across nodes Ray spins a thread
+    for every channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
     """
+    if setting == OBJECT_STORE:
+        return [ChannelKind.SHARED_MEMORY if same_node else ChannelKind.ACTOR_CALLS]
     if setting != "auto":
         return [ChannelKind(setting)]
-    if same_node:
-        return [ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS]
-    return [ChannelKind.ACTOR_CALLS]
+    across = [ChannelKind.GLOO, ChannelKind.ACTOR_CALLS]
+    return [ChannelKind.SHARED_MEMORY, *across] if same_node else across
 
 
 def open_trial(
@@ -65,7 +75,7 @@ def open_trial(
     """Channels both ways for messages of that size, until the actors' ``end_trial``."""
     for direction in DIRECTIONS:
         name = f"trial between stages {edge} and {edge + 1} ({direction})"
-        spec = EdgeSpec(name, direction, kind, num_bytes, SLOTS, 0, timeout_s)
+        spec = EdgeSpec(name, direction, kind, num_bytes, SLOTS, 0, timeout_s, OPEN_TIMEOUT_S)
         _open(group, edge, spec, timeout_s)
 
 
@@ -77,9 +87,11 @@ def _connect_edge(
     timeout_s: float,
 ) -> ChannelKind:
     for kind in kinds:
+        open_timeout_s = LAST_OPEN_TIMEOUT_S if kind is kinds[-1] else OPEN_TIMEOUT_S
         try:
             for direction in DIRECTIONS:
                 spec = _edge_spec(group, edge, direction, kind, session)
+                spec = replace(spec, open_timeout_s=open_timeout_s)
                 _open(group, edge, spec, timeout_s)
             return kind
         except ray.exceptions.RayError as error:
@@ -103,6 +115,7 @@ def _edge_spec(
         slots=SLOTS,
         generation=session.generation,
         timeout_s=session.channel_timeout_s,
+        open_timeout_s=OPEN_TIMEOUT_S,
     )
 
 

@@ -1,4 +1,5 @@
-"""Tries the kinds of channel that an edge may have, the best first, until one will do."""
+"""Tries the kinds of channel that an edge may have and takes the quickest, Ray's object store where
+another one is not clearly ahead of it."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from typing import Any
 
 import ray
 
+from actors.channels.edge_ends import ChannelKind
 from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
 from actors.core.recipe.precision import FP32
-from actors.layer_actor import ChannelKind
 from actors.link_trial import TrialSpec, link_profile
 from orchestrator.errors import DeviceStartFailed, ProbeFailed
 from orchestrator.planning.nominal import nominal_link
@@ -22,11 +23,17 @@ from orchestrator.sessions.group_failure import cause_text
 from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
-CLEARLY = 0.3
-"""A kind that is not the first choice has to take less than this share of the other's time: a
-moment's load must not decide."""
+ENOUGH = {
+    (ChannelKind.SHARED_MEMORY, ChannelKind.GLOO): 0.9,
+    (ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS): 0.3,
+    (ChannelKind.GLOO, ChannelKind.ACTOR_CALLS): 1.0,
+}
+"""The share of the first kind's time below which the second is taken in its place. Within a node
+Ray's object store stays where it is not slower by a tenth; where actor calls are quicker than it,
+the host is busy, and a moment's load must not decide."""
 SLOW = 4.0
-"""A kind that takes no longer than so many times what actor calls usually take will do."""
+"""A kind that takes no longer than so many times what actor calls usually take will do; those are
+not tried then beside shared memory and gloo."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +55,35 @@ def try_links(
     Raises ``ProbeFailed`` naming a device that was lost meanwhile.
     """
     spec = TrialSpec(question.rows, question.sample, question.wire)
-    slow_s = SLOW * _seconds(nominal_link(ChannelKind.ACTOR_CALLS.value), spec)
     found: dict[int, LinkProfile] = {}
     for parity in (0, 1):
         kinds = {edge: kinds_of_edge(group, edge, setting) for edge in edges if edge % 2 == parity}
         for attempt in range(max(map(len, kinds.values()), default=0)):
             tried = [
-                (edge, kinds[edge][attempt])
-                for edge in kinds
-                if attempt < len(kinds[edge])
-                and (edge not in found or _seconds(found[edge], spec) > slow_s)
+                (edge, of_edge[attempt])
+                for edge, of_edge in kinds.items()
+                if attempt < len(of_edge)
+                and not (_is_last_resort(of_edge, attempt) and _will_do(found.get(edge), spec))
             ]
-            if not tried:
-                break
-            for edge, link in _try(group, tried, spec).items():
-                usual_s = _seconds(found[edge], spec) if edge in found else None
-                if usual_s is None or _seconds(link, spec) < CLEARLY * usual_s:
+            for edge, link in _try(group, tried, spec).items() if tried else ():
+                if edge not in found or _is_better(link, found[edge], spec):
                     found[edge] = link
     return found
+
+
+def _is_last_resort(kinds: Sequence[ChannelKind], attempt: int) -> bool:
+    """Actor calls within a node."""
+    return attempt > 0 and attempt == len(kinds) - 1 and kinds[0] is ChannelKind.SHARED_MEMORY
+
+
+def _will_do(found: LinkProfile | None, spec: TrialSpec) -> bool:
+    usual = nominal_link(ChannelKind.ACTOR_CALLS.value)
+    return found is not None and _seconds(found, spec) <= SLOW * _seconds(usual, spec)
+
+
+def _is_better(link: LinkProfile, than: LinkProfile, spec: TrialSpec) -> bool:
+    enough = ENOUGH[ChannelKind(than.kind), ChannelKind(link.kind)]
+    return _seconds(link, spec) < enough * _seconds(than, spec)
 
 
 def _seconds(link: LinkProfile, spec: TrialSpec) -> float:

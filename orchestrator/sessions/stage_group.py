@@ -12,6 +12,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
+from actors.channels.edge_ends import ChannelKind
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.snapshot_cadence import Boundary
@@ -19,7 +20,7 @@ from actors.core.snapshots import Position, StageSnapshot, TrainingState
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
 from actors.host_kind import HostKind
-from actors.layer_actor import CONCURRENCY_GROUPS, ChannelKind, LayerActor
+from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from actors.reports import Seen
 from actors.snapshot_keeper import HeldSnapshot
 from actors.snapshot_transport import PackedSnapshot, send, unpack

@@ -45,7 +45,12 @@ SETUPS = [
         ),
         marks=pytest.mark.extended,  # no default there, and slow on few cores
     ),
-    Setup("several nodes, actor calls", ("--local-nodes",), "actor_calls"),
+    Setup("several nodes, gloo", ("--local-nodes", "--channel", "gloo"), "gloo"),
+    Setup(
+        "several nodes, actor calls",
+        ("--local-nodes", "--channel", "actor_calls"),
+        "actor_calls",
+    ),
 ]
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from actors.channels.messages import Parts
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 
@@ -19,11 +20,11 @@ class Mailbox:
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, data: bytes, timeout_s: float) -> None:
+    def put(self, parts: Parts, timeout_s: float) -> None:
         """Waits for a free slot."""
         with self._changed:
             self._wait(lambda: len(self._messages) < self._slots, timeout_s, "was not taken")
-            self._messages.append(data)
+            self._messages.append(b"".join(parts))
             self._changed.notify_all()
 
     def get(self, timeout_s: float) -> bytes:

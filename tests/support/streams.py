@@ -39,7 +39,7 @@ class Neighbour:
 
     def send(self, first: int, end: int) -> None:
         for number in range(first, end):
-            self._sender.put(message(number), SOON_S)
+            self._sender.put((message(number),), SOON_S)
 
     def close(self) -> None:
         self._sender.close()

@@ -13,16 +13,20 @@ from actors.core.model.model_spec import TensorSpec
 from tests.support.mailbox import Mailbox
 
 
+def wire_form(generation: int, step: int, microbatch: int, tensor: torch.Tensor) -> bytes:
+    return b"".join(encode(generation, step, microbatch, tensor))
+
+
 def test_a_message_survives_the_wire_bit_for_bit() -> None:
     tensor = torch.tensor([[1.5, -0.0, float("inf")], [1e-45, 3.0, -2.0]])
-    message = decode(encode(3, 4, 5, tensor))
+    message = decode(wire_form(3, 4, 5, tensor))
     assert (message.header.generation, message.header.step, message.header.microbatch) == (3, 4, 5)
     assert message.tensor is not None
     assert message.tensor.view(torch.int32).equal(tensor.view(torch.int32))
 
 
 def test_a_received_tensor_is_aligned_and_may_require_gradients() -> None:
-    message = decode(encode(1, 1, 1, torch.ones(3, 7)))
+    message = decode(wire_form(1, 1, 1, torch.ones(3, 7)))
     assert message.tensor is not None
     assert message.tensor.data_ptr() % 64 == 0
     assert message.tensor.requires_grad_().is_leaf
@@ -30,20 +34,25 @@ def test_a_received_tensor_is_aligned_and_may_require_gradients() -> None:
 
 def test_a_message_has_the_size_that_buffers_are_made_for() -> None:
     assert message_bytes(3, TensorSpec((7,))) == HEADER_BYTES + 84
-    assert 84 < len(encode(1, 1, 1, torch.ones(3, 7))) <= HEADER_BYTES + 84
+    assert 84 < len(wire_form(1, 1, 1, torch.ones(3, 7))) <= HEADER_BYTES + 84
+
+
+def test_what_lies_behind_a_message_does_not_count() -> None:
+    message = decode(wire_form(1, 1, 1, torch.ones(3, 7)) + b"of an older message")
+    assert message.tensor is not None and message.tensor.equal(torch.ones(3, 7))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int64, torch.uint8])
 def test_a_message_keeps_shape_and_dtype(dtype: torch.dtype) -> None:
     tensor = torch.arange(24).reshape(2, 3, 2, 2).to(dtype)
-    message = decode(encode(1, 1, 1, tensor))
+    message = decode(wire_form(1, 1, 1, tensor))
     assert message.tensor is not None and message.tensor.dtype is dtype
     assert message.tensor.equal(tensor)
 
 
 def test_a_transposed_tensor_is_sent_in_row_order() -> None:
     tensor = torch.arange(6.0).reshape(2, 3).T
-    message = decode(encode(1, 1, 1, tensor))
+    message = decode(wire_form(1, 1, 1, tensor))
     assert message.tensor is not None and message.tensor.equal(tensor)
 
 

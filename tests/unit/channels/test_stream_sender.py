@@ -16,7 +16,7 @@ def sender() -> StreamSender:
 
 def put(sender: StreamSender, *messages: bytes) -> Iterator[list[bytes]]:
     for message in messages:
-        sender.put(message, 1.0)
+        sender.put((message,), 1.0)
     return results_of(sender)
 
 
@@ -58,7 +58,7 @@ def test_closing_ends_a_stream_that_waits(sender: StreamSender) -> None:
 def test_nothing_can_be_put_into_a_closed_channel(sender: StreamSender) -> None:
     sender.close()
     with pytest.raises(ChannelClosed, match="stage 0 -> stage 1"):
-        sender.put(b"a", 1.0)
+        sender.put((b"a",), 1.0)
 
 
 def test_a_single_message_is_a_result_as_it_is() -> None:

@@ -1,0 +1,142 @@
+"""The ends of a stage's channels, opened by the kind that each edge was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import ray
+
+from actors.channels.actor_calls import StreamReceiver, StreamSender
+from actors.channels.channel import Receiver, Sender, Transport
+from actors.channels.gloo import GlooReceiver, GlooSender
+from actors.channels.gloo_group import GlooGroup, Introduction
+from actors.channels.messages import Buffer, host_memory
+from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+
+DIRECTIONS = ("forward", "backward")
+
+
+class ChannelKind(str, Enum):
+    """What moves the bytes of an edge."""
+
+    SHARED_MEMORY = "shared_memory"
+    GLOO = "gloo"
+    ACTOR_CALLS = "actor_calls"
+
+
+@dataclass(frozen=True)
+class EdgeSpec:
+    """One direction between two neighbouring stages, e.g. ``stage 0 -> stage 1 (forward)``.
+
+    ``timeout_s`` is for a message, ``open_timeout_s`` for a connection between the two processes,
+    where the kind needs one.
+    """
+
+    name: str
+    direction: str
+    kind: ChannelKind
+    buffer_bytes: int
+    slots: int
+    generation: int
+    timeout_s: float
+    open_timeout_s: float
+
+
+class EdgeEnds:
+    """Of one stage: what it sends by and receives by, by direction; ``buffer`` is as in ``decode``.
+
+    A channel is opened by its writer's ``open_out`` and then its reader's ``open_in``. By gloo the
+    reader has its writer ``meet_reader`` within that: either side needs the other's address.
+    """
+
+    def __init__(self, buffer: Buffer = host_memory) -> None:
+        self.senders: dict[str, Sender] = {}
+        self.receivers: dict[str, Receiver] = {}
+        self._buffer = buffer
+        self._streams: dict[str, StreamSender] = {}
+        self._groups: dict[str, GlooGroup] = {}
+
+    def open_out(self, edge: EdgeSpec, reader: Any, reader_node_id: str) -> Any:
+        """Opens the sending end; returns what the reader's ``open_in`` wants."""
+        transport: Transport
+        opened: Any
+        if edge.kind is ChannelKind.SHARED_MEMORY:
+            opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
+            transport = SharedMemoryTransport(opened, edge.name)
+        elif edge.kind is ChannelKind.GLOO:
+            group = self._groups[edge.direction] = _group(0, edge)
+            opened = group.introduction()
+            transport = GlooSender(group, edge.buffer_bytes, edge.slots)
+        else:
+            transport = self._streams[edge.direction] = StreamSender(edge.name)
+            opened = transport.stream_id
+        if edge.direction in self.senders:  # of an earlier session
+            self.senders[edge.direction].close()
+        self.senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
+        return opened
+
+    def open_in(self, edge: EdgeSpec, writer: Any, opened: Any) -> None:
+        """Opens the receiving end of what ``writer``, a LayerActor, has opened."""
+        transport: Transport
+        if edge.kind is ChannelKind.SHARED_MEMORY:
+            transport = SharedMemoryTransport(opened, edge.name)
+        elif edge.kind is ChannelKind.GLOO:
+            group = _meet_writer(edge, writer, opened)
+            transport = GlooReceiver(group, edge.buffer_bytes, edge.slots)
+        else:
+            method = getattr(writer, f"stream_{edge.direction}")
+            transport = StreamReceiver(method, opened, edge.name)
+        if edge.direction in self.receivers:  # of an earlier session
+            self.receivers[edge.direction].close()
+        self.receivers[edge.direction] = Receiver(
+            transport, edge.generation, edge.timeout_s, self._buffer
+        )
+
+    def meet_reader(self, direction: str, reader: Introduction) -> None:
+        """The reader's part of a gloo channel; waits until both ends are connected."""
+        group = self._groups[direction]
+        group.meet(reader)
+        group.ready()
+
+    def stream(self, direction: str, stream_id: str) -> Iterator[bytes]:
+        """The results of a channel by actor calls; nothing where the call comes too late, and that
+        channel is another one now."""
+        sender = self._streams.get(direction)
+        if sender is not None and sender.stream_id == stream_id:
+            yield from sender.results()
+
+    def close(self) -> None:
+        """Wakes whoever waits at one of them; from any thread."""
+        for sender in list(self.senders.values()):
+            sender.close()
+        for receiver in list(self.receivers.values()):
+            receiver.close()
+
+    def forget(self) -> None:
+        """Closes them for good."""
+        self.close()
+        self.senders.clear()
+        self.receivers.clear()
+        self._streams.clear()
+        self._groups.clear()
+
+
+def _group(rank: int, edge: EdgeSpec) -> GlooGroup:
+    """Listens where Ray knows this node, and nowhere else."""
+    return GlooGroup(rank, ray.util.get_node_ip_address(), edge.name, edge.open_timeout_s)
+
+
+def _meet_writer(edge: EdgeSpec, writer: Any, told: Introduction) -> GlooGroup:
+    group = _group(1, edge)
+    try:
+        group.meet(told)
+        met = writer.meet_reader.remote(edge.direction, group.introduction())
+        group.ready()
+        ray.get(met, timeout=2 * edge.open_timeout_s)
+    except BaseException:
+        group.close()
+        raise
+    return group
