@@ -36,8 +36,8 @@ def connect(
     """Opens the channels of every edge; returns each edge's kind, stage 0's first.
 
     ``setting`` is ``auto``, ``object_store`` or a kind that is taken for every edge; ``tried``
-    has, by edge, the kind that was the best in a trial. Raises ``StageFailure`` where no kind works,
-    ``DeviceStartFailed`` when a device is lost meanwhile.
+    has, by edge, the kind that was the best in a trial. Raises ``StageFailure`` where no kind
+    works, ``DeviceStartFailed`` when a device is lost meanwhile.
     """
     best = tried or [None] * (len(group.actors) - 1)
     return [

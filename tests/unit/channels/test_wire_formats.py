@@ -16,7 +16,7 @@ LOSSY = [wire for wire in WIRES if wire != "fp32"]
 
 
 def through(tensor: torch.Tensor, wire: str) -> torch.Tensor:
-    message = decode(encode(1, 2, 3, pack(tensor, wire)))
+    message = decode(b"".join(encode(1, 2, 3, pack(tensor, wire))))
     header = message.header
     assert (header.generation, header.step, header.microbatch) == (1, 2, 3)
     assert message.tensor is not None
@@ -62,7 +62,7 @@ def test_int8_is_off_by_half_a_scale_at_most(shape: tuple[int, ...], dtype: torc
 def test_a_message_has_the_size_that_buffers_are_made_for(
     shape: tuple[int, ...], wire: str
 ) -> None:
-    data = encode(1, 1, 1, pack(drawn(shape), wire))
+    data = b"".join(encode(1, 1, 1, pack(drawn(shape), wire)))
     room = message_bytes(shape[0], TensorSpec(shape[1:]), wire)
     assert room - HEADER_BYTES < len(data) <= room
 
@@ -124,7 +124,7 @@ def test_tokens_and_masks_are_never_rounded(wire: str, dtype: torch.dtype) -> No
 
 def test_a_tensor_that_is_not_packed_goes_as_it_is() -> None:
     norms = drawn((7,))
-    message = decode(encode(1, 1, 1, norms))
+    message = decode(b"".join(encode(1, 1, 1, norms)))
     assert message.tensor is not None and torch.equal(message.tensor, norms)
 
 
