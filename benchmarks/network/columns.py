@@ -16,6 +16,8 @@ from orchestrator.placement import Node
 TANDEM = (
     Way("actor_calls", "1f1b"),
     Way("actor_calls", "gpipe"),
+    Way("actor_calls", "1f1b", wire="bf16"),
+    Way("actor_calls", "1f1b", wire="int8"),
 )
 """Tandem's columns, a line each."""
 

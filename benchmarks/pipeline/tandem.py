@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from actors.core.model.blocks import num_blocks
+from actors.core.recipe.precision import FP32
 from actors.core.specs import SessionSpec, StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
@@ -33,16 +34,18 @@ NEVER = 10**9
 
 @dataclass(frozen=True)
 class Way:
-    """How two of our stages train: over which channels, by which schedule, and whether they take
-    snapshots, beside the first."""
+    """How two of our stages train: over which channels, by which schedule, whether they take
+    snapshots, beside the first, and in which precision messages travel."""
 
     kind: str
     schedule: str
     snapshots: bool = True
+    wire: str = FP32
 
     def __str__(self) -> str:
         without = "" if self.snapshots else ", without snapshots"
-        return f"{self.kind.replace('_', ' ')}, {self.schedule}{without}"
+        wire = "" if self.wire == FP32 else f", {self.wire}"
+        return f"{self.kind.replace('_', ' ')}, {self.schedule}{without}{wire}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Pair:
         """One session from the seed's weights, over channels of its own."""
         self._generation += 1
         session = self._cell.session(epochs, way.schedule, self._generation)
+        session = replace(session, recipe=replace(session.recipe, wire=way.wire))
         if not way.snapshots:
             session = replace(session, max_lost_steps=NEVER)
         actors = self._group.actors
