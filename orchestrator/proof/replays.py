@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from actors.core.patience import patience_s
 from actors.core.replay import ReplayPlan
 from actors.core.snapshots import TrainingState
 from actors.replayer import PackedReplay, Replayer
@@ -18,9 +19,9 @@ from orchestrator.datasets import StoredDataset
 from orchestrator.errors import ReplayFailed
 from orchestrator.identity import draw_identity
 from orchestrator.sessions.group_failure import cause_text
+from orchestrator.stored_objects import stored_bytes
 
 REPLAY_LIMIT_S = 60.0
-FETCH_TIMEOUT_S = 200.0
 CANCEL_TIMEOUT_S = 30.0
 
 
@@ -62,9 +63,10 @@ class Verification:
         references = [data.train_inputs, data.train_targets]
         if initial is not None:
             references.append(ray.put({n: t.numpy() for n, t in initial.weights.items()}))
-        timeout_s = start_timeout_s + FETCH_TIMEOUT_S + REPLAY_LIMIT_S
+        fetching_s = patience_s(stored_bytes(references))
+        timeout_s = start_timeout_s + fetching_s + REPLAY_LIMIT_S
         try:
-            answer = actor.replay.remote(plan, references, FETCH_TIMEOUT_S, REPLAY_LIMIT_S)
+            answer = actor.replay.remote(plan, references, fetching_s, REPLAY_LIMIT_S)
             packed: PackedReplay = ray.get(answer, timeout=timeout_s)
         except ray.exceptions.RayError as error:
             raise self._failed(place, error, timeout_s) from error

@@ -13,8 +13,8 @@ from orchestrator.datasets import StoredDataset
 from orchestrator.sessions.arrivals import NotArrived
 from orchestrator.sessions.group_failure import GroupFailure
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+from orchestrator.stored_objects import located, stored_bytes
 
-LOCATIONS_TIMEOUT_MS = 5000
 INPUTS = ("train_inputs", "val_inputs")
 TARGETS = ("train_targets", "val_targets")
 ORDER = ("train_inputs", "train_targets", "val_inputs", "val_targets")
@@ -27,8 +27,7 @@ class StageData:
     def __init__(self, stored: StoredDataset) -> None:
         self.stored = stored
         self._own_node = ray.get_runtime_context().get_node_id()
-        known = _located([getattr(stored, name) for name in ORDER])
-        self._num_bytes = sum(found.get("object_size") or 0 for found in known.values())
+        self._num_bytes = stored_bytes(getattr(stored, name) for name in ORDER)
 
     def give(self, group: StageGroup, given_up: Callable[[], bool]) -> None:
         """Returns when every stage has its data. A slow link takes its time, but a device that
@@ -59,18 +58,10 @@ class StageData:
         refs = list(dict.fromkeys(getattr(self.stored, name) for name in names))
         if not refs:
             return
-        where = _located(refs)
+        where = located(refs)
         for ref in refs:
             holders = set(where.get(ref, {}).get("node_ids", ()))
             if node_id not in holders and holders - {self._own_node}:
                 anew: Any = ray.put(ray.get(ref, timeout=patience_s(self._num_bytes)))
                 places = [name for name in ORDER if getattr(self.stored, name) == ref]
                 self.stored = replace(self.stored, **dict.fromkeys(places, anew))
-
-
-def _located(refs: list[Any]) -> dict[Any, dict[str, Any]]:
-    """What Ray knows of these objects."""
-    found: dict[Any, dict[str, Any]] = ray.experimental.get_object_locations(
-        refs, LOCATIONS_TIMEOUT_MS
-    )
-    return found
