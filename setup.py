@@ -86,7 +86,7 @@ setup(
         "actors.core.tasks.kinds",
         "http_gateway",
         "http_gateway.cli",
-        "http_gateway.routes",
+        "http_gateway.operations",
         "orchestrator",
         "orchestrator.checkpoints",
         "orchestrator.doctor",

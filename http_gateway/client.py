@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import requests
 
 from actors.core.addresses import is_loopback
 from http_gateway.auth import TOKEN_VARIABLE, check_token
+from http_gateway.operations.operation import (
+    ACTOR_START_TIMEOUT_S,
+    CALL_TIMEOUT_S,
+    JSON,
+    PATH_NAME,
+    Operation,
+)
+from http_gateway.operations.table import OPERATIONS, READY_TIMEOUT_S
 from http_gateway.watched_job import WatchedJob
 
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
-READY_TIMEOUT_S = 6.0  # the gateway asks the JobManager for up to 5
-PREDICT_TIMEOUT_S = 400.0  # it may have to wait for others, and for a large model to be read
-DOCTOR_TIMEOUT_S = 45.0  # the checkup takes up to 30
-PLAN_TIMEOUT_S = 180.0  # LayerActors may have to start, and to measure
-INITIALIZE_TIMEOUT_S = 1000.0  # the gateway may have a data set to download first
-DRAIN_TIMEOUT_S = 630.0  # a device that trains hands its layers over, and the gateway waits so long
+READY_PATIENCE_S = READY_TIMEOUT_S + 1.0
 
 
 class ApiError(RuntimeError):
@@ -49,13 +53,14 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class TandemClient:
-    """One method a route; each raises ``ApiError``, or requests' own errors for the connection.
+    """One method an operation; each raises ``ApiError``, or requests' own errors of connections.
 
+    ``call`` says what the methods take; ``help(TandemClient.train)`` lists a method's arguments.
     Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
     ``token`` is the gateway's, if it asks for one; no variable of the environment is read for it.
     A request repeated with the ``idempotency_key`` of the first, such as a UUID, is done once.
     The default ``timeout_s`` is longer than the gateway lets a request wait: its answer says what
-    is known.
+    is known. Operations that take longer are waited for longer.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 45.0, token: str | None = None) -> None:
@@ -77,164 +82,35 @@ class TandemClient:
         """Closes the connections."""
         self._session.close()
 
-    def create_job(
+    if TYPE_CHECKING:
+
+        def __getattr__(self, operation: str) -> Callable[..., Any]:
+            """A method for each operation of the table, by its name."""
+
+    def call(
         self,
-        model_config: dict[str, Any],
-        dataset_config: dict[str, Any],
-        failure_policy: dict[str, Any] | None = None,
-        checkpoints: dict[str, Any] | None = None,
-        train_config: dict[str, Any] | None = None,
-        task: str | dict[str, Any] | None = None,
-        *,
+        operation: Operation,
+        *required: Any,
         idempotency_key: str | None = None,
-    ) -> str:
-        """The new job's id."""
-        body = {"model_config": model_config, "dataset_config": dataset_config}
-        further: dict[str, Any] = {
-            "failure_policy": failure_policy,
-            "checkpoints": checkpoints,
-            "train_config": train_config,
-            "task": task,
-        }
-        body.update({name: value for name, value in further.items() if value is not None})
-        job_id: str = self._post("/api/jobs", idempotency_key, json=body)["job_id"]
-        return job_id
+        timeout_s: float | None = None,
+        **arguments: Any,
+    ) -> Any:
+        """What the operation answers.
 
-    def list_jobs(self) -> list[dict[str, Any]]:
-        """The jobs, oldest first."""
-        jobs: list[dict[str, Any]] = self._json("GET", "/api/jobs")["jobs"]
-        return jobs
-
-    def get_job(self, job_id: str, **query: int) -> dict[str, Any]:
-        """A job's details, with the latest of its epochs; ``after_epoch`` and ``history_limit`` ask
-        for others."""
-        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}", params=query))
-
-    def delete_job(self, job_id: str, force: bool = False) -> None:
-        """Deletes a job; one that is training only by ``force``."""
-        query = {"force": "true"} if force else {}
-        self._json("DELETE", f"/api/jobs/{_quoted(job_id)}", params=query)
-
-    def stop_job(self, job_id: str) -> dict[str, Any]:
-        """Stops a training job at its next step."""
-        return dict(self._json("POST", f"/api/jobs/{_quoted(job_id)}/stop"))
-
-    def resume_job(self, job_id: str) -> dict[str, Any]:
-        """Goes on with the session that was stopped or failed."""
-        path = f"/api/jobs/{_quoted(job_id)}/resume"
-        return dict(self._json("POST", path, timeout_s=max(self._timeout_s, INITIALIZE_TIMEOUT_S)))
-
-    def verify(self, job_id: str, steps: int | None = None) -> dict[str, Any]:
-        """Whether the job's first steps, trained again without a pipeline, have the same bits."""
-        body = {} if steps is None else {"steps": steps}
-        path = f"/api/jobs/{_quoted(job_id)}/verify"
-        timeout_s = max(self._timeout_s, INITIALIZE_TIMEOUT_S)
-        return dict(self._json("POST", path, json=body, timeout_s=timeout_s))
-
-    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
-        """The job's checkpoints, newest first."""
-        return list(self._json("GET", f"/api/jobs/{_quoted(job_id)}/checkpoints")["checkpoints"])
-
-    def list_events(self, job_id: str, **query: int) -> list[dict[str, Any]]:
-        """The latest of what happened to the job, oldest first; ``after_index`` and ``limit`` ask
-        for others."""
-        path = f"/api/jobs/{_quoted(job_id)}/events"
-        return list(self._json("GET", path, params=query)["events"])
-
-    def list_steps(self, job_id: str, **query: int) -> list[dict[str, Any]]:
-        """Steps and their losses, in order; ``after_epoch``, ``after_step`` and ``limit`` say
-        which."""
-        path = f"/api/jobs/{_quoted(job_id)}/steps"
-        return list(self._json("GET", path, params=query)["steps"])
-
-    def list_devices(self) -> list[dict[str, Any]]:
-        """The devices that can be registered or are, by ip and port."""
-        devices: list[dict[str, Any]] = self._json("GET", "/api/devices")["devices"]
-        return devices
-
-    def register_device(
-        self,
-        ip: str,
-        port: int,
-        job_id: str,
-        *,
-        replaces: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> int:
-        """The device's id within the job; ``replaces`` is that of the job's device which is this
-        one, and was at another address."""
-        body = {"ip": ip, "port": port, "job_id": job_id}
-        body.update({} if replaces is None else {"replaces": replaces})
-        answer = self._post("/api/devices/register", idempotency_key, json=body)
-        device_id: int = answer["device_id"]
-        return device_id
-
-    def unregister_device(self, port: int, **query: str) -> None:
-        """Takes a device out of its jobs; ``ip`` and ``job_id`` narrow it down.
-
-        Of one that trains, the layers move to the others first, which may take minutes.
+        ``required`` are its parameters in the path, then the fields that its body must have, in
+        the order of /openapi.json; all of them, and all others, can be given by name as well. One
+        that is None is left out.
         """
-        timeout_s = max(self._timeout_s, DRAIN_TIMEOUT_S)
-        self._json("DELETE", f"/api/devices/{port}", params=query, timeout_s=timeout_s)
-
-    def initialize(self, job_id: str, **options: Any) -> None:
-        """Allocates layers and draws the weights; ``partition`` and ``devices`` say how."""
-        path = f"/api/network/initialize/{_quoted(job_id)}"
-        timeout_s = max(self._timeout_s, INITIALIZE_TIMEOUT_S)
-        self._json("POST", path, json=options, timeout_s=timeout_s)
-
-    def plan(self, job_id: str, **options: Any) -> dict[str, Any]:
-        """The plan that initialize and train would make of these options."""
-        path = f"/api/network/plan/{_quoted(job_id)}"
-        timeout_s = max(self._timeout_s, PLAN_TIMEOUT_S)
-        return dict(self._json("POST", path, json=options, timeout_s=timeout_s))
-
-    def get_plan(self, job_id: str) -> dict[str, Any]:
-        """The plan in force, beside what its steps took."""
-        return dict(self._json("GET", f"/api/jobs/{_quoted(job_id)}/plan"))
-
-    def train(
-        self, job_id: str, *, idempotency_key: str | None = None, **options: Any
-    ) -> dict[str, Any]:
-        """Starts a session."""
-        path = f"/api/network/train/{_quoted(job_id)}"
-        return dict(self._post(path, idempotency_key, json=options))
-
-    def predict(self, job_id: str, inputs: list[list[float]]) -> dict[str, Any]:
-        """What the job's task answers, such as classes and probabilities."""
-        path = f"/api/jobs/{_quoted(job_id)}/predict"
-        timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
-        return dict(self._json("POST", path, json={"inputs": inputs}, timeout_s=timeout_s))
-
-    def get_model(self, job_id: str) -> bytes:
-        """The weights as a safetensors file."""
-        timeout_s = max(self._timeout_s, PREDICT_TIMEOUT_S)
-        return self._request("GET", f"/api/jobs/{_quoted(job_id)}/model", timeout_s).content
-
-    def list_layers(self) -> list[dict[str, Any]]:
-        """The kinds of layers, with the fields of each."""
-        return list(self._json("GET", "/api/layers")["layers"])
-
-    def list_architectures(self) -> list[dict[str, Any]]:
-        """The architectures, with the fields of each."""
-        return list(self._json("GET", "/api/architectures")["architectures"])
-
-    def list_sources(self) -> list[dict[str, Any]]:
-        """The sources of data, with the fields of each."""
-        return list(self._json("GET", "/api/sources")["sources"])
-
-    def previous_teraflops(self, **query: int) -> list[dict[str, dict[str, float]]]:
-        """One entry a session, oldest first; of the latest ``limit``, if that is given."""
-        return list(self._json("GET", "/api/previous_teraflops", params=query))
-
-    def doctor(self) -> dict[str, Any]:
-        """Whether the cluster is fit to train, and what mends it."""
-        timeout_s = max(self._timeout_s, DOCTOR_TIMEOUT_S)
-        return dict(self._json("GET", "/api/doctor", timeout_s=timeout_s))
-
-    def ready(self) -> dict[str, Any]:
-        """What the readiness check says; raises ``ApiError`` 503 with the reason."""
-        return dict(self._json("GET", "/ready"))
+        given = arguments_by_name(operation, required, arguments)
+        path = PATH_NAME.sub(lambda name: quote(str(given.pop(name[1])), safe=""), operation.path)
+        headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
+        sent = {"params": _in_query(given)} if operation.body is None else {"json": given}
+        longer_s = operation.longest_s(ACTOR_START_TIMEOUT_S) - CALL_TIMEOUT_S
+        read_s = self._timeout_s + max(0.0, longer_s) if timeout_s is None else timeout_s
+        response = self._request(operation.method, path, read_s, headers=headers, **sent)
+        if operation.media_type != JSON:
+            return response.content
+        return operation.to_result(response.json())
 
     def wait_for(
         self,
@@ -273,27 +149,59 @@ class TandemClient:
         """Until ``ready`` answers; else its error, after the patience that this one deserves."""
 
         def ask() -> dict[str, Any]:
-            return dict(self._json("GET", "/ready", timeout_s=READY_TIMEOUT_S))
+            return dict(self.ready(timeout_s=READY_PATIENCE_S))
 
         _patiently(ask, patience_s, poll_s, on_silence)
 
-    def _post(self, path: str, idempotency_key: str | None, **arguments: Any) -> Any:
-        headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
-        return self._json("POST", path, headers=headers, **arguments)
-
-    def _json(self, method: str, path: str, **arguments: Any) -> Any:
-        return self._request(method, path, **arguments).json()
-
     def _request(
-        self, method: str, path: str, timeout_s: float | None = None, **arguments: Any
+        self, method: str, path: str, read_s: float, **arguments: Any
     ) -> requests.Response:
-        read_s = self._timeout_s if timeout_s is None else timeout_s
         timeout = (min(read_s, CONNECT_TIMEOUT_S), read_s)
         url = self._base_url + path
         response = self._session.request(method, url, timeout=timeout, **arguments)
         if response.status_code >= 400:
             raise ApiError(response.status_code, _error_text(response, url) + _remedy(response))
         return response
+
+
+def arguments_by_name(
+    operation: Operation, required: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All of them but those that are None; raises ``TypeError`` as a function's call does."""
+    names = operation.required_names
+    if len(required) > len(names):
+        raise TypeError(
+            f"{operation.name} takes {len(names)} arguments without a name "
+            f"({', '.join(names)}), not {len(required)}; name the others"
+        )
+    given = dict(zip(names, required, strict=False))
+    if twice := given.keys() & named.keys():
+        raise TypeError(f"{operation.name} got {min(twice)} twice")
+    given |= named
+    if missing := [name for name in operation.path_names if name not in given]:
+        raise TypeError(f"{operation.name} needs {missing[0]}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _in_query(arguments: Mapping[str, Any]) -> dict[str, str]:
+    return {n: v if isinstance(v, str) else json.dumps(v) for n, v in arguments.items()}
+
+
+def _method(operation: Operation) -> Callable[..., Any]:
+    def method(client: TandemClient, *required: Any, **arguments: Any) -> Any:
+        return client.call(operation, *required, **arguments)
+
+    method.__name__ = operation.name
+    method.__qualname__ = f"TandemClient.{operation.name}"
+    optional = [name for name, is_needed in operation.body_names.items() if not is_needed]
+    named = [f"{name}=…" for name in (*operation.query_names, *optional)]
+    takes = [*operation.required_names, *named]
+    method.__doc__ = f"{operation.name}({', '.join(takes)}): {operation.summary}."
+    return method
+
+
+for _operation in OPERATIONS:
+    setattr(TandemClient, _operation.name, _method(_operation))
 
 
 def _patiently(
@@ -329,10 +237,6 @@ def _may_pass(error: Exception) -> bool:
         requests.exceptions.SSLError,
     )
     return not isinstance(error, lasting)
-
-
-def _quoted(job_id: str) -> str:
-    return quote(job_id, safe="")
 
 
 def _remedy(response: requests.Response) -> str:

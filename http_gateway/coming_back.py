@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from actors.core.errors import Unavailable
 from http_gateway.interrupts import SIGNALS
+from http_gateway.operations.operation import ManagerCall
 
 VARIABLE = "_TANDEM_COMING_BACK"
 OPEN_FILES = "/dev/fd"
@@ -50,14 +51,9 @@ class WaitingJobClient:
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
-    def __getattr__(self, method: str) -> Any:
-        if method.startswith("_"):
-            raise AttributeError(method)
-
-        def refuse(*_: Any, **__: Any) -> NoReturn:
-            raise Unavailable(self.reason)
-
-        return refuse
+    def call(self, call: ManagerCall, arguments: dict[str, Any]) -> NoReturn:
+        """Raises ``Unavailable``."""
+        raise Unavailable(self.reason)
 
 
 class SwitchedApp:

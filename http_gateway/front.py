@@ -9,7 +9,7 @@ import time
 from actors.core.version import __version__
 from http_gateway.coming_back import SwitchedApp
 from http_gateway.http_server import HttpServer
-from http_gateway.job_client import JobClient
+from http_gateway.operations.operation import JobClient
 from orchestrator.settings import Settings
 
 POLL_S = 0.05

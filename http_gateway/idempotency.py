@@ -10,28 +10,18 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
 from actors.core.errors import InvalidRequest, TandemError
-from http_gateway.job_client import JobClient
+from http_gateway.operations.operation import JobClient
+from http_gateway.operations.table import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
 from http_gateway.request_key import current_key
 from http_gateway.validation_text import shorten
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
-PARAMETER: dict[str, Any] = {
-    "name": KEY_HEADER,
-    "in": "header",
-    "required": False,
-    "description": "A name for this request, such as a new UUID. Sent again under it, the request "
-    f"is not done again: the first answer comes back, with {REPLAYED_HEADER}: true. 409 while the "
-    "first one is under way, 400 for another request under the same key. Errors are not kept.",
-    "schema": {"type": "string", "pattern": f"^{VISIBLE_ASCII.pattern}$"},
-}
-
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +32,8 @@ def install_idempotency(app: Flask, client: JobClient) -> None:
         key = request.headers.get(KEY_HEADER)
         if request.method != "POST" or request.routing_exception is not None or key is None:
             return None
-        stored = client.begin_request(_checked(key), _fingerprint())
+        begun = {"key": _checked(key), "fingerprint": _fingerprint()}
+        stored = client.call(BEGIN_REQUEST, begun)
         if stored is None:
             current_key.set(key)
             return None
@@ -66,21 +57,14 @@ def install_idempotency(app: Flask, client: JobClient) -> None:
     app.teardown_request(forget)
 
 
-def document_header(document: dict[str, Any]) -> None:
-    """Adds the header to every POST of the API's document."""
-    for item in document["paths"].values():
-        if "post" in item:
-            item["post"].setdefault("parameters", []).append(PARAMETER)
-
-
 def _remember(client: JobClient, key: str, response: Response) -> None:
     """The request is done: that its answer could not be kept must not hide the answer."""
     try:
         if 200 <= response.status_code < 300:
             answer = {"status": response.status_code, "body": response.get_json()}
-            client.finish_request(key, answer)
+            client.call(FINISH_REQUEST, {"key": key, "answer": answer})
         else:
-            client.drop_request(key)
+            client.call(DROP_REQUEST, {"key": key})
     except TandemError as error:
         logger.warning("the answer to the request %s was not kept: %s", key, error.message)
 

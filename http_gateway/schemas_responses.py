@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 
 class Error(BaseModel):
@@ -152,6 +152,10 @@ class Teraflops(BaseModel):
     forward_tflops: float
     backward_tflops: float
     total_tflops: float
+
+
+class SessionTeraflops(RootModel[list[dict[str, Teraflops]]]):
+    """One entry a session: device id -> its TFLOPs."""
 
 
 class DeviceStats(Teraflops):

@@ -120,23 +120,24 @@ class JobManager(JobReader):
         self,
         model_config: dict[str, Any],
         dataset_config: dict[str, Any],
-        further: dict[str, Any],
+        task: str | dict[str, Any] | None = None,
+        train_config: dict[str, Any] | None = None,
+        failure_policy: dict[str, Any] | None = None,
+        checkpoints: dict[str, Any] | None = None,
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
-        train_config, task = further.get("train_config"), further.get("task")
         find = self._datasets.find
         try:
             parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
         except InvalidRequest:
             self._keep_used_data()  # not what was read to judge the request
             raise
-        failure_policy = parse_failure_policy(further.get("failure_policy"))
-        checkpoint_policy = parse_checkpoint_policy(further.get("checkpoints"))
+        policies = parse_failure_policy(failure_policy), parse_checkpoint_policy(checkpoints)
 
         def make(job_id: str) -> Job:
             job = Job(job_id, model_config, dataset_config, spec)
             job.train_config = train_config
-            job.failure_policy, job.checkpoint_policy = failure_policy, checkpoint_policy
+            job.failure_policy, job.checkpoint_policy = policies
             return job
 
         with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
@@ -172,12 +173,14 @@ class JobManager(JobReader):
             registrations = Registrations(jobs, self._table.holders())
         return list_devices(cluster, registrations, probed)
 
-    def register_device(self, ip: str, port: int, job_id: str) -> int:
-        """Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
+    def register_device(self, ip: str, port: int, job_id: str, replaces: int | None = None) -> int:
+        """The device's id, from 1 in the job; ``replaces`` is that of one that is gone, and is this
+        one. Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
+        if replaces is not None:
+            return self._move_device(job_id, replaces, ip, port)
         cluster = self._cluster()
-        with self._exclusive(
-            job_id, "changing its devices", Event.CHANGE_DEVICES, "Invalid job ID"
-        ) as job:
+        doing = "changing its devices"
+        with self._exclusive(job_id, doing, Event.CHANGE_DEVICES, "Invalid job ID") as job:
             device = device_registry.new_device(job, cluster, ip, port)
             with self._book.changing(job, result=device.device_id) as (draft,):
                 device_registry.add(draft, device)
@@ -185,9 +188,8 @@ class JobManager(JobReader):
                 self._prepared.release(job_id)
             return device.device_id
 
-    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
-        """The job's device of that id, which is gone, is the one at (ip, port) now. Raises
-        ``JobNotFound``, ``DeviceNotFound``, ``NodeNotFound``, ``Conflict``, …"""
+    def _move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
+        """Raises ``JobNotFound``, ``DeviceNotFound``, ``NodeNotFound``, ``Conflict``, …"""
         cluster = self._cluster()
         with self._exclusive(job_id, "changing its devices", missing="Invalid job ID") as job:
             device = device_registry.moved_device(job, cluster, device_id, ip, port)
@@ -212,10 +214,8 @@ class JobManager(JobReader):
                 found = device_registry.find(self._book.all(), cluster, port, ip, job_id)
                 for job in found:
                     device_registry.check_spareable(job)
-                    doing = self._exclusive(
-                        job.job_id, "changing its devices", Event.CHANGE_DEVICES
-                    )
-                    held.enter_context(doing)
+                    doing = "changing its devices"
+                    held.enter_context(self._exclusive(job.job_id, doing, Event.CHANGE_DEVICES))
             self._take_out(found)
 
     def _take_out(self, found: Mapping[Job, Device]) -> None:

@@ -22,24 +22,7 @@ OPEN_AGAIN_S = 2.0
 MAX_CONCURRENCY = 64
 CONCURRENCY_GROUPS = {"pings": 1, "copies": 8, "quick": 32}
 """Threads for what must not queue behind the ``MAX_CONCURRENCY`` other calls, which may take
-minutes: signs of life, snapshots that a stage waits to see kept, and ``QUICK`` methods."""
-QUICK = frozenset(
-    {
-        "get_job",
-        "get_plan",
-        "list_architectures",
-        "list_checkpoints",
-        "list_devices",
-        "list_events",
-        "list_jobs",
-        "list_layers",
-        "list_sources",
-        "list_steps",
-        "previous_teraflops",
-        "save_for_end",
-        "stop_job",
-    }
-)
+minutes: signs of life, snapshots that a stage waits to see kept, and quick methods."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +50,11 @@ class JobManagerActor:
     @ray.method(concurrency_group="copies")
     def keep_copy(self, group: str, snapshot: Any) -> None:
         """Keeps a snapshot of a stage that trains alone."""
-        self.call("keep_copy", group, snapshot)
+        self.call("keep_copy", {"group": group, "sent": snapshot})
 
-    def call(self, method: str, *arguments: Any, key: str | None = None) -> Any:
+    def call(
+        self, method: str, arguments: dict[str, Any] | None = None, key: str | None = None
+    ) -> Any:
         """One public method of the JobManager; raises ``StorageUnavailable`` without one.
 
         ``key`` is that of a request begun: the method is done once for it.
@@ -79,8 +64,8 @@ class JobManagerActor:
             assert self._error is not None
             raise self._error
         if key is not None:
-            return self._manager.do_request(key, method, *arguments)
-        return getattr(self._manager, method)(*arguments)
+            return self._manager.do_request(key, method, arguments or {})
+        return getattr(self._manager, method)(**(arguments or {}))
 
     def _open(self) -> bool:
         from orchestrator.job_manager import JobManager

@@ -121,11 +121,11 @@ class JobReader:
         answer = self._book.store.begin_request(key, fingerprint)
         return None if answer is None else answer.value
 
-    def do_request(self, key: str, method: str, *arguments: Any) -> Any:
+    def do_request(self, key: str, method: str, arguments: dict[str, Any]) -> Any:
         """What the method returns for the request begun under ``key``. It is done once: what it
         came to is saved together with what it changes, and returned again for a retry."""
         with self._book.store.doing(key) as before:
-            return getattr(self, method)(*arguments) if before is None else before.value
+            return getattr(self, method)(**arguments) if before is None else before.value
 
     def finish_request(self, key: str, answer: dict[str, Any]) -> None:
         """Keeps the answer."""

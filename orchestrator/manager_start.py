@@ -14,7 +14,6 @@ from orchestrator.job_manager_actor import (
     ACTOR_NAME,
     CONCURRENCY_GROUPS,
     MAX_CONCURRENCY,
-    QUICK,
     JobManagerActor,
 )
 from orchestrator.manager_config import ManagerConfig
@@ -29,14 +28,24 @@ OUT_OF_MEMORY_S = 10.0
 _remote: Any = ray.remote
 
 
-def submit(manager: Any, method: str, *arguments: Any, key: str | None = None) -> Any:
-    """A reference to what the JobManager's method will return."""
+def submit(
+    manager: Any,
+    method: str,
+    arguments: dict[str, Any] | None = None,
+    *,
+    key: str | None = None,
+    is_quick: bool = False,
+) -> Any:
+    """A reference to what the JobManager's method will return; one that ``is_quick`` does not
+    queue behind those that take minutes."""
     # One of another version may know nothing of keys: it shall still tell its version.
-    keywords = {} if key is None else {"key": key}
+    keywords: dict[str, Any] = {} if key is None else {"key": key}
+    if arguments:
+        keywords["arguments"] = arguments
     options = {"name": f"JobManager.{method}"}
-    if method in QUICK:
+    if is_quick:
         options["concurrency_group"] = "quick"
-    return manager.call.options(**options).remote(method, *arguments, **keywords)
+    return manager.call.options(**options).remote(method, **keywords)
 
 
 def find_or_create(config: ManagerConfig) -> Any:

@@ -107,15 +107,16 @@ class _Training:
 
     def _create(self, job_file: JobFile) -> str:
         """Asked for again, it is the same job."""
-        return self._client.create_job(
+        job_id: str = self._client.create_job(
             job_file.model_config,
             job_file.dataset_config,
-            job_file.failure_policy,
-            job_file.checkpoints,
-            job_file.train_config,
-            job_file.task,
+            task=job_file.task,
+            train_config=job_file.train_config,
+            failure_policy=job_file.failure_policy,
+            checkpoints=job_file.checkpoints,
             idempotency_key=self._key,
         )
+        return job_id
 
     def follow(self, job_id: str) -> dict[str, Any]:
         """The job's details at its end."""

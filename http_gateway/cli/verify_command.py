@@ -20,7 +20,7 @@ def run_verify(job: str, steps: int | None, url: str | None, as_json: bool) -> N
     """Ends with 0 when the bits are the same, with 1 when not, with 2 when nothing was compared."""
     try:
         with job_client(job, url) as client:
-            told = client.verify(job, steps)
+            told = client.verify(job, steps=steps)
     except (TandemError, ApiError, CommandEnd) as error:
         typer.echo(f"tandem: {error}", err=True)
         raise typer.Exit(NOT_VERIFIED) from None

@@ -12,10 +12,12 @@ from tests.support.printed import printed_json
 ROOT = Path(__file__).resolve().parents[2]
 FULL = """
 import json, os, sqlite3, sys, threading
+from dataclasses import replace
 from pathlib import Path
 import ray
 from actors.core.errors import Unavailable
-from http_gateway.ray_job_client import RayJobClient
+from http_gateway.operations.table import OPERATIONS
+from http_gateway.ray_job_client import DESCRIBE, RayJobClient
 from orchestrator.job_manager_actor import MAX_CONCURRENCY
 from orchestrator.manager_config import ManagerConfig
 from orchestrator.ray_connection import NAMESPACE
@@ -24,20 +26,22 @@ folder = Path(sys.argv[1])
 ray.init(
     address="local", num_cpus=1, namespace=NAMESPACE, include_dashboard=False, log_to_driver=False
 )
+by_name = {operation.name: operation for operation in OPERATIONS}
+job = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
 client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder)
-client.list_jobs()
+client.call(by_name["list_jobs"], {})
 other = sqlite3.connect(folder / "tandem.db", isolation_level=None)
 other.execute("BEGIN EXCLUSIVE")
 
 def create():
     try:
-        client.create_job({"layer_sizes": [64, 10]}, {"name": "digits"}, {})
+        client.call(by_name["create_job"], job)
     except Unavailable:
         pass
 
 def is_full():
     try:
-        client._call("describe", timeout_s=1.0)
+        client._call(replace(DESCRIBE, timeout_s=1.0))
     except Unavailable:
         return True
     return False
@@ -49,7 +53,7 @@ while not is_full():
 copied = client._manager.keep_copy.remote("no group", [ray.put({})])
 found = {
     "ping": client.ping(2.0).value,
-    "jobs": client.list_jobs(),
+    "jobs": client.call(by_name["list_jobs"], {}),
     "copied": len(ray.wait([copied], timeout=5)[0]),
     "full": is_full(),
 }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from actors.core.input_form import InputForm
-from http_gateway.rows import ReadRows
+from http_gateway.operations.operation import ManagerCall, Operation, Schema
 from tests.support.plans import MEASURED, PLAN
 
 Call = tuple[str, tuple[Any, ...]]
@@ -205,9 +204,47 @@ READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 
 
+USUAL: dict[str, Any] = {
+    "create_job": "1",
+    "list_jobs": [SUMMARY],
+    "get_job": DETAILS,
+    "delete_job": None,
+    "list_devices": [DEVICE],
+    "register_device": lambda replaces=1, **_: replaces,
+    "unregister_device": None,
+    "initialize": None,
+    "plan": PLAN,
+    "get_plan": {**PLAN, "measured": MEASURED},
+    "train": lambda options, **_: {
+        name: options.get(name, usual) for name, usual in (("epochs", 10), ("learning_rate", 0.1))
+    },
+    "stop_job": {"status": "training"},
+    "resume_job": {"status": "training"},
+    "verify": VERIFIED,
+    "list_checkpoints": CHECKPOINTS,
+    "list_events": EVENTS,
+    "list_steps": STEP_LOSSES,
+    "begin_request": None,
+    "finish_request": None,
+    "drop_request": None,
+    "get_model": WEIGHTS,
+    "predict": PREDICTION,
+    "list_layers": LAYER_KINDS,
+    "list_architectures": ARCHITECTURES,
+    "list_sources": SOURCES,
+    "previous_teraflops": TERAFLOPS,
+    "doctor": DOCTOR,
+    "ready": {"ready": True, **READY},
+}
+
+
 @dataclass
 class FakeJobClient:
-    """``calls`` has all of them; ``errors`` and ``answers`` say what a method raises or returns."""
+    """``calls`` has all of them, each with the values of its arguments; ``errors`` and ``answers``
+    say what a call raises or returns, which may be a function of its arguments.
+
+    What neither ``answers`` nor ``USUAL`` knows is answered by an example of its declared response.
+    """
 
     calls: list[Call] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -219,142 +256,45 @@ class FakeJobClient:
         self.errors.clear()
         self.answers.clear()
 
-    def create_job(
-        self,
-        model_config: dict[str, Any],
-        dataset_config: dict[str, Any],
-        further: dict[str, Any],
-    ) -> str:
-        answer: str = self._answer("create_job", (model_config, dataset_config, further), "1")
-        return answer
+    def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
+        """A ``JobClient``'s."""
+        if call.name == "predict" and "predict" not in self.errors:
+            rows = arguments["read"](InputForm((2,), is_pixels=True), 2).rows
+            arguments = {**arguments, "rows": [row.tolist() for row in rows]}
+        plain = {name: v for name, v in arguments.items() if not callable(v)}
+        self.calls.append((call.name, tuple(plain.values())))
+        if call.name in self.errors:
+            raise self.errors[call.name]
+        answer = self.answers[call.name] if call.name in self.answers else self.usual(call)
+        if callable(answer):
+            answer = answer(**plain)
+        return io.BytesIO(answer) if call.name == "get_model" else answer
 
-    def list_jobs(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_jobs", (), [SUMMARY])
-        return answer
+    def usual(self, call: ManagerCall) -> Any:
+        """What it answers when a test says nothing else."""
+        if call.name in USUAL:
+            return USUAL[call.name]
+        assert isinstance(call, Operation)
+        return call.to_result(example_of(call.response))
 
-    def get_job(
-        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
-    ) -> dict[str, Any]:
-        arguments = (job_id, after_epoch, history_limit)
-        answer: dict[str, Any] = self._answer("get_job", arguments, DETAILS)
-        return answer
 
-    def delete_job(self, job_id: str, force: bool = False) -> None:
-        self._answer("delete_job", (job_id, force), None)
+def example_of(response: Schema) -> Any:
+    """The smallest value that fits."""
+    assert not isinstance(response, dict)
+    root = response.model_json_schema(mode="serialization")
+    return _example(root, root.get("$defs", {}))
 
-    def list_devices(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_devices", (), [DEVICE])
-        return answer
 
-    def register_device(self, ip: str, port: int, job_id: str) -> int:
-        answer: int = self._answer("register_device", (ip, port, job_id), 1)
-        return answer
-
-    def move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
-        answer: int = self._answer("move_device", (job_id, device_id, ip, port), device_id)
-        return answer
-
-    def unregister_device(
-        self, port: int, ip: str | None = None, job_id: str | None = None
-    ) -> None:
-        self._answer("unregister_device", (port, ip, job_id), None)
-
-    def initialize(self, job_id: str, options: dict[str, Any]) -> None:
-        self._answer("initialize", (job_id, options), None)
-
-    def plan(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("plan", (job_id, options), PLAN)
-        return answer
-
-    def get_plan(self, job_id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("get_plan", (job_id,), {**PLAN, "measured": MEASURED})
-        return answer
-
-    def train(self, job_id: str, options: dict[str, Any]) -> dict[str, Any]:
-        started = {"epochs": 10, "learning_rate": 0.1} | {
-            key: options[key] for key in ("epochs", "learning_rate") if key in options
-        }
-        answer: dict[str, Any] = self._answer("train", (job_id, options), started)
-        return answer
-
-    def stop_job(self, job_id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("stop_job", (job_id,), {"status": "training"})
-        return answer
-
-    def resume_job(self, job_id: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("resume_job", (job_id,), {"status": "training"})
-        return answer
-
-    def verify(self, job_id: str, steps: int | None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("verify", (job_id, steps), VERIFIED)
-        return answer
-
-    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_checkpoints", (job_id,), CHECKPOINTS)
-        return answer
-
-    def list_events(
-        self, job_id: str, after_index: int | None = None, limit: int = 10_000
-    ) -> list[dict[str, Any]]:
-        arguments = (job_id, after_index, limit)
-        answer: list[dict[str, Any]] = self._answer("list_events", arguments, EVENTS)
-        return answer
-
-    def list_steps(
-        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
-    ) -> list[dict[str, Any]]:
-        arguments = (job_id, after_epoch, after_step, limit)
-        answer: list[dict[str, Any]] = self._answer("list_steps", arguments, STEP_LOSSES)
-        return answer
-
-    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
-        answer: dict[str, Any] | None = self._answer("begin_request", (key, fingerprint), None)
-        return answer
-
-    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
-        self._answer("finish_request", (key, answer), None)
-
-    def drop_request(self, key: str) -> None:
-        self._answer("drop_request", (key,), None)
-
-    def get_model(self, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
-        answer: bytes = self._answer("get_model", (job_id,), WEIGHTS)
-        return io.BytesIO(answer)
-
-    def predict(self, job_id: str, read: ReadRows, gone: Callable[[], bool]) -> dict[str, Any]:
-        rows = [] if "predict" in self.errors else read(InputForm((2,), is_pixels=True), 2).rows
-        arguments = (job_id, [row.tolist() for row in rows])
-        answer: dict[str, Any] = self._answer("predict", arguments, PREDICTION)
-        return answer
-
-    def list_layers(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_layers", (), LAYER_KINDS)
-        return answer
-
-    def list_architectures(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_architectures", (), ARCHITECTURES)
-        return answer
-
-    def list_sources(self) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = self._answer("list_sources", (), SOURCES)
-        return answer
-
-    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
-        answer: list[dict[str, dict[str, float]]] = self._answer(
-            "previous_teraflops", (limit,), TERAFLOPS
-        )
-        return answer
-
-    def doctor(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("doctor", (), DOCTOR)
-        return answer
-
-    def check_ready(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer("check_ready", (), READY)
-        return answer
-
-    def _answer(self, method: str, arguments: tuple[Any, ...], usual: Any) -> Any:
-        self.calls.append((method, arguments))
-        if method in self.errors:
-            raise self.errors[method]
-        return self.answers.get(method, usual)
+def _example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        return _example(known[schema["$ref"].rsplit("/", 1)[1]], known)
+    for choice in ("enum", "anyOf", "oneOf"):
+        if choice in schema:
+            first = schema[choice][0]
+            return first if choice == "enum" else _example(first, known)
+    if schema.get("type") == "object":
+        properties = schema.get("properties", {})
+        return {name: _example(properties[name], known) for name in schema.get("required", [])}
+    number = schema.get("minimum", 0)
+    values = {"array": [], "string": "", "integer": number, "number": number, "boolean": False}
+    return schema.get("const", values.get(schema.get("type", "")))

@@ -27,7 +27,13 @@ def create_job(
     """A job with these devices registered; digits on the document's layers by default."""
     config = {"layer_sizes": LAYER_SIZES, **model}
     data = DIGITS if dataset is None else dataset
-    job_id = client.create_job(config, data, failure_policy, checkpoints, train_config)
+    job_id = client.create_job(
+        config,
+        data,
+        failure_policy=failure_policy,
+        checkpoints=checkpoints,
+        train_config=train_config,
+    )
     for device in devices:
         client.register_device(ip=device["ip"], port=device["port"], job_id=job_id)
     return job_id

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from http_gateway.operations.operation import ManagerCall
 from orchestrator.job import part_of
-from tests.support.fake_job_client import DETAILS, READY, FakeJobClient
+from tests.support.fake_job_client import DETAILS, FakeJobClient
 
 EPOCHS, STEPS = 3, 4
 STATS = {
@@ -37,21 +38,22 @@ class ScriptedJobClient(FakeJobClient):
         self.script = [DETAILS]
         self.hooks.clear()
 
-    def get_job(
-        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
-    ) -> dict[str, Any]:
-        job = self._answer("get_job", (job_id, after_epoch, history_limit), self.script[0])
-        if len(self.script) > 1:
-            self.script.pop(0)
+    def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
+        """A command's first look, ``ready``, is none of its calls."""
+        self.hooks.get(call.name, lambda: None)()
+        try:
+            return super().call(call, arguments)
+        finally:
+            if call.name == "ready":
+                self.calls.pop()
+
+    def usual(self, call: ManagerCall) -> Any:
+        return self._look if call.name == "get_job" else super().usual(call)
+
+    def _look(self, job_id: str, after_epoch: int | None, history_limit: int) -> Any:
+        job = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         history = part_of(job["history"], after_epoch, history_limit)
         return {**job, "job_id": job_id, "history": history, "num_epochs": len(job["history"])}
-
-    def check_ready(self) -> dict[str, Any]:
-        """A command's first look, which is none of its calls."""
-        self.hooks.get("check_ready", lambda: None)()
-        if "check_ready" in self.errors:
-            raise self.errors["check_ready"]
-        return READY
 
     def asked(self) -> list[tuple[str, tuple[Any, ...]]]:
         """What was asked so far: the calls, without looks and what keys of requests bring."""
@@ -61,10 +63,6 @@ class ScriptedJobClient(FakeJobClient):
     def names(self) -> list[str]:
         """Their methods."""
         return [name for name, _ in self.asked()]
-
-    def _answer(self, method: str, arguments: tuple[Any, ...], usual: Any) -> Any:
-        self.hooks.get(method, lambda: None)()
-        return super()._answer(method, arguments, usual)
 
 
 def job_at(epochs_done: int, step: int = 0, status: str = "training", **more: Any) -> Any:

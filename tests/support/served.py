@@ -12,7 +12,7 @@ from waitress import wasyncore
 
 from http_gateway.app import create_app
 from http_gateway.http_server import HttpServer
-from http_gateway.job_client import JobClient
+from http_gateway.operations.operation import JobClient
 from http_gateway.patience import Patience
 
 

@@ -29,7 +29,7 @@ def job(fake: ScriptedJobClient, monkeypatch: pytest.MonkeyPatch) -> Job:
         device_registry.add(job, device)
         return device.device_id
 
-    monkeypatch.setattr(fake, "register_device", register, raising=True)
+    monkeypatch.setitem(fake.answers, "register_device", register)
     monkeypatch.setattr(registration, "own_ip", lambda *_: IP)
     monkeypatch.delenv("TANDEM_API_TOKEN", raising=False)
     return job

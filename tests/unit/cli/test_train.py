@@ -43,7 +43,8 @@ def test_it_asks_for_what_the_file_says_and_shows_every_epoch(
             (
                 {"layer_sizes": [784, 128, 10], "seed": 7},
                 {"name": "digits", "resize": [28, 28]},
-                {"failure_policy": {"min_devices": 2}, "checkpoints": {"interval_s": 5}},
+                {"min_devices": 2},
+                {"interval_s": 5},
             ),
         ),
         ("register_device", ("localhost", 5001, "1")),

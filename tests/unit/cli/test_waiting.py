@@ -59,14 +59,14 @@ def test_a_gateway_that_is_not_ready_is_asked_once_it_is(
     monkeypatch.setattr(connection, "READY_S", 30.0)
     fake.script = [job_at(3, status="completed")]
     looks = iter(range(100))
-    fake.errors["check_ready"] = Unavailable("The JobManager is being started again.")
+    fake.errors["ready"] = Unavailable("The JobManager is being started again.")
 
     def look() -> None:
         assert fake.calls == []
         if next(looks) == 2:
             fake.errors.clear()
 
-    fake.hooks["check_ready"] = look
+    fake.hooks["ready"] = look
     result = tandem(*arguments)
     assert result.exit_code == 0 and fake.calls[0][0] == method
     (told,) = result.stderr.splitlines()
@@ -76,7 +76,7 @@ def test_a_gateway_that_is_not_ready_is_asked_once_it_is(
 def test_one_that_does_not_become_ready_is_asked_all_the_same(
     tandem: Tandem, fake: ScriptedJobClient
 ) -> None:
-    fake.errors["check_ready"] = Unavailable("The node list can't be read")
+    fake.errors["ready"] = Unavailable("The node list can't be read")
     assert tandem("pause", "7").exit_code == 0
     fake.errors["stop_job"] = Unavailable("The Ray head is gone")
     result = tandem("pause", "7")
@@ -111,7 +111,7 @@ def test_what_is_waited_for_is_named(error: requests.RequestException) -> None:
 def test_something_that_listens_and_says_nothing_is_told_and_waited_for(
     tandem: Tandem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "READY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client, "READY_PATIENCE_S", 0.05)
     monkeypatch.setattr(connection, "READY_S", 1.5)  # many times as long as one look
     with listening() as port:
         result = tandem("pause", "7", "--url", f"http://127.0.0.1:{port}")

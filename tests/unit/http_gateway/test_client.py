@@ -13,6 +13,9 @@ from werkzeug.serving import make_server
 
 from http_gateway.app import create_app
 from http_gateway.client import ApiError, TandemClient
+from http_gateway.operations import special
+from http_gateway.operations.operation import Operation
+from http_gateway.operations.table import OPERATIONS
 from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
 from tests.support.fake_job_client import (
     ARCHITECTURES,
@@ -38,6 +41,7 @@ from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
 
 SERVED = FakeJobClient()
+GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in special.GATEWAYS_OWN]
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +74,17 @@ def _without_commands(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
-    (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET, {}), "1"),
+    (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET), "1"),
     (
-        lambda c: c.create_job(MODEL, DATASET, {"min_devices": 2}, {"keep_last": 3}),
+        lambda c: c.create_job(MODEL, DATASET, failure_policy={"min_devices": 2}, checkpoints={}),
         "create_job",
-        (MODEL, DATASET, {"failure_policy": {"min_devices": 2}, "checkpoints": {"keep_last": 3}}),
+        (MODEL, DATASET, {"min_devices": 2}, {}),
         "1",
     ),
     (
         lambda c: c.create_job(MODEL, DATASET, train_config={"epochs": 2}, task="binary"),
         "create_job",
-        (MODEL, DATASET, {"task": "binary", "train_config": {"epochs": 2}}),
+        (MODEL, DATASET, {"epochs": 2}, "binary"),
         "1",
     ),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
@@ -155,8 +159,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         ("7", {"epochs": 2, "schedule": "gpipe"}),
         {"message": "Training started", "epochs": 2, "learning_rate": 0.1},
     ),
-    (lambda c: c.verify("7"), "verify", ("7", None), VERIFIED),
-    (lambda c: c.verify("7", 20), "verify", ("7", 20), VERIFIED),
+    (lambda c: c.verify("7"), "verify", ("7",), VERIFIED),
+    (lambda c: c.verify("7", steps=20), "verify", ("7", 20), VERIFIED),
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
     (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (None,), TERAFLOPS),
@@ -165,7 +169,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
     (lambda c: c.list_sources(), "list_sources", (), SOURCES),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
-    (lambda c: c.ready(), "check_ready", (), {"ready": True, **READY}),
+    (lambda c: c.ready(), "ready", (), {"ready": True, **READY}),
 ]
 
 
@@ -202,7 +206,18 @@ def test_a_request_is_sent_with_its_idempotency_key(
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
     tried = {name for call, _, _, _ in CALLS for name in call.__code__.co_names}
-    assert public - tried == {"wait_for", "wait_until_ready", "close"}
+    assert public - tried == {"wait_for", "wait_until_ready", "close", "call"} | {
+        operation.name for operation in GATEWAYS_OWN
+    }
+
+
+@pytest.mark.parametrize("operation", GATEWAYS_OWN, ids=lambda operation: operation.name)
+def test_what_the_gateway_answers_itself_is_an_operation_like_any_other(
+    client: TandemClient, fake: FakeJobClient, operation: Operation
+) -> None:
+    answer = client.call(operation)
+    assert isinstance(operation.response, type) and operation.response.model_validate(answer)
+    assert fake.calls == []
 
 
 @pytest.mark.parametrize("call", [c[0] for c in CALLS], ids=[c[1] for c in CALLS])
@@ -218,7 +233,7 @@ def test_an_error_has_the_apis_status_and_message(
 def test_an_unready_gateway_is_an_error_with_the_reason(
     client: TandemClient, fake: FakeJobClient
 ) -> None:
-    fake.errors["check_ready"] = Unavailable("The JobManager does not answer")
+    fake.errors["ready"] = Unavailable("The JobManager does not answer")
     with pytest.raises(ApiError) as caught:
         client.ready()
     assert (caught.value.status, caught.value.message) == (503, "The JobManager does not answer")
@@ -288,10 +303,10 @@ def in_turn(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
     """The job's status in each answer to come; the last one stays."""
     left = list(statuses)
 
-    def get_job(job_id: str, *_: int) -> dict[str, Any]:
+    def get_job(job_id: str, **_: int) -> dict[str, Any]:
         return {**DETAILS, "job_id": job_id, "status": left.pop(0) if len(left) > 1 else left[0]}
 
-    monkeypatch.setattr(SERVED, "get_job", get_job)
+    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
 
 
 def test_wait_for_returns_the_job_in_the_status_asked_for(
@@ -319,12 +334,12 @@ def test_wait_for_is_patient_when_told(
 ) -> None:
     refusals: list[Exception] = [Unavailable("starting"), Unavailable("starting")]
 
-    def get_job(job_id: str, *_: int) -> dict[str, Any]:
+    def get_job(job_id: str, **_: int) -> dict[str, Any]:
         if refusals:
             raise refusals.pop()
         return DETAILS
 
-    monkeypatch.setattr(SERVED, "get_job", get_job)
+    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
     assert client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0) == DETAILS
     refusals.append(Unavailable("starting"))
     with pytest.raises(ApiError, match="starting"):
@@ -341,14 +356,14 @@ def test_a_silence_is_told_once_each_time_that_it_begins(
     starting, training = Unavailable("starting"), {**DETAILS, "status": "training"}
     answers = [starting, starting, training, starting, DETAILS]
 
-    def get_job(job_id: str, *_: int) -> dict[str, Any]:
+    def get_job(job_id: str, **_: int) -> dict[str, Any]:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     told: list[Exception] = []
-    monkeypatch.setattr(SERVED, "get_job", get_job)
+    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
     client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0, on_silence=told.append)
     assert [str(error) for error in told] == ["starting", "starting"] and answers == []
 

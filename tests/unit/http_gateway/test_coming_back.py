@@ -11,7 +11,9 @@ import pytest
 
 from http_gateway.app import create_app
 from http_gateway.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
-from http_gateway.repeats import REPEATABLE, may_repeat, unanswered
+from http_gateway.operations.operation import ManagerCall
+from http_gateway.operations.table import BEGIN_REQUEST, OPERATIONS
+from http_gateway.repeats import may_repeat, unanswered
 from tests.support.answers import error_of, json_of
 
 REASON = "The Ray head at 192.168.1.5:6379 is gone"
@@ -101,43 +103,41 @@ def test_an_application_takes_the_place_of_another() -> None:
         assert switched({}, None) == [answer]
 
 
+REPEATABLE = [operation for operation in OPERATIONS if operation.may_repeat]
+WRITES = [operation for operation in OPERATIONS if not operation.may_repeat]
 RESTARTING = "The actor ab is unavailable: The actor is temporarily unavailable: IOError: "
 RESTARTING += "The actor is restarting.. The task may or may not have been executed on the actor."
 CUT = RESTARTING.replace("IOError: The actor is restarting.", "RpcError: RPC error: recvmsg")
 RESTARTED = RESTARTING.replace("is restarting", "was restarted")
 
 
-@pytest.mark.parametrize("method", ["create_job", "train", "begin_request", "unregister_device"])
-def test_a_write_is_repeated_only_if_it_was_not_even_sent(method: str) -> None:
-    assert may_repeat(method, RESTARTING)
-    assert not may_repeat(method, CUT)
-    assert not may_repeat(method, RESTARTED)
+@pytest.mark.parametrize("call", [BEGIN_REQUEST, *WRITES])
+def test_a_write_is_repeated_only_if_it_was_not_even_sent(call: ManagerCall) -> None:
+    assert may_repeat(call, RESTARTING)
+    assert not may_repeat(call, CUT)
+    assert not may_repeat(call, RESTARTED)
 
 
-@pytest.mark.parametrize("method", sorted(REPEATABLE))
-def test_what_can_be_done_twice_is_repeated(method: str) -> None:
-    assert may_repeat(method, CUT) and may_repeat(method, RESTARTED)
+@pytest.mark.parametrize("call", REPEATABLE)
+def test_what_can_be_done_twice_is_repeated(call: ManagerCall) -> None:
+    assert may_repeat(call, CUT) and may_repeat(call, RESTARTED)
 
 
-WRITES = ["create_job", "delete_job", "register_device", "unregister_device", "initialize"]
-WRITES += ["train", "resume_job"]
-
-
-@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize("call", WRITES)
 def test_of_a_write_without_an_answer_it_is_said_how_to_look_and_not_to_try_again(
-    method: str,
+    call: ManagerCall,
 ) -> None:
-    text = unanswered("The JobManager did not answer", method, has_key=False)
+    text = unanswered("The JobManager did not answer", call, has_key=False)
     assert "not known" in text and "GET /api/" in text
     assert "try again" not in text.lower()
 
 
-@pytest.mark.parametrize("method", WRITES)
-def test_a_write_with_a_key_may_be_sent_again(method: str) -> None:
-    text = unanswered("The JobManager did not answer", method, has_key=True)
+@pytest.mark.parametrize("call", WRITES)
+def test_a_write_with_a_key_may_be_sent_again(call: ManagerCall) -> None:
+    text = unanswered("The JobManager did not answer", call, has_key=True)
     assert "not known" in text and "same Idempotency-Key" in text
 
 
-@pytest.mark.parametrize("method", sorted(REPEATABLE))
-def test_what_can_be_done_twice_may_be_tried_again(method: str) -> None:
-    assert unanswered("The JobManager did not answer", method, False).endswith("Try again")
+@pytest.mark.parametrize("call", REPEATABLE)
+def test_what_can_be_done_twice_may_be_tried_again(call: ManagerCall) -> None:
+    assert unanswered("The JobManager did not answer", call, False).endswith("Try again")

@@ -63,7 +63,7 @@ ROUTES = [
     ("GET", "/api/architectures", "list_architectures"),
     ("GET", "/api/sources", "list_sources"),
     ("GET", "/api/doctor", "doctor"),
-    ("GET", "/ready", "check_ready"),
+    ("GET", "/ready", "ready"),
 ]
 SECRET = "token-4711"
 

@@ -54,8 +54,8 @@ def test_policies_reach_the_job_client_as_they_were_sent(
     assert http.post("/api/jobs", json={**JOB, **policies}).status_code == 201
     assert http.post("/api/jobs", json={**JOB, "checkpoints": None}).status_code == 201
     assert http.post("/api/jobs", json={**JOB, "failure_policy": {}}).status_code == 201
-    sent = [arguments[2] for _, arguments in fake.calls]
-    assert sent == [policies, {}, {"failure_policy": {}}]
+    sent = [arguments[2:] for _, arguments in fake.calls]
+    assert sent == [tuple(policies.values()), (), ({},)]
 
 
 def test_a_job_is_resumed(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -66,14 +66,14 @@ def test_a_job_is_resumed(http: FlaskClient, fake: FakeJobClient) -> None:
     assert fake.calls == [("resume_job", ("12",))]
 
 
-@pytest.mark.parametrize(("body", "steps"), [(None, None), ({}, None), ({"steps": 20}, 20)])
+@pytest.mark.parametrize(("body", "steps"), [(None, ()), ({}, ()), ({"steps": 20}, (20,))])
 def test_a_job_is_verified(
-    http: FlaskClient, fake: FakeJobClient, body: Any, steps: int | None
+    http: FlaskClient, fake: FakeJobClient, body: Any, steps: tuple[int, ...]
 ) -> None:
     response = http.post("/api/jobs/12/verify", json=body)
     assert response.status_code == 200
     assert json_of(response) == VERIFIED
-    assert fake.calls == [("verify", ("12", steps))]
+    assert fake.calls == [("verify", ("12", *steps))]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_train_config_is_passed_on_as_it_was_sent(http: FlaskClient, fake: Fak
     model, data = {"layer_sizes": [64, 10]}, {"name": "digits"}
     body = {"model_config": model, "dataset_config": data, "train_config": TRAIN_CONFIG}
     assert http.post("/api/jobs", json=body).status_code == 201
-    assert fake.calls == [("create_job", (model, data, {"train_config": TRAIN_CONFIG}))]
+    assert fake.calls == [("create_job", (model, data, TRAIN_CONFIG))]
     assert http.post("/api/network/train/1", json=TRAIN_CONFIG).status_code == 200
     assert fake.calls[1] == ("train", ("1", TRAIN_CONFIG))
 

@@ -14,6 +14,8 @@ import ray
 from actors.core.errors import InvalidRequest, Unavailable
 from actors.core.model.blocks import build_blocks
 from http_gateway import ray_predictions
+from http_gateway.operations.operation import ManagerCall
+from http_gateway.operations.table import OPERATIONS
 from http_gateway.ray_job_client import RayJobClient
 from http_gateway.ray_predictions import Predictions
 from http_gateway.rows import Rows
@@ -26,6 +28,7 @@ from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
 from tests.support.sources import job_spec
 
+GET_MODEL, PREDICT = (o for o in OPERATIONS if o.name in ("get_model", "predict"))
 SPEC = job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
 MODEL = trained_model(SPEC, dict(build_blocks(SPEC.model, 0, 2).state_dict()))
 VALUES = np.linspace(0, 255, 64 * 10, dtype=np.float32).reshape(10, 64)
@@ -122,23 +125,26 @@ def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     read: list[tuple[int, int]] = []
     client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
 
-    def call(method: str, *_: Any) -> None:
-        assert method == "describe_model"
+    def refuse(call: ManagerCall, *_: Any) -> None:
+        assert call.name == "describe_model"
         raise NoTrainedWeights("Job 1 has no trained weights yet")
 
-    monkeypatch.setattr(client, "_call", call)
+    monkeypatch.setattr(client, "_call", refuse)
     with pytest.raises(NoTrainedWeights):
-        client.predict("1", lambda *shape: read.append(shape) or ROWS, bool)
+        client.call(
+            PREDICT,
+            {"job_id": "1", "read": lambda *shape: read.append(shape) or ROWS, "gone": bool},
+        )
     with pytest.raises(NoTrainedWeights):
-        client.get_model("1", bool)
+        client.call(GET_MODEL, {"job_id": "1", "gone": bool})
     assert read == []
 
 
 def test_a_model_is_downloaded_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
     answers = {"describe_model": MODEL.facts, "get_model": MODEL}
-    monkeypatch.setattr(client, "_call", lambda method, *_, **__: answers[method])
-    with client.get_model("1", bool) as file:
+    monkeypatch.setattr(client, "_call", lambda call, *_: answers[call.name])
+    with client.call(GET_MODEL, {"job_id": "1", "gone": bool}) as file:
         assert file.read() == b"".join(trained.model_file(MODEL))
         assert file.fileno() > 2
 
@@ -146,7 +152,7 @@ def test_a_model_is_downloaded_from_a_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_full_disk_for_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
     answers = {"describe_model": MODEL.facts, "get_model": MODEL}
-    monkeypatch.setattr(client, "_call", lambda method, *_, **__: answers[method])
+    monkeypatch.setattr(client, "_call", lambda call, *_: answers[call.name])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(Unavailable, match="TMPDIR"):
-        client.get_model("1", bool)
+        client.call(GET_MODEL, {"job_id": "1", "gone": bool})

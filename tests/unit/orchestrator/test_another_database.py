@@ -26,7 +26,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def new_job(world: JobManagerWorld, seed: int = 0, node: int = 1) -> str:
-    job_id = world.manager.create_job({**MODEL, "seed": seed}, DATA, {})
+    job_id = world.manager.create_job({**MODEL, "seed": seed}, DATA)
     world.manager.register_device("localhost", FIRST_PORT + node, job_id)
     world.manager.initialize(job_id)
     return job_id

@@ -17,7 +17,7 @@ MODEL, DATA = {"layer_sizes": [64, 8, 10]}, {"name": "digits", "batch_size": 256
 
 
 def trained(world: JobManagerWorld) -> str:
-    job_id = world.manager.create_job(MODEL, DATA, {})
+    job_id = world.manager.create_job(MODEL, DATA)
     world.manager.register_device("localhost", FIRST_PORT, job_id)
     world.manager.initialize(job_id)
     world.manager.train(job_id, {"epochs": 1, "threads": 1})

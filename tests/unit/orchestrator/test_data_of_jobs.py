@@ -33,7 +33,7 @@ def put_files(world: JobManagerWorld, num_train: int = 100, seed: int = 0) -> No
 
 
 def new_job(world: JobManagerWorld, node: int = 1) -> str:
-    job_id = world.manager.create_job(MODEL, DATA, {})
+    job_id = world.manager.create_job(MODEL, DATA)
     world.manager.register_device("localhost", FIRST_PORT + node, job_id)
     return job_id
 

@@ -38,7 +38,7 @@ def test_a_job_is_refused_before_anything_is_started(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manager = world.manager
-    job_id = manager.create_job({"layer_sizes": [64, 8, 10]}, {"name": "digits"}, {})
+    job_id = manager.create_job({"layer_sizes": [64, 8, 10]}, {"name": "digits"})
     manager.register_device("localhost", FIRST_PORT, job_id)
     monkeypatch.setattr(
         prepared_groups,

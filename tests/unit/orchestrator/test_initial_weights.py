@@ -33,7 +33,7 @@ def write(world: JobManagerWorld, weights: dict[str, torch.Tensor]) -> str:
 
 def create(world: JobManagerWorld, given: Any, seed: int = 0) -> str:
     model = {"layer_sizes": SIZES, "seed": seed, "initial_weights": given}
-    return world.manager.create_job(model, DATA, {})
+    return world.manager.create_job(model, DATA)
 
 
 def train(world: JobManagerWorld, job_id: str, *nodes: int) -> list[float]:
@@ -61,7 +61,7 @@ def test_a_job_begins_with_the_weights_of_a_file_whatever_becomes_of_that(
     world: JobManagerWorld,
 ) -> None:
     """Seed 0 shuffles both alike."""
-    plain = world.manager.create_job({"layer_sizes": SIZES, "seed": 0}, DATA, {})
+    plain = world.manager.create_job({"layer_sizes": SIZES, "seed": 0}, DATA)
     name = write(world, drawn(seed=0))
     job_id = create(world, {"file": name})
     (world.storage_path / name).unlink()
@@ -75,7 +75,7 @@ def test_a_job_begins_with_the_weights_of_a_file_whatever_becomes_of_that(
 
 
 def test_a_job_begins_with_the_weights_of_another_job(world: JobManagerWorld) -> None:
-    first = world.manager.create_job({"layer_sizes": SIZES}, DATA, {})
+    first = world.manager.create_job({"layer_sizes": SIZES}, DATA)
     losses = train(world, first, 1)
     checkpoint = world.manager.list_checkpoints(first)[0]["checkpoint_id"]
     job_ids = [create(world, {"job": first, **more}) for more in ({}, {"checkpoint": checkpoint})]
@@ -126,7 +126,7 @@ def test_what_is_no_file_of_weights_is_refused(world: JobManagerWorld) -> None:
 
 def test_a_job_without_weights_is_refused_by_its_name(world: JobManagerWorld) -> None:
     assert "job '77' gives no weights" in refused(world, {"job": "77"})
-    first = world.manager.create_job({"layer_sizes": SIZES}, DATA, {})
+    first = world.manager.create_job({"layer_sizes": SIZES}, DATA)
     assert "no trained weights yet" in refused(world, {"job": first})
     assert "no checkpoint 'x'" in refused(world, {"job": first, "checkpoint": "x"})
 

@@ -104,7 +104,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         policy = {"max_failures": failures, "min_devices": least, "max_lost_steps": 5}
         data = {"name": "digits", "batch_size": 64}
         policies = {"failure_policy": policy, "checkpoints": {"interval_s": 0.2}}
-        job_id = self.manager.create_job(model, data, policies)
+        job_id = self.manager.create_job(model, data, **policies)
         assert int(job_id) > self.last_job
         self.last_job = int(job_id)
         self.jobs[job_id] = Expected(layers, failures, least)

@@ -37,7 +37,7 @@ def test_a_named_model_trains_on_two_devices_and_verifies_equal(
 ) -> None:
     manager = world.manager
     data = {**data, "batch_size": 16}
-    job_id = manager.create_job(model, data, {})
+    job_id = manager.create_job(model, data)
     for node in (1, 2):
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id, {"partition": "even"})

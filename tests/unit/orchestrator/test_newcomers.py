@@ -130,7 +130,7 @@ def test_a_device_registered_while_a_job_trains_gets_layers_at_an_epochs_end() -
     try:
         manager = world.manager
         model = {"layer_sizes": [64, 1024, 1024, 1024, 10]}
-        job_id = manager.create_job(model, {"name": "digits", "batch_size": 256}, {})
+        job_id = manager.create_job(model, {"name": "digits", "batch_size": 256})
         manager.register_device(GATEWAY_IP, FIRST_PORT, job_id)
         manager.initialize(job_id)
         manager.train(job_id, {"epochs": 100_000, "num_microbatches": 4})

@@ -36,7 +36,7 @@ def wait_for(condition: Callable[[], Any]) -> None:
 def create(world: JobManagerWorld, *nodes: int, **policy: Any) -> str:
     manager = world.manager
     policies = {"failure_policy": policy}
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, policies)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, **policies)
     for node in nodes:
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)

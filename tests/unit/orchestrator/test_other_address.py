@@ -22,7 +22,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def start_training(world: JobManagerWorld, *nodes: int) -> str:
     manager = world.manager
     policy = {"failure_policy": {"min_devices": len(nodes)}}
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, policy)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, **policy)
     for node in nodes:
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)
@@ -51,7 +51,7 @@ def test_a_job_that_waits_for_a_device_goes_on_with_the_one_that_it_is_now(
     world.ray.lose(1)
     wait_for(lambda: world.manager.get_job(job_id)["status"] == "recovering")
     wait_for(lambda: world.manager.get_job(job_id)["recovery"]["waiting_for"] == [lost])
-    moved = world.manager.move_device(job_id, 1, "10.0.0.1", FIRST_PORT + 2)
+    moved = world.manager.register_device("10.0.0.1", FIRST_PORT + 2, job_id, replaces=1)
     assert moved == 1
     wait_for(lambda: world.trains(job_id))
     job = world.manager.get_job(job_id)

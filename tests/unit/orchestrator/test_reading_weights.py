@@ -17,7 +17,7 @@ TIMEOUT_S = 20.0
 
 def trained_job(world: JobManagerWorld) -> str:
     data = {"name": "digits", "batch_size": 64}
-    job_id = world.manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data, {})
+    job_id = world.manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data)
     world.manager.register_device("localhost", FIRST_PORT + 1, job_id)
     world.manager.initialize(job_id)
     train(world, job_id)

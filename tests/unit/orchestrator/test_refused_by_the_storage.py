@@ -24,7 +24,7 @@ TIMEOUT_S = 30.0
 Order = Callable[[JobManagerWorld, str], Any]
 
 ORDERS: dict[str, Order] = {
-    "create": lambda world, job_id: world.manager.create_job(MODEL, DATA, {}),
+    "create": lambda world, job_id: world.manager.create_job(MODEL, DATA),
     "delete": lambda world, job_id: world.manager.delete_job(job_id),
     "delete by force": lambda world, job_id: world.manager.delete_job(job_id, force=True),
     "register": lambda world, job_id: world.manager.register_device(
@@ -51,7 +51,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def job_that_is(world: JobManagerWorld, status: str) -> str:
     """On nodes 1 and 2; node 2 is also a device of a second job that was created."""
     manager = world.manager
-    job_id, other = (manager.create_job(MODEL, DATA, {}) for _ in range(2))
+    job_id, other = (manager.create_job(MODEL, DATA) for _ in range(2))
     for job, node in ((job_id, 1), (job_id, 2), (other, 2)):
         manager.register_device("localhost", FIRST_PORT + node, job)
     if status != "created":

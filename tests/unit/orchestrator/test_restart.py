@@ -18,7 +18,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def start_training(world: JobManagerWorld, node: int) -> str:
     manager = world.manager
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, {})
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA)
     manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)
     manager.train(job_id, {"epochs": 100_000, "threads": 1})

@@ -27,7 +27,7 @@ def train(world: JobManagerWorld, *nodes: int, epochs: int = 100_000) -> str:
     manager = world.manager
     policies = {"checkpoints": {"interval_s": 0.2}, "failure_policy": {"max_lost_steps": 100_000}}
     data = {"name": "digits", "batch_size": 64}
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data, policies)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data, **policies)
     for node in nodes:
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)

@@ -31,7 +31,7 @@ QUICK_S = BUSY_TIMEOUT_S / 2
 def jobs_under_way(world: JobManagerWorld) -> tuple[str, str]:
     """One that trains on node 1, and one that is initialized on node 2."""
     manager = world.manager
-    trained, waiting = (manager.create_job(MODEL, DATA, {}) for _ in range(2))
+    trained, waiting = (manager.create_job(MODEL, DATA) for _ in range(2))
     for job_id, node in ((trained, 1), (waiting, 2)):
         manager.register_device("localhost", FIRST_PORT + node, job_id)
         manager.initialize(job_id)
@@ -69,7 +69,7 @@ def test_a_dozen_who_write_to_a_locked_database_are_refused_and_keep_nobody_wait
     orders: list[Callable[[], Any]] = [
         lambda: manager.train(waiting, {"epochs": 1}),
         lambda: manager.register_device("localhost", FIRST_PORT, trained),
-        *[lambda: manager.create_job(MODEL, DATA, {})] * (NUM_CALLERS - 2),
+        *[lambda: manager.create_job(MODEL, DATA)] * (NUM_CALLERS - 2),
     ]
     reads: dict[str, Callable[[], Any]] = {
         "list_jobs": manager.list_jobs,

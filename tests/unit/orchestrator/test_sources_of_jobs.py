@@ -50,7 +50,7 @@ def data(world: JobManagerWorld) -> JobManagerWorld:
 
 
 def new_job(world: JobManagerWorld, kind: str, num_devices: int = 2) -> str:
-    job_id = world.manager.create_job(*JOBS[kind], {})
+    job_id = world.manager.create_job(*JOBS[kind])
     for node in range(1, 1 + num_devices):
         world.manager.register_device("localhost", FIRST_PORT + node, job_id)
     return job_id
@@ -98,15 +98,15 @@ def test_what_does_not_fit_the_text_is_refused_and_leaves_no_job(
 ) -> None:
     model, dataset = JOBS["text"]
     with pytest.raises(InvalidRequest) as caught:
-        data.manager.create_job(model, {**dataset, **config}, {})
+        data.manager.create_job(model, {**dataset, **config})
     assert named in caught.value.message
     assert data.manager.list_jobs() == []
-    data.manager.create_job(model, dataset, {})
+    data.manager.create_job(model, dataset)
 
 
 def test_layer_sizes_are_refused_for_tokens(data: JobManagerWorld) -> None:
     with pytest.raises(InvalidRequest, match=r"layer_sizes takes numbers.*Embedding"):
-        data.manager.create_job({"layer_sizes": [8, 29]}, JOBS["text"][1], {})
+        data.manager.create_job({"layer_sizes": [8, 29]}, JOBS["text"][1])
 
 
 @pytest.mark.parametrize("text", [TEXT + "ü", TEXT.replace("q", "ü")])

@@ -20,7 +20,7 @@ def test_the_job_fails_with_the_device_and_the_kind_and_words_of_the_error(
         raise error
 
     data = {"name": "digits", "batch_size": 64}
-    job_id = world.manager.create_job({"layer_sizes": [64, 8, 10]}, data, {})
+    job_id = world.manager.create_job({"layer_sizes": [64, 8, 10]}, data)
     world.manager.register_device("localhost", FIRST_PORT + 1, job_id)
     world.manager.initialize(job_id)
     monkeypatch.setattr(StageLoop, "run", fail)

@@ -33,7 +33,7 @@ def start(world: JobManagerWorld, nodes: tuple[int, ...], epochs: int, **policy:
     """A job that has done so many epochs and trains on."""
     manager = world.manager
     policies = {"failure_policy": FAR_APART | policy}
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, policies)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, **policies)
     for node in nodes:
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)

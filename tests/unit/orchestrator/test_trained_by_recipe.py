@@ -36,7 +36,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def new_job(world: JobManagerWorld, train_config: dict[str, Any] | None) -> str:
     manager = world.manager
     further = {} if train_config is None else {"train_config": train_config}
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, further)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, DATA, **further)
     for node in (1, 2):
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)
@@ -129,5 +129,5 @@ def test_a_wrong_config_is_refused_before_there_is_a_job(world: JobManagerWorld)
         ({"early_stopping": {"metric": "r2"}}, "train_config.early_stopping.metric"),
     ):
         with pytest.raises(InvalidRequest, match=f"^{named}"):
-            world.manager.create_job({"layer_sizes": [64, 8, 10]}, DATA, {"train_config": config})
+            world.manager.create_job({"layer_sizes": [64, 8, 10]}, DATA, train_config=config)
     assert world.manager.list_jobs() == []

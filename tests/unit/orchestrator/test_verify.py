@@ -38,7 +38,7 @@ def new_job(
     world: JobManagerWorld, *nodes: int, data: dict[str, Any] | None = None, **policies: Any
 ) -> str:
     manager = world.manager
-    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data or DATA, policies)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data or DATA, **policies)
     for node in nodes:
         manager.register_device("localhost", FIRST_PORT + node, job_id)
     manager.initialize(job_id)

@@ -28,7 +28,7 @@ def test_a_job_waits_for_the_device_without_which_its_layers_do_not_fit(tmp_path
     ray = InProcessRay(2)
     with ray.installed():
         manager = JobManager(ManagerConfig(str(tmp_path), str(tmp_path), channel="actor_calls"))
-        job_id = manager.create_job(MODEL, DATASET, {})
+        job_id = manager.create_job(MODEL, DATASET)
         for node in range(2):
             manager.register_device(GATEWAY_IP, FIRST_PORT + node, job_id)
         plan = manager.plan(job_id, {"partition": "even"})

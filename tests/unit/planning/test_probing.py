@@ -37,7 +37,7 @@ def manager(ray: InProcessRay, tmp_path: Path) -> Iterator[JobManager]:
 
 @pytest.fixture
 def job_id(manager: JobManager) -> str:
-    job_id = manager.create_job(MODEL, DATASET, {})
+    job_id = manager.create_job(MODEL, DATASET)
     for node in range(2):
         manager.register_device(GATEWAY_IP, FIRST_PORT + node, job_id)
     return job_id

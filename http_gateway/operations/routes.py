@@ -1,0 +1,71 @@
+"""From an operation to its route: arguments out of the request, one call, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import request
+from flask_openapi3 import OpenAPI, Tag
+from pydantic import BaseModel
+
+from http_gateway.operations.operation import JSON, JobClient, Operation
+from http_gateway.operations.special import GATEWAYS_OWN, LATE_ARGUMENTS, SHOWN
+from http_gateway.schemas_responses import ERRORS
+
+
+def add_routes(app: OpenAPI, client: JobClient, operations: Iterable[Operation]) -> None:
+    """Adds the route of each, with its checks and its part of the document."""
+    for operation in operations:
+        view = _view(operation, client)
+        add = getattr(app, operation.method.lower())
+        add(
+            operation.path,
+            operation_id=operation.name,
+            tags=[Tag(name=operation.noun)],
+            summary=operation.summary,
+            responses={**ERRORS, str(operation.status): operation.response},
+            openapi_extensions=_extensions(operation),
+        )(view)
+
+
+def _view(operation: Operation, client: JobClient) -> Callable[..., Any]:
+    """Flask's function; by its annotations the library checks a request and describes it."""
+    show = SHOWN.get(operation.name, operation.to_answer)
+
+    def view(**checked: BaseModel) -> Any:
+        if (own := GATEWAYS_OWN.get(operation.name)) is not None:
+            return own()
+        arguments = _arguments(operation, checked)
+        if (late := LATE_ARGUMENTS.get(operation.name)) is not None:
+            arguments |= late()
+        result = show(client.call(operation, arguments))
+        return (result, operation.status) if operation.media_type == JSON else result
+
+    view.__name__ = operation.name
+    body = None if operation.reads_body_late else operation.body
+    models = {"path": operation.path_parameters, "query": operation.query, "body": body}
+    view.__annotations__ = {name: model for name, model in models.items() if model is not None}
+    return view
+
+
+def _arguments(operation: Operation, checked: dict[str, BaseModel]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for part in ("path", "query"):
+        if part in checked:
+            arguments |= checked[part].model_dump()
+    if "body" not in checked:
+        return arguments
+    if operation.as_sent:
+        sent = {name: value for name, value in request.get_json().items() if value is not None}
+    else:
+        sent = checked["body"].model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+    return {**arguments, "options": sent} if operation.whole_body else {**arguments, **sent}
+
+
+def _extensions(operation: Operation) -> dict[str, Any]:
+    extensions: dict[str, Any] = {} if operation.needs_token else {"security": []}
+    if operation.reads_body_late and operation.body is not None:
+        schema = operation.body.model_json_schema()
+        extensions["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    return extensions

@@ -1,0 +1,87 @@
+"""What the table can't say of an operation: where the answer or an argument needs the request."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import IO, Any
+
+from flask import Response, current_app, request
+from werkzeug.wsgi import wrap_file
+
+from actors.core.input_form import InputForm
+from http_gateway.auth import CURL_HEADER
+from http_gateway.rows import Rows, read_rows
+
+VERSION_KEY = "TANDEM_VERSION"
+
+
+def _health() -> dict[str, Any]:
+    return {"status": "ok"}
+
+
+def _version() -> dict[str, Any]:
+    return {
+        "version": current_app.config[VERSION_KEY],
+        "python": platform.python_version(),
+        "ray": metadata.version("ray"),
+        "torch": metadata.version("torch"),
+    }
+
+
+def _with_commands(devices: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"devices": [{**d, "register": _register_command(d)} for d in devices]}
+
+
+def _register_command(device: Mapping[str, Any]) -> str | None:
+    """The curl that registers it, at the address by which this request reached the gateway."""
+    if device["status"] == "gone":
+        return None
+    body = {"ip": device["ip"], "port": device["port"], "job_id": "<job_id>"}
+    words = ["curl", "-X", "POST", f"{request.host_url}api/devices/register"]
+    words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    command = shlex.join(words)
+    # This request brought the gateway's token if there is one; the shell puts it in there.
+    return f"{command} {CURL_HEADER}" if "Authorization" in request.headers else command
+
+
+def _download(file: IO[bytes]) -> Response:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    name = f"attachment; filename=job-{(request.view_args or {})['job_id']}.safetensors"
+    return Response(
+        wrap_file(request.environ, file),
+        mimetype="application/octet-stream",
+        headers={"Content-Disposition": name, "Content-Length": str(size)},
+        direct_passthrough=True,  # so that no thread waits for the client to take it
+    )
+
+
+def _gone() -> dict[str, Any]:
+    """``gone`` tells whether the client has closed its connection."""
+    return {"gone": request.environ.get("waitress.client_disconnected", bool)}
+
+
+def _late_rows() -> dict[str, Any]:
+    """``read`` reads the rows: once it is known that there is a model, and what it takes."""
+    data = request.get_data
+
+    def read(form: InputForm, num_outputs: int) -> Rows:
+        return read_rows(data(cache=False), form, num_outputs)
+
+    return {"read": read, **_gone()}
+
+
+GATEWAYS_OWN: dict[str, Callable[[], Any]] = {"health": _health, "version": _version}
+"""What the gateway answers without the JobManager."""
+LATE_ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "get_model": _gone,
+    "predict": _late_rows,
+}
+"""Arguments beside those of the request."""
+SHOWN: dict[str, Callable[[Any], Any]] = {"list_devices": _with_commands, "get_model": _download}
+"""From what the JobManager's method returned to the answer."""
