@@ -25,7 +25,7 @@ class Rounds:
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             if text != self.trouble:
-                logger.error("%s met something unexpected and goes on", self._whose, exc_info=error)
+                logger.error("%s met an unexpected error and goes on", self._whose, exc_info=error)
             self.trouble = text
         else:
             self.trouble = None

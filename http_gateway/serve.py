@@ -100,7 +100,7 @@ class _Gateway:
                     self._begin_anew(backend)
         finally:
             watchdog.stop()  # before Ray is left: a ping would start a Ray of its own
-        raise Unavailable("The HTTP server has ended by itself; its last words are above")
+        raise Unavailable("The HTTP server has ended by itself; its last messages are above")
 
     def start_again(self, reason: str) -> Backend:
         """As at the start, once there is a Ray head; answers 503 with the reason until then."""
@@ -180,7 +180,7 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
             listener.listen()  # two may bind a port, but only one may listen at it
         except OSError as error:
             remedy = (
-                "it is no address of this host; 0.0.0.0 stands for all that it has"
+                "it isn't an address of this host; 0.0.0.0 stands for all of them"
                 if error.errno == errno.EADDRNOTAVAIL
                 else "end what uses it, or choose another with --port, e.g. --port 0 for a free one"
             )

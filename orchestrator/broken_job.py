@@ -27,7 +27,7 @@ class BrokenJob:
         """``error`` is what reading it came to."""
         return cls(
             record,
-            f"This version can't read what is stored of the job: {_finding(error)}. Its "
+            f"This version can't read the stored job: {_finding(error)}. Its "
             f"checkpoints are kept until it is deleted (DELETE /api/jobs/{record.job_id})",
         )
 

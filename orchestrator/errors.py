@@ -105,7 +105,7 @@ class NoTrainedWeights(Conflict):
 
 
 class ProbeFailed(Conflict):
-    """A device was lost while it was measured."""
+    """A device was lost while it was being measured."""
 
 
 class ClusterUnavailable(Unavailable):

@@ -115,7 +115,7 @@ def _parse(data: bytes) -> PlainYaml:
 
 def _why(error: Exception) -> str:
     if isinstance(error, yaml.reader.ReaderError):
-        return "it is no text in UTF-8: is it the right file? If so, save it as UTF-8"
+        return "it isn't text in UTF-8: is it the right file? If so, save it as UTF-8"
     if isinstance(error, RecursionError):
         return "its brackets are nested too deeply"
     if not isinstance(error, yaml.MarkedYAMLError):
@@ -148,9 +148,11 @@ class _Loader(yaml.SafeLoader):
             if key.tag == MERGE:
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                raise _Wrong(f"line {line}: a key is no text: write `key: value`")
+                raise _Wrong(f"line {line}: a key isn't text: write `key: value`")
             if key.value in lines:
-                raise _Wrong(f"line {line}: the key of line {lines[key.value]} is there again")
+                raise _Wrong(
+                    f"line {line}: the key of line {lines[key.value]} stands there a second time"
+                )
             if place and value.start_mark.index == value.end_mark.index:
                 name, before = node.value[place - 1]
                 _refuse_decimal_comma(name, before, key)
@@ -162,8 +164,8 @@ def _refuse_decimal_comma(name: yaml.Node, before: yaml.Node, key: yaml.ScalarNo
     """``{rate: 0,1}`` is the same as ``{rate: 0, 1: }`` to YAML."""
     if before.tag == INT and BEHIND_A_COMMA.match(key.value):
         raise _Wrong(
-            f"line {key.start_mark.line + 1}: {name.value} is {before.value},{key.value}, which is "
-            f"no number: write {before.value}.{key.value}, with a point"
+            f"line {key.start_mark.line + 1}: {name.value} is {before.value},{key.value}, which "
+            f"isn't a number: write {before.value}.{key.value}, with a point"
         )
 
 

@@ -75,7 +75,7 @@ def check_reachable(address: str) -> None:
         raise ClusterUnavailable(
             f"Nothing answers at the Ray address {address}: {_elsewhere(where)}on the head run "
             f"`tandem head` (or ray start --head --port={where.port} --node-manager-port=5001), "
-            f"and see that its firewall lets port {where.port} through"
+            f"and check that its firewall lets port {where.port} through"
         )
     if (why := refuses_ray(where.host, where.port)) is not None:
         raise ClusterUnavailable(

@@ -23,7 +23,7 @@ def refuses_ray(host: str, port: int, timeout_s: float = TIMEOUT_S) -> str | Non
             connection.sendall(PREFACE)
             head = _receive(connection, FRAME_HEAD_BYTES)
     except TimeoutError:
-        return f"it said nothing within {timeout_s:.0f} s: it is another program, or hangs"
+        return f"it sent nothing within {timeout_s:.0f} s: it is another program, or it hangs"
     except OSError as error:
         return f"it ended the connection ({error.strerror or error})"
     if len(head) < FRAME_HEAD_BYTES or head[3] != SETTINGS:

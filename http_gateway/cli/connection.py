@@ -97,7 +97,7 @@ def waiting_text(url: str, error: Exception) -> str:
     if isinstance(error, ApiError):
         return f"The gateway at {url} is not ready yet: {error.message.rstrip('.')}"
     if isinstance(error, requests.ReadTimeout):
-        return f"The gateway at {url} takes long to answer{_https_hint(url)}"
+        return f"The gateway at {url} is slow to answer{_https_hint(url)}"
     here = is_loopback(urlsplit(url).hostname or "")
     return f"No gateway answers at {url} yet" + (" (`tandem serve` starts one)" if here else "")
 
@@ -142,7 +142,9 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
         hint = _https_hint(url) or ": its own messages may say why"
         return f"The gateway at {url} did not answer in time{hint}"
     if isinstance(_reason(error), NameResolutionError):
-        return f"This host knows no {urlsplit(url).hostname}, which {url} names: check the spelling"
+        return (
+            f"This host can't find {urlsplit(url).hostname}, which {url} names: check the spelling"
+        )
     start = "start one with `tandem serve`"
     if not is_loopback(host):
         start = (
@@ -179,9 +181,9 @@ def _proxy_variable(url: str) -> str | None:
 def _proxy_trouble(error: requests.RequestException) -> str:
     """Without its address, which may hold a password."""
     if isinstance(error, requests.exceptions.InvalidSchema):
-        return "it is a SOCKS one, for which Python's package PySocks is missing"
+        return "it is a SOCKS proxy, and the Python package PySocks is missing"
     if isinstance(error, requests.exceptions.InvalidURL):
-        return "it is no address"
+        return "it isn't an address"
     return "it took too long" if isinstance(error, requests.Timeout) else "it does not answer"
 
 
@@ -195,7 +197,7 @@ def _https_hint(url: str) -> str:
 
 
 def _token_text(url: str, sent: bool) -> str:
-    what = "does not take the token of these settings" if sent else "asks for its token"
+    what = "does not accept the token in these settings" if sent else "asks for its token"
     return (
         f"The gateway at {url} {what}: set {TOKEN_VARIABLE} here to the token that it was started "
         f"with, or name a file that holds it by {TOKEN_VARIABLE}_FILE"

@@ -25,7 +25,7 @@ def train(
     ] = None,
     wire: Annotated[str | None, WireOption] = None,
 ) -> None:
-    """Train as a YAML file says, and show it until the end.
+    """Train what a YAML file describes, and show it until the end.
 
     The folder configs/jobs has examples of such files. Ctrl-C leaves the job training.
     """
@@ -40,7 +40,7 @@ def train(
 def watch(job: Job, url: Url = None, json_lines: JsonLines = False) -> None:
     """Show a job until its end.
 
-    Ctrl-C ends the watching alone; the job goes on.
+    Ctrl-C stops the display only; the job goes on.
     """
     from http_gateway.cli.live_view import new_view
     from http_gateway.cli.reporting import reporting
@@ -68,7 +68,7 @@ def resume(
     url: Url = None,
     watching: Annotated[bool, typer.Option("--watch", help="show the job until its end")] = False,
 ) -> None:
-    """Go on with a job that was paused or has failed."""
+    """Continue a job that was paused or has failed."""
     from http_gateway.cli.connection import job_client
 
     with job_client(job, url) as client:
@@ -83,18 +83,18 @@ def plan(
     url: Url = None,
     schedule: Annotated[str | None, ScheduleOption] = None,
     microbatches: Annotated[
-        str | None, typer.Option(help="how many a batch is cut into, or auto")
+        str | None, typer.Option(help="microbatches in a batch, or auto")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of each device")] = None,
     wire: Annotated[str | None, WireOption] = None,
     in_force: Annotated[
-        bool, typer.Option("--in-force", help="the plan that the job has, and how long steps took")
+        bool, typer.Option("--in-force", help="the plan in force, and how long steps took")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show how a job would be split, and whether that pays.
 
-    The options ask what would be if; they change nothing about the job.
+    The options show what would happen; they don't change the job.
     """
     from http_gateway.cli.plan_command import run_plan
 

@@ -30,7 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with `tandem demo`; `tandem COMMAND --help` says more of a command.",
+    epilog="Begin with `tandem demo`; `tandem COMMAND --help` tells more about a command.",
 )
 
 

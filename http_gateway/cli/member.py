@@ -52,7 +52,7 @@ class Member:
             typer.echo(self._registration.register())
         typer.echo(
             f"Let through a firewall: TCP {self._ports.firewall}; `tandem doctor` on the head "
-            "tells what is shut. Ctrl-C leaves the cluster."
+            "says what is blocked. Ctrl-C leaves the cluster."
         )
 
     def say_back(self) -> None:

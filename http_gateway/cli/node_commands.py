@@ -84,7 +84,7 @@ def join(
 
 
 def doctor(url: Url = None, as_json: AsJson = False) -> None:
-    """Check whether the cluster is fit to train, and say how to mend it.
+    """Check whether the cluster is fit to train, and say how to fix it.
 
     Ends with 0 when there is no error, with 1 when there is one, and with 2 when no gateway
     answers; then it looks at this host alone.

@@ -66,11 +66,14 @@ def run_head(settings: Settings, port: int, options: NodeOptions) -> None:
     """Starts a cluster's head, and keeps it until Ctrl-C."""
     os.environ.update(CLUSTER_VARIABLES)
     _check_ports(
-        [port], lambda: f"does a head run here already? Else add --port {_free_port(port)}"
+        [port], lambda: f"is a head running here already? If not, add --port {_free_port(port)}"
     )
     _check_ports(
         NodePorts(options.device_port).servers.values(),
-        lambda: f"has this host joined a cluster? Else add --device-port {_free_device(options)}",
+        lambda: (
+            "has this host joined a cluster already? If not, add --device-port "
+            f"{_free_device(options)}"
+        ),
     )
     if options.detach:
         return _detach(settings.storage_path / "head.log", "Ctrl-C ends the cluster")
@@ -96,7 +99,7 @@ def run_join(
     _check_ports(
         ports.servers.values(),
         lambda: (
-            "has it joined already? Leave there with Ctrl-C, or join as one more: "
+            "has it joined already? End that with Ctrl-C, or join as one more device: "
             f"`tandem join {head} --port {_free_device(options)}`"
         ),
     )

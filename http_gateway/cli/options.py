@@ -25,7 +25,7 @@ RayAddress = Annotated[
     str | None, typer.Option(help="the Ray cluster, such as 192.168.1.5:6379 (default: one here)")
 ]
 Ip = Annotated[
-    str | None, typer.Option(help="this host's address for other devices, where it has several")
+    str | None, typer.Option(help="this host's address for other devices, if it has several")
 ]
 Storage = Annotated[
     Path | None, typer.Option(help="folder of Tandem's own files (default: ~/.tandem)")

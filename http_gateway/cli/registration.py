@@ -55,7 +55,8 @@ class Registration:
             by_hand = (f"  {self._curl(ip, port)}" for port in self.ports[registered:])
             return "\n".join(
                 [
-                    f"Not registered with job {self.job_id}: {error_text(error).rstrip('.')}.",
+                    f"This device is not registered with job {self.job_id}: "
+                    f"{error_text(error).rstrip('.')}.",
                     "This device stays in the cluster. To register it, on the gateway's host:",
                     *by_hand,
                 ]

@@ -39,5 +39,5 @@ def _is_cut_off() -> bool:
         sys.stdout.flush()
     if (error := output.failed()) is None:
         return False
-    print(f"tandem: not all could be printed: {error.strerror}", file=sys.stderr)
+    print(f"tandem: some output could not be printed: {error.strerror}", file=sys.stderr)
     return True

@@ -32,7 +32,7 @@ def show(
         int, typer.Option(min=1, max=MAX_STAGES, help="how many devices share the network")
     ] = 4,
     microbatches: Annotated[
-        int, typer.Option(min=1, max=MAX_MICROBATCHES, help="how many a batch is cut into")
+        int, typer.Option(min=1, max=MAX_MICROBATCHES, help="microbatches in a batch")
     ] = 8,
     svg: Annotated[Path | None, typer.Option(help="SVG file to draw it in, instead")] = None,
 ) -> None:

@@ -124,14 +124,14 @@ class _Training:
             with interruptible():
                 return _follow(self._client, self._url, job_id, self._view)
         except KeyboardInterrupt:
-            text = f"Job {job_id} trains on; {self._how_to_go_on(job_id)}"
+            text = f"Job {job_id} goes on training; {self._how_to_go_on(job_id)}"
             raise CommandEnd(text, INTERRUPTED) from None
         except requests.RequestException as error:
             why = no_answer_text(self._url, error)
             text = f"{why}; job {job_id} may train on: {self._how_to_go_on(job_id)}"
             raise CommandEnd(text) from error
         except ApiError as error:
-            raise CommandEnd(f"Job {job_id} is lost to sight: {error.message}") from error
+            raise CommandEnd(f"Job {job_id} can't be followed any more: {error.message}") from error
 
     def save_model(self, job_id: str, path: Path) -> None:
         """Never half of it: a reader finds the whole file or what was there before."""
@@ -189,8 +189,11 @@ class _Training:
                 return self._delete_by(deadline, job_file)
         except (ApiError, requests.RequestException, KeyboardInterrupt):
             if self._job_id is None:
-                return f"whether a job was made is not known: curl {self._url}/api/jobs"
-            return f"job {self._job_id} is left: curl -X DELETE {self._url}/api/jobs/{self._job_id}"
+                return (
+                    f"it is not known whether a job was created; to look: curl {self._url}/api/jobs"
+                )
+            job = f"{self._url}/api/jobs/{self._job_id}"
+            return f"job {self._job_id} is still there; to delete it: curl -X DELETE {job}"
 
     def _delete_by(self, deadline: float, job_file: JobFile) -> str:
         """Again and again while something is done with it."""

@@ -35,7 +35,7 @@ class Doctor:
         Raises ``Conflict`` during another one: two would measure each other.
         """
         if not self._examining.acquire(blocking=False):
-            raise Conflict("Another checkup of this cluster is under way: try again in 30 s")
+            raise Conflict("Another checkup of this cluster is running: try again in 30 s")
         try:
             return report(self._look(folders, training_jobs, strangers))
         finally:

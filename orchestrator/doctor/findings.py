@@ -32,7 +32,7 @@ def find(facts: ClusterFacts) -> list[Finding]:
         found += list(judge(facts)) or [Finding("ok", check, None, fine(facts))]
     if facts.training_jobs and facts.links:
         jobs = ", ".join(facts.training_jobs)
-        text = f"The links were measured beside jobs that train ({jobs}); without, they are faster"
+        text = f"The links were measured while jobs trained ({jobs}); without them they are faster"
         found.append(Finding("ok", "links", None, text))
     return sort_findings(found)
 
@@ -45,7 +45,7 @@ def _answers_text(facts: ClusterFacts) -> str:
 def _versions_text(facts: ClusterFacts) -> str:
     own = facts.host.versions
     shown = ", ".join(f"{name} {own.get(name)}" for name in ("python", "ray", "torch", "numpy"))
-    return f"The nodes have what the gateway's host has: {shown}"
+    return f"The nodes have the same versions as the gateway's host: {shown}"
 
 
 def _clock_text(_: ClusterFacts) -> str:

@@ -46,7 +46,7 @@ def packages(host: HostFacts, node: str | None, model: HostFacts) -> Iterator[Fi
     """What Tandem needs and is not installed; ``model`` has the versions to install."""
     for package in NEEDED:
         if host.versions.get(package) is None:
-            text = f"{node or 'This host'} has no {package} in its environment of Python"
+            text = f"{node or 'This host'} has no {package} in its Python environment"
             remedy = remedies.install(package, model.versions)
             yield Finding("error", "versions", node, text, remedy)
 
@@ -94,7 +94,7 @@ def shared_memory(facts: ClusterFacts) -> Iterator[Finding]:
         if shared is not None and shared < store:
             text = (
                 f"/dev/shm of {node.name} has {size_text(shared)}, but Ray's object store there "
-                f"{size_text(store)}: what does not fit lies on the disk, which is slow"
+                f"takes {size_text(store)}: the rest lies on the disk, which is slow"
             )
             remedy = remedies.enlarge_shared_memory(store)
             yield Finding("warning", "shared_memory", node.name, text, remedy)

@@ -11,11 +11,13 @@ from orchestrator.doctor.finding import MAX_FOLDERS
 from orchestrator.placement import Node, rename_command
 from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
 
-SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what is not needed"
-NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # by Wi-Fi; a cable is better"
-SHOW_BIT_RATE = "iw dev wlan0 link  # its bit rate by Wi-Fi; a cable mends it"
+SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what you don't need"
+NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # on Wi-Fi; a cable is better"
+SHOW_BIT_RATE = "iw dev wlan0 link  # shows the Wi-Fi's bit rate; a cable is faster"
 RAYS_WORKER_PORTS = "10002:19999"  # unless ray start is told others
-AFTER_ITS_END = "after Ctrl-C there; a plain `ray start` ends by `ray stop`, with all of the host"
+AFTER_ITS_END = (
+    "after Ctrl-C there; a plain `ray start` is ended by `ray stop`, with all nodes of that host"
+)
 GIB = 2**30
 
 

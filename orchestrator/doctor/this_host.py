@@ -110,7 +110,9 @@ def _network(facts: OwnFacts) -> Iterator[Finding]:
     elif facts.other_networks:
         others = ", ".join(f"{a.ip} ({a.interface})" for a in facts.other_networks)
         text = f"This host is in several networks: a head here is at {facts.ip}, not at {others}"
-        remedy = f"tandem head --ip {facts.other_networks[0].ip}  # if the devices are in that one"
+        remedy = (
+            f"tandem head --ip {facts.other_networks[0].ip}  # if the devices are in that network"
+        )
         yield Finding("warning", "network", None, text, remedy)
 
 

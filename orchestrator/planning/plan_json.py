@@ -76,7 +76,7 @@ def measured_json(plan: Plan, measured: Measured | None) -> dict[str, Any] | Non
     if others:
         note = (
             f"Device {', '.join(others)} was measured with another number of threads than it "
-            "trained with: initialize with devices.<id>.threads to have the plan right"
+            "trained with: initialize with devices.<id>.threads to make the plan match"
         )
     return {
         "step_s": measured.step_s,

@@ -110,9 +110,9 @@ def _slowed(plan: Plan, busiest: StagePlan, held_up_s: float) -> str:
 def _not_worth(plan: Plan, best: Single) -> str:
     busy_s = max(_busy_s(stage) for stage in plan.stages)
     if busy_s < best.step_s:
-        why = f", of which even the busiest waits {_ms(plan.step_s - busy_s)} for messages"
+        why = f"; even the busiest device waits {_ms(plan.step_s - busy_s)} for messages"
     else:
-        why = f", and even without waiting one of them is busy for {_ms(busy_s)}"
+        why = f"; even without waiting, one of them is busy for {_ms(busy_s)}"
     return (
         f"Not worth combining: {_alone(best)} takes {_ms(best.step_s)} a step, "
         f"{_count(len(plan.stages)).lower()} devices together {_ms(plan.step_s)}{why}."
@@ -135,8 +135,8 @@ def _only_together(job: PlanJob, plan: Plan, num_microbatches: int) -> str:
         needs.append((stage.memory.total - (stage.room_bytes or 0), stage))
     _, closest = min(needs, key=lambda need: need[0])
     return (
-        f"Only together have the devices the memory for this: alone, device {closest.device_id} "
-        f"would need {size_text(closest.memory.total)} and offers "
+        "Only together do the devices have enough memory for this: alone, device "
+        f"{closest.device_id} would need {size_text(closest.memory.total)} and offers "
         f"{size_text(closest.room_bytes or 0)}. Together a step takes {_ms(plan.step_s)}."
     )
 

@@ -148,7 +148,9 @@ def _compare_weights(evidence: Evidence) -> _Weights:
     if evidence.kept is None:
         return _Weights(note=f"the weights of step {at} can't be read: {evidence.unreadable}")
     if found is None:
-        return _Weights(note=f"the time did not suffice to reach step {at}, whose weights are kept")
+        return _Weights(
+            note=f"there was not enough time to reach step {at}, whose weights are kept"
+        )
     unequal = [name for name, kept in evidence.kept.items() if not _same_bits(kept, found[name])]
     off = {name: _distance(kept, found[name]) for name, kept in evidence.kept.items()}
     if not all(map(math.isfinite, off.values())):
@@ -162,7 +164,7 @@ def _none_kept(claim: Claim) -> str:
     if claim.next_kept is None:
         return "no weights of this or an earlier step are kept"
     return (
-        f"no weights of this or an earlier step are kept; the next are those of step "
+        f"no weights of this or an earlier step were kept; the next are those of step "
         f"{claim.next_kept}"
     )
 
@@ -213,8 +215,8 @@ def _reasons(evidence: Evidence, until: int) -> list[str]:
 def _unexplained(evidence: Evidence) -> str:
     return (
         "none is known: kind of CPU, build of PyTorch, threads, device and precision are those of "
-        "the training. Either what is on record was changed, or this is an "
-        f"error of Tandem's. See GET /api/jobs/{evidence.claim.job_id}/events"
+        "the training. Either the records were changed, or this is an "
+        f"error in Tandem. See GET /api/jobs/{evidence.claim.job_id}/events"
     )
 
 

@@ -58,7 +58,7 @@ class ProofDesk:
         """
         if job.is_active:
             raise IllegalTransition(
-                f"Job {job.job_id} is {job.status.value}, and its devices are not to be disturbed: "
+                f"Job {job.job_id} is {job.status.value}, and its devices must not be disturbed: "
                 f"verify it when the session has ended, or stop it with POST "
                 f"/api/jobs/{job.job_id}/stop"
             )

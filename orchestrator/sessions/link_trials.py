@@ -136,6 +136,6 @@ def _check_alive(group: StageGroup, edge: int, error: Exception) -> None:
         except ray.exceptions.RayError as gone:
             text = cause_text(error)[:200]
             raise ProbeFailed(
-                f"{group.placements[stage].label} was lost while its links were measured ({text}): "
-                "start it again, or take it out of the job, and try again"
+                f"{group.placements[stage].label} was lost while its links were being "
+                f"measured ({text}): start it again, or take it out of the job, and try again"
             ) from gone

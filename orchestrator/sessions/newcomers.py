@@ -58,7 +58,7 @@ class Newcomers:
         self._refused: _Known | None = None
         self._taken_by: StageGroup | None = None
         self._looked_s = time.monotonic()
-        self._rounds = Rounds(f"The look for newcomers to job {job.job_id}")
+        self._rounds = Rounds(f"The search for spare devices of job {job.job_id}")
 
     def look(self, group: StageGroup) -> None:
         """Ends the group at the epoch's end when a plan with more devices pays, and those are

@@ -305,7 +305,7 @@ def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
             if (shortage := out_of_memory(error)) is not None:
                 raise ProbeFailed(f"{label} {shortage}. Remedy: {REMEDY}") from error
             raise ProbeFailed(
-                f"{label} was lost while it was measured ({cause_text(error)[:200]}): start it "
-                "again, or take it out of the job, and try again"
+                f"{label} was lost while it was being measured ({cause_text(error)[:200]}): start "
+                "it again, or take it out of the job, and try again"
             ) from error
     return answers

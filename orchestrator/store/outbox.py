@@ -193,7 +193,7 @@ class Outbox:
             logger.error("job %s: a write failed in a way of its own", job_id, exc_info=error)
         text = (
             f"A write of job {job_id} failed unexpectedly ({type(error).__name__}: {error}); it is "
-            "tried again every second. Where that goes on, the JobManager's log has the details"
+            "tried again every second. If it keeps failing, the JobManager's log has the details"
         )
         self._in_trouble(job_id, queue, text)
         return StorageUnavailable(text)

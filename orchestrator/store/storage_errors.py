@@ -33,10 +33,10 @@ class Trouble:
 
 AGAIN = "try again; nothing was changed"
 LOCAL_DISK = "choose a --storage-path on a disk of the gateway's host"
-FREE_MEMORY = "end what takes the memory, or give it more, then try again; nothing was changed"
+FREE_MEMORY = "end what uses the memory, or provide more, then try again; nothing was changed"
 LOOK = (
-    "nothing was changed. Try again; where it stays so, see that no other program uses the file, "
-    "and what the JobManager's log says"
+    "nothing was changed. Try again; if that does not help, check that no other program uses the "
+    "file, and read the JobManager's log"
 )
 
 # By SQLite's own words: Python 3.10 gives no error codes. The words have been these for decades.
@@ -47,7 +47,9 @@ TROUBLES = {
         "end what has it open (`fuser` names it) or wait until that is done, then try again",
     ),
     "is locked": Trouble("another operation has a part of it locked", AGAIN),
-    "locking protocol": Trouble("its file system's locks fail, or many want them", LOCAL_DISK),
+    "locking protocol": Trouble(
+        "its file system's locks fail, or too many programs want them", LOCAL_DISK
+    ),
     "out of memory": Trouble("the memory has run out", FREE_MEMORY),
     "interrupted": Trouble("the operation was interrupted", AGAIN),
     "abort": Trouble("the operation was interrupted", AGAIN),
@@ -58,9 +60,11 @@ TROUBLES = {
     "authorization denied": Trouble("permission is denied", MAKE_WRITABLE),
     "unable to open database file": Trouble("it can't be opened", MAKE_WRITABLE),
     "large file support": Trouble("its file system takes no large files", LOCAL_DISK),
-    "too big": Trouble("something is too large for it", "make it smaller; nothing was changed"),
+    "too big": Trouble(
+        "something is too large for the database", "make it smaller; nothing was changed"
+    ),
     "disk I/O error": Trouble(
-        "the disk reports an I/O error", "look into the system's log whether the disk is failing"
+        "the disk reports an I/O error", "look in the system's log whether the disk is failing"
     ),
     "already exists": Trouble(
         "another program's tables are in it", "choose another --storage-path, or move it aside"
@@ -78,7 +82,7 @@ REMEDIES = {
     errno.ENOMEM: FREE_MEMORY,
     errno.EMFILE: "raise the limit of open files (`ulimit -n`), then start Tandem again",
     errno.ENFILE: "end what has so many files open, then try again",
-    errno.EIO: "look into the system's log whether the disk is failing",
+    errno.EIO: "look in the system's log whether the disk is failing",
     errno.ENAMETOOLONG: "choose a shorter --storage-path",
     errno.ENOTDIR: "choose a folder as --storage-path, not a file",
     errno.EEXIST: "choose a folder as --storage-path, not a file",
@@ -87,8 +91,8 @@ REMEDIES = {
     errno.ENOSYS: f"its file system gives no locks: {LOCAL_DISK}",
     errno.EOPNOTSUPP: f"its file system can't do that: {LOCAL_DISK}",
     errno.ESTALE: "mount its file system anew, then try again",
-    errno.ETIMEDOUT: "see that the host of its file system answers, then try again",
-    errno.EHOSTDOWN: "see that the host of its file system answers, then try again",
+    errno.ETIMEDOUT: "check that the host of its file system answers, then try again",
+    errno.EHOSTDOWN: "check that the host of its file system answers, then try again",
 }
 
 

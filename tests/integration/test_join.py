@@ -254,7 +254,7 @@ def test_what_goes_on_in_the_background_is_all_done_before_and_ends_by_the_comma
     try:
         cluster = head if command == "join" else laptop
         assert (laptop.ip, 5001) in devices(cluster)
-        assert ("Not registered with job 1" in done.stdout) == (command == "join")
+        assert ("not registered with job 1" in done.stdout) == (command == "join")
     finally:
         assert laptop.run(["kill", "-INT", ending], clean_environment()).returncode == 0
         wait_until(lambda: keeper.process() is None, 30.0, "it still runs")

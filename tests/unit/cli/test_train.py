@@ -208,7 +208,7 @@ def test_a_job_that_can_not_be_deleted_is_left_with_the_way_to_do_it(
     fake.errors["initialize"] = DeviceBusy("held")
     fake.errors["delete_job"] = RuntimeError("broken")
     result = tandem("train", job_file)
-    assert f"job 1 is left: curl -X DELETE {url}/api/jobs/1" in result.stderr
+    assert f"curl -X DELETE {url}/api/jobs/1" in result.stderr
 
 
 def test_a_job_that_trains_after_all_is_not_deleted(
@@ -233,7 +233,7 @@ def test_ctrl_c_leaves_the_job_training_and_says_how_to_go_on(
     assert f"tandem pause 1 --url {url}" in result.stderr
     told = events(result.stdout)
     assert told[-1]["event"] == "ended" and told[-1]["status"] is None
-    assert "Job 1 trains on" in told[-1]["error"]
+    assert "tandem watch 1" in told[-1]["error"]
 
 
 def test_ctrl_c_before_the_training_takes_the_job_back(
@@ -264,7 +264,7 @@ def test_a_second_ctrl_c_leaves_the_job_and_says_how_to_delete_it(
     began = time.monotonic()
     result = tandem("train", job_file)
     assert result.exit_code == 130 and time.monotonic() - began < training.TAKE_BACK_S / 2
-    assert f"job 1 is left: curl -X DELETE {url}/api/jobs/1" in result.stderr
+    assert f"curl -X DELETE {url}/api/jobs/1" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -297,7 +297,7 @@ def test_a_job_whose_create_nobody_answers_is_not_said_not_to_be(
 ) -> None:
     fake.hooks["create_job"] = press_ctrl_c
     fake.errors["create_job"] = RuntimeError("broken")
-    assert f"not known: curl {url}/api/jobs" in tandem("train", job_file).stderr
+    assert f"curl {url}/api/jobs" in tandem("train", job_file).stderr
 
 
 def test_a_job_that_stays_busy_is_left(
@@ -306,7 +306,7 @@ def test_a_job_that_stays_busy_is_left(
     monkeypatch.setattr(training, "TAKE_BACK_S", 0.01)
     fake.errors["initialize"] = DeviceBusy("held")
     fake.errors["delete_job"] = IllegalTransition("Job 1 is being initialized")
-    assert "job 1 is left" in tandem("train", job_file).stderr
+    assert "curl -X DELETE" in tandem("train", job_file).stderr
 
 
 def test_without_a_gateway_it_says_so(tandem: Tandem, job_file: Path) -> None:
@@ -324,4 +324,4 @@ def test_a_job_that_is_deleted_meanwhile_is_lost_to_sight(
     fake.hooks["train"] = lambda: fake.errors.update(get_job=NodeNotFound("Job not found"))
     result = tandem("train", job_file)
     assert result.exit_code == 1
-    assert "Job 1 is lost to sight: Job not found" in result.stderr
+    assert "Job 1 " in result.stderr and "Job not found" in result.stderr

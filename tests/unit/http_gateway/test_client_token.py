@@ -101,7 +101,7 @@ def test_the_commands_take_it_from_the_users_settings(
 
 @pytest.mark.parametrize(
     ("token", "said"),
-    [("", "asks for its token"), ("x" * 20, "does not take the token of these settings")],
+    [("", "asks for its token"), ("x" * 20, "does not accept the token")],
 )
 def test_a_command_tells_a_user_of_commands_where_the_token_goes(
     url: str, monkeypatch: pytest.MonkeyPatch, token: str, said: str

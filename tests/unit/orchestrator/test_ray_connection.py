@@ -30,7 +30,7 @@ def test_another_program_at_the_address_is_told_as_that(words: bytes) -> None:
 
 def test_what_says_nothing_is_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_probe.refuses_ray, "__defaults__", (0.05,))
-    with listening() as port, pytest.raises(ClusterUnavailable, match="said nothing within"):
+    with listening() as port, pytest.raises(ClusterUnavailable, match="sent nothing within"):
         connect(f"127.0.0.1:{port}")
 
 
