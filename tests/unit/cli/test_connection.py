@@ -55,9 +55,7 @@ def test_no_gateway_is_told_with_its_address_and_the_remedy() -> None:
 def test_a_host_that_is_not_known_is_told_as_that() -> None:
     cause = NameResolutionError("gone", HTTPConnection("gone"), gaierror("unknown"))
     error = requests.ConnectionError(MaxRetryError(HTTPConnectionPool("gone"), "/", cause))
-    assert "gone, which http://gone:4000 names" in no_answer_text(
-        "http://gone:4000", error
-    )
+    assert "gone, which http://gone:4000 names" in no_answer_text("http://gone:4000", error)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,5 @@ def test_an_address_that_is_not_this_hosts_is_refused_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TANDEM_API_TOKEN", TOKEN)
-    with pytest.raises(
-        serving.PortTaken, match=r"on 192\.0\.2\.1 .* address of this host; 0\.0\."
-    ):
+    with pytest.raises(serving.PortTaken, match=r"on 192\.0\.2\.1 .* address of this host; 0\.0\."):
         serving.serve(Settings(host="192.0.2.1", port=0))
