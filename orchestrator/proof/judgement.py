@@ -164,7 +164,7 @@ def _none_kept(claim: Claim) -> str:
     if claim.next_kept is None:
         return "no weights of this or an earlier step are kept"
     return (
-        f"no weights of this or an earlier step were kept; the next are those of step "
+        f"no weights of this or an earlier step are kept; the next are those of step "
         f"{claim.next_kept}"
     )
 
