@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,6 +117,13 @@ class DatasetStore:
     def _loaded(self, spec: SourceSpec) -> tuple[_Loading, _Facts]:
         key = arrays_key(spec)
         loading = self._current(key)
+        facts = self._facts(key, loading)
+        # The load may be an earlier request's, and the files others since.
+        if (newer := self._current(key)) is not loading:
+            loading, facts = newer, self._facts(key, newer)
+        return loading, facts
+
+    def _facts(self, key: SourceSpec, loading: _Loading) -> _Facts:
         try:
             facts: _Facts = ray.get(loading.facts, timeout=LOAD_TIMEOUT_S)
         except ray.exceptions.RayError as error:
@@ -124,7 +133,7 @@ class DatasetStore:
             self._forget(key, loading)
             raise _unavailable(key, error) from error
         loading.signature = facts.signature
-        return loading, facts
+        return facts
 
     def get_for(self, job: Job) -> StoredDataset:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
@@ -159,9 +168,19 @@ class DatasetStore:
         signature = _signature(key, self._folders)
         with self._lock:
             loading = self._loading.get(key)
-            if loading is None or loading.signature not in (None, signature):
-                loading = self._loading[key] = self._submit(key)
-            return loading
+            if loading is not None and loading.signature in (None, signature):
+                return loading
+            loading = self._loading[key] = self._submit(key)
+        # Nobody may ask before the files have changed.
+        loading.facts.future().add_done_callback(partial(self._settle, key, loading))
+        return loading
+
+    def _settle(self, key: SourceSpec, loading: _Loading, ended: Future[_Facts]) -> None:
+        """It is done: from which files is known, or it failed and the next one tries again."""
+        if ended.cancelled() or ended.exception() is not None:
+            self._forget(key, loading)
+        else:
+            loading.signature = ended.result().signature
 
     def _submit(self, key: SourceSpec) -> _Loading:
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)

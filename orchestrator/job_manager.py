@@ -135,13 +135,14 @@ class JobManager(JobReader):
         policies = parse_failure_policy(failure_policy), parse_checkpoint_policy(checkpoints)
 
         def make(job_id: str) -> Job:
-            job = Job(job_id, model_config, dataset_config, spec)
-            job.train_config = train_config
+            job = Job(job_id, model_config, dataset_config, spec, train_config=train_config)
             job.failure_policy, job.checkpoint_policy = policies
             return job
 
         with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
-            return self._book.add(make).job_id
+            job_id = self._book.add(make).job_id
+        self._datasets.start_loading(spec.source)
+        return job_id
 
     def delete_job(self, job_id: str, force: bool = False) -> None:
         """Raises ``JobNotFound``, ``IllegalTransition`` while it trains and not ``force``."""

@@ -95,12 +95,12 @@ def test_an_error_without_a_word_is_told_by_its_kind(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch, silent: Exception
 ) -> None:
     put_files(world)
-    job_id = new_job(world)
 
     def fail(*_: Any) -> None:
         raise silent
 
     monkeypatch.setattr(datasets, "read_source", fail)
+    job_id = new_job(world)
     with pytest.raises(DatasetUnavailable, match=type(silent).__name__) as raised:
         world.manager.initialize(job_id)
     assert "MNIST" in raised.value.message
@@ -213,6 +213,49 @@ def test_fewer_samples_than_a_batch_are_refused_before_a_session(world: JobManag
     put_files(world, 5)
     with pytest.raises(InvalidRequest, match="batch_size"):
         world.manager.initialize(job_id)
+
+
+def test_the_data_are_loaded_when_the_job_is_created(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(world)
+    loaded = threading.Event()
+    load = datasets.read_source
+    monkeypatch.setattr(datasets, "read_source", lambda *a: [load(*a), loaded.set()][0])
+    new_job(world)
+    assert loaded.wait(TIMEOUT_S)
+
+
+def test_files_that_change_while_they_are_loaded_are_read_again(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(world)
+    store, key = world.manager._datasets, parse_source({"name": "MNIST"})
+    was_read, go_on = threading.Event(), threading.Event()
+    load = datasets.read_source
+
+    def slow(*arguments: Any) -> Any:
+        found = load(*arguments)
+        was_read.set()
+        assert go_on.wait(TIMEOUT_S)
+        return found
+
+    monkeypatch.setattr(datasets, "read_source", slow)
+    store.start_loading(key)
+    assert was_read.wait(TIMEOUT_S)
+    put_files(world, 40, seed=1)
+    go_on.set()
+    assert store.get(key).num_train == 40
+
+
+def test_a_load_that_failed_before_anybody_asked_is_tried_again(world: JobManagerWorld) -> None:
+    put_files(world)
+    mnist_files(world.storage)[0].write_bytes(b"<html>")
+    store, key = world.manager._datasets, parse_source({"name": "MNIST"})
+    store.start_loading(key)
+    wait_for(lambda: not store._loading)
+    put_files(world)
+    assert store.get(key).num_train == 100
 
 
 def test_two_readers_of_new_files_load_them_once(
