@@ -33,7 +33,7 @@ from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, Actor, node_id_
 from tests.support.job_manager_world import JobManagerWorld
 
 NUM_NODES = 4
-SETTLE_S = 20.0
+SETTLE_S = 60.0
 FOR_EVER = 100_000
 ACTIVE = (Status.TRAINING, Status.RECOVERING)
 MOVES = {(before, after) for (before, _), after in TRANSITIONS.items()}
