@@ -44,7 +44,7 @@ REQUIRED = [
 EXTRAS = {
     "test": [
         "build>=1.2,<2",
-        "pytest>=8.4,<10",
+        "pytest>=9.0,<10",
         "pytest-timeout~=2.4",
         "pytest-xdist~=3.8",
         "hypothesis~=6.100",

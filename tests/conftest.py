@@ -59,7 +59,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gateway(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[GatewayProcess]:
     env = {**os.environ, "HOME": str(home)}
     storage = tmp_path_factory.mktemp("storage")
-    process = GatewayProcess.start(storage, ["--local-devices", "3"], env)
+    process = GatewayProcess.start(storage, ["--local-devices", "3"], env, timeout_s=120.0)
     yield process
     assert process.stop() == 0, process.log_path.read_text()
 

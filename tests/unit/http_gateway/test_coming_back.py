@@ -11,7 +11,6 @@ import pytest
 
 from http_gateway.app import create_app
 from http_gateway.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
-from http_gateway.operations.operation import ManagerCall
 from http_gateway.operations.table import BEGIN_REQUEST, OPERATIONS
 from http_gateway.repeats import may_repeat, unanswered
 from tests.support.answers import error_of, json_of
@@ -72,22 +71,20 @@ def test_the_same_process_goes_on_at_the_same_port() -> None:
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_a_gateway_that_waits_says_for_what(subtests: pytest.Subtests) -> None:
+    for method, path in [
         ("GET", "/api/jobs"),
         ("GET", "/api/jobs/1"),
         ("DELETE", "/api/jobs/1"),
         ("POST", "/api/network/train/1"),
         ("GET", "/ready"),
         ("GET", "/api/doctor"),
-    ],
-)
-def test_a_gateway_that_waits_says_for_what(method: str, path: str) -> None:
-    http = create_app(WaitingJobClient(REASON), version="0").test_client()
-    assert error_of(http.open(path, method=method), 503) == REASON
-    key = {"Idempotency-Key": "k"}
-    assert error_of(http.open(path, method=method, headers=key), 503) == REASON
+    ]:
+        with subtests.test(method=method, path=path):
+            http = create_app(WaitingJobClient(REASON), version="0").test_client()
+            assert error_of(http.open(path, method=method), 503) == REASON
+            key = {"Idempotency-Key": "k"}
+            assert error_of(http.open(path, method=method, headers=key), 503) == REASON
 
 
 def test_a_gateway_that_waits_serves_what_needs_no_job_manager() -> None:
@@ -111,33 +108,38 @@ CUT = RESTARTING.replace("IOError: The actor is restarting.", "RpcError: RPC err
 RESTARTED = RESTARTING.replace("is restarting", "was restarted")
 
 
-@pytest.mark.parametrize("call", [BEGIN_REQUEST, *WRITES])
-def test_a_write_is_repeated_only_if_it_was_not_even_sent(call: ManagerCall) -> None:
-    assert may_repeat(call, RESTARTING)
-    assert not may_repeat(call, CUT)
-    assert not may_repeat(call, RESTARTED)
+def test_a_write_is_repeated_only_if_it_was_not_even_sent(subtests: pytest.Subtests) -> None:
+    for call in [BEGIN_REQUEST, *WRITES]:
+        with subtests.test(call=call):
+            assert may_repeat(call, RESTARTING)
+            assert not may_repeat(call, CUT)
+            assert not may_repeat(call, RESTARTED)
 
 
-@pytest.mark.parametrize("call", REPEATABLE)
-def test_what_can_be_done_twice_is_repeated(call: ManagerCall) -> None:
-    assert may_repeat(call, CUT) and may_repeat(call, RESTARTED)
+def test_what_can_be_done_twice_is_repeated(subtests: pytest.Subtests) -> None:
+    for call in REPEATABLE:
+        with subtests.test(call=call):
+            assert may_repeat(call, CUT) and may_repeat(call, RESTARTED)
 
 
-@pytest.mark.parametrize("call", WRITES)
 def test_of_a_write_without_an_answer_it_is_said_how_to_look_and_not_to_try_again(
-    call: ManagerCall,
+    subtests: pytest.Subtests,
 ) -> None:
-    text = unanswered("The JobManager did not answer", call, has_key=False)
-    assert "not known" in text and "GET /api/" in text
-    assert "try again" not in text.lower()
+    for call in WRITES:
+        with subtests.test(call=call):
+            text = unanswered("The JobManager did not answer", call, has_key=False)
+            assert "not known" in text and "GET /api/" in text
+            assert "try again" not in text.lower()
 
 
-@pytest.mark.parametrize("call", WRITES)
-def test_a_write_with_a_key_may_be_sent_again(call: ManagerCall) -> None:
-    text = unanswered("The JobManager did not answer", call, has_key=True)
-    assert "not known" in text and "same Idempotency-Key" in text
+def test_a_write_with_a_key_may_be_sent_again(subtests: pytest.Subtests) -> None:
+    for call in WRITES:
+        with subtests.test(call=call):
+            text = unanswered("The JobManager did not answer", call, has_key=True)
+            assert "not known" in text and "same Idempotency-Key" in text
 
 
-@pytest.mark.parametrize("call", REPEATABLE)
-def test_what_can_be_done_twice_may_be_tried_again(call: ManagerCall) -> None:
-    assert unanswered("The JobManager did not answer", call, False).endswith("Try again")
+def test_what_can_be_done_twice_may_be_tried_again(subtests: pytest.Subtests) -> None:
+    for call in REPEATABLE:
+        with subtests.test(call=call):
+            assert unanswered("The JobManager did not answer", call, False).endswith("Try again")

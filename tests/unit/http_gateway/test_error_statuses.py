@@ -72,20 +72,27 @@ def test_every_error_of_the_orchestrator_has_its_status_here() -> None:
     assert sorted(STATUSES) == errors.__all__
 
 
-@pytest.mark.parametrize("name", STATUSES)
 def test_an_error_becomes_its_status_and_keeps_its_text(
-    http: FlaskClient, fake: FakeJobClient, name: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    fake.errors["get_job"] = getattr(errors, name)("Widgets “ä” are out\n of stock")
-    assert error_of(http.get("/api/jobs/1"), STATUSES[name]) == "Widgets “ä” are out\n of stock"
+    for name in STATUSES:
+        with subtests.test(name=name):
+            fake.forget()
+            fake.errors["get_job"] = getattr(errors, name)("Widgets “ä” are out\n of stock")
+            assert (
+                error_of(http.get("/api/jobs/1"), STATUSES[name])
+                == "Widgets “ä” are out\n of stock"
+            )
 
 
-@pytest.mark.parametrize(("method", "path", "call"), ROUTES, ids=[r[2] for r in ROUTES])
 def test_every_route_passes_on_what_the_job_client_says(
-    http: FlaskClient, fake: FakeJobClient, method: str, path: str, call: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    fake.errors[call] = errors.JobNotFound("Job not found")
-    assert error_of(http.open(path, method=method), 404) == "Job not found"
+    for method, path, call in ROUTES:
+        with subtests.test(method=method, path=path, call=call):
+            fake.forget()
+            fake.errors[call] = errors.JobNotFound("Job not found")
+            assert error_of(http.open(path, method=method), 404) == "Job not found"
 
 
 @pytest.mark.parametrize(("method", "path", "call"), ROUTES, ids=[r[2] for r in ROUTES])

@@ -35,13 +35,15 @@ def test_a_job_is_deleted(http: FlaskClient, fake: FakeJobClient) -> None:
     assert fake.calls == [("delete_job", ("12", False))]
 
 
-@pytest.mark.parametrize(("query", "force"), [("", False), ("false", False), ("true", True)])
 def test_a_job_that_trains_is_deleted_by_force_alone(
-    http: FlaskClient, fake: FakeJobClient, query: str, force: bool
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    path = f"/api/jobs/12?force={query}" if query else "/api/jobs/12"
-    assert http.delete(path).status_code == 200
-    assert fake.calls == [("delete_job", ("12", force))]
+    for query, force in [("", False), ("false", False), ("true", True)]:
+        with subtests.test(query=query, force=force):
+            fake.forget()
+            path = f"/api/jobs/12?force={query}" if query else "/api/jobs/12"
+            assert http.delete(path).status_code == 200
+            assert fake.calls == [("delete_job", ("12", force))]
 
 
 def test_policies_reach_the_job_client_as_they_were_sent(
@@ -66,42 +68,42 @@ def test_a_job_is_resumed(http: FlaskClient, fake: FakeJobClient) -> None:
     assert fake.calls == [("resume_job", ("12",))]
 
 
-@pytest.mark.parametrize(("body", "steps"), [(None, ()), ({}, ()), ({"steps": 20}, (20,))])
 def test_a_job_is_verified(
-    http: FlaskClient, fake: FakeJobClient, body: Any, steps: tuple[int, ...]
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    response = http.post("/api/jobs/12/verify", json=body)
-    assert response.status_code == 200
-    assert json_of(response) == VERIFIED
-    assert fake.calls == [("verify", ("12", *steps))]
+    for body, steps in [(None, ()), ({}, ()), ({"steps": 20}, (20,))]:
+        with subtests.test(body=body, steps=steps):
+            fake.forget()
+            response = http.post("/api/jobs/12/verify", json=body)
+            assert response.status_code == 200
+            assert json_of(response) == VERIFIED
+            assert fake.calls == [("verify", ("12", *steps))]
 
 
-@pytest.mark.parametrize(
-    ("noun", "records"), [("checkpoints", CHECKPOINTS), ("events", EVENTS), ("steps", STEP_LOSSES)]
-)
-def test_what_is_on_record_of_a_job_is_listed(
-    http: FlaskClient, noun: str, records: list[Any]
+def test_what_is_on_record_of_a_job_is_listed(http: FlaskClient, subtests: pytest.Subtests) -> None:
+    listed: dict[str, list[dict[str, Any]]]
+    listed = {"checkpoints": CHECKPOINTS, "events": EVENTS, "steps": STEP_LOSSES}
+    for noun, records in listed.items():
+        with subtests.test(noun=noun, records=records):
+            response = http.get(f"/api/jobs/12/{noun}")
+            assert response.status_code == 200
+            body = json_of(response)
+            assert list(body) == [noun]
+            assert [list(r.items()) for r in body[noun]] == [list(r.items()) for r in records]
+
+
+def test_steps_are_listed_from_where_it_is_asked_for(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    response = http.get(f"/api/jobs/12/{noun}")
-    assert response.status_code == 200
-    body = json_of(response)
-    assert list(body) == [noun]
-    assert [list(r.items()) for r in body[noun]] == [list(r.items()) for r in records]
-
-
-@pytest.mark.parametrize(
-    ("query", "arguments"),
-    [
+    for query, arguments in [
         ("", (0, 0, 10_000)),
         ("?after_epoch=2&after_step=7", (2, 7, 10_000)),
         ("?limit=1", (0, 0, 1)),
-    ],
-)
-def test_steps_are_listed_from_where_it_is_asked_for(
-    http: FlaskClient, fake: FakeJobClient, query: str, arguments: tuple[int, ...]
-) -> None:
-    assert http.get(f"/api/jobs/12/steps{query}").status_code == 200
-    assert fake.calls == [("list_steps", ("12", *arguments))]
+    ]:
+        with subtests.test(query=query, arguments=arguments):
+            fake.forget()
+            assert http.get(f"/api/jobs/12/steps{query}").status_code == 200
+            assert fake.calls == [("list_steps", ("12", *arguments))]
 
 
 def test_a_job_is_stopped(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -127,19 +129,18 @@ def test_predict_hands_over_the_rows_and_answers_one_entry_a_row(
     assert fake.calls == [("predict", ("1", [[255.0, 0.5]]))]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_every_train_option_is_passed_on_and_no_other_is_added(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for options in [
         {"epochs": 1, "learning_rate": 1},
         {"epochs": 100_000, "learning_rate": 1000.0, "num_microbatches": 4096, "threads": 256},
         *[{"epochs": 2, "learning_rate": 1e-9, "schedule": name} for name in SCHEDULES],
-    ],
-)
-def test_every_train_option_is_passed_on_and_no_other_is_added(
-    http: FlaskClient, fake: FakeJobClient, options: dict[str, Any]
-) -> None:
-    assert http.post("/api/network/train/1", json=options).status_code == 200
-    assert fake.calls == [("train", ("1", options))]
+    ]:
+        with subtests.test(options=options):
+            fake.forget()
+            assert http.post("/api/network/train/1", json=options).status_code == 200
+            assert fake.calls == [("train", ("1", options))]
 
 
 TRAIN_CONFIG = {
@@ -169,17 +170,18 @@ def test_a_train_config_is_passed_on_as_it_was_sent(http: FlaskClient, fake: Fak
     assert fake.calls[1] == ("train", ("1", TRAIN_CONFIG))
 
 
-@pytest.mark.parametrize("name", sorted(TRAIN_CONFIG))
 def test_each_field_of_a_train_config_is_refused_by_its_name(
-    http: FlaskClient, fake: FakeJobClient, name: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    data = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
-    for value in (-1, 10**400, True, [[1]]):
-        body = {**data, "train_config": {name: value}}
-        response = http.post("/api/jobs", json=body)
-        assert response.status_code == 400
-        assert f"train_config.{name}" in json_of(response)["error"]
-    assert fake.calls == []
+    for name in sorted(TRAIN_CONFIG):
+        with subtests.test(name=name):
+            data = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
+            for value in (-1, 10**400, True, [[1]]):
+                body = {**data, "train_config": {name: value}}
+                response = http.post("/api/jobs", json=body)
+                assert response.status_code == 400
+                assert f"train_config.{name}" in json_of(response)["error"]
+            assert fake.calls == []
 
 
 def test_a_device_is_narrowed_down_by_ip_and_job(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -187,14 +189,16 @@ def test_a_device_is_narrowed_down_by_ip_and_job(http: FlaskClient, fake: FakeJo
     assert fake.calls == [("unregister_device", (5001, "10.0.0.2", "3"))]
 
 
-@pytest.mark.parametrize("ip", ["localhost", "127.0.0.1", "10.0.0.2", "::1", "fe80::1%eth0"])
-@pytest.mark.parametrize("port", [1, 65_535])
 def test_every_kind_of_address_can_be_registered(
-    http: FlaskClient, fake: FakeJobClient, ip: str, port: int
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body = {"ip": ip, "port": port, "job_id": "1"}
-    assert http.post("/api/devices/register", json=body).status_code == 201
-    assert fake.calls == [("register_device", (ip, port, "1"))]
+    for port in [1, 65_535]:
+        for ip in ["localhost", "127.0.0.1", "10.0.0.2", "::1", "fe80::1%eth0"]:
+            with subtests.test(port=port, ip=ip):
+                fake.forget()
+                body = {"ip": ip, "port": port, "job_id": "1"}
+                assert http.post("/api/devices/register", json=body).status_code == 201
+                assert fake.calls == [("register_device", (ip, port, "1"))]
 
 
 def test_health_asks_nobody(http: FlaskClient, fake: FakeJobClient) -> None:

@@ -76,27 +76,29 @@ def test_it_lists_every_route_and_no_other(document: dict[str, Any]) -> None:
     assert listed == {(path, method) for path, method, _, _ in ROUTES}
 
 
-@pytest.mark.parametrize(("path", "method", "success", "needs_body"), ROUTES)
 def test_a_route_tells_its_answers_and_whether_it_needs_a_body(
-    document: dict[str, Any], path: str, method: str, success: str, needs_body: bool | None
+    document: dict[str, Any], subtests: pytest.Subtests
 ) -> None:
-    operation = document["paths"][path][method]
-    assert operation["summary"]
-    assert set(operation["responses"]) == {success, *ERROR_STATUSES}
-    assert operation["responses"][success]["content"]
-    for status in ERROR_STATUSES:
-        assert operation["responses"][status]["content"] == ERROR
-    body = operation.get("requestBody")
-    assert (body and body.get("required", False)) == needs_body
+    for path, method, success, needs_body in ROUTES:
+        with subtests.test(path=path, method=method, success=success, needs_body=needs_body):
+            operation = document["paths"][path][method]
+            assert operation["summary"]
+            assert set(operation["responses"]) == {success, *ERROR_STATUSES}
+            assert operation["responses"][success]["content"]
+            for status in ERROR_STATUSES:
+                assert operation["responses"][status]["content"] == ERROR
+            body = operation.get("requestBody")
+            assert (body and body.get("required", False)) == needs_body
 
 
-@pytest.mark.parametrize(("path", "method"), [(path, method) for path, method, _, _ in ROUTES])
 def test_path_parameters_are_those_of_the_path(
-    document: dict[str, Any], path: str, method: str
+    document: dict[str, Any], subtests: pytest.Subtests
 ) -> None:
-    parameters = document["paths"][path][method].get("parameters", [])
-    named = [p["name"] for p in parameters if p["in"] == "path" and p["required"]]
-    assert named == re.findall(r"{(\w+)}", path)
+    for path, method in [(path, method) for path, method, _, _ in ROUTES]:
+        with subtests.test(path=path, method=method):
+            parameters = document["paths"][path][method].get("parameters", [])
+            named = [p["name"] for p in parameters if p["in"] == "path" and p["required"]]
+            assert named == re.findall(r"{(\w+)}", path)
 
 
 def test_operations_have_ids_of_their_own(document: dict[str, Any]) -> None:
@@ -116,9 +118,10 @@ def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str
     assert {"#/components/schemas/" + r.rsplit("/", 1)[1] for r in inner} <= own
 
 
-@pytest.mark.parametrize(
-    ("schema", "keys"),
-    [
+def test_fields_have_the_documented_names_and_order(
+    document: dict[str, Any], subtests: pytest.Subtests
+) -> None:
+    for schema, keys in [
         (
             "JobSummary",
             ["job_id", "status", "devices", "model_config", "dataset_config", "train_config"],
@@ -143,13 +146,10 @@ def test_every_schema_is_one_and_every_reference_leads_to_one(document: dict[str
         ("StepLoss", ["epoch", "step", "loss"]),
         ("Teraflops", ["forward_tflops", "backward_tflops", "total_tflops"]),
         ("Error", ["error"]),
-    ],
-)
-def test_fields_have_the_documented_names_and_order(
-    document: dict[str, Any], schema: str, keys: list[str]
-) -> None:
-    schemas = document["components"]["schemas"]
-    assert list(schemas[schema]["properties"]) == keys
+    ]:
+        with subtests.test(schema=schema, keys=keys):
+            schemas = document["components"]["schemas"]
+            assert list(schemas[schema]["properties"]) == keys
 
 
 def test_limits_are_told(document: dict[str, Any]) -> None:
@@ -172,32 +172,31 @@ def test_every_post_and_nothing_else_takes_an_idempotency_key(document: dict[str
             assert names == ([("Idempotency-Key", False)] if method == "post" else []), path
 
 
-@pytest.mark.parametrize(
-    ("path", "method", "names"),
-    [
+def test_queries_are_told(document: dict[str, Any], subtests: pytest.Subtests) -> None:
+    for path, method, names in [
         ("/api/jobs/{job_id}", "delete", ["force"]),
         ("/api/jobs/{job_id}/steps", "get", ["after_epoch", "after_step", "limit"]),
         ("/api/devices/{port}", "delete", ["ip", "job_id"]),
-    ],
-)
-def test_queries_are_told(
-    document: dict[str, Any], path: str, method: str, names: list[str]
+    ]:
+        with subtests.test(path=path, method=method, names=names):
+            parameters = document["paths"][path][method]["parameters"]
+            assert [p["name"] for p in parameters if p["in"] == "query"] == names
+
+
+def test_the_page_and_all_it_loads_come_from_the_gateway(
+    http: FlaskClient, subtests: pytest.Subtests
 ) -> None:
-    parameters = document["paths"][path][method]["parameters"]
-    assert [p["name"] for p in parameters if p["in"] == "query"] == names
-
-
-@pytest.mark.parametrize("path", ["/docs", "/", "/openapi/"])
-def test_the_page_and_all_it_loads_come_from_the_gateway(http: FlaskClient, path: str) -> None:
-    page = http.get(path, follow_redirects=True)
-    assert (page.status_code, page.mimetype) == (200, "text/html")
-    assert not re.search(r"""(src|href|url)\s*[=:(]\s*["']?\s*(https?:)?//""", page.text)
-    urls = re.findall(r"""(?:src|href)\s*=\s*["']\s*([^"'\s]+)""", page.text)
-    assert urls
-    for url in (urljoin(page.request.path, u) for u in urls if not u.startswith("data:")):
-        assert not urlsplit(url).netloc
-        with http.get(url, follow_redirects=True) as asset:
-            assert (asset.status_code, len(asset.data) > 0) == (200, True), url
+    for path in ["/docs", "/", "/openapi/"]:
+        with subtests.test(path=path):
+            page = http.get(path, follow_redirects=True)
+            assert (page.status_code, page.mimetype) == (200, "text/html")
+            assert not re.search(r"""(src|href|url)\s*[=:(]\s*["']?\s*(https?:)?//""", page.text)
+            urls = re.findall(r"""(?:src|href)\s*=\s*["']\s*([^"'\s]+)""", page.text)
+            assert urls
+            for url in (urljoin(page.request.path, u) for u in urls if not u.startswith("data:")):
+                assert not urlsplit(url).netloc
+                with http.get(url, follow_redirects=True) as asset:
+                    assert (asset.status_code, len(asset.data) > 0) == (200, True), url
 
 
 def test_the_page_shows_this_document(http: FlaskClient, document: dict[str, Any]) -> None:

@@ -30,9 +30,10 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
     return error_of(response, 400)
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "text"),
-    [
+def test_an_unknown_field_is_named_with_those_there_are(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for path, body, text in [
         ("/api/jobs", {**JOB, "name": 1}, 'the request has no field "name"; it has: model_config'),
         (
             "/api/jobs",
@@ -72,12 +73,10 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
             {**JOB, "checkpoints": {"every_s": 1}},
             'checkpoints has no field "every_s"; it has: interval_s, keep_last, keep_best',
         ),
-    ],
-)
-def test_an_unknown_field_is_named_with_those_there_are(
-    http: FlaskClient, fake: FakeJobClient, path: str, body: Any, text: str
-) -> None:
-    assert text in refused(http, fake, path, body)
+    ]:
+        with subtests.test(path=path, body=body, text=text):
+            fake.forget()
+            assert text in refused(http, fake, path, body)
 
 
 def test_three_errors_are_told_at_once_and_no_more(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -85,37 +84,50 @@ def test_three_errors_are_told_at_once_and_no_more(http: FlaskClient, fake: Fake
     assert [part.split()[0] for part in text.split("; ")] == ["epochs", "learning_rate", "threads"]
 
 
-@pytest.mark.parametrize("name", ["", "\0", "\ud800", "a\nb", '"', "\u202e", "ﬀ", MEGABYTE])
-@pytest.mark.parametrize("path", [INITIALIZE, TRAIN, "/api/jobs"])
 def test_a_field_of_any_name_is_refused(
-    http: FlaskClient, fake: FakeJobClient, path: str, name: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body = {**JOB, name: 1} if path == "/api/jobs" else {name: 1}
-    assert f'the request has no field "{name[:40]}' in refused(http, fake, path, body)
+    for path in [INITIALIZE, TRAIN, "/api/jobs"]:
+        for name in ["", "\0", "\ud800", "a\nb", '"', "\u202e", "ﬀ", MEGABYTE]:
+            with subtests.test(path=path, name=name):
+                fake.forget()
+                body = {**JOB, name: 1} if path == "/api/jobs" else {name: 1}
+                assert f'the request has no field "{name[:40]}' in refused(http, fake, path, body)
 
 
-@pytest.mark.parametrize("value", ["\0", "\ud800", "\ude00\ud83d", "a\nb", MEGABYTE, [MEGABYTE]])
-@pytest.mark.parametrize("field", ["epochs", "schedule"])
 def test_a_text_of_any_kind_is_refused_where_it_does_not_belong(
-    http: FlaskClient, fake: FakeJobClient, field: str, value: Any
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    assert refused(http, fake, TRAIN, {field: value}).startswith(f"{field} is {value!r}"[:40])
+    for field in ["epochs", "schedule"]:
+        for value in ["\0", "\ud800", "\ude00\ud83d", "a\nb", MEGABYTE, [MEGABYTE]]:
+            with subtests.test(field=field, value=value):
+                fake.forget()
+                assert refused(http, fake, TRAIN, {field: value}).startswith(
+                    f"{field} is {value!r}"[:40]
+                )
 
 
-@pytest.mark.parametrize("value", [["x"] * 50_000, {"y": [[MEGABYTE]]}, [{"a": "b"}] * 50_000])
 def test_a_large_value_is_shown_by_its_beginning(
-    http: FlaskClient, fake: FakeJobClient, value: Any
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    text = refused(http, fake, TRAIN, {"epochs": value})
-    assert text.startswith(f"epochs is {str(value)[:3]}") and "…, but must be an integer" in text
+    for value in [["x"] * 50_000, {"y": [[MEGABYTE]]}, [{"a": "b"}] * 50_000]:
+        with subtests.test(value=value):
+            fake.forget()
+            text = refused(http, fake, TRAIN, {"epochs": value})
+            assert (
+                text.startswith(f"epochs is {str(value)[:3]}")
+                and "…, but must be an integer" in text
+            )
 
 
-@pytest.mark.parametrize("ip", [MEGABYTE, "fe80::1%" + MEGABYTE, "\ud800"])
 def test_an_address_of_any_length_is_refused_in_a_short_text(
-    http: FlaskClient, fake: FakeJobClient, ip: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body = {"ip": ip, "port": 5001, "job_id": "1"}
-    assert refused(http, fake, "/api/devices/register", body).startswith("ip is ")
+    for ip in [MEGABYTE, "fe80::1%" + MEGABYTE, "\ud800"]:
+        with subtests.test(ip=ip):
+            fake.forget()
+            body = {"ip": ip, "port": 5001, "job_id": "1"}
+            assert refused(http, fake, "/api/devices/register", body).startswith("ip is ")
 
 
 def test_a_data_sets_name_is_refused_when_no_data_set_could_have_it(
@@ -133,17 +145,17 @@ def test_only_the_first_of_many_wrong_numbers_is_looked_at(
     assert text == "inputs[0][0] is 'x', but must be a finite number"
 
 
-@pytest.mark.parametrize(
-    ("body", "copies"),
-    [({MEGABYTE: 1}, 2), ({"epochs": [MEGABYTE]}, 0.5), ({"epochs": MEGABYTE}, 0.5)],
-)
-def test_a_text_is_made_without_working_on_all_of_a_large_value(
-    body: dict[str, Any], copies: float
-) -> None:
-    with pytest.raises(ValidationError) as caught:
-        Train.model_validate(body)
-    tracemalloc.start()
-    validation_text(caught.value, Train)
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak_bytes < copies * len(MEGABYTE)
+def test_a_text_is_made_without_working_on_all_of_a_large_value(subtests: pytest.Subtests) -> None:
+    for body, copies in [
+        ({MEGABYTE: 1}, 2),
+        ({"epochs": [MEGABYTE]}, 0.5),
+        ({"epochs": MEGABYTE}, 0.5),
+    ]:
+        with subtests.test(body=body, copies=copies):
+            with pytest.raises(ValidationError) as caught:
+                Train.model_validate(body)
+            tracemalloc.start()
+            validation_text(caught.value, Train)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak_bytes < copies * len(MEGABYTE)

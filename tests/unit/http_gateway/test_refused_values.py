@@ -46,43 +46,45 @@ def job(model: Any = None, dataset: Any = None) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "text"), [("/api/jobs", CREATE_TEXT), ("/api/devices/register", REGISTER_TEXT)]
-)
-@pytest.mark.parametrize("body", ["", "{}", '{"ip": "10.0.0.1"}', '{"model_config": {}}'])
 def test_missing_fields_are_answered_with_the_contracts_text(
-    http: FlaskClient, fake: FakeJobClient, path: str, text: str, body: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    assert error_of(http.post(path, data=body), 400) == text
-    assert fake.calls == []
+    for body in ["", "{}", '{"ip": "10.0.0.1"}', '{"model_config": {}}']:
+        for path, text in [("/api/jobs", CREATE_TEXT), ("/api/devices/register", REGISTER_TEXT)]:
+            with subtests.test(body=body, path=path, text=text):
+                assert error_of(http.post(path, data=body), 400) == text
+                assert fake.calls == []
 
 
-@pytest.mark.parametrize("field", ["model_config", "dataset_config"])
-@pytest.mark.parametrize("null", [True, False])
 def test_a_job_needs_both_configurations(
-    http: FlaskClient, fake: FakeJobClient, field: str, null: bool
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body = job()
-    body[field] = None
-    if not null:
-        del body[field]
-    assert refused(http, fake, "/api/jobs", body) == CREATE_TEXT
+    for null in [True, False]:
+        for field in ["model_config", "dataset_config"]:
+            with subtests.test(null=null, field=field):
+                fake.forget()
+                body = job()
+                body[field] = None
+                if not null:
+                    del body[field]
+                assert refused(http, fake, "/api/jobs", body) == CREATE_TEXT
 
 
-@pytest.mark.parametrize("field", ["ip", "port", "job_id"])
-@pytest.mark.parametrize("null", [True, False])
 def test_a_device_needs_ip_port_and_job(
-    http: FlaskClient, fake: FakeJobClient, field: str, null: bool
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body: dict[str, Any] = {"ip": "10.0.0.1", "port": 5001, "job_id": "1", field: None}
-    if not null:
-        del body[field]
-    assert refused(http, fake, "/api/devices/register", body) == REGISTER_TEXT
+    for null in [True, False]:
+        for field in ["ip", "port", "job_id"]:
+            with subtests.test(null=null, field=field):
+                fake.forget()
+                body: dict[str, Any] = {"ip": "10.0.0.1", "port": 5001, "job_id": "1", field: None}
+                if not null:
+                    del body[field]
+                assert refused(http, fake, "/api/devices/register", body) == REGISTER_TEXT
 
 
-@pytest.mark.parametrize(
-    ("sizes", "field", "value", "limit"),
-    [
+def test_layer_sizes(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for sizes, field, value, limit in [
         ([784], "layer_sizes", "has 1 entries", SIZES),
         ([], "layer_sizes", "has 0 entries", SIZES),
         ([7] * 10_002, "layer_sizes", "has 10002 entries", SIZES),
@@ -101,13 +103,11 @@ def test_a_device_needs_ip_port_and_job(
         ([784, "10"], "layer_sizes[1]", "is '10'", WIDTH),
         ([784, [10]], "layer_sizes[1]", "is [10]", WIDTH),
         ([NAN, 10], "layer_sizes[0]", "is nan", WIDTH),
-    ],
-)
-def test_layer_sizes(
-    http: FlaskClient, fake: FakeJobClient, sizes: Any, field: str, value: str, limit: str
-) -> None:
-    text = refused(http, fake, "/api/jobs", job({"layer_sizes": sizes}))
-    assert text == f"model_config.{field} {value}, but must be {limit}"
+    ]:
+        with subtests.test(sizes=sizes, field=field, value=value, limit=limit):
+            fake.forget()
+            text = refused(http, fake, "/api/jobs", job({"layer_sizes": sizes}))
+            assert text == f"model_config.{field} {value}, but must be {limit}"
 
 
 def test_a_model_is_given_in_exactly_one_way(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -127,9 +127,8 @@ def test_a_config_is_an_architectures(http: FlaskClient, fake: FakeJobClient) ->
     assert text == "model_config.config is an architecture's, but model_config has layer_sizes"
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
+def test_initial_weights(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for given, text in [
         ({}, " has neither file nor job, but must have one"),
         ({"file": "a", "job": "1"}, " has file and job, but must have one"),
         ({"file": "a", "checkpoint": "1"}, ".checkpoint is a job's, but model_config."),
@@ -139,11 +138,11 @@ def test_a_config_is_an_architectures(http: FlaskClient, fake: FakeJobClient) ->
         ({"file": "a", "seed": 1}, ' has no field "seed"'),
         ([], " is [], but must be an object with file, job, checkpoint"),
         ("a", " is 'a', but must be an object with file, job, checkpoint"),
-    ],
-)
-def test_initial_weights(http: FlaskClient, fake: FakeJobClient, given: Any, text: str) -> None:
-    refusal = refused(http, fake, "/api/jobs", job({"initial_weights": given}))
-    assert f"model_config.initial_weights{text}" in refusal
+    ]:
+        with subtests.test(given=given, text=text):
+            fake.forget()
+            refusal = refused(http, fake, "/api/jobs", job({"initial_weights": given}))
+            assert f"model_config.initial_weights{text}" in refusal
 
 
 def test_very_many_layers_and_deep_nesting_are_refused_at_once(
@@ -158,94 +157,106 @@ def test_very_many_layers_and_deep_nesting_are_refused_at_once(
     assert response.status_code == 400 and "nested" in json_of(response)["error"]
 
 
-@pytest.mark.parametrize("value", [-1, 2**63, 1.0, "0", True])
-def test_seeds(http: FlaskClient, fake: FakeJobClient, value: Any) -> None:
-    text = refused(http, fake, "/api/jobs", job({"seed": value}))
-    limit = f"an integer from 0 to {2**63 - 1}"
-    assert text == f"model_config.seed is {shown(value)}, but must be {limit}"
+def test_seeds(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for value in [-1, 2**63, 1.0, "0", True]:
+        with subtests.test(value=value):
+            fake.forget()
+            text = refused(http, fake, "/api/jobs", job({"seed": value}))
+            limit = f"an integer from 0 to {2**63 - 1}"
+            assert text == f"model_config.seed is {shown(value)}, but must be {limit}"
 
 
-@pytest.mark.parametrize("field", ["batch_size", "val_batch_size"])
-@pytest.mark.parametrize("value", [0, -1, True, 1.5, "256", 1_000_001, [1]])
-def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, field: str, value: Any) -> None:
-    text = refused(http, fake, "/api/jobs", job(dataset={field: value}))
-    assert text == f"dataset_config.{field} is {shown(value)}, but must be {BATCH}"
+def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for value in [0, -1, True, 1.5, "256", 1_000_001, [1]]:
+        for field in ["batch_size", "val_batch_size"]:
+            with subtests.test(value=value, field=field):
+                fake.forget()
+                text = refused(http, fake, "/api/jobs", job(dataset={field: value}))
+                assert text == f"dataset_config.{field} is {shown(value)}, but must be {BATCH}"
 
 
-@pytest.mark.parametrize(
-    ("dataset", "text"),
-    [
+def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for dataset, text in [
         ({"name": 1}, "name is 1, but must be a string of at most 64 characters"),
         ({"name": ["MNIST"]}, "name is ['MNIST'], but must be a string of at most 64 characters"),
         ({"name": None}, "name is null, but must be a string of at most 64 characters"),
         ({"shuffle": 1}, "shuffle is 1, but must be true or false"),
         ({"shuffle": "no"}, "shuffle is 'no', but must be true or false"),
-    ],
-)
-def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, dataset: Any, text: str) -> None:
-    assert refused(http, fake, "/api/jobs", job(dataset=dataset)) == f"dataset_config.{text}"
+    ]:
+        with subtests.test(dataset=dataset, text=text):
+            fake.forget()
+            assert (
+                refused(http, fake, "/api/jobs", job(dataset=dataset)) == f"dataset_config.{text}"
+            )
 
 
-@pytest.mark.parametrize("config", [[], "MNIST", 1, True])
-@pytest.mark.parametrize(
-    ("field", "names"),
-    [
+def test_a_configuration_is_an_object(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for field, names in [
         ("model_config", "layer_sizes, layers, architecture, config, initial_weights, seed"),
         ("dataset_config", "name, batch_size, val_batch_size, shuffle"),
-    ],
-)
-def test_a_configuration_is_an_object(
-    http: FlaskClient, fake: FakeJobClient, field: str, names: str, config: Any
-) -> None:
-    text = refused(http, fake, "/api/jobs", {**job(), field: config})
-    assert text == f"{field} is {shown(config)}, but must be an object with {names}"
+    ]:
+        for config in [[], "MNIST", 1, True]:
+            with subtests.test(field=field, names=names, config=config):
+                fake.forget()
+                text = refused(http, fake, "/api/jobs", {**job(), field: config})
+                assert text == f"{field} is {shown(config)}, but must be an object with {names}"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "limit"),
-    [
-        *[("epochs", value, EPOCHS) for value in (0, -1, 1.5, 1.0, True, "10", None, [], 100_001)],
+def test_train_options(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    no_epochs: list[Any] = [0, -1, 1.5, 1.0, True, "10", None, [], 100_001]
+    no_counts: list[Any] = [0, 4097, 1.0, True, "4", "AUTO", []]
+    no_wires: list[Any] = ["fp16", "INT8", "auto", "", 8, True, ["bf16"]]
+    cases: list[tuple[str, Any, str]] = [
+        *[("epochs", value, EPOCHS) for value in no_epochs],
         *[("learning_rate", value, RATE) for value in (0, -1, NAN, INF, -INF, "0.1", True, 1000.5)],
-        *[("num_microbatches", value, COUNT) for value in (0, 4097, 1.0, True, "4", "AUTO", [])],
+        *[("num_microbatches", value, COUNT) for value in no_counts],
         ("threads", 257, "an integer from 1 to 256"),
         ("schedule", "2f2b", SCHEDULES),
         ("schedule", 1, SCHEDULES),
-        *[("wire", value, WIRES) for value in ("fp16", "INT8", "auto", "", 8, True, ["bf16"])],
-    ],
-)
-def test_train_options(
-    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
+        *[("wire", value, WIRES) for value in no_wires],
+    ]
+    for field, value, limit in cases:
+        with subtests.test(field=field, value=value, limit=limit):
+            fake.forget()
+            text = refused(http, fake, "/api/network/train/1", {field: value})
+            assert text == f"{field} is {shown(value)}, but must be {limit}"
+
+
+def test_ports(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for port in [0, -1, 70_000, 65_536, "5001", True, 5001.0, [5001], {}]:
+        with subtests.test(port=port):
+            fake.forget()
+            body = {"ip": "10.0.0.1", "port": port, "job_id": "1"}
+            text = refused(http, fake, "/api/devices/register", body)
+            assert text == f"port is {shown(port)}, but must be {PORT}"
+
+
+def test_addresses(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for ip in ["", "my-laptop", "10.0.0", "10.0.0.256", "10.0.0.1/8", "\0", " ::1"]:
+        with subtests.test(ip=ip):
+            fake.forget()
+            body = {"ip": ip, "port": 5001, "job_id": "1"}
+            text = refused(http, fake, "/api/devices/register", body)
+            assert text.startswith(f"ip is {ip!r}, but must be an IP address such as 192.168.1.100")
+
+
+def test_job_ids_are_strings(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    text = refused(http, fake, "/api/network/train/1", {field: value})
-    assert text == f"{field} is {shown(value)}, but must be {limit}"
+    for job_id in [1, 1.0, True, ["1"]]:
+        with subtests.test(job_id=job_id):
+            fake.forget()
+            body = {"ip": "10.0.0.1", "port": 5001, "job_id": job_id}
+            text = refused(http, fake, "/api/devices/register", body)
+            assert text == f"job_id is {shown(job_id)}, but must be a string"
 
 
-@pytest.mark.parametrize("port", [0, -1, 70_000, 65_536, "5001", True, 5001.0, [5001], {}])
-def test_ports(http: FlaskClient, fake: FakeJobClient, port: Any) -> None:
-    body = {"ip": "10.0.0.1", "port": port, "job_id": "1"}
-    text = refused(http, fake, "/api/devices/register", body)
-    assert text == f"port is {shown(port)}, but must be {PORT}"
-
-
-@pytest.mark.parametrize(
-    "ip", ["", "my-laptop", "10.0.0", "10.0.0.256", "10.0.0.1/8", "\0", " ::1"]
-)
-def test_addresses(http: FlaskClient, fake: FakeJobClient, ip: str) -> None:
-    body = {"ip": ip, "port": 5001, "job_id": "1"}
-    text = refused(http, fake, "/api/devices/register", body)
-    assert text.startswith(f"ip is {ip!r}, but must be an IP address such as 192.168.1.100")
-
-
-@pytest.mark.parametrize("job_id", [1, 1.0, True, ["1"]])
-def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any) -> None:
-    body = {"ip": "10.0.0.1", "port": 5001, "job_id": job_id}
-    text = refused(http, fake, "/api/devices/register", body)
-    assert text == f"job_id is {shown(job_id)}, but must be a string"
-
-
-@pytest.mark.parametrize(
-    ("inputs", "text"),
-    [
+def test_inputs_to_predict(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for inputs, text in [
         ([], f"inputs has 0 entries, but must be {ROWS}"),
         (None, f"inputs is null, but must be {ROWS}"),
         ("[[1]]", f"inputs is '[[1]]', but must be {ROWS}"),
@@ -257,10 +268,10 @@ def test_job_ids_are_strings(http: FlaskClient, fake: FakeJobClient, job_id: Any
         ([[NAN]], "inputs[0][0] is nan, but must be a finite number"),
         ([[0, -INF]], "inputs[0][1] is -inf, but must be a finite number"),
         ([[["1"]]], "inputs[0][0] is '1', but must be a finite number"),
-    ],
-)
-def test_inputs_to_predict(http: FlaskClient, fake: FakeJobClient, inputs: Any, text: str) -> None:
-    assert refused(http, fake, "/api/jobs/1/predict", {"inputs": inputs}) == text
+    ]:
+        with subtests.test(inputs=inputs, text=text):
+            fake.forget()
+            assert refused(http, fake, "/api/jobs/1/predict", {"inputs": inputs}) == text
 
 
 def test_inputs_to_predict_are_needed(http: FlaskClient, fake: FakeJobClient) -> None:
@@ -268,53 +279,63 @@ def test_inputs_to_predict_are_needed(http: FlaskClient, fake: FakeJobClient) ->
     assert text == f"inputs is missing: it must be {ROWS}"
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, "20", True, 100_001])
-def test_steps_to_verify(http: FlaskClient, fake: FakeJobClient, value: Any) -> None:
-    text = refused(http, fake, "/api/jobs/1/verify", {"steps": value})
-    assert text == f"steps is {shown(value)}, but must be an integer from 1 to 100000"
+def test_steps_to_verify(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for value in [0, -1, 1.5, "20", True, 100_001]:
+        with subtests.test(value=value):
+            fake.forget()
+            text = refused(http, fake, "/api/jobs/1/verify", {"steps": value})
+            assert text == f"steps is {shown(value)}, but must be an integer from 1 to 100000"
 
 
-@pytest.mark.parametrize("path", ["/api/network/initialize/1", "/api/network/plan/1"])
-@pytest.mark.parametrize(
-    "value",
-    ["manual", 1, True, [], {}, {"1": 2}, {"1": [0]}, {"1": [0, 1.5]}, {"1": [-1, 2]}, {"1": {}}],
-)
-def test_partitions(http: FlaskClient, fake: FakeJobClient, path: str, value: Any) -> None:
-    text = refused(http, fake, path, {"partition": value})
-    assert text == f"partition is {shown(value)}, but must be {PARTITION}"
+def test_partitions(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for value in [
+        "manual",
+        1,
+        True,
+        [],
+        {},
+        {"1": 2},
+        {"1": [0]},
+        {"1": [0, 1.5]},
+        {"1": [-1, 2]},
+        {"1": {}},
+    ]:
+        for path in ["/api/network/initialize/1", "/api/network/plan/1"]:
+            with subtests.test(value=value, path=path):
+                fake.forget()
+                text = refused(http, fake, path, {"partition": value})
+                assert text == f"partition is {shown(value)}, but must be {PARTITION}"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "limit"),
-    [
+def test_limits_of_devices(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for field, value, limit in [
         *[
             ("max_memory_bytes", v, f"an integer from 1 to {2**62}")
             for v in (0, -1, 1.5, "1", 2**63)
         ],
         *[("threads", v, "an integer from 1 to 256") for v in (0, 257, True, "2")],
-    ],
-)
-def test_limits_of_devices(
-    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
-) -> None:
-    text = refused(http, fake, "/api/network/initialize/1", {"devices": {"2": {field: value}}})
-    assert text == f"devices.2.{field} is {shown(value)}, but must be {limit}"
+    ]:
+        with subtests.test(field=field, value=value, limit=limit):
+            fake.forget()
+            text = refused(
+                http, fake, "/api/network/initialize/1", {"devices": {"2": {field: value}}}
+            )
+            assert text == f"devices.2.{field} is {shown(value)}, but must be {limit}"
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "limit"),
-    [
+def test_plan_options(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
+    for field, value, limit in [
         ("schedule", "2f2b", SCHEDULES),
         ("num_microbatches", 0, COUNT),
         ("threads", 0, "an integer"),
         ("wire", "int4", WIRES),
-    ],
-)
-def test_plan_options(
-    http: FlaskClient, fake: FakeJobClient, field: str, value: Any, limit: str
-) -> None:
-    text = refused(http, fake, "/api/network/plan/1", {field: value})
-    assert text.startswith(f"{field} is {shown(value)}, but must be {limit}")
+    ]:
+        with subtests.test(field=field, value=value, limit=limit):
+            fake.forget()
+            text = refused(http, fake, "/api/network/plan/1", {field: value})
+            assert text.startswith(f"{field} is {shown(value)}, but must be {limit}")
 
 
 def test_device_limits_are_an_object_by_device_id(http: FlaskClient, fake: FakeJobClient) -> None:

@@ -26,19 +26,20 @@ POSTS = [
 NO_JSON = [b"epochs=3", b"{", b'{"epochs": }', b"{'epochs': 3}", b"{} {}", b"\x00", b"nul"]
 
 
-@pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("body", NO_JSON)
 def test_what_is_no_json_is_refused(
-    http: FlaskClient, fake: FakeJobClient, path: str, body: bytes
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    assert "not valid JSON" in error_of(http.post(path, data=body), 400)
-    assert fake.calls == []
+    for body in NO_JSON:
+        for path in POSTS:
+            with subtests.test(body=body, path=path):
+                assert "not valid JSON" in error_of(http.post(path, data=body), 400)
+                assert fake.calls == []
 
 
-@pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
+def test_what_is_no_object_is_refused_by_its_kind(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for body, kind in [
         ("[1]", "array"),
         ('"x"', "string"),
         ("1", "number"),
@@ -46,41 +47,44 @@ def test_what_is_no_json_is_refused(
         ("NaN", "number"),
         ("true", "boolean"),
         ("null", "null"),
-    ],
-)
-def test_what_is_no_object_is_refused_by_its_kind(
-    http: FlaskClient, fake: FakeJobClient, path: str, body: str, kind: str
+    ]:
+        for path in POSTS:
+            with subtests.test(body=body, kind=kind, path=path):
+                text = error_of(http.post(path, data=body), 400)
+                assert f"is a JSON {kind}, but must be an object" in text
+                assert fake.calls == []
+
+
+def test_what_is_no_utf_8_is_refused(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    text = error_of(http.post(path, data=body), 400)
-    assert f"is a JSON {kind}, but must be an object" in text
-    assert fake.calls == []
+    for body in [b"\xff", b'{"epochs": "\xff"}', b'{"\xc3": 1}', b"\xff\xfe\x00"]:
+        with subtests.test(body=body):
+            assert "not valid JSON" in error_of(http.post(TRAIN, data=body), 400)
+            assert fake.calls == []
 
 
-@pytest.mark.parametrize("body", [b"\xff", b'{"epochs": "\xff"}', b'{"\xc3": 1}', b"\xff\xfe\x00"])
-def test_what_is_no_utf_8_is_refused(http: FlaskClient, fake: FakeJobClient, body: bytes) -> None:
-    assert "not valid JSON" in error_of(http.post(TRAIN, data=body), 400)
-    assert fake.calls == []
-
-
-@pytest.mark.parametrize("depth", [10, 500, *range(900, 1100, 7), 100_000])
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_deep_nesting_is_refused(
-    http: FlaskClient, fake: FakeJobClient, depth: int, opening: str, closing: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    nested = opening * depth + "1" + closing * depth
-    text = error_of(http.post(TRAIN, data=f'{{"epochs": {nested}}}'), 400)
-    assert "nested too deeply" in text or text.startswith("epochs is ")
-    assert fake.calls == []
+    for opening, closing in [("[", "]"), ('{"a":', "}")]:
+        for depth in [10, 500, *range(900, 1100, 7), 100_000]:
+            with subtests.test(opening=opening, closing=closing, depth=depth):
+                nested = opening * depth + "1" + closing * depth
+                text = error_of(http.post(TRAIN, data=f'{{"epochs": {nested}}}'), 400)
+                assert "nested too deeply" in text or text.startswith("epochs is ")
+                assert fake.calls == []
 
 
-@pytest.mark.parametrize("body", ['{"epochs": %s}', '{"epochs": [1, -%s]}', "%s"])
 def test_an_integer_of_thousands_of_digits_is_refused_by_its_length(
-    http: FlaskClient, fake: FakeJobClient, body: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    text = error_of(http.post(TRAIN, data=body % ("9" * 5000)), 400)
-    assert "an integer of more than" in text and str(sys.get_int_max_str_digits()) in text
-    assert "not valid JSON" not in text and "sys." not in text
-    assert fake.calls == []
+    for body in ['{"epochs": %s}', '{"epochs": [1, -%s]}', "%s"]:
+        with subtests.test(body=body):
+            text = error_of(http.post(TRAIN, data=body % ("9" * 5000)), 400)
+            assert "an integer of more than" in text and str(sys.get_int_max_str_digits()) in text
+            assert "not valid JSON" not in text and "sys." not in text
+            assert fake.calls == []
 
 
 def test_an_integer_that_python_can_just_read_is_refused_by_its_field(
@@ -91,28 +95,27 @@ def test_an_integer_that_python_can_just_read_is_refused_by_its_field(
     assert fake.calls == []
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "name"),
-    [
+def test_a_field_given_twice_is_refused_by_its_name(
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
+) -> None:
+    for path, body, name in [
         (TRAIN, '{"epochs": 1, "learning_rate": 0.1, "epochs": 1}', "epochs"),
         ("/api/jobs", '{"dataset_config": {"name": "MNIST", "name": "digits"}}', "name"),
-    ],
-)
-def test_a_field_given_twice_is_refused_by_its_name(
-    http: FlaskClient, fake: FakeJobClient, path: str, body: str, name: str
-) -> None:
-    assert f'the field "{name}" twice' in error_of(http.post(path, data=body), 400)
-    assert fake.calls == []
+    ]:
+        with subtests.test(path=path, body=body, name=name):
+            assert f'the field "{name}" twice' in error_of(http.post(path, data=body), 400)
+            assert fake.calls == []
 
 
-@pytest.mark.parametrize("path", ["/api/jobs", TRAIN])
 def test_an_object_of_very_many_fields_is_refused_by_their_number(
-    http: FlaskClient, fake: FakeJobClient, path: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    body = {"dataset_config": {f"field{i}": i for i in range(50_000)}}
-    text = error_of(http.post(path, json=body), 400)
-    assert "an object of 50000 fields" in text and "at most 100" in text
-    assert fake.calls == []
+    for path in ["/api/jobs", TRAIN]:
+        with subtests.test(path=path):
+            body = {"dataset_config": {f"field{i}": i for i in range(50_000)}}
+            text = error_of(http.post(path, json=body), 400)
+            assert "an object of 50000 fields" in text and "at most 100" in text
+            assert fake.calls == []
 
 
 def test_a_body_of_the_largest_size_is_read_and_a_larger_one_refused(fake: FakeJobClient) -> None:
@@ -138,11 +141,13 @@ def test_a_byte_order_mark_is_no_obstacle(http: FlaskClient, fake: FakeJobClient
     assert fake.calls == [("train", ("1", {"epochs": 3}))]
 
 
-@pytest.mark.parametrize("protocol", ["websocket", "h2c", "TLS/1.0"])
 def test_an_offer_to_speak_another_protocol_is_not_taken_up(
-    http: FlaskClient, fake: FakeJobClient, protocol: str
+    http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests
 ) -> None:
-    headers = {"Connection": "Upgrade", "Upgrade": protocol}
-    assert http.get("/api/jobs", headers=headers).status_code == 200
-    assert http.get("/health", headers=headers).status_code == 200
-    assert fake.calls == [("list_jobs", ())]
+    for protocol in ["websocket", "h2c", "TLS/1.0"]:
+        with subtests.test(protocol=protocol):
+            fake.forget()
+            headers = {"Connection": "Upgrade", "Upgrade": protocol}
+            assert http.get("/api/jobs", headers=headers).status_code == 200
+            assert http.get("/health", headers=headers).status_code == 200
+            assert fake.calls == [("list_jobs", ())]

@@ -38,44 +38,42 @@ def test_rows_are_float32_as_pytorch_makes_them_of_numbers() -> None:
     assert rows.largest == 254.99999999
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_all_ways_to_write_it_give_the_same_rows(subtests: pytest.Subtests) -> None:
+    for body in [
         b'{"inputs":[[0,255,0.5],[1e-3,2.5e2,7]]}',
         b' {\n"inputs" :\t[ [ 0 , 255, 0.5 ]\r\n, [1E-3, 2.5e+2,7.0] ] } \n',
         b'{"\\u0069nputs": [[0, 255, 0.5], [0.001, 250, 7]]}',
         '{"inputs": [[0, 255, 0.5], [0.001, 250, 7]]}'.encode("utf-16"),
-    ],
-    ids=["short", "spread out", "escaped", "UTF-16"],
-)
-def test_all_ways_to_write_it_give_the_same_rows(body: bytes) -> None:
-    expected = np.array(PIXELS, np.float32).tolist()
-    assert [row.tolist() for row in read_rows(body, *SHAPE).rows] == expected
+    ]:
+        with subtests.test(body=body):
+            expected = np.array(PIXELS, np.float32).tolist()
+            assert [row.tolist() for row in read_rows(body, *SHAPE).rows] == expected
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(-1, "-1"), (300, "300"), (255.001, "255.001"), (1e30, "1e+30"), (-1e-9, "-1e-09")],
-)
-def test_a_value_that_is_no_pixel_is_refused_by_its_place(value: float, shown: str) -> None:
-    text = refused(json.dumps({"inputs": [[0, 0, 0], [1, 2, value]]}).encode())
-    assert text.startswith(f"inputs[1][2] is {shown}, but must be a number from 0 to 255")
+def test_a_value_that_is_no_pixel_is_refused_by_its_place(subtests: pytest.Subtests) -> None:
+    for value, shown in [
+        (-1, "-1"),
+        (300, "300"),
+        (255.001, "255.001"),
+        (1e30, "1e+30"),
+        (-1e-9, "-1e-09"),
+    ]:
+        with subtests.test(value=value, shown=shown):
+            text = refused(json.dumps({"inputs": [[0, 0, 0], [1, 2, value]]}).encode())
+            assert text.startswith(f"inputs[1][2] is {shown}, but must be a number from 0 to 255")
 
 
-@pytest.mark.parametrize("value", [b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400])
-def test_a_number_beyond_all_bounds_is_refused_by_its_place(value: bytes) -> None:
-    assert refused(b'{"inputs": [[0, %b, 0]]}' % value).startswith("inputs[0][1] is ")
+def test_a_number_beyond_all_bounds_is_refused_by_its_place(subtests: pytest.Subtests) -> None:
+    for value in [b"1e999", b"-1e999", b"9" * 400, b"-" + b"9" * 400]:
+        with subtests.test(value=value):
+            assert refused(b'{"inputs": [[0, %b, 0]]}' % value).startswith("inputs[0][1] is ")
 
 
-@pytest.mark.parametrize(
-    ("inputs", "index", "length"),
-    [([[]], 0, 0), ([[0, 1]], 0, 2), ([[0, 1, 2], [0] * 4], 1, 4)],
-)
-def test_a_row_of_another_length_is_refused_by_its_place(
-    inputs: Any, index: int, length: int
-) -> None:
-    text = refused(json.dumps({"inputs": inputs}).encode())
-    assert text == f"inputs[{index}] has {length} values, but the network takes 3"
+def test_a_row_of_another_length_is_refused_by_its_place(subtests: pytest.Subtests) -> None:
+    for inputs, index, length in [([[]], 0, 0), ([[0, 1]], 0, 2), ([[0, 1, 2], [0] * 4], 1, 4)]:
+        with subtests.test(inputs=inputs, index=index, length=length):
+            text = refused(json.dumps({"inputs": inputs}).encode())
+            assert text == f"inputs[{index}] has {length} values, but the network takes 3"
 
 
 def test_too_many_rows_are_refused_before_the_rest_is_looked_at() -> None:
@@ -92,15 +90,19 @@ def test_a_network_of_very_many_classes_takes_fewer_rows() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "ending",
-    [b"[1, 2, 3]", b"[1, 2, 3]}", b"[1, 2, null]]}", b"[1, 2, 03]]}", b'[1, 2, 3]], "k": 1}'],
-)
-def test_a_mistake_in_a_large_body_is_told_by_its_byte(ending: bytes) -> None:
-    body = b'{"inputs": [' + b"[1,2,3]," + b" " * 2**20 + ending
-    text = refused(body)
-    at = int(text.rpartition(" ")[2])
-    assert len(body) - len(ending) <= at <= len(body)
+def test_a_mistake_in_a_large_body_is_told_by_its_byte(subtests: pytest.Subtests) -> None:
+    for ending in [
+        b"[1, 2, 3]",
+        b"[1, 2, 3]}",
+        b"[1, 2, null]]}",
+        b"[1, 2, 03]]}",
+        b'[1, 2, 3]], "k": 1}',
+    ]:
+        with subtests.test(ending=ending):
+            body = b'{"inputs": [' + b"[1,2,3]," + b" " * 2**20 + ending
+            text = refused(body)
+            at = int(text.rpartition(" ")[2])
+            assert len(body) - len(ending) <= at <= len(body)
 
 
 def test_rows_take_no_more_memory_than_their_numbers() -> None:
@@ -119,20 +121,22 @@ def test_rows_are_handed_on_in_blocks() -> None:
     assert [block[:, 0].tolist() for block in rows.blocks(2)] == [[0, 1], [2, 3], [4]]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "largest", "factor"),
-    [("digits", 16.0, "16"), ("digits", 1.0, "255"), ("MNIST", 1.0, "255"), ("MNIST", 0.3, "255")],
-)
-def test_values_of_another_scale_are_told(dataset: str, largest: float, factor: str) -> None:
-    note = note_about(FORM, dataset, largest)
-    assert note is not None and factor in note
+def test_values_of_another_scale_are_told(subtests: pytest.Subtests) -> None:
+    for dataset, largest, factor in [
+        ("digits", 16.0, "16"),
+        ("digits", 1.0, "255"),
+        ("MNIST", 1.0, "255"),
+        ("MNIST", 0.3, "255"),
+    ]:
+        with subtests.test(dataset=dataset, largest=largest, factor=factor):
+            note = note_about(FORM, dataset, largest)
+            assert note is not None and factor in note
 
 
-@pytest.mark.parametrize(
-    ("dataset", "largest"), [("digits", 17.0), ("MNIST", 16.0), ("digits", 0.0), ("MNIST", 255.0)]
-)
-def test_pixels_are_taken_without_a_word(dataset: str, largest: float) -> None:
-    assert note_about(FORM, dataset, largest) is None
+def test_pixels_are_taken_without_a_word(subtests: pytest.Subtests) -> None:
+    for dataset, largest in [("digits", 17.0), ("MNIST", 16.0), ("digits", 0.0), ("MNIST", 255.0)]:
+        with subtests.test(dataset=dataset, largest=largest):
+            assert note_about(FORM, dataset, largest) is None
 
 
 IMAGE = (InputForm((2, 2, 3), is_pixels=True), 10)
@@ -149,9 +153,8 @@ def test_a_sample_may_be_nested_as_it_is_stored() -> None:
         assert [row.tolist() for row in read_rows(body, *IMAGE).rows] == [flat] * 2
 
 
-@pytest.mark.parametrize(
-    ("row", "text"),
-    [
+def test_a_nested_row_that_is_no_sample_is_refused(subtests: pytest.Subtests) -> None:
+    for row, text in [
         ([[0, 1], [2, 3]], "inputs[0] has the shape [2, 2], but the network takes [2, 2, 3]"),
         ([[[0] * 3] * 2] * 3, "inputs[0] has the shape [3, 2, 3]"),
         ([[[[0]] * 3] * 2] * 2, "inputs[0] has the shape [2, 2, 3, 1]"),
@@ -163,10 +166,9 @@ def test_a_sample_may_be_nested_as_it_is_stored() -> None:
         ([[[None, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is null"),
         ([[[True, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is true"),
         ([[[{}, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 3, 1]]], "inputs[0][0] is {}"),
-    ],
-)
-def test_a_nested_row_that_is_no_sample_is_refused(row: Any, text: str) -> None:
-    assert refused(json.dumps({"inputs": [row]}).encode(), IMAGE).startswith(text)
+    ]:
+        with subtests.test(row=row, text=text):
+            assert refused(json.dumps({"inputs": [row]}).encode(), IMAGE).startswith(text)
 
 
 def test_what_is_nested_very_deep_is_refused_at_once() -> None:
