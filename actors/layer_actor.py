@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -17,7 +17,6 @@ import torch
 
 from actors.allocator import keep_freed_memory
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
-from actors.channels.gloo_group import Introduction
 from actors.core.compute_device import this_device
 from actors.core.profiles import ComputeProfile
 from actors.core.snapshot_cadence import Boundary
@@ -34,6 +33,9 @@ from actors.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot,
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
+
+if TYPE_CHECKING:
+    from actors.channels.gloo_group import Introduction
 
 CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
 from actors.channels.actor_calls import StreamReceiver, StreamSender
 from actors.channels.channel import Receiver, Sender, Transport
-from actors.channels.gloo import GlooReceiver, GlooSender
-from actors.channels.gloo_group import GlooGroup, Introduction
 from actors.channels.messages import Buffer, host_memory
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+
+if TYPE_CHECKING:
+    # Not every build of torch has gloo; who lacks it uses other kinds.
+    from actors.channels.gloo_group import GlooGroup, Introduction
 
 DIRECTIONS = ("forward", "backward")
 
@@ -67,6 +69,8 @@ class EdgeEnds:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
         elif edge.kind is ChannelKind.GLOO:
+            from actors.channels.gloo import GlooSender
+
             group = self._groups[edge.direction] = _group(0, edge)
             opened = group.introduction()
             transport = GlooSender(group, edge.buffer_bytes, edge.slots)
@@ -84,6 +88,8 @@ class EdgeEnds:
         if edge.kind is ChannelKind.SHARED_MEMORY:
             transport = SharedMemoryTransport(opened, edge.name)
         elif edge.kind is ChannelKind.GLOO:
+            from actors.channels.gloo import GlooReceiver
+
             group = _meet_writer(edge, writer, opened)
             transport = GlooReceiver(group, edge.buffer_bytes, edge.slots)
         else:
@@ -126,6 +132,8 @@ class EdgeEnds:
 
 def _group(rank: int, edge: EdgeSpec) -> GlooGroup:
     """Listens where Ray knows this node, and nowhere else."""
+    from actors.channels.gloo_group import GlooGroup
+
     return GlooGroup(rank, ray.util.get_node_ip_address(), edge.name, edge.open_timeout_s)
 
 

@@ -5,6 +5,8 @@ A group needs a store by which its two sides tell each other their addresses. He
 that anyone could reach: each side keeps what it has to tell in memory, and the two
 ``Introduction``s travel as arguments and results of actor calls.
 
+Where torch was built without gloo, this module can't be imported.
+
 gloo itself asks nobody who connects who he is. So each side makes a secret, which travels with its
 introduction, and the first message either way has to be that secret.
 """
@@ -20,7 +22,7 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from torch.distributed import Store
+from torch.distributed import ProcessGroupGloo, Store
 
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
@@ -48,12 +50,7 @@ class GlooGroup:
     """
 
     def __init__(self, rank: int, address: str, edge: str, timeout_s: float) -> None:
-        """Begins to make it, in a thread, for at most ``timeout_s``.
-
-        Raises ``ImportError`` where torch was built without gloo.
-        """
-        from torch.distributed import ProcessGroupGloo
-
+        """Begins to make it, in a thread, for at most ``timeout_s``."""
         self._kind: Any = ProcessGroupGloo
         self._rank, self._address, self._edge = rank, address, edge
         self._timeout_s = timeout_s

@@ -22,9 +22,17 @@ ONE_NODE = (
     Way("shared_memory", "gpipe"),
     Way("shared_memory", "zb-h1"),
     Way("shared_memory", "zb-h2"),
+    Way("gloo", "1f1b"),
+    Way("gloo", "gpipe"),
+    Way("gloo", "zb-h1"),
+    Way("gloo", "zb-h2"),
     Way("actor_calls", "1f1b"),
 )
 TWO_NODES = (
+    Way("gloo", "1f1b"),
+    Way("gloo", "gpipe"),
+    Way("gloo", "zb-h1"),
+    Way("gloo", "zb-h2"),
     Way("actor_calls", "1f1b"),
     Way("actor_calls", "gpipe"),
     Way("actor_calls", "zb-h2"),

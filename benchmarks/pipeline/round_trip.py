@@ -23,7 +23,7 @@ from orchestrator.placement import Node
 
 ROW = 256  # features: 1 KB a row
 TIMEOUT_S = 60.0
-COUNTS = {8: 200, 128: 200, 1024: 50, 4096: 20, 16384: 8}
+COUNTS = {8: 200, 128: 200, 400: 100, 1024: 50, 4096: 20, 16384: 8}
 _remote: Any = ray.remote
 
 

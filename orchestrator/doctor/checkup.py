@@ -21,6 +21,7 @@ import ray
 from orchestrator.node_probe import describe_host, installed_version
 
 SHARED_MEMORY = "/dev/shm"
+FREE_PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
 CONNECT_TIMEOUT_S = 2.0  # one resend of a lost first packet takes 1 s
 MAX_CONNECTS_AT_ONCE = 32
 NUM_ROUND_TRIPS = 11
@@ -88,8 +89,30 @@ def torch_accelerators() -> list[str]:
     return [f"{device.type}: {name_of(i)}" for i in range(torch.accelerator.device_count())]
 
 
+def free_ports() -> str:
+    """The range from which this host's kernel gives a port to who asks for any, as ufw wants it;
+    that of most systems where it does not tell."""
+    try:
+        with open(FREE_PORTS) as told:
+            return ":".join(told.read().split())
+    except OSError:
+        return "49152:65535"
+
+
 class Examiner:
     """An actor for the time of a checkup, one a node."""
+
+    _listens: socket.socket | None = None
+
+    def listen(self, ip: str) -> tuple[int, str]:
+        """Listens there, as a channel by gloo would, until the checkup's end; returns the port that
+        the kernel gave and ``free_ports``."""
+        self._listens = socket.create_server((ip, 0))
+        return self._listens.getsockname()[1], free_ports()
+
+    def connect(self, targets: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """As ``try_connections``."""
+        return try_connections(targets)
 
     def examine(self, folder: str, targets: Sequence[tuple[str, int]]) -> dict[str, Any]:
         """``host`` as ``examine_host`` and ``refused`` as ``try_connections`` tell it."""

@@ -18,6 +18,7 @@ from orchestrator.sessions.group_failure import cause_text
 
 # Ends of the parts of a checkup, seconds after its start. The gateway waits 30 s for the whole.
 EXAMINED_AFTER_S = 11.0  # a worker process has to start there, then connections may time out
+CONNECTED_AFTER_S = 15.0
 LINKS_AFTER_S = 20.0
 ACCELERATORS_AFTER_S = 26.0  # torch is imported there
 CLOCK_CALL_TIMEOUT_S = 1.0
@@ -43,6 +44,7 @@ def examine_cluster(nodes: Sequence[CheckedNode], own: str) -> Examination:
     actors = {node.name: _start_examiner(node.node.node_id) for node in nodes}
     try:
         examined = _examine(actors, nodes, began + EXAMINED_AFTER_S)
+        examined = _connect(actors, examined, began + CONNECTED_AFTER_S)
         names = [node.name for node in examined if node.error is None]
         clocks = {name: _read_clock(actors[name]) for name in names}
         pairs = plan_links(names, own)
@@ -83,6 +85,34 @@ def _examine(
         asked[node.name] = actors[node.name].examine.remote(node.temp_dir, targets)
     answers = _answers(asked, deadline)
     return [_examined(node, answers.get(node.name)) for node in nodes]
+
+
+def _connect(
+    actors: Mapping[str, Any], nodes: Sequence[Examined], deadline: float
+) -> list[Examined]:
+    """Whether the nodes that answered let each other in at ports that the kernel picks, as channels
+    by gloo want it."""
+    ips = {node.name: node.checked.node.ip for node in nodes if node.error is None}
+    asked = {name: actors[name].listen.remote(ip) for name, ip in ips.items()}
+    told = {n: t for n, t in _answers(asked, deadline).items() if isinstance(t, tuple)}
+    targets = {name: (ips[name], port) for name, (port, _) in told.items()}
+    tried = {
+        name: actors[name].connect.remote([t for n, t in targets.items() if n != name])
+        for name in ips
+    }
+    refused = {n: r for n, r in _answers(tried, deadline).items() if isinstance(r, dict)}
+    return [_connected(node, told, targets, refused.get(node.name, {})) for node in nodes]
+
+
+def _connected(
+    node: Examined,
+    told: Mapping[str, tuple[int, str]],
+    targets: Mapping[str, tuple[str, int]],
+    refused: Mapping[tuple[str, int], str],
+) -> Examined:
+    kept_out = frozenset(name for name, target in targets.items() if target in refused)
+    free_ports = told[node.name][1] if node.name in told else None
+    return replace(node, kept_out=kept_out, free_ports=free_ports)
 
 
 def _examined(node: CheckedNode, answer: Any) -> Examined:

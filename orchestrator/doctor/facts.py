@@ -60,7 +60,9 @@ class Examined:
     """A node and what it told; ``error`` says why it told nothing.
 
     ``refused`` has (ip, port) -> why no connection from here to there could be opened;
-    ``accelerators`` are those that torch sees, None where it was not asked or did not answer.
+    ``kept_out`` has the names of nodes to whose free ports no connection from here could be opened;
+    ``free_ports`` are this node's, a range such as 32768:60999; ``accelerators`` are those that
+    torch sees, None where it was not asked or did not answer.
     """
 
     checked: CheckedNode
@@ -68,6 +70,8 @@ class Examined:
     clock: Clock | None = None
     accelerators: tuple[str, ...] | None = None
     refused: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    kept_out: frozenset[str] = frozenset()
+    free_ports: str | None = None
     error: str | None = None
 
     @property

@@ -47,10 +47,23 @@ def ports(facts: ClusterFacts) -> Iterator[Finding]:
     for source in facts.nodes:
         for target in facts.nodes:
             if target.name != source.name:
-                yield from _refused(source, target)
+                yield from _refused(source, target) or _kept_out(source, target)
 
 
-def _refused(source: Examined, target: Examined) -> Iterator[Finding]:
+def _kept_out(source: Examined, target: Examined) -> list[Finding]:
+    """Training goes on without, only slower."""
+    if target.name not in source.kept_out or target.free_ports is None:
+        return []
+    text = (
+        f"{source.name} can't connect to a free port of {target.name}: activations and gradients "
+        "can't go by gloo between them, but by Ray's calls, which take longer"
+    )
+    remedy = remedies.open_ports(source.checked, target.free_ports)
+    return [Finding("warning", "ports", target.name, text, remedy)]
+
+
+def _refused(source: Examined, target: Examined) -> list[Finding]:
+    found = []
     for what, port in target.checked.ports.items():
         cause = source.refused.get((target.checked.node.ip, port))
         if cause is not None:
@@ -59,7 +72,8 @@ def _refused(source: Examined, target: Examined) -> Iterator[Finding]:
                 f"({cause}); {_way_back(source, target)}"
             )
             remedy = remedies.open_firewall(source.checked, target.checked)
-            yield Finding("error", "ports", target.name, text, remedy)
+            found.append(Finding("error", "ports", target.name, text, remedy))
+    return found
 
 
 def _way_back(source: Examined, target: Examined) -> str:

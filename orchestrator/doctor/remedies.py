@@ -79,6 +79,11 @@ def open_firewall(source: CheckedNode, target: CheckedNode) -> str:
     return firewall_line(source.node.ip, _ports(target))
 
 
+def open_ports(source: CheckedNode, ports: str) -> str:
+    """Lets ``source`` in at those ports, a range such as 32768:60999."""
+    return firewall_line(source.node.ip, ports)
+
+
 def _ports(node: CheckedNode) -> str:
     """Those that `tandem join` fixes, else what is known of ports that Ray chose."""
     port = node.node.port

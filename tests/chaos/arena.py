@@ -51,6 +51,7 @@ class Arena:
     folder: Path
     num_nodes: int = NUM_NODES
     env: Mapping[str, str] | None = None
+    channel: str = "auto"
     frozen: list[psutil.Process] = field(default_factory=list)
     sessions: set[int] = field(default_factory=set)
     gateway: GatewayProcess = field(init=False)
@@ -62,7 +63,7 @@ class Arena:
     def start_gateway(self) -> None:
         """Also the cluster, if it does not run."""
         arguments = ["--local-devices", str(self.num_nodes), "--local-nodes"]
-        arguments += ["--local-device-port", str(self.ports[0])]
+        arguments += ["--local-device-port", str(self.ports[0]), "--channel", self.channel]
         self.gateway = GatewayProcess.start(self.folder, arguments, self.env, timeout_s=120)
         self.sessions.update(self.nodes())
 

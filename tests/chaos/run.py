@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import shutil
 import signal
 import subprocess
@@ -228,9 +229,9 @@ def undisturbed(arena: Arena) -> Any:
     return _result(arena.client, job_id)
 
 
-def _in_arena(folder: Path, act: Callable[[Arena], Any]) -> Any:
+def _in_arena(folder: Path, act: Callable[[Arena], Any], channel: str) -> Any:
     """Whatever happens, the cluster is ended."""
-    arena = Arena(folder)
+    arena = Arena(folder, channel=channel)
     try:
         return act(arena)
     finally:
@@ -245,12 +246,13 @@ def main() -> int:
     signals = [signal.Signals[name] for name in asked.signal or ()] or SIGNALS
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as folder:
-        expected = _in_arena(Path(folder) / "undisturbed", undisturbed)
+        expected = _in_arena(Path(folder) / "undisturbed", undisturbed, asked.channel)
         print(HEAD, flush=True)
         cases = draw_cases(asked.seed, asked.runs, targets, phases, signals)
         for number, case in enumerate(cases[asked.skip :], asked.skip):
             here = Path(folder) / f"run-{number}"
-            outcomes.append(_in_arena(here, lambda arena, c=case: run_case(arena, c, expected)))
+            act = functools.partial(run_case, case=case, expected=expected)
+            outcomes.append(_in_arena(here, act, asked.channel))
             print(row(outcomes[-1]), flush=True)
             _keep_logs(asked.keep, here, outcomes[-1])
     good, aimed = sum(o.is_good for o in outcomes), sum(o.is_aimed for o in outcomes)
@@ -268,6 +270,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--target", choices=TARGETS, **only)
     parser.add_argument("--phase", choices=PHASES, **only)
     parser.add_argument("--signal", choices=[how.name for how in SIGNALS], **only)
+    parser.add_argument("--channel", default="auto", help="the kind that every edge takes")
     parser.add_argument("--keep", type=Path, help="a folder for the logs of runs that went wrong")
     return parser.parse_args()
 

@@ -56,6 +56,21 @@ def test_connections_that_fail_are_told_with_their_reason() -> None:
     assert try_connections([]) == {}
 
 
+def test_an_examiner_listens_at_a_port_of_the_kernels_range(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "range").write_text("40000\t40100\n")
+    monkeypatch.setattr(checkup, "FREE_PORTS", str(tmp_path / "range"))
+    examiner = checkup.Examiner()
+    port, free = examiner.listen("127.0.0.1")
+    assert free == "40000:40100"
+    assert examiner.connect([("127.0.0.1", port)]) == {}
+    assert examiner._listens is not None
+    examiner._listens.close()
+    monkeypatch.setattr(checkup, "FREE_PORTS", str(tmp_path / "no such file"))
+    assert checkup.free_ports() == "49152:65535"
+
+
 def test_a_broken_torch_sees_no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert torch_accelerators() == []

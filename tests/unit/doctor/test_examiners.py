@@ -84,6 +84,15 @@ def test_an_answer_is_taken_with_what_could_not_be_reached() -> None:
     assert examined.error is None
 
 
+def test_nodes_that_are_not_let_in_are_told_by_name() -> None:
+    examined = examiners._examined(CHECKED, {"host": HOST, "refused": {}})
+    told = {examined.name: (40001, "40000:40100"), "other": (40002, "1:2")}
+    targets = {"other": ("10.0.0.9", 40002)}
+    connected = examiners._connected(examined, told, targets, {targets["other"]: "timed out"})
+    assert connected.kept_out == {"other"} and connected.free_ports == "40000:40100"
+    assert examiners._connected(examined, {}, targets, {}).kept_out == frozenset()
+
+
 @pytest.mark.parametrize(
     ("answer", "seen"),
     [(["mps"], ("mps",)), ([], ()), (None, None), (ray.exceptions.RayError("it died"), None)],

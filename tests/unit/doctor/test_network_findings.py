@@ -70,6 +70,22 @@ def test_two_firewalls_are_two_findings() -> None:
     assert all("nor the other way" in f.text for f in found)
 
 
+def test_free_ports_behind_a_firewall_are_a_warning_with_their_range() -> None:
+    first = node(1, kept_out=frozenset({DESK}))
+    second = node(2, free_ports="40000:40100")
+    finding = the_only(cluster(first, second), "ports")
+    assert (finding.level, finding.node) == ("warning", DESK)
+    assert "10.0.0.1:5001 can't connect to a free port of 10.0.0.2:5001" in finding.text
+    assert finding.remedy == "sudo ufw allow proto tcp from 10.0.0.1 to any port 40000:40100"
+
+
+def test_where_rays_ports_are_closed_too_the_free_ones_are_not_told_of() -> None:
+    refused = {("10.0.0.2", 5101): "timed out"}
+    first = node(1, refused=refused, kept_out=frozenset({DESK}))
+    second = node(2, free_ports="40000:40100")
+    assert the_only(cluster(first, second), "ports").level == "error"
+
+
 def test_of_a_node_that_is_silent_the_way_back_is_not_known() -> None:
     silent = node(2, host=None, clock=None, error="has not answered")
     first = node(1, refused={("10.0.0.2", 5001): "timed out"})
