@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import torch
 
 from http_gateway.client import TandemClient
 from http_gateway.gateway_process import GatewayProcess
-from tests.support.jobs import create_job, train
+from tests.support.jobs import LAYER_SIZES, create_job, train
 from tests.support.mnist import mnist_dir
-from tests.support.mnist_oracle import DATASET, NUM_MICROBATCHES, assert_same_bits, plain
+from tests.support.mnist_oracle import (
+    DATASET,
+    NUM_MICROBATCHES,
+    assert_same_bits,
+    over_wire,
+    plain,
+)
 from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 2
@@ -90,6 +97,26 @@ def test_losses_and_weights_are_those_of_a_plain_loop(
         weights = safetensors.torch.load(client.get_model(job_id))
         assert_same_bits(job["history"], weights, EPOCHS)
         client.delete_job(job_id)
+
+
+@pytest.mark.timeout(300)
+def test_a_lossy_wire_has_the_bits_of_an_in_process_pipeline_with_the_same_split(
+    cluster: tuple[GatewayProcess, Setup],
+) -> None:
+    gateway, setup = cluster
+    client = TandemClient(gateway.url, timeout_s=60.0)
+    job_id = create_job(client, gateway.info["devices"][:2], DATASET)
+    client.initialize(job_id, partition="even")
+    job = train(client, job_id, epochs=1, num_microbatches=NUM_MICROBATCHES, wire="int8")
+    assert job["status"] == "completed", job.get("error")
+    assert job["plan"]["channels"] == [setup.channel] and job["plan"]["wire"] == "int8"
+    starts = (start for start, _ in sorted(job["layers"].values()))
+    expected = over_wire("int8", 1, (*starts, len(LAYER_SIZES) - 1))
+    (epoch,) = expected.loops[-1].board.epochs.all()
+    assert job["history"][0]["train_loss"] == epoch.train_loss != plain(1).train_losses[0]
+    weights = safetensors.torch.load(client.get_model(job_id))
+    assert all(torch.equal(weights[name], t) for name, t in expected.weights().items())
+    client.delete_job(job_id)
 
 
 def test_five_epochs_reach_93_percent() -> None:

@@ -7,13 +7,17 @@ import functools
 import torch
 
 from actors.core.model.model_spec import mlp
+from actors.core.recipe.recipe import parse_recipe
+from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.jobs import LAYER_SIZES
 from tests.support.mnist import mnist_dir
 from tests.support.plain_loop import PlainResult, train_plainly
 from tests.support.sources import read, views
 from tests.support.undisturbed import metrics_of
 
+NETWORK = mlp(tuple(LAYER_SIZES))
 NUM_MICROBATCHES = 2
 DATASET = {
     "name": "MNIST",
@@ -27,7 +31,21 @@ DATASET = {
 def plain(epochs: int) -> PlainResult:
     """With one thread, once a test session."""
     data = read("MNIST", mnist_dir())
-    session = SessionSpec(
+    return train_plainly(NETWORK, session_of(data, epochs), data)
+
+
+@functools.cache
+def over_wire(wire: str, epochs: int, cuts: tuple[int, ...]) -> Pipeline:
+    """In threads of this process, over mailboxes."""
+    data = read("MNIST", mnist_dir())
+    pipeline = build_pipeline(NETWORK, session_of(data, epochs, wire), data, list(cuts))
+    pipeline.run()
+    assert not pipeline.errors
+    return pipeline
+
+
+def session_of(data: Samples, epochs: int, wire: str = "fp32") -> SessionSpec:
+    return SessionSpec(
         generation=1,
         epochs=epochs,
         batch_size=256,
@@ -36,8 +54,8 @@ def plain(epochs: int) -> PlainResult:
         num_val=len(data.val.targets),
         views=views(0.1307, 0.3081),
         num_microbatches=NUM_MICROBATCHES,
+        recipe=parse_recipe({"wire": wire}),
     )
-    return train_plainly(mlp(tuple(LAYER_SIZES)), session, data)
 
 
 def assert_same_bits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,9 +10,12 @@ from actors.core.errors import InvalidRequest
 from actors.core.recipe.lr_schedule import LR_SCHEDULES
 from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.recipe import KINDS, RECIPE_FIELDS
+from actors.core.recipe.wire_format import WIRES
+from http_gateway.schemas import Wire
 from orchestrator.train_options import (
     OPTION_FIELDS,
     TrainOptions,
+    parse_plan_options,
     parse_train_options,
     train_options_json,
 )
@@ -130,3 +133,18 @@ def test_the_registries_have_what_the_documents_promise() -> None:
     assert set(OPTIMIZERS) == {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad"}
     schedules = {"constant", "linear", "cosine", "step", "one_cycle", "exponential"}
     assert set(LR_SCHEDULES) == schedules
+
+
+def test_the_wire_of_a_request_overrides_the_jobs_and_an_unknown_one_is_refused_with_the_list() -> (
+    None
+):
+    options = parse_train_options({"wire": "bf16"}, {"wire": "int8"})
+    assert options.recipe.wire == train_options_json(options)["wire"] == "int8"
+    assert parse_train_options(None).recipe.wire == "fp32"
+    assert parse_plan_options({"wire": "bf16"}, {"wire": "int8", "partition": "even"}) == options
+    for value in ("auto", "fp16", 8, ["int8"]):
+        text = refused({"wire": value})
+        assert text == (
+            f"train_config.wire is {value!r}, but must be one of 'fp32', 'bf16', 'int8'"
+        )
+    assert get_args(Wire) == WIRES
