@@ -50,6 +50,8 @@ EXTRAS = {
         "hypothesis~=6.100",
         "import-linter~=2.5",
         "jsonschema~=4.25",
+        "openapi-spec-validator~=0.9.0",
+        "schemathesis~=4.32.5",
         "ruff~=0.17.6",
         "mypy~=2.4",
         "types-requests",

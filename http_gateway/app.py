@@ -25,7 +25,8 @@ from http_gateway.validation_text import shorten, validation_text
 MAX_BODY_BYTES = 64 * 2**20
 DESCRIPTION = """Trains one neural network across the devices you own.
 
-Every error is `{"error": "<text>"}`. Create a job, register devices, initialize, train, watch
+Every error is `{"error": "<text>"}`. An integer has no fraction: 1.0 is refused
+where one is meant. Create a job, register devices, initialize, train, watch
 `GET /api/jobs/<job_id>`."""
 
 

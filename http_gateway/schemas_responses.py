@@ -13,7 +13,7 @@ class Error(BaseModel):
     error: str
 
 
-ERRORS: Any = {str(code): Error for code in (400, 401, 403, 404, 409, 413, 500, 503)}
+ERRORS: Any = {str(code): Error for code in (400, 401, 403, 404, 405, 409, 413, 500, 503)}
 """What any route may answer, for the document."""
 
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import IO, Any
+from urllib.parse import quote
 
 from flask import Response, current_app, request
 from werkzeug.wsgi import wrap_file
@@ -52,7 +53,8 @@ def _register_command(device: Mapping[str, Any]) -> str | None:
 def _download(file: IO[bytes]) -> Response:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    name = f"attachment; filename=job-{(request.view_args or {})['job_id']}.safetensors"
+    job_id = quote((request.view_args or {})["job_id"], safe="")  # a header has no line breaks
+    name = f"attachment; filename=job-{job_id}.safetensors"
     return Response(
         wrap_file(request.environ, file),
         mimetype="application/octet-stream",

@@ -24,6 +24,7 @@ SUMMARY = {
 DETAILS = {
     **SUMMARY,
     "model": MODEL,
+    "task": {"type": "classification"},
     "registered_devices": [],
     "layers": {},
     "history": [],

@@ -44,7 +44,7 @@ ROUTES = [
     ("/ready", "get", "200", None),
     ("/api/version", "get", "200", None),
 ]
-ERROR_STATUSES = ("400", "401", "403", "404", "409", "413", "500", "503")
+ERROR_STATUSES = ("400", "401", "403", "404", "405", "409", "413", "500", "503")
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 DETAILS_KEYS = {"FailurePolicy": "failure_policy", "CheckpointPolicy": "checkpoints"}
 DIALECT = jsonschema.Draft202012Validator
