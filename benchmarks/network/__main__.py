@@ -30,7 +30,7 @@ CABLE, WIFI, OLD_CABLE = (
 LINKS = (CABLE, WIFI, OLD_CABLE)
 SNAPSHOT_LINK = OLD_CABLE
 SNAPSHOT_EPOCHS = 20
-TIMEOUT_S = 900.0
+TIMEOUT_S = 3600.0
 
 
 def measure(hosts: JoinedHosts, link: Link, asked: argparse.Namespace) -> Found:
