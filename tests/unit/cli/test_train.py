@@ -69,7 +69,7 @@ def test_a_wire_of_the_command_is_in_the_place_of_the_files(
     job_file.write_text(job_file.read_text().replace("epochs: 3", "epochs: 3, wire: bf16"))
     assert tandem("train", job_file, "--wire", "int8").exit_code == 0
     asked = dict(fake.asked())
-    assert asked["create_job"][2]["train_config"] == {"wire": "int8"}
+    assert asked["create_job"][2] == {"wire": "int8"}
     assert asked["train"] == ("1", {"epochs": 3, "learning_rate": 0.05})
 
 
