@@ -54,9 +54,12 @@ def test_messages_of_all_sizes_arrive_in_order_bit_for_bit(ends: Ends) -> None:
     sender = Sender(GlooSender(ends.sends, ROOM, 2), 1, LONG_S)
     receiver = Receiver(GlooReceiver(ends.receives, ROOM, 2), 1, LONG_S)
     sent = [torch.rand(rows, 10) for rows in (100, 1, 7, 100, 3)]
-    thread = threading.Thread(
-        target=lambda: [sender.send(tensor, i, 0) for i, tensor in enumerate(sent)]
-    )
+
+    def send_all() -> None:
+        for i, tensor in enumerate(sent):
+            sender.send(tensor, i, 0)
+
+    thread = threading.Thread(target=send_all)
     thread.start()
     for i, tensor in enumerate(sent):
         got = receiver.recv(i, 0).tensor
@@ -72,7 +75,9 @@ def test_a_received_tensor_stays_when_the_next_messages_come(ends: Ends) -> None
     kept = []
     for i in range(8):
         sender.send(torch.full((4,), float(i)), i, 0)
-        kept.append(receiver.recv(i, 0).tensor)
+        got = receiver.recv(i, 0).tensor
+        assert got is not None
+        kept.append(got)
     assert torch.equal(torch.stack(kept)[:, 0], torch.arange(8.0))
 
 
