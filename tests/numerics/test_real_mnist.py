@@ -110,7 +110,7 @@ def test_a_lossy_wire_has_the_bits_of_an_in_process_pipeline_with_the_same_split
     client.initialize(job_id, partition="even")
     job = train(client, job_id, epochs=1, num_microbatches=NUM_MICROBATCHES, wire="int8")
     assert job["status"] == "completed", job.get("error")
-    assert job["plan"]["channels"] == [setup.channel] and job["plan"]["wire"] == "int8"
+    assert setup.channels.issuperset(job["plan"]["channels"]) and job["plan"]["wire"] == "int8"
     starts = (start for start, _ in sorted(job["layers"].values()))
     expected = over_wire("int8", 1, (*starts, len(LAYER_SIZES) - 1))
     (epoch,) = expected.loops[-1].board.epochs.all()
