@@ -17,6 +17,8 @@ import torch
 
 from actors.allocator import keep_freed_memory
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
+from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
+from actors.copies.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
 from actors.core.compute_device import this_device
 from actors.core.profiles import ComputeProfile
 from actors.core.snapshot_cadence import Boundary
@@ -24,15 +26,13 @@ from actors.core.snapshots import Position
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.host_kind import HostKind, this_host
-from actors.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.link_watch import LinkWatch
 from actors.orders import Orders
+from actors.probing.link_trial import TrialSpec, TrialTimes, throw, throw_back
+from actors.probing.stage_probe import HostFacts, ProbeRequest, host_facts, probe
 from actors.reports import Seen, StageReport
-from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
-from actors.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
-from actors.stage_probe import HostFacts, ProbeRequest, host_facts, probe
 
 if TYPE_CHECKING:
     from actors.channels.gloo_group import Introduction

@@ -11,9 +11,9 @@ from typing import Any
 import ray
 import torch
 
+from actors.copies.snapshot_transport import Arrays
 from actors.core.replay import Replayed, ReplayPlan, replay
 from actors.host_kind import HostKind, this_host
-from actors.snapshot_transport import Arrays
 
 # The arrays are shared with other processes; they are only ever read.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -15,7 +15,8 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.clipping import Clipping
-from actors.copy_news import CopyNews
+from actors.copies.copy_news import CopyNews
+from actors.copies.snapshot_keeper import SnapshotKeeper
 from actors.core.batches import Microbatch, epoch_batches
 from actors.core.errors import NonFiniteLoss
 from actors.core.flops import StageFlops, count_stage_flops
@@ -34,7 +35,6 @@ from actors.core.tasks.loss import BatchTargets, Loss
 from actors.orders import Orders
 from actors.reports import Phase, Progress, ReportBoard
 from actors.run_ahead import RunAhead
-from actors.snapshot_keeper import SnapshotKeeper
 from actors.stage_clock import StageClock
 from actors.stage_io import StageData, StageLinks
 from actors.validation import Validation

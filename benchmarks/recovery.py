@@ -22,8 +22,8 @@ import psutil
 
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.local_cluster import stop_local_cluster
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.local_cluster import stop_local_cluster
 from tests.support.jobs import wait_for_step, wait_until
 from tests.support.ray_state import process_of_stage
 

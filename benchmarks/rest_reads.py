@@ -19,7 +19,7 @@ import requests
 
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import wait_for_step
 
 READS_PER_S = 50

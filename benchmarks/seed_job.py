@@ -29,7 +29,7 @@ from actors.core.sources.views import SampleView, SampleViews, Scaling
 from actors.core.specs import SessionSpec
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 
 LAYER_SIZES = [784, 128, 64, 10]
 SCALING = Scaling((0.1307,), (0.3081,), 255.0)

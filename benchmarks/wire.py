@@ -26,7 +26,7 @@ from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
 from benchmarks.report import machine, mnist_data_dir, write_part
-from orchestrator.job_spec import JobSpec
+from orchestrator.jobs.job_spec import JobSpec
 from tests.support.in_process import build_pipeline
 from tests.support.sources import folders, job_spec
 

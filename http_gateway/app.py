@@ -10,17 +10,17 @@ from flask_openapi3 import Info, OpenAPI
 from pydantic import ValidationError
 
 from actors.core.errors import InvalidRequest
-from http_gateway import schemas_responses as responses
-from http_gateway.access_control import install_access_control
+from http_gateway.access.access_control import install_access_control
 from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
-from http_gateway.idempotency import install_idempotency
-from http_gateway.json_request import JsonRequest
 from http_gateway.operations.document import complete_document
+from http_gateway.operations.idempotency import install_idempotency
+from http_gateway.operations.json_request import JsonRequest
 from http_gateway.operations.operation import JobClient, Operation
 from http_gateway.operations.routes import add_routes
 from http_gateway.operations.special import VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
-from http_gateway.validation_text import shorten, validation_text
+from http_gateway.operations.validation_text import shorten, validation_text
+from http_gateway.schemas import responses as responses
 
 MAX_BODY_BYTES = 64 * 2**20
 DESCRIPTION = """Trains one neural network across the devices you own.

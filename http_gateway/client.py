@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from actors.core.addresses import is_loopback
-from http_gateway.auth import TOKEN_VARIABLE, check_token
+from http_gateway.access.auth import TOKEN_VARIABLE, check_token
 from http_gateway.operations.operation import (
     ACTOR_START_TIMEOUT_S,
     CALL_TIMEOUT_S,

@@ -9,7 +9,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from actors.core import errors
-from http_gateway.validation_text import shorten
+from http_gateway.operations.validation_text import shorten
 
 MAX_PATH_CHARS = 200
 

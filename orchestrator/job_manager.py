@@ -11,42 +11,42 @@ from typing import Any
 
 import ray
 
+from actors.copies.snapshot_transport import SentSnapshot
 from actors.core.version import __version__
-from actors.snapshot_transport import SentSnapshot
-from orchestrator import device_registry
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.initial_weights import InitialWeights
 from orchestrator.checkpoints.storage import LocalStorage
-from orchestrator.datasets import DatasetStore
-from orchestrator.device_list import Registrations, list_devices
-from orchestrator.device_table import DeviceTable
+from orchestrator.connection.own_address import own_ips
+from orchestrator.data.datasets import DatasetStore
+from orchestrator.devices import device_registry
+from orchestrator.devices.device_list import Registrations, list_devices
+from orchestrator.devices.device_table import DeviceTable
+from orchestrator.devices.node_probe import NodeProbes
+from orchestrator.devices.placement import ClusterView, parse_nodes
 from orchestrator.doctor.doctor import Doctor
 from orchestrator.doctor.facts import Folder
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import InvalidRequest, StorageUnavailable
-from orchestrator.failure_policy import parse_checkpoint_policy, parse_failure_policy
-from orchestrator.job import Device, Job
-from orchestrator.job_book import JobBook
-from orchestrator.job_lifecycle import Event, Status
-from orchestrator.job_plans import steps_of
-from orchestrator.job_reader import JobReader
-from orchestrator.job_spec import check_train_options, decided_options, parse_job_spec
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.node_probe import NodeProbes
-from orchestrator.own_address import own_ips
-from orchestrator.placement import ClusterView, parse_nodes
+from orchestrator.jobs.failure_policy import parse_checkpoint_policy, parse_failure_policy
+from orchestrator.jobs.job import Device, Job
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_lifecycle import Event, Status
+from orchestrator.jobs.job_plans import steps_of
+from orchestrator.jobs.job_reader import JobReader
+from orchestrator.jobs.job_spec import check_train_options, decided_options, parse_job_spec
+from orchestrator.jobs.train_options import parse_plan_options, parse_train_options
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.models.weights_source import GivenWeights
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import parse_plan_request
 from orchestrator.proof.proof_desk import ProofDesk
-from orchestrator.sessions.device_choice import place
-from orchestrator.sessions.plan_desk import PlanDesk, check_request
-from orchestrator.sessions.prepared_groups import PreparedGroups
+from orchestrator.sessions.measuring.plan_desk import PlanDesk, check_request
+from orchestrator.sessions.members.device_choice import place
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import state_bytes
-from orchestrator.train_options import parse_plan_options, parse_train_options
-from orchestrator.weights_source import GivenWeights
+from orchestrator.sessions.starting.prepared_groups import PreparedGroups
 
 
 class JobManager(JobReader):

@@ -15,7 +15,7 @@ import ray
 
 from actors.background import Rounds
 from orchestrator.errors import StorageUnavailable
-from orchestrator.manager_config import ManagerConfig
+from orchestrator.manager.manager_config import ManagerConfig
 
 ACTOR_NAME = "job_manager"
 OPEN_AGAIN_S = 2.0

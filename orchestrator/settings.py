@@ -21,9 +21,9 @@ from pydantic_settings import (
 )
 
 from actors.core.addresses import parse_host_port
+from orchestrator.cluster.ray_start import DEFAULT_HEAD_PORT
 from orchestrator.errors import InvalidRequest
-from orchestrator.plain_yaml import read_yaml
-from orchestrator.ray_start import DEFAULT_HEAD_PORT
+from orchestrator.files.plain_yaml import read_yaml
 
 ENV_PREFIX = "TANDEM_"
 CONFIG_VARIABLE = "TANDEM_CONFIG"

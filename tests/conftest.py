@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 
 PYTHONS = signal.default_int_handler
 

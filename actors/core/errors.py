@@ -17,7 +17,7 @@
 
 The message is the only argument, so that all of them survive pickling between processes.
 ``orchestrator.errors`` adds the ones that belong to jobs and devices; ``PortTaken`` is of
-``http_gateway.serve``.
+``http_gateway.process.serve``.
 """
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.pipeline.cells import CONTEXT, VOCABULARY
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import train
 
 TEXT = "drawn.txt"

@@ -11,7 +11,7 @@ from benchmarks.combining.jobs import Task, connect, two_devices
 from benchmarks.processes import own_memory, peak_bytes
 from benchmarks.report import machine
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ray_state import process_of_stage
 

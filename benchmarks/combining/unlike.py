@@ -17,7 +17,7 @@ import psutil
 from benchmarks.combining.jobs import Task, connect, trained_plan
 from benchmarks.report import machine
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors
 from tests.support.ray_nodes import RayCluster, RayNode
 

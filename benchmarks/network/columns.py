@@ -11,7 +11,7 @@ from benchmarks.pipeline.plain import train_plain
 from benchmarks.pipeline.tandem import Pair, Run, Way
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from benchmarks.pipeline.worker import Worker
-from orchestrator.placement import Node
+from orchestrator.devices.placement import Node
 
 TANDEM = (
     Way("actor_calls", "1f1b"),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.pipeline.cells import CELLS
 from benchmarks.report import mnist_data_dir, write_part
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.local_cluster import cluster_auth, stop_local_cluster
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.local_cluster import cluster_auth, stop_local_cluster
 
 
 def main() -> None:

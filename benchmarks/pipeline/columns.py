@@ -12,7 +12,7 @@ from benchmarks.pipeline.plain import train_plain
 from benchmarks.pipeline.tandem import Pair, Run, Way, bound_s, step_s
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from benchmarks.pipeline.worker import Worker
-from orchestrator.placement import Node
+from orchestrator.devices.placement import Node
 
 Data = tuple[Cell, Samples]
 PLAIN = ("plain, 1 thread", "plain, 2 threads")

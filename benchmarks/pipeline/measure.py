@@ -13,7 +13,7 @@ from benchmarks.pipeline.round_trip import RoundTrips, measure_round_trips
 from benchmarks.pipeline.tandem import join_cluster
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
 from benchmarks.pipeline.worker import Worker
-from orchestrator.embedded_nodes import free_port
+from orchestrator.cluster.embedded_nodes import free_port
 
 
 @dataclass(frozen=True)

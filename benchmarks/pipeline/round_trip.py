@@ -19,7 +19,7 @@ from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from benchmarks.pipeline.torch_pipelining import TorchPipeline
-from orchestrator.placement import Node
+from orchestrator.devices.placement import Node
 
 ROW = 256  # features: 1 KB a row
 TIMEOUT_S = 60.0

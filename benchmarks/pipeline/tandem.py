@@ -17,14 +17,14 @@ from actors.core.specs import SessionSpec, StageSpec
 from actors.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
 from benchmarks.processes import peak_bytes
-from orchestrator.datasets import StoredDataset
-from orchestrator.job import Device
-from orchestrator.placement import Node, ResolvedDevice, parse_nodes
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
+from orchestrator.data.datasets import StoredDataset
+from orchestrator.devices.placement import Node, ResolvedDevice, parse_nodes
+from orchestrator.jobs.job import Device
 from orchestrator.sessions import edges
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.stage_data import StageData
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+from orchestrator.sessions.starting.stage_data import StageData
 
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 300.0

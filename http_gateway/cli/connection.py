@@ -14,8 +14,8 @@ from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from actors.core.addresses import is_loopback
 from actors.core.errors import InvalidRequest, Unavailable
-from http_gateway.api_token import users_token
-from http_gateway.auth import TOKEN_VARIABLE
+from http_gateway.access.api_token import users_token
+from http_gateway.access.auth import TOKEN_VARIABLE
 from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
 from http_gateway.cli.reporting import UNKNOWN_JOB, CommandEnd
 from http_gateway.client import ApiError, TandemClient

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import typer
 
-from http_gateway.gateway_process import GatewayProcess
-from http_gateway.interrupts import held, interruptible
+from http_gateway.process.gateway_process import GatewayProcess
+from http_gateway.process.interrupts import held, interruptible
 from orchestrator.settings import lacks_home, load_settings
 
 

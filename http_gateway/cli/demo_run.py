@@ -12,7 +12,7 @@ from http_gateway.cli.live_view import console_view, new_console
 from http_gateway.cli.tables import curl_panel, image_text
 from http_gateway.cli.training import ENDED
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 
 MODEL = {"architecture": "cnn", "config": {"hidden": 512}}
 RECIPE = {"optimizer": "AdamW", "learning_rate": 0.002}

@@ -41,7 +41,7 @@ def _ask(url: str | None) -> tuple[dict[str, Any], int]:
 
 
 def _look_here(no_gateway: str) -> dict[str, Any]:
-    from orchestrator.ray_start import CLUSTER_VARIABLES
+    from orchestrator.cluster.ray_start import CLUSTER_VARIABLES
     from orchestrator.settings import load_settings
 
     os.environ.update(CLUSTER_VARIABLES)  # or Ray calls a host with macOS 127.0.0.1

@@ -8,9 +8,9 @@ from pathlib import Path
 import typer
 
 from actors.core.addresses import is_loopback, join_host_port
-from orchestrator.cluster_tokens import make_token, save_token, token_file
-from orchestrator.own_address import has_left, other_networks, own_addresses, own_ip
-from orchestrator.ray_start import NodePlace, NodePorts, head_arguments
+from orchestrator.cluster.cluster_tokens import make_token, save_token, token_file
+from orchestrator.cluster.ray_start import NodePlace, NodePorts, head_arguments
+from orchestrator.connection.own_address import has_left, other_networks, own_addresses, own_ip
 from orchestrator.settings import Settings
 
 NO_NETWORK = (

@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from actors.core.errors import InvalidRequest
-from http_gateway import schemas, schemas_planning
-from http_gateway.schemas_base import Body
-from http_gateway.schemas_models import MAX_LAYERS, ModelConfig
-from http_gateway.validation_text import shorten, validation_text
-from orchestrator.plain_yaml import read_yaml
+from http_gateway.operations.validation_text import shorten, validation_text
+from http_gateway.schemas import planning as schemas_planning
+from http_gateway.schemas import requests as schemas
+from http_gateway.schemas.base import Body
+from http_gateway.schemas.models import MAX_LAYERS, ModelConfig
+from orchestrator.files.plain_yaml import read_yaml
 
 HOLD = (
     "hold the keys model_config, dataset_config, devices and, if need be, initialize, "

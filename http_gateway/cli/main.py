@@ -78,7 +78,7 @@ def _one_sentence() -> Iterator[None]:
     except Exception as error:
         from http_gateway.cli.reporting import CommandEnd, exit_code
         from http_gateway.client import ApiError
-        from http_gateway.gateway_process import GatewayStartError
+        from http_gateway.process.gateway_process import GatewayStartError
 
         if not isinstance(error, TandemError | ApiError | CommandEnd | GatewayStartError):
             raise
@@ -119,7 +119,7 @@ def serve(
     By default it starts two devices on this host. With --ray-address it uses the devices of a
     cluster, such as one that `tandem head` started.
     """
-    from http_gateway.serve import serve as serve_until_stopped
+    from http_gateway.process.serve import serve as serve_until_stopped
     from orchestrator.settings import load_settings
 
     settings = load_settings(
@@ -146,7 +146,7 @@ def stop(
     With --ray-address it ends the training there, and leaves that cluster running. Every job is
     kept: those that were training go on with the next `tandem serve`.
     """
-    from http_gateway.stop import stop_everything
+    from http_gateway.process.stop import stop_everything
     from orchestrator.settings import load_settings
 
     settings = load_settings(config, ray_address=ray_address, storage_path=storage_path)

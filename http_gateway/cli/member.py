@@ -9,8 +9,8 @@ import typer
 
 from http_gateway.cli.head import devices_text
 from http_gateway.cli.registration import Registration
-from orchestrator.own_address import has_left, own_ip
-from orchestrator.ray_start import NodePlace, NodePorts, join_arguments
+from orchestrator.cluster.ray_start import NodePlace, NodePorts, join_arguments
+from orchestrator.connection.own_address import has_left, own_ip
 from orchestrator.settings import Settings
 
 
@@ -62,7 +62,7 @@ class Member:
 
 def _versions() -> str:
     """Of what must be alike on all devices; torch is not imported for it."""
-    from orchestrator.node_probe import describe_host
+    from orchestrator.devices.node_probe import describe_host
 
     versions = describe_host()["versions"]
     torch = versions["torch"]

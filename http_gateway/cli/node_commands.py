@@ -9,7 +9,7 @@ import typer
 
 from actors.core.addresses import parse_host_port
 from http_gateway.cli.options import GATEWAY_PORT, URL_VARIABLE, AsJson, Ip, Storage, Url
-from orchestrator.ray_start import (
+from orchestrator.cluster.ray_start import (
     DEFAULT_DEVICE_PORT,
     DEFAULT_HEAD_PORT,
     MAX_DEVICE_PORT,
@@ -40,8 +40,8 @@ def head(
     It prints the command by which every other device joins. Ctrl-C ends the cluster.
     """
     from http_gateway.cli.nodes import NodeOptions, run_head
+    from orchestrator.files.storage_folder import storage_in_use
     from orchestrator.settings import load_settings
-    from orchestrator.storage_folder import storage_in_use
 
     settings = load_settings(storage_path=storage_path, ip=ip)
     with storage_in_use(settings):
@@ -70,8 +70,8 @@ def join(
     """
     from http_gateway.cli.nodes import NodeOptions, run_join
     from http_gateway.cli.registration import Registration
+    from orchestrator.files.storage_folder import storage_in_use
     from orchestrator.settings import load_settings
-    from orchestrator.storage_folder import storage_in_use
 
     settings = load_settings(storage_path=storage_path, ip=ip)
     head = str(parse_host_port(head, DEFAULT_HEAD_PORT))

@@ -16,18 +16,16 @@ import typer
 from http_gateway.cli.head import Head
 from http_gateway.cli.member import Member
 from http_gateway.cli.registration import Registration
-from http_gateway.interrupts import SIGNALS, held, interruptible
-from orchestrator.cluster_tokens import (
+from http_gateway.process.interrupts import SIGNALS, held, interruptible
+from orchestrator.cluster.cluster_tokens import (
     FROM_ENVIRONMENT,
     save_token,
     show_token,
     token_file,
 )
-from orchestrator.embedded_nodes import POLL_S, child_env, free_port
-from orchestrator.errors import ClusterUnavailable, InvalidRequest
-from orchestrator.node_keeper import NodeKeeper, why_taken
-from orchestrator.ray_connection import check_reachable
-from orchestrator.ray_start import (
+from orchestrator.cluster.embedded_nodes import POLL_S, child_env, free_port
+from orchestrator.cluster.node_keeper import NodeKeeper, why_taken
+from orchestrator.cluster.ray_start import (
     CLUSTER_VARIABLES,
     JOINING_VARIABLES,
     MAX_DEVICE_PORT,
@@ -35,8 +33,10 @@ from orchestrator.ray_start import (
     MIN_PORT,
     NodePorts,
 )
+from orchestrator.connection.ray_connection import check_reachable
+from orchestrator.errors import ClusterUnavailable, InvalidRequest
+from orchestrator.files.temp_folder import folder_for_node
 from orchestrator.settings import Settings
-from orchestrator.temp_folder import folder_for_node
 
 END_TIMEOUT_S = 40.0  # Ray's processes get a while before they are killed
 RUN = (

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 from actors.core.addresses import parse_host_port
 from actors.core.errors import TandemError, error_text
-from http_gateway.addresses import url_of
-from http_gateway.auth import CURL_HEADER
+from http_gateway.access.addresses import url_of
+from http_gateway.access.auth import CURL_HEADER
 from http_gateway.cli.connection import gateway_url, make_client
 from http_gateway.cli.options import GATEWAY_PORT
 from http_gateway.client import ApiError, TandemClient
+from orchestrator.connection.own_address import own_ip
 from orchestrator.errors import ALREADY_REGISTERED
-from orchestrator.own_address import own_ip
 
 CONFLICT = 409
 

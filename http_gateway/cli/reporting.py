@@ -10,7 +10,7 @@ import typer
 from actors.core.errors import TandemError
 from http_gateway.cli.live_view import View
 from http_gateway.client import ApiError
-from http_gateway.interrupts import held
+from http_gateway.process.interrupts import held
 
 FAILED = 1
 UNKNOWN_JOB = 2

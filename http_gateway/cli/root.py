@@ -6,9 +6,9 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from http_gateway import output
 from http_gateway.cli.options import PlainGroup
-from http_gateway.interrupts import exit_code, heeded, interruptible, is_ending
+from http_gateway.process import output
+from http_gateway.process.interrupts import exit_code, heeded, interruptible, is_ending
 
 INTERRUPTED = 130  # what typer makes of any interruption
 

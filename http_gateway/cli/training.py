@@ -27,8 +27,8 @@ from http_gateway.cli.job_file import JobFile, load_job_file
 from http_gateway.cli.live_view import View
 from http_gateway.cli.reporting import INTERRUPTED, CommandEnd
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.interrupts import held, interruptible
-from http_gateway.output import notice_closed_pipe
+from http_gateway.process.interrupts import held, interruptible
+from http_gateway.process.output import notice_closed_pipe
 
 BAD_ENDS = ("failed", "broken")
 ENDED = ("completed", "stopped", *BAD_ENDS)

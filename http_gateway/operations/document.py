@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from http_gateway.idempotency import KEY_HEADER, REPLAYED_HEADER, VISIBLE_ASCII
+from http_gateway.operations.idempotency import KEY_HEADER, REPLAYED_HEADER, VISIBLE_ASCII
 
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": KEY_HEADER,

@@ -15,8 +15,8 @@ from flask import Response, current_app, request
 from werkzeug.wsgi import wrap_file
 
 from actors.core.input_form import InputForm
-from http_gateway.auth import CURL_HEADER
-from http_gateway.rows import Rows, read_rows
+from http_gateway.access.auth import CURL_HEADER
+from http_gateway.operations.rows import Rows, read_rows
 
 VERSION_KEY = "TANDEM_VERSION"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from http_gateway import schemas, schemas_models
-from http_gateway import schemas_planning as planning
-from http_gateway import schemas_responses as responses
 from http_gateway.operations.operation import ManagerCall, Operation
-from http_gateway.schemas_doctor import DoctorReport
-from http_gateway.schemas_proof import Verified
+from http_gateway.schemas import models as schemas_models
+from http_gateway.schemas import planning as planning
+from http_gateway.schemas import requests as schemas
+from http_gateway.schemas import responses as responses
+from http_gateway.schemas.doctor import DoctorReport
+from http_gateway.schemas.proof import Verified
 
 LOADING_TIMEOUT_S = 900.0  # longer than the JobManager itself waits for the data
 DRAIN_TIMEOUT_S = 600.0  # layers and optimiser state move to other devices

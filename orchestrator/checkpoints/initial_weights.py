@@ -16,7 +16,7 @@ import safetensors.torch
 from actors.core.snapshots import Tensors
 from orchestrator.checkpoints.storage import Storage
 from orchestrator.errors import CheckpointDamaged
-from orchestrator.trained_model import safetensors_file
+from orchestrator.models.trained_model import safetensors_file
 
 FOLDER = "initial_weights"
 _SUFFIX = ".safetensors"

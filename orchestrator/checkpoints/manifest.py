@@ -17,7 +17,7 @@ from typing import Any
 from actors.core.snapshots import Cursor
 from orchestrator.checkpoints.layout import checkpoint_name
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
-from orchestrator.metrics import shown_metrics
+from orchestrator.jobs.metrics import shown_metrics
 
 FORMAT_VERSION = 3
 _CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\n}\n', re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import safetensors.torch
 
 from actors.core.snapshots import StageSnapshot, Tensors
-from orchestrator.trained_model import safetensors_file
+from orchestrator.models.trained_model import safetensors_file
 
 OPTIMIZER_PREFIX = "optimizer."
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 
-from orchestrator.node_probe import describe_host, installed_version
+from orchestrator.devices.node_probe import describe_host, installed_version
 
 SHARED_MEMORY = "/dev/shm"
 FREE_PORTS = "/proc/sys/net/ipv4/ip_local_port_range"

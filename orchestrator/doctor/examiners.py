@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from orchestrator.doctor.checkup import Examiner
 from orchestrator.doctor.facts import CheckedNode, Clock, Examined, HostFacts, Link
 from orchestrator.doctor.links import measure_links, plan_links
-from orchestrator.sessions.group_failure import cause_text
+from orchestrator.sessions.recovery.group_failure import cause_text
 
 # Ends of the parts of a checkup, seconds after its start. The gateway waits 30 s for the whole.
 EXAMINED_AFTER_S = 11.0  # a worker process has to start there, then connections may time out

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.placement import Node, parse_nodes
+from orchestrator.devices.placement import Node, parse_nodes
 
 NO_TIME = "there was no time left for it"
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.cluster.ray_start import LITTLE_STORE_BYTES
 from orchestrator.doctor import host_findings, network_findings
 from orchestrator.doctor.facts import ClusterFacts, shown_node
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
-from orchestrator.ray_start import LITTLE_STORE_BYTES
 
 
 def report(facts: ClusterFacts) -> dict[str, Any]:

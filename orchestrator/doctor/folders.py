@@ -8,7 +8,7 @@ from pathlib import Path
 
 from actors.core.errors import error_text
 from orchestrator.doctor.facts import Folder
-from orchestrator.file_systems import network_mount
+from orchestrator.files.file_systems import network_mount
 from orchestrator.settings import lacks_home
 
 

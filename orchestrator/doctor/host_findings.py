@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.cluster.ray_start import LITTLE_STORE_BYTES
 from orchestrator.doctor import remedies
 from orchestrator.doctor.facts import ClusterFacts, Folder, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding, Level, size_text, strangers_text
-from orchestrator.ray_start import LITTLE_STORE_BYTES
 
 # Nothing in Tandem or Ray compares the clocks of two hosts, so a wrong one never ends a training
 # and is no error, however wrong. Beyond a second, the logs of two devices can't be laid together.

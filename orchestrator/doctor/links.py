@@ -9,7 +9,7 @@ from typing import Any
 import ray
 
 from orchestrator.doctor.facts import NO_TIME, Link
-from orchestrator.sessions.group_failure import cause_text
+from orchestrator.sessions.recovery.group_failure import cause_text
 
 ALL_PAIRS_UP_TO = 4  # nodes; beyond, pairs grow with the square and their time with them
 LINK_TIMEOUT_S = 5.0  # 16 MB take 1.3 s by 100 Mbit/s, and 4 s by a poor Wi-Fi

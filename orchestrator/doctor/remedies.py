@@ -6,10 +6,10 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 
+from orchestrator.cluster.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
+from orchestrator.devices.placement import Node, rename_command
 from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
 from orchestrator.doctor.finding import MAX_FOLDERS
-from orchestrator.placement import Node, rename_command
-from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
 
 SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what you don't need"
 NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # on Wi-Fi; a cable is better"

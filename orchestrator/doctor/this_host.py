@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.core.addresses import is_loopback, join_host_port
-from orchestrator.doctor import host_findings, remedies
-from orchestrator.doctor.checkup import examine_host
-from orchestrator.doctor.facts import Folder, HostFacts
-from orchestrator.doctor.finding import Finding, size_text, sort_findings
-from orchestrator.doctor.folders import check_folder
-from orchestrator.node_keeper import why_taken
-from orchestrator.own_address import OwnAddress, other_networks, own_addresses, own_ip
-from orchestrator.ray_start import (
+from orchestrator.cluster.node_keeper import why_taken
+from orchestrator.cluster.ray_start import (
     DEFAULT_DEVICE_PORT,
     DEFAULT_HEAD_PORT,
     LITTLE_STORE_BYTES,
     NodePorts,
 )
+from orchestrator.connection.own_address import OwnAddress, other_networks, own_addresses, own_ip
+from orchestrator.doctor import host_findings, remedies
+from orchestrator.doctor.checkup import examine_host
+from orchestrator.doctor.facts import Folder, HostFacts
+from orchestrator.doctor.finding import Finding, size_text, sort_findings
+from orchestrator.doctor.folders import check_folder
 from orchestrator.settings import Settings
 
 

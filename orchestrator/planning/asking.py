@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.core.recipe.recipe import Recipe
-from orchestrator.job_spec import JobSpec, default_num_microbatches
+from orchestrator.jobs.job_spec import JobSpec, default_num_microbatches
+from orchestrator.jobs.train_options import AUTO, DEFAULT_SCHEDULE, TrainOptions
 from orchestrator.planning.job_planning import (
     DevicePlace,
     JobPlanning,
@@ -20,7 +21,6 @@ from orchestrator.planning.planner import Wanted, plan_job, plan_steps
 from orchestrator.planning.prediction import predict
 from orchestrator.planning.split_search import Cuts
 from orchestrator.planning.verdict import judge
-from orchestrator.train_options import AUTO, DEFAULT_SCHEDULE, TrainOptions
 
 
 def wanted_steps(options: TrainOptions, batch_size: int, num_stages: int) -> Wanted:

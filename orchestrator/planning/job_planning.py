@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.recipe import Recipe
-from orchestrator.job_spec import JobSpec
+from orchestrator.jobs.job_spec import JobSpec
 from orchestrator.planning.nominal import nominal_link, usual_profile
 from orchestrator.planning.partition import AUTO, MANUAL, PlanRequest
 from orchestrator.planning.plan_types import PlanDevice, PlanJob

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from actors.channels.messages import message_bytes
+from actors.copies.snapshot_keeper import NUM_KEPT
 from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import TensorSpec
 from actors.core.recipe.precision import FP32
 from actors.core.schedule_rules import max_held
 from actors.core.schedules import Action, Kind
-from actors.snapshot_keeper import NUM_KEPT
 
 OWN_SNAPSHOTS = NUM_KEPT + 3
 """Those of the last positions, the next one beside them, one that waits to be written as a

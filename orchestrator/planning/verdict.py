@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.core.units import size_text
-from orchestrator.bit_equality import given_up
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.prediction import alone
+from orchestrator.proof.bit_equality import given_up
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 NOTABLE = 0.05

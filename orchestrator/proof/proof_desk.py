@@ -9,8 +9,7 @@ from typing import Any
 
 from actors.core.replay import LayerThreads
 from actors.core.snapshots import Cursor, Position, Tensors
-from orchestrator.bit_equality import given_up_before
-from orchestrator.datasets import StoredDataset
+from orchestrator.data.datasets import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,
     IllegalTransition,
@@ -18,7 +17,9 @@ from orchestrator.errors import (
     NotFound,
     StorageUnavailable,
 )
-from orchestrator.job import Device, Job, Session, UnsavedState
+from orchestrator.jobs.job import Device, Job, Session, UnsavedState
+from orchestrator.models.weights_source import first_state
+from orchestrator.proof.bit_equality import given_up_before
 from orchestrator.proof.judgement import Evidence, Place, judge
 from orchestrator.proof.recorded import (
     MAX_STEPS,
@@ -30,7 +31,6 @@ from orchestrator.proof.recorded import (
 from orchestrator.proof.replays import ReplayPlace, Verification, Verifications
 from orchestrator.sessions.session_desk import DeskServices
 from orchestrator.sessions.session_spec import session_spec
-from orchestrator.weights_source import first_state
 
 
 @dataclass(frozen=True)

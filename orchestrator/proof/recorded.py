@@ -11,8 +11,8 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
 from actors.core.snapshots import Position
 from actors.core.specs import SessionSpec
-from orchestrator.bit_equality import ComputedFrom
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
+from orchestrator.proof.bit_equality import ComputedFrom
 from orchestrator.store.records import StepRecord
 
 MAX_STEPS = 100_000

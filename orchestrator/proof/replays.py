@@ -15,11 +15,11 @@ from actors.core.patience import patience_s
 from actors.core.replay import ReplayPlan
 from actors.core.snapshots import TrainingState
 from actors.replayer import PackedReplay, Replayer
-from orchestrator.datasets import StoredDataset
+from orchestrator.data.datasets import StoredDataset
+from orchestrator.data.stored_objects import stored_bytes
 from orchestrator.errors import ReplayFailed
 from orchestrator.identity import draw_identity
-from orchestrator.sessions.group_failure import cause_text
-from orchestrator.stored_objects import stored_bytes
+from orchestrator.sessions.recovery.group_failure import cause_text
 
 REPLAY_LIMIT_S = 60.0
 CANCEL_TIMEOUT_S = 30.0

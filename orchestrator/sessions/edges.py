@@ -14,7 +14,7 @@ from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.specs import SessionSpec
 from orchestrator.errors import StageFailure
 from orchestrator.planning.memory_model import SLOTS
-from orchestrator.sessions.group_failure import cause_text
+from orchestrator.sessions.recovery.group_failure import cause_text
 from orchestrator.sessions.stage_group import StageGroup
 
 OBJECT_STORE = "object_store"

@@ -11,26 +11,26 @@ from typing import Any
 
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.initial_weights import InitialWeights
-from orchestrator.datasets import DatasetStore
-from orchestrator.device_table import DeviceTable
+from orchestrator.data.datasets import DatasetStore
+from orchestrator.devices.device_table import DeviceTable
+from orchestrator.devices.placement import ClusterView
 from orchestrator.errors import (
     IllegalTransition,
     InvalidRequest,
     StorageUnavailable,
     Unavailable,
 )
-from orchestrator.job import Device, Job, Session
-from orchestrator.job_book import JobBook
-from orchestrator.job_lifecycle import Event, Status
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.placement import ClusterView
-from orchestrator.sessions.checkpointer import Checkpointer
-from orchestrator.sessions.device_choice import DeviceChoice
+from orchestrator.jobs.job import Device, Job, Session
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_lifecycle import Event, Status
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.models.weights_source import first_state
+from orchestrator.sessions.members.device_choice import DeviceChoice
+from orchestrator.sessions.recovery.checkpointer import Checkpointer
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
-from orchestrator.weights_source import first_state
 
 logger = logging.getLogger(__name__)
 

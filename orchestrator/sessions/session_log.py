@@ -11,9 +11,9 @@ from actors.core.records import Untold
 from actors.core.snapshots import Position, TrainingState
 from actors.reports import StageReport
 from orchestrator.errors import StorageUnavailable
-from orchestrator.job import Job, Session
-from orchestrator.job_book import JobBook
-from orchestrator.metrics import (
+from orchestrator.jobs.job import Job, Session
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.metrics import (
     device_stats,
     device_tflops,
     new_history,

@@ -12,27 +12,27 @@ from actors.core.errors import TandemError
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import Cursor, TrainingState
 from actors.reports import StageReport
-from orchestrator.bit_equality import differences, given_up, given_up_before, note_generation
-from orchestrator.datasets import StoredDataset
+from orchestrator.data.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
-from orchestrator.failure_policy import why_give_up
-from orchestrator.job import Job, Session
-from orchestrator.job_book import JobBook
-from orchestrator.job_lifecycle import Event, Status
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.sessions.checkpointer import Checkpointer
-from orchestrator.sessions.device_choice import DeviceChoice, plan_stages
+from orchestrator.jobs.failure_policy import why_give_up
+from orchestrator.jobs.job import Job, Session
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_lifecycle import Event, Status
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.proof.bit_equality import differences, given_up, given_up_before, note_generation
 from orchestrator.sessions.edges import connect
-from orchestrator.sessions.group_failure import GivenUp, GroupFailure, Suspect, cause_text
-from orchestrator.sessions.layer_split import tried_kinds
-from orchestrator.sessions.newcomers import Newcomers
+from orchestrator.sessions.measuring.layer_split import tried_kinds
+from orchestrator.sessions.members.device_choice import DeviceChoice, plan_stages
+from orchestrator.sessions.members.newcomers import Newcomers
+from orchestrator.sessions.members.shortage import shortage
+from orchestrator.sessions.recovery.checkpointer import Checkpointer
+from orchestrator.sessions.recovery.group_failure import GivenUp, GroupFailure, Suspect, cause_text
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
-from orchestrator.sessions.shortage import shortage
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.stage_data import StageData
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+from orchestrator.sessions.starting.stage_data import StageData
 
 DRAIN_TIMEOUT_S = 170.0
 OWN_SHORTAGE_S = 5.0

@@ -9,13 +9,13 @@ from typing import Any
 from actors.core.patience import patience_s
 from actors.core.snapshots import Cursor
 from actors.core.specs import SessionSpec
-from orchestrator.bit_equality import ComputedLayers
-from orchestrator.datasets import StoredDataset
-from orchestrator.job import Job, Session
-from orchestrator.manager_config import ManagerConfig
+from orchestrator.data.datasets import StoredDataset
+from orchestrator.jobs.job import Job, Session
+from orchestrator.jobs.train_options import TrainOptions
+from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.planning.job_planning import JobPlanning
+from orchestrator.proof.bit_equality import ComputedLayers
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
-from orchestrator.train_options import TrainOptions
 
 
 def session_spec(

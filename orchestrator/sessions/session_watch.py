@@ -14,16 +14,16 @@ import ray
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError, error_text
 from actors.core.snapshots import TrainingState
 from actors.reports import Progress, Seen, StageReport, StageSeconds
-from orchestrator.out_of_memory import REMEDY
-from orchestrator.sessions.arrivals import NotArrived
-from orchestrator.sessions.group_failure import (
+from orchestrator.connection.out_of_memory import REMEDY
+from orchestrator.sessions.members.shortage import shortage
+from orchestrator.sessions.recovery.group_failure import (
     GroupFailure,
     Suspect,
     choose_end,
     out_of_memory,
 )
-from orchestrator.sessions.shortage import shortage
 from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.sessions.starting.arrivals import NotArrived
 
 POLL_INTERVAL_S = 0.2
 ROOT_CAUSE_WAIT_S = 2.0

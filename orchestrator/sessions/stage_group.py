@@ -13,6 +13,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.channels.actor_calls import INLINE_ENVIRONMENT
 from actors.channels.edge_ends import ChannelKind
+from actors.copies.snapshot_keeper import HeldSnapshot
+from actors.copies.snapshot_transport import PackedSnapshot, send, unpack
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.snapshot_cadence import Boundary
@@ -22,17 +24,15 @@ from actors.core.version import __version__
 from actors.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from actors.reports import Seen
-from actors.snapshot_keeper import HeldSnapshot
-from actors.snapshot_transport import PackedSnapshot, send, unpack
+from orchestrator.devices.placement import ResolvedDevice
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
-from orchestrator.job import Device
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.placement import ResolvedDevice
-from orchestrator.sessions.arrivals import NotArrived, wait_for_bytes
-from orchestrator.sessions.rollback import Rollback, plan_rollback
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
-from orchestrator.sessions.start_failure import too_slow, why_not_started
-from orchestrator.sessions.start_watch import StartStuck, StartWatch, ask_node
+from orchestrator.jobs.job import Device
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.sessions.recovery.rollback import Rollback, plan_rollback
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.starting.arrivals import NotArrived, wait_for_bytes
+from orchestrator.sessions.starting.start_failure import too_slow, why_not_started
+from orchestrator.sessions.starting.start_watch import StartStuck, StartWatch, ask_node
 
 # Its types leave out the decorator's options.
 _remote: Any = ray.remote

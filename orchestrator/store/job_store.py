@@ -10,7 +10,7 @@ from typing import Any
 from filelock import BaseFileLock
 from sqlalchemy import Connection
 
-from orchestrator.file_systems import network_mount, network_text
+from orchestrator.files.file_systems import network_mount, network_text
 from orchestrator.store import job_rows, request_rows, result_rows
 from orchestrator.store.database import Database
 from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer

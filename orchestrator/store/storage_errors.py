@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, Programmin
 
 from actors.core.errors import error_text
 from orchestrator.errors import StorageUnavailable
-from orchestrator.file_systems import network_mount, network_text
+from orchestrator.files.file_systems import network_mount, network_text
 
 FREE_SPACE = "free some space there; nothing that was saved before is lost"
 MAKE_WRITABLE = "make it writable, or choose another --storage-path"

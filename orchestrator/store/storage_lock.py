@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 from filelock import BaseFileLock, FileLock, Timeout
 
+from orchestrator.cluster.own_processes import ProcessRecord
 from orchestrator.errors import StorageUnavailable
-from orchestrator.own_processes import ProcessRecord
 
 
 def lock_storage(

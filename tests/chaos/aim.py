@@ -69,10 +69,10 @@ def main(aim: Aim) -> None:
 
 def _join(aim: Aim) -> tuple[Any, int]:
     """The stage's actor and its process."""
-    from orchestrator.local_cluster import cluster_auth
+    from orchestrator.cluster.local_cluster import cluster_auth
 
     os.environ.update(cluster_auth(Path(aim.storage)))
-    from orchestrator.ray_connection import connect
+    from orchestrator.connection.ray_connection import connect
 
     connect(aim.address)
     import ray

@@ -20,8 +20,8 @@ import psutil
 import requests
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.local_cluster import stop_local_cluster
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.local_cluster import stop_local_cluster
 from tests.chaos.aim import Aim
 from tests.chaos.cases import (
     CHECKPOINT_INTERVAL_S,

@@ -28,12 +28,12 @@ import psutil
 import yaml
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.cluster_tokens import token_file
-from orchestrator.local_cluster import stop_local_cluster
-from orchestrator.node_keeper import why_taken
-from orchestrator.own_processes import members
-from orchestrator.ray_start import MAX_DEVICE_PORT, NodePorts
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.cluster_tokens import token_file
+from orchestrator.cluster.local_cluster import stop_local_cluster
+from orchestrator.cluster.node_keeper import why_taken
+from orchestrator.cluster.own_processes import members
+from orchestrator.cluster.ray_start import MAX_DEVICE_PORT, NodePorts
 from tests.support.hosts import clean_environment
 from tests.support.ports import consecutive_free_ports, free_ports
 

@@ -25,7 +25,7 @@ import psutil
 import requests
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayStartError
+from http_gateway.process.gateway_process import GatewayStartError
 from tests.chaos.arena import (
     OPTIONS,
     STEPS_AN_EPOCH,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import ENDED, layer_actors, wait_for_step, wait_until
 from tests.support.ray_state import process_of_stage
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, wait_for_step, wait_until
 from tests.support.ports import consecutive_free_ports
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import DIGITS, ENDED, create_job, wait_for_step, wait_until
 from tests.support.ray_nodes import RayCluster
 from tests.support.ray_state import process_of_stage

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, layer_actors, wait_for_step, wait_until
 from tests.support.mnist import mnist_files, write_mnist
 from tests.support.ray_nodes import RayCluster

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.embedded_nodes import STARTED
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.embedded_nodes import STARTED
 from tests.chaos.interrupted import COMMANDS, HOWS, Run, World, interrupt, start_time
 from tests.support.jobs import create_job, wait_for_step
 from tests.support.ports import consecutive_free_ports

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.checkpoints import of_newer_format
 from tests.support.disks import FailingDisk, full, read_only, small_disk
 from tests.support.jobs import (

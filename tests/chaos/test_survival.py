@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.chaos.arena import Arena, send_to
 from tests.chaos.cases import Case
 from tests.support.jobs import (

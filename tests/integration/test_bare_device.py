@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, train
 from tests.support.ray_nodes import BareEnvironment, RayCluster
 

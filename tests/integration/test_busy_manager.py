@@ -17,10 +17,10 @@ from pathlib import Path
 import ray
 from actors.core.errors import Unavailable
 from http_gateway.operations.table import OPERATIONS
-from http_gateway.ray_job_client import DESCRIBE, RayJobClient
+from http_gateway.calls.ray_job_client import DESCRIBE, RayJobClient
 from orchestrator.job_manager_actor import MAX_CONCURRENCY
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.ray_connection import NAMESPACE
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.connection.ray_connection import NAMESPACE
 
 folder = Path(sys.argv[1])
 ray.init(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import DIGITS, LAYER_SIZES, create_job, train
 from tests.support.mnist import mnist_dir
 

@@ -13,7 +13,7 @@ import pytest
 
 from actors.core.version import __version__
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, wait_until
 from tests.support.ray_nodes import BareEnvironment, RayCluster, RayNode
 

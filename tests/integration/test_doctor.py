@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
-from http_gateway.schemas_doctor import DoctorReport
+from http_gateway.process.gateway_process import GatewayProcess
+from http_gateway.schemas.doctor import DoctorReport
 from tests.support.documents import cluster_block, paste
 from tests.support.hosts import (
     START_TIMEOUT_S,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.documents import README, blocks, page
 
 

@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.coming_back import VARIABLE
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.coming_back import VARIABLE
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import actor_processes, wait_until
 from tests.support.ports import free_ports
 from tests.support.ray_nodes import RayCluster

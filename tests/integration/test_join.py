@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.embedded_nodes import ProcessRecord
-from orchestrator.node_probe import describe_host
+from orchestrator.cluster.embedded_nodes import ProcessRecord
+from orchestrator.devices.node_probe import describe_host
 from tests.support.hosts import Host, Service, clean_environment, why_no_firewall, why_not
 from tests.support.jobs import wait_until
 from tests.support.newcomers import TANDEM, TOLD_WITHIN_S, refusal, token_of
@@ -23,7 +23,7 @@ from tests.support.terminal import CTRL_C
 
 NODES = """
 import json, os, sys
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 print(json.dumps([[n["NodeManagerAddress"], n["NodeManagerPort"], sorted(n["Resources"])]

@@ -16,15 +16,15 @@ from typing import Any
 import psutil
 import pytest
 
-from http_gateway.gateway_process import GatewayProcess
-from orchestrator.errors import InvalidRequest
-from orchestrator.local_cluster import (
+from http_gateway.process.gateway_process import GatewayProcess
+from orchestrator.cluster.local_cluster import (
     LocalCluster,
     cluster_auth,
     ensure_local_cluster,
     running_address,
     stop_local_cluster,
 )
+from orchestrator.errors import InvalidRequest
 from orchestrator.settings import Settings, load_settings
 from tests.support.jobs import wait_until
 from tests.support.ports import consecutive_free_ports
@@ -33,13 +33,13 @@ from tests.support.printed import printed_json
 ENSURE = """
 import sys
 from pathlib import Path
-from orchestrator.local_cluster import ensure_local_cluster
+from orchestrator.cluster.local_cluster import ensure_local_cluster
 from orchestrator.settings import load_settings
 ensure_local_cluster(load_settings(storage_path=Path(sys.argv[1])))
 """
 NODES = """
 import json, sys
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 print(json.dumps([[n["NodeManagerPort"], sorted(n["Resources"])] for n in ray.nodes()]))

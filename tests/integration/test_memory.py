@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import DIGITS, create_job, layer_actors, train, wait_for_step, wait_until
 from tests.support.ray_state import store_bytes
 

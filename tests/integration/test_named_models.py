@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import ENDED
 
 DATA = {"name": "digits", "channels": 3, "resize": [16, 16], "batch_size": 360}

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess, GatewayStartError
+from http_gateway.process.gateway_process import GatewayProcess, GatewayStartError
 from tests.support.jobs import (
     actor_processes,
     create_job,
@@ -30,7 +30,7 @@ TANDEM = "from http_gateway.cli.main import app; app()"
 OTHER_MANAGER = """
 import sys, ray
 from orchestrator.job_manager_actor import ACTOR_NAME
-from orchestrator.ray_connection import NAMESPACE, connect
+from orchestrator.connection.ray_connection import NAMESPACE, connect
 connect(sys.argv[1])
 class Other:
     def call(self, method):
@@ -42,14 +42,14 @@ ray.get(actor.__ray_ready__.remote(), timeout=30)
 
 ON_A_GPU = """
 import json, sys
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 from actors.core.model.model_spec import mlp
 from actors.core.specs import StageSpec
-from orchestrator.job import Device
-from orchestrator.placement import ResolvedDevice, parse_nodes
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.jobs.job import Device
+from orchestrator.devices.placement import ResolvedDevice, parse_nodes
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 node = next(n for n in parse_nodes(ray.nodes()) if n.num_gpus)
@@ -64,7 +64,7 @@ print(json.dumps([seen, group.hosts[1].device]))
 
 WITHOUT_SHARED_MEMORY = """
 import json, sys
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 from actors.core.model.model_spec import TensorSpec, mlp
@@ -74,10 +74,10 @@ from actors.core.specs import SessionSpec, StageSpec
 from actors.channels.edge_ends import ChannelKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from orchestrator.errors import StageFailure
-from orchestrator.job import Device
-from orchestrator.placement import ResolvedDevice, parse_nodes
+from orchestrator.jobs.job import Device
+from orchestrator.devices.placement import ResolvedDevice, parse_nodes
 from orchestrator.sessions import edges
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
 class WithoutSharedMemory(LayerActor):

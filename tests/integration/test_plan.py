@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import create_job, train
 
 EVEN = {"1": [0, 2], "2": [2, 3]}

@@ -16,7 +16,7 @@ import yaml
 from safetensors.torch import load_file
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.command_line import events
 from tests.support.jobs import create_job
 

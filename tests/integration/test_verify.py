@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from http_gateway.client import ApiError, TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import ENDED, actor_processes, create_job, wait_until
 
 CHANGE = "UPDATE steps SET loss = loss + 0.5 WHERE job_id = ? AND epoch = 1 AND step = 4"

@@ -18,7 +18,7 @@ from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.tasks.task_spec import CLASSIFICATION
 from actors.host_kind import this_host
-from actors.stage_probe import ProbeRequest, host_facts, probe
+from actors.probing.stage_probe import ProbeRequest, host_facts, probe
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.far_device import FarDevice
 from tests.support.in_process import Pipeline, build_pipeline

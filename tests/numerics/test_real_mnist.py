@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from http_gateway.client import TandemClient
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import LAYER_SIZES, create_job, train
 from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.job_lifecycle import TRANSITIONS, Event, Status
+from orchestrator.jobs.job_lifecycle import TRANSITIONS, Event, Status
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "job_lifecycle.md"
 DELETING = {Event.DELETE, Event.FORCE_DELETE}

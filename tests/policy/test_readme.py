@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from http_gateway.app import create_app
-from orchestrator.ray_start import DEFAULT_HEAD_PORT, NodePorts
+from orchestrator.cluster.ray_start import DEFAULT_HEAD_PORT, NodePorts
 from orchestrator.settings import Settings
 from tests.support.documents import README, ROOT, cluster_block, page, pages, section
 from tests.support.fake_job_client import FakeJobClient

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.devices.placement import Node
 from orchestrator.doctor.facts import (
     CheckedNode,
     Clock,
@@ -16,7 +17,6 @@ from orchestrator.doctor.facts import (
 )
 from orchestrator.doctor.finding import GIB, Finding
 from orchestrator.doctor.findings import find
-from orchestrator.placement import Node
 
 VERSIONS = {
     "python": "3.11.7",

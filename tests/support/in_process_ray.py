@@ -20,9 +20,10 @@ import pytest
 import ray
 
 from actors.core.snapshot_cadence import Boundary
-from orchestrator.placement import Node
-from orchestrator.sessions import liveness, stage_group
-from orchestrator.sessions.start_watch import Look
+from orchestrator.devices.placement import Node
+from orchestrator.sessions import stage_group
+from orchestrator.sessions.members import liveness
+from orchestrator.sessions.starting.start_watch import Look
 
 GATEWAY_IP = "10.0.0.1"
 FIRST_PORT = 5001

@@ -15,12 +15,13 @@ from actors.core.folders import Folders
 from actors.core.sources.registry import SourceSpec
 from actors.core.sources.samples import Samples
 from actors.reports import Seen
-from orchestrator import datasets
+from orchestrator.data import datasets
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_manager import JobManager
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.sessions import device_choice, newcomers, session_watch
-from orchestrator.trained_model import model_file
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.models.trained_model import model_file
+from orchestrator.sessions import session_watch
+from orchestrator.sessions.members import device_choice, newcomers
 from tests.support.in_process_ray import FIRST_PORT, Actor, InProcessRay, node_id_of
 
 ANSWER_TIMEOUT_S = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.job import Device, Job
+from orchestrator.jobs.job import Device, Job
 from tests.support.sources import job_spec
 
 DATASET = {"name": "digits"}

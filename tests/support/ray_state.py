@@ -10,15 +10,15 @@ from typing import Any
 
 import psutil
 
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.printed import printed_json
 
 _PRELUDE = """
 import json, os, sys
 from pathlib import Path
-from orchestrator.local_cluster import cluster_auth
+from orchestrator.cluster.local_cluster import cluster_auth
 os.environ.update(cluster_auth(Path(sys.argv[2])))
-from orchestrator.ray_connection import connect
+from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 """

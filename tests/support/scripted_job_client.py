@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from http_gateway.operations.operation import ManagerCall
-from orchestrator.job import part_of
+from orchestrator.jobs.job import part_of
 from tests.support.fake_job_client import DETAILS, FakeJobClient
 
 EPOCHS, STEPS = 3, 4

@@ -11,9 +11,9 @@ from typing import Any
 from waitress import wasyncore
 
 from http_gateway.app import create_app
-from http_gateway.http_server import HttpServer
 from http_gateway.operations.operation import JobClient
-from http_gateway.patience import Patience
+from http_gateway.server.http_server import HttpServer
+from http_gateway.server.patience import Patience
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.errors import StorageUnavailable
-from orchestrator.job import Session
-from orchestrator.train_options import TrainOptions
+from orchestrator.jobs.job import Session
+from orchestrator.jobs.train_options import TrainOptions
 
 
 def make_session(**changes: Any) -> Session:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.local_cluster import cluster_auth
+from orchestrator.cluster.local_cluster import cluster_auth
 
 SIZES = (10, 1_000_000, 0, 200_000)
 NUM_MESSAGES = 60
@@ -121,7 +121,7 @@ def while_waiting(receiver: Any, event: Callable[[], object]) -> list[str]:
 
 def main(address: str, storage: str) -> None:
     os.environ.update(cluster_auth(Path(storage)))
-    from orchestrator.ray_connection import connect
+    from orchestrator.connection.ray_connection import connect
 
     connect(address)
     import ray

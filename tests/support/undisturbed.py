@@ -12,7 +12,7 @@ from actors.core.folders import Folders
 from actors.core.sources.registry import read_source
 from actors.core.specs import SessionSpec
 from http_gateway.client import TandemClient
-from orchestrator.train_options import parse_train_options
+from orchestrator.jobs.train_options import parse_train_options
 from tests.support.plain_loop import PlainResult, train_plainly
 from tests.support.sources import job_spec
 

@@ -13,15 +13,16 @@ import pytest
 from actors import link_watch
 from actors.background import Rounds
 from actors.link_watch import LinkWatch
-from http_gateway.watch import Ping
-from http_gateway.watchdog import Watchdog
-from orchestrator import job_manager, job_manager_actor, node_keeper
+from http_gateway.process.watch import Ping
+from http_gateway.process.watchdog import Watchdog
+from orchestrator import job_manager, job_manager_actor
+from orchestrator.cluster import node_keeper
+from orchestrator.cluster.node_keeper import NodeKeeper
+from orchestrator.cluster.ray_start import NodePorts
 from orchestrator.errors import StorageUnavailable
 from orchestrator.job_manager_actor import JobManagerActor
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.node_keeper import NodeKeeper
-from orchestrator.ray_start import NodePorts
-from orchestrator.sessions.newcomers import Newcomers
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.sessions.members.newcomers import Newcomers
 from tests.support.job_records import make_job
 from tests.support.jobs import wait_until
 
@@ -45,7 +46,7 @@ def test_the_same_error_is_logged_once_until_a_round_is_well(
 
 
 def test_the_watchdog_looks_on_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("http_gateway.watchdog.INTERVAL_S", 0.01)
+    monkeypatch.setattr("http_gateway.process.watchdog.INTERVAL_S", 0.01)
     looks: list[bool] = []
 
     def head_listens() -> bool:
@@ -112,7 +113,7 @@ def test_a_watch_over_links_asks_on_after_an_error(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_session_does_not_fail_for_a_newcomer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.sessions.newcomers.LOOK_INTERVAL_S", 0.0)
+    monkeypatch.setattr("orchestrator.sessions.members.newcomers.LOOK_INTERVAL_S", 0.0)
     choice: Any = SimpleNamespace(obtainable=mistaken)
     book: Any = SimpleNamespace()
     newcomers = Newcomers(choice, book, make_job())

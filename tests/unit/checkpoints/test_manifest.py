@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.core.snapshots import Cursor
-from http_gateway.schemas_responses import Checkpoint
+from http_gateway.schemas.responses import Checkpoint
 from orchestrator.checkpoints.manifest import (
     FORMAT_VERSION,
     Manifest,

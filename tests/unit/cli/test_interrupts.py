@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from http_gateway import interrupts
-from http_gateway.interrupts import (
+from http_gateway.process import interrupts
+from http_gateway.process.interrupts import (
     SAME_PRESS_S,
     SIGNALS,
     exit_code,

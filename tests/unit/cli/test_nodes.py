@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from http_gateway.cli import nodes
+from orchestrator.cluster.node_keeper import why_taken
+from orchestrator.cluster.ray_start import NodePorts
 from orchestrator.errors import ClusterUnavailable
-from orchestrator.node_keeper import why_taken
-from orchestrator.ray_start import NodePorts
 from tests.support.command_line import tandem
 from tests.support.ports import RAY_LIKE, listening, saying
 

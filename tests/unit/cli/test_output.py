@@ -13,7 +13,7 @@ import pytest
 SAYS = """
 import sys, time
 import typer
-from http_gateway import interrupts, output
+from http_gateway.process import interrupts, output
 from http_gateway.cli.root import Root
 
 app = typer.Typer(cls=Root, pretty_exceptions_enable=False)

@@ -8,9 +8,9 @@ import pytest
 
 from http_gateway.cli import registration
 from http_gateway.cli.registration import Registration
-from orchestrator import device_registry
-from orchestrator.job import Job
-from orchestrator.placement import ClusterView, Node
+from orchestrator.devices import device_registry
+from orchestrator.devices.placement import ClusterView, Node
+from orchestrator.jobs.job import Job
 from tests.support.job_records import make_job
 from tests.support.scripted_job_client import ScriptedJobClient
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from http_gateway.cli import training
-from http_gateway.interrupts import SAME_PRESS_S
+from http_gateway.process.interrupts import SAME_PRESS_S
 from orchestrator.errors import DeviceBusy, IllegalTransition, InvalidRequest, NodeNotFound
 from tests.support.command_line import Tandem, events
 from tests.support.fake_job_client import DETAILS, WEIGHTS

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import torch
 
+from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
+from actors.copies.snapshot_transport import pack, unpack
 from actors.core.model.model_spec import mlp
 from actors.core.snapshots import Cursor, Mark, StageSnapshot, TrainingState
-from actors.snapshot_keeper import HeldSnapshot, SnapshotKeeper
-from actors.snapshot_transport import pack, unpack
 
 
 def snapshot(step: int, start: int = 0, end: int = 2) -> StageSnapshot:

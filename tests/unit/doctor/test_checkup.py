@@ -11,11 +11,11 @@ import pytest
 import ray
 import torch
 
+from orchestrator.cluster.embedded_nodes import free_port
+from orchestrator.devices.node_probe import describe_host
 from orchestrator.doctor import checkup
 from orchestrator.doctor.checkup import Examiner, examine_host, torch_accelerators, try_connections
 from orchestrator.doctor.facts import HostFacts
-from orchestrator.embedded_nodes import free_port
-from orchestrator.node_probe import describe_host
 from tests.support.ports import listening
 
 WITHOUT_TANDEM = """

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import ray
 
+from orchestrator.devices.placement import Node
 from orchestrator.doctor import examiners
 from orchestrator.doctor.facts import CheckedNode, Clock, HostFacts
-from orchestrator.placement import Node
 
 CHECKED = CheckedNode(Node("id", "10.0.0.2", 5001, 4.0, frozenset()), 5101, 10**9, "/tmp/ray")
 HOST = {name: None for name in HostFacts.__dataclass_fields__}

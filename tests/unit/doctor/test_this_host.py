@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.connection.own_address import OwnAddress
 from orchestrator.doctor.facts import Folder, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding
 from orchestrator.doctor.this_host import OwnFacts, check_this_host, judge
-from orchestrator.own_address import OwnAddress
 from orchestrator.settings import load_settings
 from tests.support.ports import listening
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import create_environ, run_wsgi_app
 
-from http_gateway.access_control import DOCUMENTATION, PUBLIC_BLUEPRINTS
+from http_gateway.access.access_control import DOCUMENTATION, PUBLIC_BLUEPRINTS
 from http_gateway.app import create_app
 from tests.support.answers import error_of, json_of
 from tests.support.fake_job_client import FakeJobClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from http_gateway.addresses import access_lines, own_url
+from http_gateway.access.addresses import access_lines, own_url
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from actors.core.errors import InvalidRequest
-from http_gateway import serve as serving
-from http_gateway.api_token import exposed_file, load_token, serving_token, token_source
+from http_gateway.access.api_token import exposed_file, load_token, serving_token, token_source
+from http_gateway.process import serve as serving
 from orchestrator.settings import Settings
 
 TOKEN = "correct-horse-battery-staple"

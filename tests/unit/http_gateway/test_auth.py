@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.core.errors import InvalidRequest
-from http_gateway.auth import (
+from http_gateway.access.auth import (
     MAKE_TOKEN,
     check_exposure,
     check_token,

@@ -10,15 +10,15 @@ import sys
 import pytest
 
 from http_gateway.app import create_app
-from http_gateway.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
+from http_gateway.calls.repeats import may_repeat, unanswered
 from http_gateway.operations.table import BEGIN_REQUEST, OPERATIONS
-from http_gateway.repeats import may_repeat, unanswered
+from http_gateway.process.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
 from tests.support.answers import error_of, json_of
 
 REASON = "The Ray head at 192.168.1.5:6379 is gone"
 AGAIN = """
 import os, socket, sys
-from http_gateway.coming_back import ComingBack, execute_again
+from http_gateway.process.coming_back import ComingBack, execute_again
 back = ComingBack.take(os.environ)
 if back is None:
     environ = dict(os.environ)

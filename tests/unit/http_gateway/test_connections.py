@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from http_gateway.http_server import HttpServer
-from http_gateway.patience import Patience, Phase
+from http_gateway.server.http_server import HttpServer
+from http_gateway.server.patience import Patience, Phase
 from tests.support.served import serving
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from http_gateway.backend import start_backend
-from http_gateway.stop import stop_everything
+from http_gateway.process.backend import start_backend
+from http_gateway.process.stop import stop_everything
 from orchestrator.errors import TandemError
 from orchestrator.settings import Settings, load_settings
 from tests.support.ports import free_ports

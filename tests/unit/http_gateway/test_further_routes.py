@@ -224,7 +224,7 @@ def test_the_application_needs_neither_ray_nor_torch() -> None:
 
 
 def test_the_gateway_needs_no_torch() -> None:
-    modules = "http_gateway.serve, http_gateway.app, http_gateway.ray_job_client"
+    modules = "http_gateway.process.serve, http_gateway.app, http_gateway.calls.ray_job_client"
     code = f"import sys, {modules}; print({{'torch', 'sqlalchemy'}} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from http_gateway.gateway_process import GatewayProcess
+from http_gateway.process.gateway_process import GatewayProcess
 
 TOKEN = "correct-horse-battery-staple"
 

@@ -13,6 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from http_gateway.app import create_app
+from http_gateway.calls.ray_job_client import DESCRIBE, DESCRIBE_MODEL, LIST_STRANGERS
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.operations.operation import ManagerCall, Operation
 from http_gateway.operations.special import GATEWAYS_OWN
@@ -22,7 +23,6 @@ from http_gateway.operations.table import (
     FINISH_REQUEST,
     OPERATIONS,
 )
-from http_gateway.ray_job_client import DESCRIBE, DESCRIBE_MODEL, LIST_STRANGERS
 from orchestrator.job_manager import JobManager
 from orchestrator.job_manager_actor import JobManagerActor
 from tests.support.fake_job_client import FakeJobClient

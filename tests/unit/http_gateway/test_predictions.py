@@ -13,17 +13,17 @@ import ray
 
 from actors.core.errors import InvalidRequest, Unavailable
 from actors.core.model.blocks import build_blocks
-from http_gateway import ray_predictions
+from http_gateway.calls import ray_predictions
+from http_gateway.calls.ray_job_client import RayJobClient
+from http_gateway.calls.ray_predictions import Predictions
 from http_gateway.operations.operation import ManagerCall
+from http_gateway.operations.rows import Rows
 from http_gateway.operations.table import OPERATIONS
-from http_gateway.ray_job_client import RayJobClient
-from http_gateway.ray_predictions import Predictions
-from http_gateway.rows import Rows
-from orchestrator import trained_model as trained
 from orchestrator.errors import NoTrainedWeights
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.model_io import Network, trained_model
-from orchestrator.predictor import Predictor
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.models import trained_model as trained
+from orchestrator.models.model_io import Network, trained_model
+from orchestrator.models.predictor import Predictor
 from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
 from tests.support.sources import job_spec

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
-from http_gateway.schemas import Train
-from http_gateway.validation_text import validation_text
+from http_gateway.operations.validation_text import validation_text
+from http_gateway.schemas.requests import Train
 from tests.support.answers import error_of
 from tests.support.fake_job_client import FakeJobClient
 

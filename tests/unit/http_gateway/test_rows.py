@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors.core.errors import InvalidRequest
 from actors.core.input_form import InputForm
-from http_gateway.rows import MAX_OUTPUTS, Rows, note_about, read_rows
+from http_gateway.operations.rows import MAX_OUTPUTS, Rows, note_about, read_rows
 
 FORM = InputForm((3,), is_pixels=True)
 SHAPE = (FORM, 10)  # what a row is, and classes

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from actors.core.errors import Unavailable
-from http_gateway import saving
-from http_gateway.interrupts import heeded, held
-from http_gateway.saving import save_jobs
+from http_gateway.process import saving
+from http_gateway.process.interrupts import heeded, held
+from http_gateway.process.saving import save_jobs
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.core.errors import Unavailable
-from http_gateway.turns import Turns
+from http_gateway.calls.turns import Turns
 
 
 def never() -> bool:

@@ -10,10 +10,10 @@ import pytest
 import ray
 
 from actors.core.errors import Unavailable
+from http_gateway.calls.ray_job_client import RayJobClient
+from http_gateway.operations.request_key import current_key
 from http_gateway.operations.table import OPERATIONS
-from http_gateway.ray_job_client import RayJobClient
-from http_gateway.request_key import current_key
-from orchestrator.manager_config import ManagerConfig
+from orchestrator.manager.manager_config import ManagerConfig
 
 CREATE_JOB, LIST_JOBS = (o for o in OPERATIONS if o.name in ("create_job", "list_jobs"))
 ERRORS = [

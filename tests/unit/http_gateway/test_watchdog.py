@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from http_gateway.watch import Ping, Verdict, Watch
-from http_gateway.watchdog import Watchdog
+from http_gateway.process.watch import Ping, Verdict, Watch
+from http_gateway.process.watchdog import Watchdog
 
 ANSWERED, SILENT, ENDED = Ping.ANSWERED, Ping.SILENT, Ping.ENDED
 NOTHING, KILL, GONE = Verdict.NOTHING, Verdict.KILL_MANAGER, Verdict.HEAD_GONE

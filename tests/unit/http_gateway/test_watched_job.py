@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from http_gateway.watched_job import MAX_EPOCHS, WatchedJob
-from orchestrator.job import part_of
+from orchestrator.jobs.job import part_of
 
 
 class Job:

@@ -11,7 +11,7 @@ import pytest
 
 from actors.core.architectures.registry import ARCHITECTURES
 from actors.core.model.registry import KINDS
-from orchestrator.model_config import model_json
+from orchestrator.models.model_config import model_json
 from tests.support.sources import job_spec
 
 PAGE = Path("docs/extending.md").read_text(encoding="utf-8")

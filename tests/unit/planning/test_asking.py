@@ -7,7 +7,9 @@ import pytest
 from actors.core.profiles import LinkProfile
 from actors.core.recipe.recipe import PLAIN_SGD
 from orchestrator.errors import InvalidRequest
-from orchestrator.job_spec import default_num_microbatches
+from orchestrator.files.stored_json import from_stored, to_stored
+from orchestrator.jobs.job_spec import default_num_microbatches
+from orchestrator.jobs.train_options import TrainOptions, parse_train_options
 from orchestrator.planning import asking
 from orchestrator.planning.job_planning import (
     MEMORY_SHARE,
@@ -20,8 +22,6 @@ from orchestrator.planning.job_planning import (
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_json import measured_session
 from orchestrator.planning.plan_types import Pipelining
-from orchestrator.stored_json import from_stored, to_stored
-from orchestrator.train_options import TrainOptions, parse_train_options
 from tests.support.profiles import device
 from tests.support.sources import job_spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.job_manager import JobManager
-from orchestrator.manager_config import ManagerConfig
+from orchestrator.manager.manager_config import ManagerConfig
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, InProcessRay
 
 MODEL = {"layer_sizes": [64, 256, 256, 256, 10]}

@@ -11,12 +11,12 @@ import pytest
 from actors.channels.edge_ends import ChannelKind
 from actors.core.model.model_spec import TensorSpec
 from actors.core.profiles import LinkProfile
-from orchestrator.job import Device
-from orchestrator.placement import ClusterView, Node
-from orchestrator.sessions import link_trials
-from orchestrator.sessions.device_choice import place
-from orchestrator.sessions.link_trials import LinkQuestion, try_links
-from orchestrator.sessions.snapshot_copies import SnapshotCopies
+from orchestrator.devices.placement import ClusterView, Node
+from orchestrator.jobs.job import Device
+from orchestrator.sessions.measuring import link_trials
+from orchestrator.sessions.measuring.link_trials import LinkQuestion, try_links
+from orchestrator.sessions.members.device_choice import place
+from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup
 from tests.support.job_records import make_job
 

@@ -8,7 +8,7 @@ from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
 from actors.core.compute_device import CPU
 from actors.core.model.model_spec import TensorSpec
-from actors.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
+from actors.probing.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
 from tests.support.mailbox import Mailbox
 
 SPEC = TrialSpec(rows=100, sample=TensorSpec((20,)), rounds=3, compute_s=1e-4)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import InvalidRequest
+from orchestrator.files.stored_json import from_stored, to_stored
 from orchestrator.planning.partition import (
     DeviceLimits,
     LayerRange,
@@ -14,7 +15,6 @@ from orchestrator.planning.partition import (
     parse_plan_request,
     split_evenly,
 )
-from orchestrator.stored_json import from_stored, to_stored
 
 CORES = {1: 4, 2: 2, 5: 8}
 FULL = {"1": [0, 2], "2": [2, 3], "5": [3, 7]}

@@ -11,8 +11,8 @@ import pytest
 from actors.layer_actor import LayerActor
 from orchestrator.errors import InvalidRequest, ProbeFailed
 from orchestrator.job_manager import JobManager
-from orchestrator.manager_config import ManagerConfig
-from orchestrator.sessions import probing
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.sessions.measuring import probing
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, InProcessRay
 
 MODEL = {"layer_sizes": [64, 16, 16, 10]}

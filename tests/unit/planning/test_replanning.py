@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from actors.core.profiles import LinkProfile
-from orchestrator.job import Device, Job, PlannedStage
-from orchestrator.job_plans import plan_in_force, steps_of
+from orchestrator.jobs.job import Device, Job, PlannedStage
+from orchestrator.jobs.job_plans import plan_in_force, steps_of
+from orchestrator.jobs.train_options import parse_train_options
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_types import Pipelining
 from orchestrator.planning.prediction import predict
-from orchestrator.train_options import parse_train_options
 from tests.support.job_records import make_job
 from tests.support.profiles import device, job
 from tests.support.sources import job_spec

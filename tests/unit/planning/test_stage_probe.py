@@ -12,8 +12,8 @@ from actors.core.model.parse import parse_layers
 from actors.core.profiles import DeviceProfile, block_works, stretched
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.tasks.task_spec import CLASSIFICATION
-from actors.probe_watch import Timings, Watch
-from actors.stage_probe import (
+from actors.probing.probe_watch import Timings, Watch
+from actors.probing.stage_probe import (
     MAX_MEASURED,
     MAX_OPERATIONS,
     MAX_PARAMETER_BYTES,
@@ -21,8 +21,8 @@ from actors.stage_probe import (
     host_facts,
     probe,
 )
+from orchestrator.files.stored_json import from_stored, to_stored
 from orchestrator.planning.block_costs import block_costs
-from orchestrator.stored_json import from_stored, to_stored
 
 SMALL = mlp((64, 32, 32, 32, 10))
 CONVOLUTIONS = [

@@ -7,8 +7,8 @@ import pytest
 from actors.core.model.model_spec import mlp
 from actors.core.replay import LayerThreads, ThreadsFrom
 from actors.core.specs import SessionSpec
-from orchestrator.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
+from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.proof.recorded import Claim, Kept, KeptAt, RecordedSession, claim_of
 from orchestrator.store.records import StepRecord
 from tests.support.sources import views

@@ -12,8 +12,8 @@ from actors.core.model.model_spec import mlp
 from actors.core.replay import Replayed
 from actors.core.snapshots import Tensors
 from actors.core.specs import SessionSpec
-from http_gateway.schemas_proof import Verified
-from orchestrator.bit_equality import ComputedFrom, ComputedLayers, given_up
+from http_gateway.schemas.proof import Verified
+from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers, given_up
 from orchestrator.proof.judgement import Evidence, Place, judge
 from orchestrator.proof.recorded import Claim, Kept, RecordedSession
 from orchestrator.store.records import StepRecord

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.job import Job
-from orchestrator.job_records import from_record
+from orchestrator.files.stored_json import from_stored
+from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_records import from_record
+from orchestrator.jobs.train_options import parse_train_options
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import EVEN, MANUAL, DeviceLimits, LayerRange, PlanRequest
 from orchestrator.store.job_store import JobStore
-from orchestrator.stored_json import from_stored
-from orchestrator.train_options import parse_train_options
 from tests.support.old_stores import insert, old_store
 from tests.support.stores import OWNER, job_record, session_record
 

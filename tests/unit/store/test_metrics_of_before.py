@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.metrics import shown_epoch
+from orchestrator.jobs.metrics import shown_epoch
 from orchestrator.store.job_store import JobStore
 from tests.support.old_stores import insert, old_store
 from tests.support.stores import OWNER, job_record

@@ -1,0 +1,1 @@
+"""What a LayerActor measures of its device and of its links."""

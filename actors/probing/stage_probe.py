@@ -1,0 +1,373 @@
+"""Measures how fast this process computes the blocks of a model, within a given time.
+
+What is timed is ``Stage`` itself, so that whatever it costs is in the figures. On a core that is
+shared, a short operation is done before the core is given away, and a long one is not: so where one
+thread computes, an operation's time is what it worked, stretched by the share of the core it had.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+
+from actors.core.compute_device import CPU, ComputeDevice
+from actors.core.model.facts import BlockFacts
+from actors.core.model.model_spec import DTYPES, ModelSpec, TensorSpec, mlp
+from actors.core.model.randomness import Moment
+from actors.core.profiles import (
+    BlockPoint,
+    BlockProfile,
+    BlockTimes,
+    BlockWork,
+    ComputeProfile,
+    StageOverhead,
+    stretched,
+)
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.sources.views import SampleView, Scaling, Window
+from actors.core.specs import StageSpec
+from actors.core.stage import Stage
+from actors.core.tasks.loss import Loss
+from actors.core.tasks.registry import TASKS
+from actors.core.tasks.task_spec import TaskSpec
+from actors.host_limits import usable_memory
+from actors.probing.loop_probe import loop_overhead_s
+from actors.probing.probe_watch import Timings, Watch
+
+MAX_MEASURED = 8
+"""Different blocks; those between are told from the most similar ones."""
+MAX_PARAMETER_BYTES = 2**28
+"""A larger block is not built to be measured: its time is told from the others' operations."""
+MAX_OPERATIONS = 2**32
+"""A block that takes more for a microbatch is measured with fewer samples."""
+TURNS_BYTES = 2**27
+"""Blocks of so many bytes together take turns; larger ones are measured one after the other, for
+their parameters, gradients and activations need memory."""
+MAX_ROUNDS = 9
+SPLIT_ROUNDS = 3
+FIRST_SHARE = 0.5
+"""Of the time for all rows, that for the first and most important ones."""
+WARM_UP_AND_ROUND = 1.5
+MATMUL_SIZE = 640
+MATMUL_ROUNDS = 5
+LOAD_ROUNDS = 9
+TINY, TINY_ROUNDS = 8, 40
+SMALLEST_SHARE = 0.05
+"""Of a layer's measured time at least so much is its own, however large the overhead seems."""
+
+
+@dataclass(frozen=True)
+class ProbeRequest:
+    """What is measured: a model by microbatches of so many ``rows``, the most important first,
+    with so many threads, updated by ``recipe``. ``works`` and ``facts`` are its blocks'; they take
+    no fewer than ``min_rows``. ``budget_s`` is about what it may take; what comes first is
+    measured anyway."""
+
+    model: ModelSpec
+    task: TaskSpec
+    works: tuple[BlockWork, ...]
+    facts: tuple[BlockFacts, ...]
+    recipe: Recipe
+    batch_size: int
+    rows: tuple[int, ...]
+    threads: int
+    budget_s: float
+    min_rows: int = 1
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """Memory of what computes, and the accelerator's name, if it is one."""
+
+    memory_bytes: int | None
+    accelerator: str | None
+
+
+def host_facts(device: ComputeDevice = CPU) -> HostFacts:
+    """Of the process that calls and computes there. The host's memory keeps the snapshots, so that
+    of an accelerator counts up to as much as the host has."""
+    both = (usable_memory().total_bytes, device.own_memory_bytes())
+    memory_bytes = min((size for size in both if size is not None), default=None)
+    return HostFacts(memory_bytes, device.accelerator)
+
+
+def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
+    """Must be called in the thread that computes: torch's thread count is set here, and stays."""
+    torch.set_num_threads(request.threads)
+    deadline = time.perf_counter() + request.budget_s
+    matmul = _matmul_flops_per_s(Watch(device, request.threads))
+    watch = Watch(device, request.threads)
+    overhead = _stage_overhead(watch)
+    load_s, load_per_row_s = _loading(request.model.inputs, request.rows[0], watch)
+    blocks = _measured(request, overhead, watch, deadline)
+    found = ComputeProfile(request.threads, matmul, overhead, blocks, load_s, load_per_row_s)
+    return _in_a_loop(stretched(found, watch.stretch), loop_overhead_s(device, request.threads))
+
+
+def _measured(
+    request: ProbeRequest, overhead: StageOverhead, watch: Watch, deadline: float
+) -> tuple[BlockProfile, ...]:
+    """Groups of blocks one after the other, each with its share of the time that is left."""
+    groups = _in_turns(request, _chosen(request))
+    found: list[BlockProfile] = []
+    for number, group in enumerate(groups):
+        now = time.perf_counter()
+        end = now + (deadline - now) / (len(groups) - number)
+        probes = [_BlockProbe(request, index, watch) for index in group]
+        points = _measure(probes, request, end)
+        found += [_profile(p, points[p.index], request, overhead) for p in probes]
+    return tuple(found)
+
+
+def _in_a_loop(profile: ComputeProfile, loop_s: float) -> ComputeProfile:
+    forward_s, backward_s = profile.overhead.forward_s, profile.overhead.backward_s
+    overhead = replace(
+        profile.overhead, forward_s=forward_s + loop_s, backward_s=backward_s + loop_s
+    )
+    return replace(profile, overhead=overhead)
+
+
+def _chosen(request: ProbeRequest) -> list[int]:
+    """One of each kind of block that is small enough; of very many kinds the first, the last, and
+    some spread over their work."""
+    works = {work.key: i for i, work in reversed(list(enumerate(request.works)))}
+    small = [i for i in works.values() if request.works[i].parameter_bytes <= MAX_PARAMETER_BYTES]
+    by_work = sorted(small, key=lambda i: request.works[i].per_row)
+    ends = [i for i in by_work if i in (0, len(request.works) - 1)]
+    inner = [i for i in by_work if i not in ends]
+    room = MAX_MEASURED - len(ends)
+    if len(inner) > room:
+        inner = [inner[round(i * (len(inner) - 1) / (room - 1))] for i in range(room)]
+    return ends + inner
+
+
+def _in_turns(request: ProbeRequest, chosen: Sequence[int]) -> list[list[int]]:
+    """Those that are small enough together, the others by themselves."""
+    groups: list[list[int]] = []
+    size = 0
+    for index in sorted(chosen, key=lambda i: request.works[i].parameter_bytes):
+        own = request.works[index].parameter_bytes
+        if not groups or size + own > TURNS_BYTES:
+            groups, size = [*groups, []], 0
+        groups[-1].append(index)
+        size += own
+    return groups
+
+
+@dataclass
+class _BlockProbe:
+    """One block as a stage of its own."""
+
+    request: ProbeRequest
+    index: int
+    watch: Watch
+    stage: Stage = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stage = Stage(_spec(self.request, self.index), device=self.watch.device)
+
+    def rows(self, asked: int) -> int:
+        """As many of those asked for as the block's work allows."""
+        per_row = max(1, self.request.works[self.index].per_row)
+        return max(self.request.min_rows, min(asked, MAX_OPERATIONS // per_row))
+
+    def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
+        """One forward and one backward pass, whose seconds go under ``name``."""
+        grad = self._forward(rows, times)
+        self.watch.time(times, name, partial(self.stage.backward, 0, grad))
+
+    def split_microbatch(self, rows: int, times: Timings) -> None:
+        """The same in halves."""
+        grad = self._forward(rows, {})
+        self.watch.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
+        self.watch.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
+
+    def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
+        """Returns a gradient for the way back."""
+        spec, take = self.stage.spec, self.watch.device.take
+        inputs = take(_batch(spec.facts[0].inputs, rows))
+        if not spec.is_last:
+            self.watch.time(times, "forward", partial(self.stage.forward, Moment(), inputs))
+            return take(_batch(spec.outputs, rows))
+        task = self.request.task
+        targets = take(_batch(TASKS[task.kind].targets(spec.outputs), rows))
+        forward = partial(self.stage.forward_loss, Moment(), inputs, targets, Loss(task), 1.0)
+        self.watch.time(times, "forward", forward)
+        return None
+
+
+def _spec(request: ProbeRequest, block: int) -> StageSpec:
+    """A stage of that one block, at its place in the model."""
+    before, after = block > 0, block < len(request.facts) - 1
+    own = request.facts[block : block + 1]
+    count = 1 + before + after
+    return StageSpec(request.model, int(before), count, block, block + 1, own)
+
+
+def _batch(sample: TensorSpec, rows: int) -> torch.Tensor:
+    if sample.dtype == "float32":
+        return torch.rand(rows, *sample.shape)
+    return torch.zeros(rows, *sample.shape, dtype=DTYPES[sample.dtype])
+
+
+def _measure(
+    probes: Sequence[_BlockProbe], request: ProbeRequest, deadline: float
+) -> dict[int, dict[int, Timings]]:
+    """By block and rows. The blocks take turns, so that each finds the caches as in training."""
+    found: dict[int, dict[int, Timings]] = {p.index: {} for p in probes}
+    round_per_row_s = 0.0
+    for rows in dict.fromkeys(request.rows):
+        left_s = deadline - time.perf_counter()
+        if not round_per_row_s:
+            first_end = time.perf_counter() + FIRST_SHARE * left_s
+            round_per_row_s = _rounds(probes, rows, first_end, found) / rows
+            _split_rounds(probes, rows, first_end, found)
+        elif WARM_UP_AND_ROUND * round_per_row_s * rows < left_s:
+            _rounds(probes, rows, deadline, found)
+    return found
+
+
+def _rounds(
+    probes: Sequence[_BlockProbe],
+    rows: int,
+    deadline: float,
+    found: dict[int, dict[int, Timings]],
+) -> float:
+    """As many rounds as there is time for, after one to warm up; returns the seconds of one.
+
+    Each has two microbatches, for the first one of a step makes new gradients and the others add
+    to them, and an update.
+    """
+    for probe_ in probes:
+        probe_.stage.start_session(probe_.request.recipe)
+        probe_.microbatch(probe_.rows(rows), {})
+    took_s: list[float] = []
+    while len(took_s) < MAX_ROUNDS:
+        begin = time.perf_counter()
+        for probe_ in probes:
+            own_rows = probe_.rows(rows)
+            times = found[probe_.index].setdefault(own_rows, {})
+            probe_.watch.time(times, "update", partial(probe_.stage.update, 0.0))
+            probe_.microbatch(own_rows, times, "first_backward")
+            probe_.microbatch(own_rows, times)
+        took_s.append(time.perf_counter() - begin)
+        if time.perf_counter() + min(took_s) > deadline:
+            break
+    return min(took_s)
+
+
+def _split_rounds(
+    probes: Sequence[_BlockProbe],
+    rows: int,
+    deadline: float,
+    found: dict[int, dict[int, Timings]],
+) -> None:
+    """The halves of a split backward pass; the first round warms up."""
+    for probe_ in probes:
+        probe_.stage.start_session(probe_.request.recipe, splits_backward=True)
+        probe_.split_microbatch(probe_.rows(rows), {})
+    for _ in range(SPLIT_ROUNDS):
+        for probe_ in probes:
+            own_rows = probe_.rows(rows)
+            probe_.split_microbatch(own_rows, found[probe_.index][own_rows])
+        if time.perf_counter() > deadline:
+            break
+
+
+def _profile(
+    probe_: _BlockProbe,
+    points: dict[int, Timings],
+    request: ProbeRequest,
+    overhead: StageOverhead,
+) -> BlockProfile:
+    split = next(times for times in points.values() if "input_grad" in times)
+    input_share, weight_share = (
+        _usual(split[half]) / _usual(split["backward"]) for half in ("input_grad", "weight_grad")
+    )
+    found = []
+    for rows in sorted(points):
+        times = points[rows]
+        others = max(0, request.batch_size // rows - 1)
+        first_s = _usual(times["first_backward"])
+        backward_s = (first_s + others * _usual(times["backward"])) / (1 + others)
+        found.append(
+            BlockPoint(
+                rows,
+                BlockTimes(
+                    _own(_usual(times["forward"]), overhead.forward_s),
+                    _own(backward_s, overhead.backward_s),
+                    _own(backward_s * input_share, overhead.backward_s),
+                    _own(backward_s * weight_share, overhead.backward_s / 2),
+                ),
+            )
+        )
+    updates = [s for times in points.values() for s in times["update"]]
+    work = request.works[probe_.index]
+    return BlockProfile(work, tuple(found), _own(_usual(updates), overhead.update_s))
+
+
+def _usual(seconds: Sequence[float]) -> float:
+    """What else the machine does makes some of them longer, and none shorter."""
+    return statistics.median_low(seconds)
+
+
+def _own(seconds: float, overhead_s: float) -> float:
+    return max(seconds - overhead_s, SMALLEST_SHARE * seconds)
+
+
+def _stage_overhead(watch: Watch) -> StageOverhead:
+    """What a stage of one tiny layer takes beyond what each further one adds."""
+    one, three = (_tiny(num_layers, watch) for num_layers in (1, 3))
+    return StageOverhead(
+        *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
+    )
+
+
+def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
+    """Seconds of a forward pass, a backward pass and an update."""
+    model = mlp((TINY,) * (num_layers + 3))
+    stage = Stage(StageSpec(model, 1, 3, 1, 1 + num_layers, ()), device=watch.device)
+    stage.start_session(PLAIN_SGD)
+    times: Timings = {}
+    for _ in range(TINY_ROUNDS):
+        inputs, grad = watch.device.take(torch.rand(2, TINY, TINY))
+        watch.time(times, "forward", partial(stage.forward, Moment(), inputs))
+        watch.time(times, "backward", partial(stage.backward, 0, grad))
+        watch.time(times, "update", partial(stage.update, 0.0))
+    return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
+
+
+def _loading(sample: TensorSpec, rows: int, watch: Watch) -> tuple[float, float]:
+    """What loading a microbatch takes, and each sample of it."""
+    view, stored = _stored(sample, 2 * rows)
+    times: Timings = {}
+    for _ in range(LOAD_ROUNDS):
+        samples = torch.randperm(2 * rows)[:rows]
+        for name, some in (("many", samples), ("one", samples[:1])):
+            watch.time(times, name, partial(watch.device.load, view, stored, some))
+    one_s, many_s = _usual(times["one"]), _usual(times["many"])
+    return one_s, max(0.0, many_s - one_s) / rows
+
+
+def _stored(sample: TensorSpec, count: int) -> tuple[SampleView, torch.Tensor]:
+    """So many samples as most sources store them: pixels, or windows of tokens."""
+    if sample.dtype == "float32":
+        view = SampleView(sample, Scaling((0.1,), (0.3,), 255.0))
+        return view, torch.zeros(count, *sample.shape, dtype=torch.uint8)
+    view = SampleView(sample, window=Window(math.prod(sample.shape), 1))
+    return view, torch.zeros(count + math.prod(sample.shape), dtype=torch.uint8)
+
+
+def _matmul_flops_per_s(watch: Watch) -> float:
+    """The best of some products of square matrices."""
+    left, right = watch.device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
+    times: Timings = {}
+    for _ in range(MATMUL_ROUNDS):
+        watch.time(times, "matmul", partial(torch.mm, left, right))
+    return 2 * MATMUL_SIZE**3 / min(times["matmul"])

@@ -1,0 +1,1 @@
+"""Who may use the gateway, and at which addresses it answers."""

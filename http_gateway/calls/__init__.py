@@ -1,0 +1,1 @@
+"""Calls of the JobManager, and work that the gateway does for it."""

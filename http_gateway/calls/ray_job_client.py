@@ -1,0 +1,289 @@
+"""The ``JobClient`` that calls the JobManager actor; the routes' only way to Ray."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any
+
+import ray
+
+from actors.core.errors import TandemError, Unavailable, error_text
+from http_gateway.calls import repeats
+from http_gateway.calls.model_download import spool
+from http_gateway.calls.ray_predictions import Predictions, transfer_s
+from http_gateway.calls.turns import Turns
+from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall
+from http_gateway.operations.request_key import current_key
+from http_gateway.operations.rows import ReadRows
+from http_gateway.process.watch import Ping
+from orchestrator.doctor.folders import check_folder
+from orchestrator.errors import StorageUnavailable
+from orchestrator.manager.manager_config import ManagerConfig
+from orchestrator.manager.manager_end import RayletLog
+from orchestrator.manager.manager_start import (
+    LOOK_S,
+    OUT_OF_MEMORY_S,
+    check_version,
+    find_or_create,
+    submit,
+)
+from orchestrator.settings import Settings
+
+REPEAT_S = 0.25
+SAVE_CALL_S = 10.0
+DESCRIBE = ManagerCall(name="describe", may_repeat=True)
+DESCRIBE_MODEL = ManagerCall(name="describe_model", may_repeat=True)
+LIST_STRANGERS = ManagerCall(name="list_strangers", may_repeat=True)
+
+
+class _Restarting(Exception):
+    """The JobManager's process ended, and Ray starts it again."""
+
+
+class _Unanswered(Exception):
+    """The call may have been done; says why there is no answer."""
+
+
+class RayJobClient:
+    """Calls the named, detached JobManager; starts it anew should it have died."""
+
+    def __init__(
+        self, config: ManagerConfig, storage_path: Path, dashboard_url: str | None = None
+    ) -> None:
+        self._config = config
+        self._storage_path = storage_path
+        self._dashboard_url = dashboard_url
+        self._lock = threading.Lock()
+        self._manager: Any = None
+        self._given_up: str | None = None
+        self._predictions = Predictions()
+        self._downloads = Turns("Models are read")
+        self._raylet_log = RayletLog.here()
+        self._special: dict[str, Callable[..., Any]] = {
+            "doctor": self._doctor,
+            "get_model": self._get_model,
+            "predict": self._predict,
+            "ready": self._ready,
+        }
+
+    @classmethod
+    def start(cls, settings: Settings, dashboard_url: str | None = None) -> RayJobClient:
+        """Finds or creates the JobManager; Ray must be connected.
+
+        Raises ``VersionMismatch`` when another version runs, ``StorageUnavailable`` when it can't
+        use the storage path, ``Unavailable`` when none answers.
+        """
+        config = ManagerConfig(
+            data_dir=str(settings.data_dir),
+            allowed_dirs=tuple(map(str, settings.allowed_dirs)),
+            storage_path=str(settings.storage_path),
+            channel=settings.channel,
+            actor_start_timeout_s=settings.actor_start_timeout_s,
+            channel_timeout_s=settings.channel_timeout_s,
+            heartbeat_timeout_s=settings.heartbeat_timeout_s,
+        )
+        client = cls(config, settings.storage_path, dashboard_url)
+        try:
+            client._connect()
+        except StorageUnavailable:
+            client.shutdown_job_manager()  # or it would take the storage when it can, unasked
+            raise
+        return client
+
+    def settings_not_in_force(self) -> dict[str, Any]:
+        """Where the JobManager was started with other settings than this gateway's: its values."""
+        running: dict[str, Any] = self._call(DESCRIBE)["config"]
+        own = asdict(self._config)
+        return {name: value for name, value in running.items() if value != own[name]}
+
+    def notes(self) -> list[str]:
+        """What the JobManager's owner should know of its storage, a sentence each."""
+        notes: list[str] = self._call(DESCRIBE)["notes"]
+        return notes
+
+    def list_strangers(self) -> list[str]:
+        """Folders with checkpoints of no job in the store."""
+        strangers: list[str] = self._call(LIST_STRANGERS)
+        return strangers
+
+    def save_for_end(self) -> list[dict[str, Any]]:
+        """See the JobManager's; nothing where it was never reached. Raises ``Unavailable``."""
+        return [] if self._manager is None else save_for_end(self._manager)
+
+    def shutdown_job_manager(self) -> None:
+        """Ends the JobManager and with it every LayerActor."""
+        with self._lock:
+            if self._manager is not None:
+                ray.kill(self._manager, no_restart=True)
+                self._manager = None
+
+    def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
+        """What the JobManager's method returns; see ``JobClient``."""
+        special = self._special.get(call.name)
+        return self._call(call, arguments) if special is None else special(call, **arguments)
+
+    def _get_model(self, call: ManagerCall, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
+        """A safetensors file, at its beginning; ``gone`` tells that nobody waits for it."""
+        facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
+        with self._downloads.turn(gone):
+            timeout_s = CALL_TIMEOUT_S + transfer_s(facts)
+            return spool(self._call(replace(call, timeout_s=timeout_s), {"job_id": job_id}))
+
+    def _predict(
+        self, call: ManagerCall, job_id: str, read: ReadRows, gone: Callable[[], bool]
+    ) -> dict[str, Any]:
+        """The rows are read once it is known that they can be predicted."""
+        facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
+
+        def get_model() -> Any:
+            return submit(self._connect(), "get_model", {"job_id": job_id})
+
+        return self._predictions.predict(facts, get_model, read, gone)
+
+    def _doctor(self, call: ManagerCall) -> Any:
+        return self._call(call, {"storage": check_folder("storage_path", self._storage_path)})
+
+    def _ready(self, call: ManagerCall) -> dict[str, Any]:
+        described = self._call(replace(DESCRIBE, timeout_s=call.timeout_s))
+        return {
+            "ready": True,
+            "nodes": described["nodes"],
+            "ray_version": ray.__version__,
+            "dashboard_url": self._dashboard_url,
+        }
+
+    def ping(self, timeout_s: float) -> Ping:
+        """Whether the JobManager answers; asks none that is not known, and never raises."""
+        manager = self._manager  # not under the lock: another thread may be waiting with it
+        if manager is None:
+            return Ping.ENDED
+        try:
+            # It needs nothing but the process: `describe` asks the head as well.
+            ray.get(manager.ping.remote(), timeout=timeout_s)
+        except ray.exceptions.GetTimeoutError:
+            return Ping.SILENT
+        except ray.exceptions.RayActorError:
+            return Ping.ENDED
+        except ray.exceptions.RayError:
+            return Ping.ANSWERED
+        return Ping.ANSWERED
+
+    def kill_job_manager(self) -> None:
+        """Ends the JobManager's process, frozen or not; Ray starts it again within seconds."""
+        if (manager := self._manager) is not None:
+            ray.kill(manager, no_restart=False)
+
+    def give_up(self, reason: str) -> None:
+        """Repeats no call any more: they end as ``Unavailable`` for this reason."""
+        self._given_up = reason
+
+    def _call(self, call: ManagerCall, arguments: dict[str, Any] | None = None) -> Any:
+        key = None if call.may_repeat else current_key.get()
+        timeout_s = call.longest_s(self._config.actor_start_timeout_s)
+        try:
+            return self._call_until(time.monotonic() + timeout_s, call, arguments or {}, key)
+        except ray.exceptions.GetTimeoutError as error:
+            silent = self._raylet_log.why_silent() or repeats.SILENT.format(timeout_s=timeout_s)
+            raise Unavailable(repeats.unanswered(silent, call, key is not None)) from error
+        except _Restarting as error:
+            restarting = self._raylet_log.why_ended() or repeats.RESTARTING.format(
+                timeout_s=timeout_s
+            )
+            raise Unavailable(f"{restarting}. Try again") from error
+        except _Unanswered as error:
+            why = error_text(error)
+            raise Unavailable(repeats.unanswered(why, call, key is not None)) from error
+
+    def _call_until(
+        self, deadline: float, call: ManagerCall, arguments: dict[str, Any], key: str | None
+    ) -> Any:
+        """Raises ``_Restarting`` if nothing was done until then."""
+        while True:
+            try:
+                left_s = max(REPEAT_S, deadline - time.monotonic())
+                return self._call_once(call, arguments, key, left_s)
+            except _Restarting as error:
+                may = repeats.may_repeat(call, error_text(error), key is not None)
+                if not may or self._given_up is not None:
+                    ended = self._given_up or self._raylet_log.why_ended() or repeats.RESTARTED
+                    raise _Unanswered(ended) from error
+                now_s = time.monotonic()
+                if self._raylet_log.why_ended() is not None:
+                    deadline = min(deadline, now_s + OUT_OF_MEMORY_S)
+                if now_s + REPEAT_S >= deadline:
+                    raise
+            time.sleep(REPEAT_S)
+
+    def _wait(self, reference: Any, timeout_s: float) -> Any:
+        """Not for long where the JobManager has no memory, and so may not be up for long."""
+        left_s, patience_s = timeout_s, OUT_OF_MEMORY_S
+        while True:
+            slice_s = min(LOOK_S, left_s)
+            try:
+                return ray.get(reference, timeout=slice_s)
+            except ray.exceptions.GetTimeoutError:
+                left_s -= slice_s
+                if self._raylet_log.why_ended() is not None:
+                    patience_s -= slice_s
+                if min(left_s, patience_s) <= 0:
+                    raise
+
+    def _call_once(
+        self, call: ManagerCall, arguments: dict[str, Any], key: str | None, timeout_s: float
+    ) -> Any:
+        """Raises ``_Restarting`` with Ray's words while the JobManager is started again."""
+        manager = self._connect()
+        try:
+            asked = submit(manager, call.name, arguments, key=key, is_quick=call.is_quick)
+            answer = self._wait(asked, timeout_s)
+            self._raylet_log.skip()
+            return answer
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, TandemError):
+                raise error.cause from error
+            raise
+        except ray.exceptions.GetTimeoutError:
+            raise
+        except ray.exceptions.ActorUnavailableError as error:
+            raise _Restarting(error_text(error)) from error
+        except ray.exceptions.ActorDiedError as error:
+            self._forget(manager)
+            raise _Unanswered(repeats.ENDED) from error
+        except ray.exceptions.RayError as error:
+            raise _Unanswered(f"The JobManager can't be reached: {error}") from error
+
+    def _connect(self) -> Any:
+        with self._lock:
+            if self._manager is None:
+                manager = find_or_create(self._config)
+                try:
+                    check_version(manager, self._raylet_log)
+                except StorageUnavailable:
+                    self._manager = manager  # it waits for its storage, and says so
+                    raise
+                self._manager = manager
+            return self._manager
+
+    def _forget(self, manager: Any) -> None:
+        with self._lock:
+            if self._manager is manager:
+                self._manager = None
+
+
+def save_for_end(manager: Any) -> list[dict[str, Any]]:
+    """Asks for it once, and repeats nothing; raises ``Unavailable``."""
+    try:
+        told: list[dict[str, Any]] = ray.get(
+            submit(manager, "save_for_end", is_quick=True), timeout=SAVE_CALL_S
+        )
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None) or error
+        why = " ".join(str(cause).split())[:200]
+        raise Unavailable(f"the JobManager does not answer: {why}") from error
+    if not all(isinstance(job, dict) and "is_done" in job for job in told):
+        raise Unavailable("the JobManager is of another version, which does not know how")
+    return told

@@ -1,0 +1,87 @@
+"""``Idempotency-Key``: a POST sent twice is done once, and answered twice alike.
+
+The JobManager keeps keys and answers, so that they outlive the gateway. It saves what a request
+has come to together with what that changes, so that a retry after a 503, or after the end of the
+JobManager, finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+
+from flask import Flask, Response, jsonify, request
+
+from actors.core.errors import InvalidRequest, TandemError
+from http_gateway.operations.operation import JobClient
+from http_gateway.operations.request_key import current_key
+from http_gateway.operations.table import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
+from http_gateway.operations.validation_text import shorten
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+logger = logging.getLogger(__name__)
+
+
+def install_idempotency(app: Flask, client: JobClient) -> None:
+    """Install it after the access control: a stranger must not be told a stored answer."""
+
+    def begin() -> Response | None:
+        key = request.headers.get(KEY_HEADER)
+        if request.method != "POST" or request.routing_exception is not None or key is None:
+            return None
+        begun = {"key": _checked(key), "fingerprint": _fingerprint()}
+        stored = client.call(BEGIN_REQUEST, begun)
+        if stored is None:
+            current_key.set(key)
+            return None
+        response = jsonify(stored["body"])
+        response.status_code = stored["status"]
+        response.headers[REPLAYED_HEADER] = "true"
+        return response
+
+    def end(response: Response) -> Response:
+        key = current_key.get()
+        if key is not None:
+            current_key.set(None)
+            _remember(client, key, response)
+        return response
+
+    def forget(_error: BaseException | None) -> None:
+        current_key.set(None)  # the thread's next request has another one, or none
+
+    app.before_request(begin)
+    app.after_request(end)
+    app.teardown_request(forget)
+
+
+def _remember(client: JobClient, key: str, response: Response) -> None:
+    """The request is done: that its answer could not be kept must not hide the answer."""
+    try:
+        if 200 <= response.status_code < 300:
+            answer = {"status": response.status_code, "body": response.get_json()}
+            client.call(FINISH_REQUEST, {"key": key, "answer": answer})
+        else:
+            client.call(DROP_REQUEST, {"key": key})
+    except TandemError as error:
+        logger.warning("the answer to the request %s was not kept: %s", key, error.message)
+
+
+def _checked(key: str) -> str:
+    if VISIBLE_ASCII.fullmatch(key) is None:
+        raise InvalidRequest(
+            f"{KEY_HEADER} is {shorten(repr(key))}, but must be 1 to 255 visible ASCII characters, "
+            "such as a UUID"
+        )
+    return key
+
+
+def _fingerprint() -> str:
+    """Of what is asked for: method, path, query and body, each with its length before it."""
+    digest = hashlib.sha256()
+    parts = (request.method.encode(), request.path.encode("utf-8", "surrogatepass"))
+    for part in (*parts, request.query_string, request.get_data(cache=True)):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

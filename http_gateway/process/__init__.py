@@ -1,0 +1,1 @@
+"""The gateway as a process: its start, its watch over Ray, its end."""

@@ -1,0 +1,1 @@
+"""The HTTP server: connections, their time and their errors."""

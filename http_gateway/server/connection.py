@@ -1,0 +1,147 @@
+"""A client's connection: each thing it does has its time, and what is refused is said in JSON."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+
+from http_gateway.server.patience import Phase
+from http_gateway.server.wire_errors import Busy, JsonErrorTask, Parser, RequestTimeout
+
+
+class Connection(HTTPChannel):
+    """waitress's own knows one limit, for silence, and closes only what takes bytes.
+
+    ``look`` and everything waitress calls but ``service`` run in the server's thread.
+    """
+
+    error_task_class = JsonErrorTask
+    parser_class = Parser
+    request: Any  # the one that is arriving
+
+    def __init__(self, server: Any, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        self._num_requests = 0
+        self._num_sent = 0
+        self._lingers = False
+        self._queued_at = self._since = time.monotonic()
+        self._seen: tuple[Phase, Any] = (Phase.NEW, 0)
+        self._sent_before = 0
+        super().__init__(server, sock, *args, **kwargs)
+
+    def look(self, now: float) -> None:
+        """Ends what takes too long."""
+        phase = self.note(now)[0]
+        if now - self._since < self.server.patience.limit_s(phase, self._passed_in(phase)):
+            return
+        if phase in (Phase.HEAD, Phase.BODY):
+            self._refuse(RequestTimeout(_late_text(phase, now - self._since)))
+        else:
+            self.handle_close()
+
+    def note(self, now: float) -> tuple[Phase, float]:
+        """What it is doing, and since when."""
+        seen = self._look_at()
+        if seen != self._seen:
+            self._seen, self._since, self._sent_before = seen, now, self._num_sent
+        return seen[0], self._since
+
+    def queued(self, now: float) -> None:
+        """Its request waits for a thread from now on."""
+        self._num_requests += 1
+        self._queued_at = now
+
+    def service(self) -> None:
+        """Answers its request, unless nobody waits for the answer any more."""
+        patience = self.server.patience
+        if self._client_is_gone():
+            self.connected = False
+        elif time.monotonic() - self._queued_at > patience.queue_s:
+            self.requests[0].error = Busy(
+                f"the gateway was busy with other requests for {patience.queue_s:g} s and did "
+                "nothing about this one; try again later"
+            )
+        super().service()
+
+    def readable(self) -> bool:
+        """Also to throw away what still comes after the last answer."""
+        return self._is_open() and (self._lingers or super().readable())
+
+    def writable(self) -> bool:
+        """One that was closed since the last look is not to be polled."""
+        return self._is_open() and not self._lingers and bool(super().writable())
+
+    def handle_read(self) -> None:
+        if not self._lingers:
+            super().handle_read()
+        else:
+            try:
+                self.recv(self.adj.recv_bytes)
+            except OSError:
+                self.handle_close()
+
+    def handle_write(self) -> None:
+        """Closing with bytes unread would reset the connection, and the client lose the answer."""
+        if self.close_when_flushed and not self.total_outbufs_len and not self.will_close:
+            self._linger()
+        else:
+            super().handle_write()
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        num_sent: int = super().send(data, do_close)
+        self._num_sent += num_sent
+        return num_sent
+
+    def _look_at(self) -> tuple[Phase, Any]:
+        """The phase, and what tells it from the next one of its kind."""
+        request = self.request
+        if self._lingers:
+            return Phase.LINGER, None
+        if self.total_outbufs_len:
+            return Phase.ANSWER, None
+        if self.requests:
+            return Phase.WORK, None
+        if request is not None:
+            return (Phase.BODY if request.headers_finished else Phase.HEAD), request
+        return (Phase.IDLE if self._num_requests else Phase.NEW), self._num_requests
+
+    def _passed_in(self, phase: Phase) -> int:
+        if phase is Phase.BODY and self.request is not None:
+            return int(self.request.body_bytes_received)
+        return self._num_sent - self._sent_before
+
+    def _refuse(self, error: RequestTimeout) -> None:
+        with self.requests_lock:
+            request = self.request
+            self.request = None
+            request.error = error
+            request.completed = True
+            self.requests.append(request)
+        self.server.add_task(self)
+
+    def _linger(self) -> None:
+        self.close_when_flushed = False
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            self._lingers = True
+        except OSError:
+            self.handle_close()
+
+    def _is_open(self) -> bool:
+        return self._fileno is not None
+
+    def _client_is_gone(self) -> bool:
+        """Also one whose end the server's thread has not come to read yet."""
+        try:
+            return self.socket.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except (OSError, AttributeError):  # closed meanwhile
+            return True
+
+
+def _late_text(phase: Phase, waited_s: float) -> str:
+    what = "first line and headers have" if phase is Phase.HEAD else "body has"
+    return f"the request's {what} not arrived within {waited_s:.0f} s; send it again, faster"

@@ -1,0 +1,63 @@
+"""The gateway's HTTP server, behind which the application can be changed while it serves."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+from actors.core.version import __version__
+from http_gateway.operations.operation import JobClient
+from http_gateway.process.coming_back import SwitchedApp
+from http_gateway.server.http_server import HttpServer
+from orchestrator.settings import Settings
+
+POLL_S = 0.05
+
+
+class Front:
+    """Serves at a socket that listens already; ``show`` says by which JobClient."""
+
+    def __init__(self, settings: Settings, token: str | None, listener: socket.socket) -> None:
+        self._settings = settings
+        self._token = token
+        self._listener = listener
+        self._app = SwitchedApp()
+        self._server: HttpServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def show(self, client: JobClient) -> None:
+        """From now on requests are ``client``'s; the first time begins to serve."""
+        from http_gateway.app import create_app
+
+        limit = self._settings.max_request_body_bytes
+        self._app.app = create_app(
+            client, max_request_body_bytes=limit, token=self._token, version=__version__
+        )
+        if self._thread is None:
+            self._server = HttpServer(
+                self._app,
+                self._listener,
+                threads=self._settings.http_threads,
+                # The app refuses a body by its own limit; this one spares the disk.
+                max_request_body_size=2 * limit,
+            )
+            self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+            self._thread.start()
+
+    @property
+    def serves(self) -> bool:
+        """False once the server has ended."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def finish_requests(self, timeout_s: float) -> None:
+        """Waits until those under way are answered, or so long."""
+        deadline = time.monotonic() + timeout_s
+        assert self._server is not None
+        while self._server.task_dispatcher.active_count and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+
+    def close(self) -> None:
+        """Takes no more requests."""
+        if self._server is not None:
+            self._server.close()

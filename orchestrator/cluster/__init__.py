@@ -1,0 +1,1 @@
+"""Ray's own processes: starting a node, keeping it alive, ending it."""

@@ -1,0 +1,1 @@
+"""How this host reaches a Ray cluster, and what Ray's errors mean."""

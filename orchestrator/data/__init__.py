@@ -1,0 +1,1 @@
+"""Data sets in Ray's object store, and how a job knows its own again."""

@@ -1,0 +1,168 @@
+"""What can be read of jobs, whether they train or not."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+from actors.core.sources.registry import sources
+from actors.core.stage import Weights
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
+from orchestrator.jobs.broken_job import BrokenJob
+from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_plans import plan_in_force
+from orchestrator.jobs.job_spec import JobSpec
+from orchestrator.jobs.metrics import shown_metrics
+from orchestrator.models.model_config import architectures, layer_kinds
+from orchestrator.models.model_io import facts_of, trained_model
+from orchestrator.models.trained_model import ModelFacts, TrainedModel
+
+
+class JobReader:
+    """The reading half of the JobManager; also keeps the answers of requests that may be sent
+    twice."""
+
+    def __init__(self, book: JobBook, checkpoints: CheckpointStore) -> None:
+        self._book = book
+        self._lock = book.lock
+        self._checkpoints = checkpoints
+
+    def list_jobs(self) -> list[dict[str, Any]]:
+        """The jobs not deleted, oldest first."""
+        with self._lock:
+            jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
+        return [job.summary() for job in sorted(jobs, key=lambda job: int(job.job_id))]
+
+    def get_job(
+        self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
+    ) -> dict[str, Any]:
+        """Raises ``JobNotFound``. Of its history the epochs after that one, or else the latest."""
+        with self._lock:
+            if (broken := self._book.find_broken(job_id)) is not None:
+                return broken.details()
+            job = self._book.get(job_id)
+            details = job.details(after_epoch, history_limit)
+        trouble = self._book.unsaved_because(job) or job.checkpoint_error
+        return details if trouble is None else {**details, "storage_error": trouble}
+
+    def get_plan(self, job_id: str) -> dict[str, Any]:
+        """The plan in force; raises ``IllegalTransition`` where there is none."""
+        with self._lock:
+            job = copy(self._book.get(job_id))
+            job.devices = list(job.devices)
+        return plan_in_force(job)  # of hundreds of layers it takes a while
+
+    def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        job = self._book.get(job_id)
+        return [info.to_json() for info in self._checkpoints.list(job.lineage)]
+
+    def list_strangers(self) -> list[str]:
+        """Folders with checkpoints of no job here, such as those of an earlier database."""
+        with self._lock:
+            jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
+            lineages = [job.lineage for job in jobs]
+        return self._checkpoints.strangers(lineages)
+
+    def list_events(
+        self, job_id: str, after_index: int | None = None, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """What happened to the job after that event, or else the latest, oldest first."""
+        names = ("index", "at", "kind", "text")
+        events = self._book.events(job_id, after_index, limit)
+        return [{n: getattr(event, n) for n in names} for event in events]
+
+    def list_steps(
+        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
+    ) -> list[dict[str, Any]]:
+        """Steps behind that one, in order."""
+        self._book.get(job_id)
+        return [
+            {"epoch": step.epoch, "step": step.step, "loss": step.loss}
+            | shown_metrics(step.metrics or {})
+            for step in self._book.store.load_steps(job_id, (after_epoch, after_step), limit)
+        ]
+
+    def describe_model(self, job_id: str) -> ModelFacts:
+        """What ``get_model`` would give, without reading it; raises what that would raise."""
+        job = self._book.get(job_id)
+        if job.unsaved is None and not self._checkpoints.list(job.lineage):
+            self._trained(job_id)
+        return facts_of(job.spec)
+
+    def get_model(self, job_id: str) -> TrainedModel:
+        """The trained weights; raises ``NoTrainedWeights``."""
+        return trained_model(*self._trained(job_id))
+
+    def list_layers(self) -> list[dict[str, Any]]:
+        """The kinds of layers that ``model_config.layers`` may have."""
+        return layer_kinds()
+
+    def list_architectures(self) -> list[dict[str, Any]]:
+        """What ``model_config.architecture`` may be."""
+        return architectures()
+
+    def list_sources(self) -> list[dict[str, Any]]:
+        """What ``dataset_config`` may name."""
+        return sources()
+
+    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
+        """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""
+        entries = self._book.store.load_teraflops(limit)
+        if not entries:
+            raise NoTrainingSessions("No previous training sessions found")
+        return entries
+
+    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
+        """The answer of this very request, if it was finished before."""
+        answer = self._book.store.begin_request(key, fingerprint)
+        return None if answer is None else answer.value
+
+    def do_request(self, key: str, method: str, arguments: dict[str, Any]) -> Any:
+        """What the method returns for the request begun under ``key``. It is done once: what it
+        came to is saved together with what it changes, and returned again for a retry."""
+        with self._book.store.doing(key) as before:
+            return getattr(self, method)(**arguments) if before is None else before.value
+
+    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
+        """Keeps the answer."""
+        self._book.store.finish_request(key, answer)
+
+    def drop_request(self, key: str) -> None:
+        """It was refused: it may be sent again."""
+        self._book.store.drop_request(key)
+
+    def _weights_of(self, job_id: str, checkpoint_id: str | None) -> Weights:
+        """Of that checkpoint, or the newest. Raises ``NotFound``, ``NoTrainedWeights``, …"""
+        if checkpoint_id is None:
+            return self._trained(job_id)[1]
+        lineage = self._book.get(job_id).lineage
+        return self._checkpoints.load(lineage, checkpoint_id).state.weights
+
+    def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
+        while True:
+            job = self._book.get(job_id)
+            with self._lock:
+                lineage, unsaved = job.lineage, job.unsaved
+            if unsaved is not None:
+                return job.spec, unsaved.state.weights
+            try:
+                loaded = self._checkpoints.load_latest(lineage)
+            except CheckpointDamaged:
+                if self._has_lineage(job_id, lineage):
+                    raise
+                continue
+            if loaded is not None:
+                return job.spec, loaded.state.weights
+            if self._has_lineage(job_id, lineage):
+                raise NoTrainedWeights(
+                    f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
+                    f"first with POST /api/network/train/{job_id}"
+                )
+
+    def _has_lineage(self, job_id: str, lineage: Lineage) -> bool:
+        """False once the job was initialized or trained meanwhile; raises ``JobNotFound``."""
+        return self._book.get(job_id).lineage == lineage

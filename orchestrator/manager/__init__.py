@@ -1,0 +1,1 @@
+"""The JobManager's process from outside: its settings, its start and its end."""

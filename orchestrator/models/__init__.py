@@ -1,0 +1,1 @@
+"""The model that a job asks for, and the one that it has trained."""

@@ -1,0 +1,86 @@
+"""What can be done with trained weights once nothing trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from actors.core.errors import InvalidRequest
+from actors.core.model.blocks import empty_blocks, num_blocks
+from actors.core.model.facts import model_facts
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.views import SampleView, Scaling
+from actors.core.stage import Weights
+from actors.core.tasks.registry import TASKS
+from orchestrator.jobs.job_spec import JobSpec
+from orchestrator.models.model_config import model_json, model_of_json
+from orchestrator.models.trained_model import ModelFacts, TrainedModel
+
+Array = np.ndarray[Any, Any]
+
+
+def facts_of(spec: JobSpec) -> ModelFacts:
+    """What a job's model takes and gives."""
+    model, facts, view = spec.model, model_facts(spec.model), spec.data.views.inputs
+    scaling = view.scaling or Scaling((), ())
+    answer = TASKS[spec.task.kind].predictions(torch.zeros(1, *facts[-1].outputs.shape))
+    return ModelFacts(
+        model_json(model),
+        model.inputs.shape,
+        model.inputs.dtype,
+        spec.data.input_form,
+        max(values.numel() for values in answer.values()),
+        spec.task.kind,
+        sum(block.parameter_bytes + block.buffer_bytes for block in facts),
+        model.inputs.num_bytes + sum(b.outputs.num_bytes + b.largest.of(1) for b in facts),
+        scaling.mean,
+        scaling.std,
+        scaling.unit,
+        spec.data.name,
+        view.repeated,
+        spec.data.vocabulary,
+    )
+
+
+def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
+    """Views of the weights' own memory."""
+    arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
+    return TrainedModel(facts_of(spec), arrays)
+
+
+class Network:
+    """A trained model that predicts from samples as the data is stored, such as pixels 0..255."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        own = self._facts = model.facts
+        scaling = Scaling(own.mean, own.std, own.unit) if own.mean else None
+        sample = TensorSpec(own.shape, own.dtype)
+        self._view = SampleView(sample, scaling, repeated=own.repeated)
+        spec = model_of_json(model.facts.model, model.facts.shape)
+        self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
+        self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
+
+    def predict(self, rows: Array, first: int = 0) -> dict[str, Array]:
+        """What the task answers (``TaskKind.predictions``) for float32 rows, of which ``first`` is
+        the first one's index.
+
+        Raises ``InvalidRequest`` when nothing finite comes out.
+        """
+        stored = torch.tensor(rows).view(-1, *self._facts.inputs.shape)
+        with torch.no_grad():
+            answer = TASKS[self._facts.task].predictions(self._layers(self._view.prepare(stored)))
+        for values in answer.values():
+            _check_finite(values.flatten(1) if values.ndim > 1 else values[:, None], first)
+        return {name: values.numpy() for name, values in answer.items()}
+
+
+def _check_finite(values: torch.Tensor, first: int) -> None:
+    """JSON has no NaN."""
+    for index, finite in enumerate(values.isfinite().all(dim=1).tolist()):
+        if not finite:
+            raise InvalidRequest(
+                f"inputs[{first + index}] is too large for the network's float32: it takes samples "
+                "as the data is stored, such as pixels from 0 to 255"
+            )

@@ -1,0 +1,114 @@
+"""``model_config.initial_weights`` -> tensors that fit the model, or what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+
+from actors.core.errors import InvalidRequest, error_text
+from actors.core.folders import Folders
+from actors.core.model.given_weights import Form, check_finite, check_forms, form_of
+from actors.core.model.model_spec import ModelSpec
+from actors.core.snapshots import Cursor, StageSnapshot, Tensors, TrainingState
+from orchestrator.checkpoints.initial_weights import InitialWeights
+from orchestrator.errors import Conflict, NotFound, StorageUnavailable
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_spec import JobSpec
+
+WHERE = "model_config.initial_weights"
+_HEADER_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_HEADER_DTYPES |= {"I64": "int64", "I32": "int32", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
+
+ReadJob = Callable[[str, "str | None"], Tensors]
+"""The weights of a job's checkpoint, or its newest; raises ``NotFound`` or ``Conflict``."""
+
+
+class GivenWeights:
+    """Reads weights that were given, and has those kept that jobs begin with."""
+
+    def __init__(self, kept: InitialWeights, folders: Folders, read_job: ReadJob) -> None:
+        self._kept = kept
+        self._folders = folders
+        self._weights_of_job = read_job
+
+    @contextmanager
+    def kept_for(self, spec: JobSpec, given: Mapping[str, Any] | None) -> Iterator[JobSpec]:
+        """The job's, with the name of its weights, which stay at least as long as the block lasts.
+
+        ``given`` has ``file``, or ``job`` and perhaps ``checkpoint``. Raises ``InvalidRequest``,
+        ``StorageUnavailable``.
+        """
+        if given is None:
+            yield spec
+            return
+        with self._kept.kept(self._read(given, spec.model)) as name:
+            yield replace(spec, initial_weights=name)
+
+    def forget_unused(self, book: JobBook) -> None:
+        """Deletes what no job begins with; a broken one may begin with any."""
+        if book.broken():
+            return
+
+        def used() -> set[str]:
+            specs = [job.spec for job in book.all()]
+            return {spec.initial_weights for spec in specs if spec.initial_weights is not None}
+
+        with suppress(StorageUnavailable):  # the next deletion of a job tries again
+            self._kept.keep_only(used)
+
+    def _read(self, given: Mapping[str, Any], model: ModelSpec) -> Tensors:
+        if given.get("file") is not None:
+            return _read_file(self._folders.find(f"{WHERE}.file", given["file"]), model)
+        return self._read_job(given["job"], given.get("checkpoint"), model)
+
+    def _read_job(self, job_id: str, checkpoint: str | None, model: ModelSpec) -> Tensors:
+        where = f"{WHERE}.job {job_id!r}"
+        try:
+            weights = self._weights_of_job(job_id, checkpoint)
+        except (NotFound, Conflict) as error:
+            raise InvalidRequest(f"{where} gives no weights: {error.message}") from error
+        check_forms(model, {name: form_of(tensor) for name, tensor in weights.items()}, where)
+        check_finite(weights, where)
+        return weights
+
+
+def first_state(spec: JobSpec, kept: InitialWeights) -> TrainingState | None:
+    """What the job's first session begins with; None for weights drawn from the seed. Raises
+    ``StorageUnavailable``."""
+    if spec.initial_weights is None:
+        return None
+    weights = kept.load(spec.initial_weights)
+    return TrainingState((StageSnapshot(0, spec.num_blocks, Cursor(), weights),))
+
+
+def _read_file(path: Path, model: ModelSpec) -> Tensors:
+    """The header is checked before anything is read that it tells of. All the rest is done with a
+    copy of the file, which somebody may be writing anew."""
+    where = f"{WHERE}.file {str(path)!r}"
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            names = file.keys()  # it is no mapping
+            check_forms(model, {name: _form(file, name) for name in names}, where)
+        weights = safetensors.torch.load(path.read_bytes())
+        check_forms(model, {name: form_of(tensor) for name, tensor in weights.items()}, where)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, InvalidRequest):
+            raise
+        raise InvalidRequest(
+            f"{where} can't be read as a safetensors file ({error_text(error)[:200]}): write it "
+            "with safetensors.torch.save_file(model.state_dict(), path)"
+        ) from error
+    check_finite(weights, where)
+    return weights
+
+
+def _form(file: Any, name: str) -> Form:
+    view = file.get_slice(name)
+    dtype = view.get_dtype()
+    return tuple(view.get_shape()), _HEADER_DTYPES.get(dtype, dtype)

@@ -1,0 +1,311 @@
+"""Measures a job's devices and the links between them, by LayerActors that have started."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import ray
+
+from actors.core.model.facts import min_rows, model_facts
+from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
+from actors.core.recipe.kind_spec import KindSpec
+from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.tasks.task_spec import TaskSpec
+from actors.probing.stage_probe import HostFacts, ProbeRequest
+from orchestrator.connection.out_of_memory import REMEDY
+from orchestrator.errors import ProbeFailed
+from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_spec import default_num_microbatches
+from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
+from orchestrator.planning.partition import PlanRequest, check_memory_limits
+from orchestrator.sessions.measuring.link_trials import LinkQuestion, try_links
+from orchestrator.sessions.recovery.group_failure import cause_text, out_of_memory
+from orchestrator.sessions.stage_group import StageGroup, StagePlacement
+
+OWN_BUDGET_S = 0.5
+ALL_CORES_BUDGET_S = 0.4
+PROBE_TIMEOUT_S = 60.0
+FRESH_S = 60.0
+"""A device may become slower or quicker: what is older is measured again where that can be."""
+FLOAT32_BYTES = 4
+FINEST = 16
+"""The smallest microbatch that is measured is such a part of a batch."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What makes two probes of a device tell the same."""
+
+    node_id: str
+    port: int
+    model: ModelSpec
+    task: TaskSpec
+    optimizer: KindSpec
+    precision: str
+    batch_size: int
+    threads: int
+    with_others: bool
+
+
+@dataclass(frozen=True)
+class _LinkKey:
+    nodes: tuple[str, str]
+    ports: tuple[int, int]
+    question: LinkQuestion
+
+
+class _Measured(Generic[Key, Value]):
+    """A measurement: its result, its subject and its time."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, tuple[Value, float]] = {}
+
+    def note(self, values: Mapping[Key, Value]) -> None:
+        """They were measured just now."""
+        now_s = time.monotonic()
+        self._entries.update({key: (value, now_s) for key, value in values.items()})
+
+    def knows(self, key: Key, any_age: bool = False) -> bool:
+        """And it is fresh, or ``any_age`` will do."""
+        entry = self._entries.get(key)
+        return entry is not None and (any_age or time.monotonic() - entry[1] < FRESH_S)
+
+    def get(self, key: Key) -> Value | None:
+        """Of any age."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[0]
+
+
+class Probing:
+    """For all jobs: what was measured of a device, or of a link, less than a minute ago is not
+    measured again."""
+
+    def __init__(self, channel_setting: str) -> None:
+        self._setting = channel_setting
+        self._lock = threading.Lock()
+        self._facts: dict[str, HostFacts] = {}
+        self._computes: _Measured[_Key, ComputeProfile] = _Measured()
+        self._links: _Measured[_LinkKey, LinkProfile | None] = _Measured()
+
+    def planning(
+        self, group: StageGroup, job: Job, request: PlanRequest, threads: int | None = None
+    ) -> JobPlanning:
+        """Measures what is not known yet; ``threads`` is what a train request asks for.
+
+        Raises ``ProbeFailed`` naming a device that was lost meanwhile, ``InvalidRequest`` for a
+        limit beyond what it has.
+        """
+        wanted = JobPlanning(request)
+        counts = [
+            wanted.threads(p.device.device_id, threads, p.resolved.node.default_threads)
+            for p in group.placements
+        ]
+        self._learn_facts(group)
+        self._check_limits(group.placements, request)
+        self._learn_computes(
+            group, [_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
+        )
+        self._learn_all_cores(group, job, counts)
+        self._learn_links(group, job)
+        found = self._collected(group.placements, job, request, threads, any_age=True)
+        assert found is not None
+        return found
+
+    def known(
+        self,
+        placements: Sequence[StagePlacement],
+        job: Job,
+        request: PlanRequest,
+        threads: int | None = None,
+    ) -> JobPlanning | None:
+        """The same from what was measured before; None where that is not all, or too old. Of a job
+        that trains, which must not be disturbed, it may be old."""
+        self._check_limits(placements, request)
+        return self._collected(placements, job, request, threads, any_age=job.is_active)
+
+    def _collected(
+        self,
+        placements: Sequence[StagePlacement],
+        job: Job,
+        request: PlanRequest,
+        threads: int | None,
+        any_age: bool,
+    ) -> JobPlanning | None:
+        wanted = JobPlanning(request)
+        profiles: dict[int, DeviceProfile] = {}
+        links: list[MeasuredLink] = []
+        with self._lock:
+            for p in placements:
+                node = p.resolved.node
+                key = _key(
+                    p, job, wanted.threads(p.device.device_id, threads, node.default_threads)
+                )
+                own, facts = self._computes.get(key), self._facts.get(node.node_id)
+                if own is None or facts is None or not self._computes.knows(key, any_age):
+                    return None
+                every = self._computes.get(_all_cores_key(p, job))
+                profiles[p.device.device_id] = DeviceProfile(
+                    int(node.num_cpus), facts.memory_bytes, facts.accelerator, own, every
+                )
+            for before, after in itertools.pairwise(placements):
+                link_key = _link_key(before, after, job)
+                if not self._links.knows(link_key, any_age):
+                    return None
+                link = self._links.get(link_key)
+                if link is not None:
+                    ids = before.device.device_id, after.device.device_id
+                    links.append(MeasuredLink(*ids, link))
+        return JobPlanning(request, profiles, tuple(links))
+
+    def _check_limits(self, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
+        """As far as it is known what the devices have."""
+        with self._lock:
+            facts = {
+                p.device.device_id: self._facts.get(p.resolved.node.node_id) for p in placements
+            }
+        memory = {i: None if f is None else f.memory_bytes for i, f in facts.items()}
+        hosts = {
+            p.device.device_id: p.resolved.ip
+            for p in placements
+            if (f := facts[p.device.device_id]) is not None and f.accelerator is None
+        }
+        check_memory_limits(request, memory, hosts)
+
+    def _learn_facts(self, group: StageGroup) -> None:
+        missing = [
+            i for i, p in enumerate(group.placements) if p.resolved.node.node_id not in self._facts
+        ]
+        answers = _ask(group, {i: group.actors[i].facts.remote() for i in missing})
+        with self._lock:
+            for i, facts in answers.items():
+                self._facts[group.placements[i].resolved.node.node_id] = facts
+
+    def _learn_computes(self, group: StageGroup, keys: Sequence[_Key]) -> None:
+        """All devices at once: that is how they will train."""
+        missing = [i for i, key in enumerate(keys) if not self._computes.knows(key)]
+        refs = {i: group.actors[i].probe.remote(_request(keys[i], OWN_BUDGET_S)) for i in missing}
+        answers = _ask(group, refs)
+        with self._lock:
+            self._computes.note({keys[i]: profile for i, profile in answers.items()})
+
+    def _learn_all_cores(self, group: StageGroup, job: Job, counts: Sequence[int]) -> None:
+        """One device a node, and no two at once on one host; an accelerator has no cores."""
+        waiting: dict[str, list[tuple[int, _Key]]] = {}
+        chosen: set[_Key] = set()
+        for i, placement in enumerate(group.placements):
+            key = _all_cores_key(placement, job)
+            is_new = key not in chosen and not self._computes.knows(key)
+            if self._facts[key.node_id].accelerator is not None:
+                continue
+            if key.threads > counts[i] and is_new:
+                chosen.add(key)
+                waiting.setdefault(placement.resolved.ip, []).append((i, key))
+        while waiting:
+            turn = {ip: queue.pop(0) for ip, queue in waiting.items()}
+            waiting = {ip: queue for ip, queue in waiting.items() if queue}
+            keys = dict(turn.values())
+            refs = {
+                i: group.actors[i].probe.remote(_request(key, ALL_CORES_BUDGET_S))
+                for i, key in keys.items()
+            }
+            answers = _ask(group, refs)
+            with self._lock:
+                self._computes.note({keys[i]: profile for i, profile in answers.items()})
+
+    def _learn_links(self, group: StageGroup, job: Job) -> None:
+        places = group.placements
+        keys = [_link_key(places[i], places[i + 1], job) for i in range(len(places) - 1)]
+        missing = [i for i, key in enumerate(keys) if not self._links.knows(key)]
+        found = try_links(group, missing, _question(job), self._setting)
+        with self._lock:
+            self._links.note({keys[i]: found.get(i) for i in missing})
+
+
+def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
+    return _compute_key(placement, job, placement.resolved.port, threads, True)
+
+
+def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
+    return _compute_key(placement, job, 0, int(placement.resolved.node.num_cpus), False)
+
+
+def _compute_key(
+    placement: StagePlacement, job: Job, port: int, threads: int, with_others: bool
+) -> _Key:
+    spec = job.spec
+    return _Key(
+        placement.resolved.node.node_id,
+        port,
+        _unseeded(spec.model),
+        spec.task,
+        spec.train.recipe.optimizer,
+        spec.train.recipe.precision,
+        spec.batch_size,
+        threads,
+        with_others,
+    )
+
+
+def _request(key: _Key, budget_s: float) -> ProbeRequest:
+    """The rows of the default number of microbatches first, then finer and coarser ones; alone a
+    device would take the whole batch at once."""
+    batch = key.batch_size
+    usual = -(-batch // default_num_microbatches(batch, 2))
+    asked = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
+    fewest = min_rows(key.model)
+    rows = tuple(max(fewest, count) for count in asked)
+    works, facts = block_works(key.model), model_facts(key.model)
+    recipe = replace(PLAIN_SGD, optimizer=key.optimizer, precision=key.precision)
+    return ProbeRequest(
+        key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s, fewest
+    )
+
+
+def _unseeded(model: ModelSpec) -> ModelSpec:
+    """What is measured does not depend on the weights."""
+    return replace(model, seed=0)
+
+
+def _link_key(before: StagePlacement, after: StagePlacement, job: Job) -> _LinkKey:
+    nodes = before.resolved.node.node_id, after.resolved.node.node_id
+    return _LinkKey(nodes, (before.resolved.port, after.resolved.port), _question(job))
+
+
+def _question(job: Job) -> LinkQuestion:
+    """Messages of the size that the job's will have, about."""
+    facts, batch = model_facts(job.spec.model), job.spec.batch_size
+    inner = facts[:-1] or facts
+    floats = sum(block.outputs.num_bytes for block in inner) // (FLOAT32_BYTES * len(inner))
+    rows = -(-batch // default_num_microbatches(batch, 2))
+    return LinkQuestion(rows, TensorSpec((max(1, floats),)), job.spec.train.recipe.wire)
+
+
+def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
+    """By stage; raises ``ProbeFailed``."""
+    deadline, answers = time.monotonic() + PROBE_TIMEOUT_S, {}
+    for i, ref in refs.items():
+        label = group.placements[i].label
+        try:
+            answers[i] = ray.get(ref, timeout=max(0.0, deadline - time.monotonic()))
+        except ray.exceptions.GetTimeoutError as error:
+            raise ProbeFailed(
+                f"{label} was not measured within {PROBE_TIMEOUT_S:.0f} s: it may be frozen or "
+                "overloaded. Try again, or take it out of the job"
+            ) from error
+        except ray.exceptions.RayError as error:
+            if (shortage := out_of_memory(error)) is not None:
+                raise ProbeFailed(f"{label} {shortage}. Remedy: {REMEDY}") from error
+            raise ProbeFailed(
+                f"{label} was lost while it was being measured ({cause_text(error)[:200]}): start "
+                "it again, or take it out of the job, and try again"
+            ) from error
+    return answers

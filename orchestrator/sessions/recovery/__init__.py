@@ -1,0 +1,1 @@
+"""Snapshots and checkpoints, and the way back to them after a failure."""

@@ -1,0 +1,1 @@
+"""From chosen devices to LayerActors that have their layers and their data."""
