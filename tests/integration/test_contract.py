@@ -106,6 +106,7 @@ def test_details_tell_progress_history_layers_and_plan(
     assert job["plan"] == {
         "schedule": "gpipe",
         "num_microbatches": 3,
+        "wire": "fp32",
         "threads": {"1": 1, "2": 1},
         "differences": [],
     }
@@ -197,10 +198,12 @@ def test_health_readiness_version_and_documentation_answer(gateway: GatewayProce
     assert "swagger" in requests.get(f"{url}/docs", timeout=5).text
 
 
-@pytest.mark.parametrize("path", ["/api/jobs/77", "/api/jobs/x", "/api/jobs/77/model"])
-def test_an_unknown_job_is_not_found(client: TandemClient, path: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "job_id"), [("get_job", "77"), ("get_job", "x"), ("get_model", "77")]
+)
+def test_an_unknown_job_is_not_found(client: TandemClient, operation: str, job_id: str) -> None:
     with pytest.raises(ApiError) as caught:
-        client._json("GET", path)
+        getattr(client, operation)(job_id)
     assert (caught.value.status, caught.value.message) == (404, "Job not found")
 
 
