@@ -14,16 +14,22 @@ from benchmarks.pipeline.worker import Worker
 from orchestrator.devices.placement import Node
 
 TANDEM = (
+    Way("gloo", "1f1b"),
+    Way("gloo", "zb-h1"),
+    Way("gloo", "1f1b", wire="bf16"),
+    Way("gloo", "1f1b", wire="int8"),
     Way("actor_calls", "1f1b"),
-    Way("actor_calls", "gpipe"),
-    Way("actor_calls", "1f1b", wire="bf16"),
-    Way("actor_calls", "1f1b", wire="int8"),
 )
 """Tandem's columns, a line each."""
 
-SMALL, CONVOLUTIONS, MEGABYTES = (
+SMALL, MEDIUM, CONVOLUTIONS, MEGABYTES = (
     next(cell for cell in CELLS if str(cell) == name)
-    for name in ("[784, 128, 64, 10] B256 M4", "CNN B64 M4", "[784, 2048×4, 10] B512 M4")
+    for name in (
+        "[784, 128, 64, 10] B256 M4",
+        "[784, 512×3, 10] B256 M4",
+        "CNN B64 M4",
+        "[784, 2048×4, 10] B512 M4",
+    )
 )
 """The last one's messages have 1 MB each."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import ray
 
-from benchmarks.network.columns import CONVOLUTIONS, MEGABYTES, SMALL, Places
+from benchmarks.network.columns import CONVOLUTIONS, MEDIUM, MEGABYTES, SMALL, Places
 from benchmarks.pipeline.round_trip import gloo_round_trips
 from benchmarks.pipeline.tandem import Way, join_cluster
 from benchmarks.pipeline.torch_pipelining import Place, TorchPipeline
@@ -22,7 +22,9 @@ from benchmarks.pipeline.torch_pipelining import Place, TorchPipeline
 CELLS = (SMALL, CONVOLUTIONS, MEGABYTES)
 TORCH_PORT = 29_500
 PROBE_KB = 4096
-SNAPSHOT_WAYS = (Way("actor_calls", "1f1b", snapshots=False), Way("actor_calls", "1f1b"))
+SNAPSHOT_WAYS = (Way("gloo", "1f1b", snapshots=False), Way("gloo", "1f1b"))
+SNAPSHOT_CELL = MEDIUM
+"""Of a stage with so many weights several snapshots are taken in a minute."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,10 @@ def measure(request: Request, places: Places, found: Found) -> None:
 
 
 def measure_snapshots(request: Request, places: Places, found: Found) -> None:
-    """Long runs, so that several snapshots are taken; the wide network's state is the largest."""
+    """Long runs, so that several snapshots are taken."""
     assert request.snapshot_epochs is not None
     seconds: dict[str, list[float]] = {str(way): [] for way in SNAPSHOT_WAYS}
-    pair = places.pair(MEGABYTES, SNAPSHOT_WAYS[0].kind)
+    pair = places.pair(SNAPSHOT_CELL, SNAPSHOT_WAYS[0].kind)
     try:
         for _ in range(request.rounds):
             for way in SNAPSHOT_WAYS:
@@ -77,8 +79,8 @@ def measure_snapshots(request: Request, places: Places, found: Found) -> None:
                 print(way, seconds[str(way)][-1], interval_s, flush=True)
     finally:
         pair.stop()
-    found.snapshots[str(MEGABYTES)] = seconds
-    found.intervals_s[str(MEGABYTES)] = interval_s
+    found.snapshots[str(SNAPSHOT_CELL)] = seconds
+    found.intervals_s[str(SNAPSHOT_CELL)] = interval_s
 
 
 def main() -> None:

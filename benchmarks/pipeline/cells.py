@@ -150,7 +150,8 @@ def _expanded(config: Mapping[str, Any], ends: Ends) -> ModelSpec:
     return ModelSpec(parse_layers(layers, ends.inputs, "layers").layers, ends.inputs)
 
 
-# The cuts leave the busier stage the least work that is possible.
+# The cuts leave the busier stage the least work that is possible. The CNN's messages have 0.4, 1.6,
+# 6.4 and 12.8 MB.
 CELLS = (
     *(
         mlp_cell(sizes, batch_size, num_microbatches, cut, num_steps)
@@ -161,6 +162,9 @@ CELLS = (
         )
         for num_microbatches in (4, 8)
     ),
-    Cell("CNN", _expanded(CNN, IMAGES), 64, 4, 2, 20, CNN),
+    *(
+        Cell("CNN", _expanded(CNN, IMAGES), batch_size, 4, 2, num_steps, CNN)
+        for batch_size, num_steps in ((64, 20), (256, 6), (1024, 2), (2048, 1))
+    ),
     Cell("GPT", _expanded(GPT, TOKENS), 16, 4, 4, 10, GPT, TaskSpec("next_token")),
 )
