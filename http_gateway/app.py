@@ -20,7 +20,7 @@ from http_gateway.operations.routes import add_routes
 from http_gateway.operations.special import VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.validation_text import shorten, validation_text
-from http_gateway.schemas import responses as responses
+from http_gateway.schemas import responses
 
 MAX_BODY_BYTES = 64 * 2**20
 DESCRIPTION = """Trains one neural network across the devices you own.

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from actors.core.errors import InvalidRequest
 from http_gateway.operations.validation_text import shorten, validation_text
-from http_gateway.schemas import planning as schemas_planning
+from http_gateway.schemas import planning
 from http_gateway.schemas import requests as schemas
 from http_gateway.schemas.base import Body
 from http_gateway.schemas.models import MAX_LAYERS, ModelConfig
@@ -68,7 +68,7 @@ class JobDocument(Body):
     network: ModelConfig = Field(alias="model_config")
     dataset: schemas.DatasetConfig = Field(alias="dataset_config")
     devices: list[Device] = Field(min_length=1, max_length=MAX_LAYERS)
-    initialize: schemas_planning.Initialize | None = None
+    initialize: planning.Initialize | None = None
     train: schemas.Train | None = None
     task: schemas.Task = None
     train_config: schemas.TrainConfig | None = None

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from http_gateway.operations.operation import ManagerCall, Operation
-from http_gateway.schemas import models as schemas_models
-from http_gateway.schemas import planning as planning
+from http_gateway.schemas import models, planning, responses
 from http_gateway.schemas import requests as schemas
-from http_gateway.schemas import responses as responses
 from http_gateway.schemas.doctor import DoctorReport
 from http_gateway.schemas.proof import Verified
 
@@ -275,7 +273,7 @@ CATALOGUE = (
         path="/api/layers",
         noun="models",
         summary="The kinds of layers for model_config.layers, with their fields",
-        response=schemas_models.LayerList,
+        response=models.LayerList,
         result_name="layers",
     ),
     Operation(
@@ -284,7 +282,7 @@ CATALOGUE = (
         path="/api/architectures",
         noun="models",
         summary="The architectures for model_config.architecture, with the fields of config",
-        response=schemas_models.ArchitectureList,
+        response=models.ArchitectureList,
         result_name="architectures",
     ),
     Operation(
@@ -293,7 +291,7 @@ CATALOGUE = (
         path="/api/sources",
         noun="models",
         summary="The sources of data for dataset_config.name, with their own fields",
-        response=schemas_models.SourceList,
+        response=models.SourceList,
         result_name="sources",
     ),
 )
