@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUSY = "while True: pass"
 RUN_TIMEOUT_S = 2 * 3600.0
+END_S = 60.0
+TIMED_OUT = 124  # as of timeout(1)
 HEAD = f"{'run':>4} {'result':<8} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}"
 
 
@@ -95,16 +98,31 @@ def make(
     """Of a ``make`` above this one only what it was given as variables counts."""
     env = {**os.environ, **variables}
     command = ["make", "--no-print-directory", target]
-    return subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=clone,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        timeout=RUN_TIMEOUT_S,
-        check=False,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            return subprocess.CompletedProcess(command, process.wait(RUN_TIMEOUT_S))
+        except BaseException as error:
+            end_tests(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            return subprocess.CompletedProcess(command, TIMED_OUT)
+
+
+def end_tests(process: subprocess.Popen[bytes]) -> None:
+    """All of its session: pytest has its workers end what they have started."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_S)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _start_backend(settings: Settings) -> Backend:
         os.environ.update(cluster_auth(settings.storage_path))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
         # Importing Ray takes a second: by the time that the cluster is up, it is done.
-        threading.Thread(target=import_module, args=(JOB_CLIENT,), name="import-ray").start()
+        threading.Thread(target=_import_ray, name="import-ray", daemon=True).start()
         cluster = ensure_local_cluster(settings)
         address = cluster.state.address
         _say_other_clusters(address)
@@ -99,6 +99,12 @@ def _start_backend(settings: Settings) -> Backend:
     for note in client.notes():
         print(f"Note: {note}.", flush=True)
     return Backend(client, address, dashboard_url, cluster)
+
+
+def _import_ray() -> None:
+    """What is wrong with it is told by who needs it."""
+    with suppress(Exception):
+        import_module(JOB_CLIENT)
 
 
 def _say_other_clusters(own: str) -> None:

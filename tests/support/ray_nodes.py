@@ -134,10 +134,11 @@ class RayCluster:
         }
 
     def start_head(self, *arguments: str) -> RayNode:
-        gcs_port, dashboard = free_ports(2)
+        gcs_port, dashboard, client = free_ports(3)
         self.address = f"{_own_ip()}:{gcs_port}"
         extra = ["--head", f"--port={gcs_port}", f"--dashboard-port={dashboard}"]
         extra += [f"--temp-dir={self.folder / 'ray'}", "--include-dashboard=false"]
+        extra += [f"--ray-client-server-port={client}"]
         return self._start([*extra, *arguments])
 
     def start_node(self, *arguments: str, environment: BareEnvironment | None = None) -> RayNode:
@@ -170,6 +171,8 @@ class RayCluster:
         command = [python, "-m", "ray.scripts.scripts", "start", "--block"]
         command += [
             f"--node-manager-port={port}",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
             "--num-cpus=2",
             "--object-store-memory=200000000",
         ]

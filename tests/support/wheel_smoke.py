@@ -36,7 +36,8 @@ def wait_for_gateway(process: subprocess.Popen[bytes], port_file: Path) -> str:
 
 
 def main(tandem: str) -> None:
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    foreign = ("PYTHONPATH", "RAY_", "TANDEM_")  # another cluster's, another folder's
+    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     with tempfile.TemporaryDirectory(prefix="tandem-smoke-") as name:
         folder = Path(name)
         (folder / "job.yaml").write_text(JOB)
@@ -52,7 +53,13 @@ def main(tandem: str) -> None:
             assert (folder / "m.safetensors").stat().st_size > 0
         finally:
             gateway.send_signal(signal.SIGINT)
-            ended = gateway.wait(STOP_S)
+            try:
+                ended = gateway.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                gateway.kill()
+                stop = [tandem, "stop", "--storage-path", str(folder / "storage")]
+                subprocess.run(stop, check=False, cwd=folder, env=env, timeout=STOP_S)
+                ended = -signal.SIGKILL
         if ended != 0:
             raise SystemExit(f"the gateway ended with {ended}")
     print("The wheel trains.")

@@ -102,6 +102,15 @@ def test_an_application_takes_the_place_of_another() -> None:
 
 REPEATABLE = [operation for operation in OPERATIONS if operation.may_repeat]
 WRITES = [operation for operation in OPERATIONS if not operation.may_repeat]
+NOT_TWICE = {
+    "create_job",
+    "delete_job",
+    "initialize",
+    "register_device",
+    "resume_job",
+    "train",
+    "unregister_device",
+}
 RESTARTING = "The actor ab is unavailable: The actor is temporarily unavailable: IOError: "
 RESTARTING += "The actor is restarting.. The task may or may not have been executed on the actor."
 CUT = RESTARTING.replace("IOError: The actor is restarting.", "RpcError: RPC error: recvmsg")
@@ -109,6 +118,7 @@ RESTARTED = RESTARTING.replace("is restarting", "was restarted")
 
 
 def test_a_write_is_repeated_only_if_it_was_not_even_sent(subtests: pytest.Subtests) -> None:
+    assert {operation.name for operation in WRITES} >= NOT_TWICE
     for call in [BEGIN_REQUEST, *WRITES]:
         with subtests.test(call=call):
             assert may_repeat(call, RESTARTING)
