@@ -209,9 +209,9 @@ class StageLoop:
         if stop_at is Boundary.STEP or (stop_at is Boundary.EPOCH and self._cursor.step == 0):
             self._end_session()
         epoch, step = self._cursor.position
-        ends_epoch = step + 1 == self._session.length.of_epoch(epoch)
+        steps_left = self._session.length.of_epoch(epoch) - step - 1
         asked, copied_s = self.orders.checkpoint_at, self._copy_news.slowest_s()
-        self._set_mark(self._cadence.next_step(asked, ends_epoch, copied_s))
+        self._set_mark(self._cadence.next_step(asked, steps_left, copied_s))
         if self._mark is Mark.CHECKPOINT:
             self.orders.checkpoint_begun()
 

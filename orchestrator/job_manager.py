@@ -127,11 +127,6 @@ class JobManager(JobReader):
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
         find = self._datasets.find
-        try:
-            parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
-        except InvalidRequest:
-            self._keep_used_data()  # not what was read to judge the request
-            raise
         policies = parse_failure_policy(failure_policy), parse_checkpoint_policy(checkpoints)
 
         def make(job_id: str) -> Job:
@@ -139,8 +134,13 @@ class JobManager(JobReader):
             job.failure_policy, job.checkpoint_policy = policies
             return job
 
-        with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
-            job_id = self._book.add(make).job_id
+        try:
+            parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
+            with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
+                job_id = self._book.add(make).job_id
+        except (InvalidRequest, StorageUnavailable):
+            self._keep_used_data()  # not what was read to judge the request
+            raise
         self._datasets.start_loading(spec.source)
         return job_id
 

@@ -28,6 +28,10 @@ from actors.core.errors import ChannelClosed, ChannelTimeout
 
 SECRET_BYTES = 32
 CLOSED = "the channel was closed"
+MEETING_TIMEOUT_S = 15.0
+"""For the introductions: they travel by actor calls, which a busy host keeps waiting."""
+_ROUNDING_S = 0.01
+"""gloo counts whole milliseconds."""
 _SECRET_TAG, _CLOSING_TAG = 1, 2
 _SOON = timedelta(milliseconds=1)
 """The shortest wait that gloo knows: zero means its own long one."""
@@ -55,7 +59,7 @@ class GlooGroup:
         self._rank, self._address, self._edge = rank, address, edge
         self._timeout_s = timeout_s
         self._secret = secrets.token_bytes(SECRET_BYTES)
-        self._store = _TwoSidedStore(timeout_s)
+        self._store = _TwoSidedStore(MEETING_TIMEOUT_S)
         self._group: Any = None
         self._failure: Exception | None = None
         self._is_closed = False
@@ -71,11 +75,12 @@ class GlooGroup:
         self._store.meet(other)
 
     def ready(self) -> None:
-        """Waits until both sides have met and shown their secrets.
+        """Waits until both sides have met and shown their secrets; closes a group that is late.
 
         Raises ``ChannelTimeout``, or ``ChannelClosed`` when somebody else has connected.
         """
         if not self._made.wait(2 * self._timeout_s):
+            self.close()
             raise ChannelTimeout(f"{self._edge}: no connection within {self._timeout_s:.1f} s")
         if self._failure is not None:
             raise ChannelClosed(f"{self._edge}: no connection ({self._failure})")
@@ -102,7 +107,7 @@ class GlooGroup:
         try:
             work.wait(max(_SOON, timedelta(seconds=timeout_s)))
         except RuntimeError as error:
-            if not self._is_closed and time.monotonic() - begin >= timeout_s:
+            if not self._is_closed and time.monotonic() - begin >= timeout_s - _ROUNDING_S:
                 raise ChannelTimeout(
                     f"{self._edge}: a message {what} within {timeout_s:.1f} s"
                 ) from error
@@ -115,10 +120,12 @@ class GlooGroup:
         closes the connection, and whatever waits for it fails. So one is begun that nothing comes
         for.
         """
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._store.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._store.close()
+            self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._group is not None:
             with contextlib.suppress(RuntimeError, ChannelClosed):
                 self.recv(torch.empty(1, dtype=torch.uint8), _CLOSING_TAG).wait(_SOON)
@@ -142,8 +149,10 @@ class GlooGroup:
             self._group = self._kind(self._store, self._rank, 2, options)
             self._show_secrets()
         except Exception as error:  # who waits for the group is to hear of it
-            self._failure = error
+            self._failure = error.with_traceback(None)  # or it would keep the group
             self.close()
+        if self._is_closed:  # perhaps before there was a group
+            self._disconnect()
         self._made.set()
 
     def _show_secrets(self) -> None:

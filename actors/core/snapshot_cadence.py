@@ -50,22 +50,29 @@ class SnapshotCadence:
         self._alone = _StepTimes()
 
     def next_step(
-        self, checkpoint: Boundary | None, ends_epoch: bool, copied_s: float | None
+        self, checkpoint: Boundary | None, steps_left: int, copied_s: float | None
     ) -> Mark:
-        """What the step that begins now ends with; ``checkpoint`` is where one is asked for.
+        """What the step that begins now ends with; ``checkpoint`` is where one is asked for, and
+        ``steps_left`` come after it in its epoch.
 
         ``copied_s`` is what the slowest copy of the last snapshot took; None while one is under
-        way. A checkpoint is put off until then.
+        way. Where the stages do not wait for copies, a checkpoint is put off until then; one at
+        the epoch's end has ordinary snapshots put off that would be in its way.
         """
         self._steps += 1
         self._begin_s = self._clock()
         self._is_copying = copied_s is None
         is_promised = self._every is not None and self._steps >= self._every
-        if copied_s is None and not is_promised:
+        if copied_s is None and self._every is None:
             return Mark.NONE
-        if checkpoint is Boundary.STEP or (checkpoint is Boundary.EPOCH and ends_epoch):
+        if checkpoint is Boundary.STEP or (checkpoint is Boundary.EPOCH and steps_left == 0):
             return Mark.CHECKPOINT
-        return Mark.SNAPSHOT if is_promised or self._is_time(copied_s) else Mark.NONE
+        if is_promised:
+            return Mark.SNAPSHOT
+        if copied_s is None or not self._is_time(copied_s):
+            return Mark.NONE
+        is_in_the_way = checkpoint is Boundary.EPOCH and self._lasts(steps_left, copied_s)
+        return Mark.NONE if is_in_the_way else Mark.SNAPSHOT
 
     def end_step(self) -> None:
         """The step that began last is done."""
@@ -80,8 +87,15 @@ class SnapshotCadence:
         self._last_s, self._taking_s = now_s, cost_s
         self._beside_copies, self._alone = _StepTimes(), _StepTimes()
 
-    def _is_time(self, copied_s: float | None) -> bool:
-        if self._every is not None or copied_s is None:
+    def _lasts(self, steps: int, copied_s: float) -> bool:
+        """Whether the copies of a snapshot taken now may still be under way after so many steps:
+        that they have arrived is heard one step later at the earliest."""
+        known = self._alone.count + self._beside_copies.count
+        step_s = (self._alone.total_s + self._beside_copies.total_s) / max(1, known)
+        return steps <= 1 or steps * step_s < 2 * copied_s
+
+    def _is_time(self, copied_s: float) -> bool:
+        if self._every is not None:
             return False
         cost_s = self._taking_s + min(copied_s, self._slowed_s())
         interval_s = max(MIN_INTERVAL_S, copied_s / MAX_COPYING, cost_s / MAX_COST)

@@ -35,6 +35,8 @@ from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_spec import check_batch_size
 
 LOAD_TIMEOUT_S = 600.0
+EARLY_BYTES = 100 * 10**6
+"""Of all files together that are loaded before a job needs them: it may never do."""
 
 
 Signature = tuple[tuple[int, ...] | None, ...]
@@ -100,9 +102,15 @@ class DatasetStore:
 
     def start_loading(self, spec: SourceSpec) -> None:
         """Starts to load unless that was done already, from files as they are now; returns at
-        once."""
+        once. ``get`` does it where there is much to load, or something is being loaded."""
         with suppress(CallerError):  # ``get`` tells
-            self._current(arrays_key(spec))
+            key = arrays_key(spec)
+            with self._lock:
+                before = [loading.signature for loading in self._loading.values()]
+            known = [signature for signature in before if signature is not None]
+            sizes = [_file_bytes(found) for found in (*known, _signature(key, self._folders))]
+            if len(known) == len(before) and sum(sizes) <= EARLY_BYTES:
+                self._current(key)
 
     def get(self, spec: SourceSpec) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
@@ -227,3 +235,7 @@ def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | Non
 
 def _signature(key: SourceSpec, folders: Folders) -> Signature:
     return tuple(file_signature(path) for path in source_files(key, folders))
+
+
+def _file_bytes(signature: Signature) -> int:
+    return sum(found[1] for found in signature if found is not None)

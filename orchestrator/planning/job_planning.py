@@ -76,7 +76,7 @@ def planned_job(
         devices.append(PlanDevice(place.device_id, place.label, profile, room))
     links = tuple(
         planning.link(a.device_id, b.device_id)
-        or nominal_link("shared_memory" if a.node_id == b.node_id else "actor_calls")
+        or nominal_link("shared_memory" if a.node_id == b.node_id else "gloo")
         for a, b in itertools.pairwise(places)
     )
     chosen = recipe or spec.train.recipe

@@ -10,7 +10,7 @@ from actors.core.model.freezing import facts_with_frozen
 from actors.core.model.model_spec import ModelSpec
 from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.optimizer import num_copies
-from actors.core.recipe.precision import BF16
+from actors.core.recipe.precision import BF16, FP32
 from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
@@ -56,9 +56,16 @@ class PlanJob:
         return -(-self.batch_size // num_microbatches)
 
     def message_bytes(self, cut: int, num_microbatches: int) -> int:
-        """Of one that crosses before block ``cut``; of the largest microbatch."""
+        """Of one that crosses before block ``cut``; of the largest microbatch.
+
+        With ``precision`` bf16 a guess: autocast has linear layers and convolutions give bfloat16,
+        and norms float32.
+        """
         crossing = self.facts[cut].inputs if cut < self.num_blocks else self.facts[-1].outputs
-        return message_bytes(self.rows(num_microbatches), crossing, self.recipe.wire)
+        wire = self.recipe.wire
+        if self.recipe.precision == BF16 and wire == FP32:
+            wire = BF16
+        return message_bytes(self.rows(num_microbatches), crossing, wire)
 
     def memory(self, num_microbatches: int) -> MemoryModel:
         """What the stages take, but for how many activations each holds."""

@@ -63,9 +63,15 @@ def given_up(wire: str, num_stages: int) -> list[str]:
     ]
 
 
+ROUNDED_AT_CUTS = "precision bf16:"
+"""How the difference begins of a session from when stages with that precision rounded all that
+crossed."""
+
+
 def given_up_before(wire: str, known: Sequence[str]) -> list[str]:
     """The same of a session's differences so far, whose stages may be fewer now."""
-    return [difference for difference in known if difference.startswith(_named(wire))]
+    prefixes = (_named(wire), ROUNDED_AT_CUTS)
+    return [difference for difference in known if difference.startswith(prefixes)]
 
 
 def _named(wire: str) -> str:

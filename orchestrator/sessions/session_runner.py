@@ -296,7 +296,8 @@ class SessionRunner:
             layers = computed_layers(group, session.threads)
             session.computed = note_generation(session.computed, first_step, layers)
             wire = session.options.recipe.wire
-            rounded = given_up_before(wire, session.differences) or given_up(wire, len(layers))
+            before = given_up_before(wire, session.differences) if first_step else []
+            rounded = before or given_up(wire, len(layers))
             session.differences = [*differences(session.computed), *rounded]
             session.channels = channels
             if job.status is Status.RECOVERING:

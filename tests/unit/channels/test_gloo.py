@@ -161,7 +161,7 @@ def test_who_does_not_know_the_secret_gets_no_channel() -> None:
 def test_a_neighbour_that_never_comes_is_given_up_in_time() -> None:
     group = GlooGroup(0, HOST, "edge", SOON_S)
     assert group.introduction().entries
-    with pytest.raises(ChannelClosed, match="no connection"):
+    with pytest.raises(ChannelTimeout, match="no connection"):
         group.ready()
 
 

@@ -29,7 +29,7 @@ def test_of_a_number_of_steps_at_most_that_many_lie_between_two_arrived_copies(k
     cadence = SnapshotCadence(k, Clock())
     snapshots = [0]
     for step in range(1, 10 * k):
-        if cadence.next_step(None, ends_epoch=False, copied_s=0.0) is Mark.SNAPSHOT:
+        if cadence.next_step(None, steps_left=1, copied_s=0.0) is Mark.SNAPSHOT:
             cadence.taken(0.0)
             snapshots.append(step)
     # Lost in the step before the one that waits for the copy of the second of three in a row.
@@ -40,11 +40,11 @@ def test_without_a_number_snapshots_are_apart_by_time() -> None:
     clock = Clock()
     cadence = SnapshotCadence(None, clock)
     cadence.taken(0.0)
-    assert cadence.next_step(None, False, 0.0) is Mark.NONE
+    assert cadence.next_step(None, 1, 0.0) is Mark.NONE
     clock.now_s = MIN_INTERVAL_S
-    assert cadence.next_step(None, False, 0.0) is Mark.SNAPSHOT
+    assert cadence.next_step(None, 1, 0.0) is Mark.SNAPSHOT
     cadence.taken(0.0)
-    assert cadence.next_step(None, False, 0.0) is Mark.NONE
+    assert cadence.next_step(None, 1, 0.0) is Mark.NONE
 
 
 def test_an_expensive_snapshot_is_taken_less_often() -> None:
@@ -52,38 +52,68 @@ def test_an_expensive_snapshot_is_taken_less_often() -> None:
     cadence = SnapshotCadence(None, clock)
     cadence.taken(cost_s=1.0)
     clock.now_s = 49.0
-    assert cadence.next_step(None, False, 0.0) is Mark.NONE
+    assert cadence.next_step(None, 1, 0.0) is Mark.NONE
     clock.now_s = 50.0
-    assert cadence.next_step(None, False, 0.0) is Mark.SNAPSHOT
+    assert cadence.next_step(None, 1, 0.0) is Mark.SNAPSHOT
 
 
 @pytest.mark.parametrize(
-    "asked, ends_epoch, mark",
+    "asked, steps_left, mark",
     [
-        (Boundary.STEP, False, Mark.CHECKPOINT),
-        (Boundary.EPOCH, False, Mark.NONE),
-        (Boundary.EPOCH, True, Mark.CHECKPOINT),
-        (None, True, Mark.NONE),
+        (Boundary.STEP, 1, Mark.CHECKPOINT),
+        (Boundary.EPOCH, 1, Mark.NONE),
+        (Boundary.EPOCH, 0, Mark.CHECKPOINT),
+        (None, 0, Mark.NONE),
     ],
 )
 def test_a_checkpoint_is_taken_where_it_was_asked_for(
-    asked: Boundary | None, ends_epoch: bool, mark: Mark
+    asked: Boundary | None, steps_left: int, mark: Mark
 ) -> None:
     cadence = SnapshotCadence(None, Clock())
     cadence.taken(0.0)
-    assert cadence.next_step(asked, ends_epoch, 0.0) is mark
+    assert cadence.next_step(asked, steps_left, 0.0) is mark
 
 
 def test_a_checkpoint_is_put_off_until_the_copies_have_arrived() -> None:
     cadence = SnapshotCadence(None, Clock())
-    assert cadence.next_step(Boundary.STEP, False, None) is Mark.NONE
-    assert cadence.next_step(Boundary.STEP, False, 3.0) is Mark.CHECKPOINT
+    assert cadence.next_step(Boundary.STEP, 1, None) is Mark.NONE
+    assert cadence.next_step(Boundary.STEP, 1, 3.0) is Mark.CHECKPOINT
+
+
+def test_of_a_number_of_steps_a_checkpoint_waits_for_the_copies_before() -> None:
+    cadence = SnapshotCadence(40, Clock())
+    assert cadence.next_step(Boundary.EPOCH, 0, None) is Mark.CHECKPOINT
+    assert cadence.next_step(Boundary.STEP, 5, None) is Mark.CHECKPOINT
+
+
+def test_every_epoch_can_end_with_a_checkpoint_however_its_steps_fall(
+    subtests: pytest.Subtests,
+) -> None:
+    """Snapshots are due at every step, and that copies have arrived is heard a step later."""
+    for length in range(1, 8):
+        with subtests.test(length=length):
+            clock = Clock()
+            cadence = SnapshotCadence(None, clock)
+            cadence.taken(0.0)
+            since, missed = 0, 0
+            for step in range(20 * length):
+                steps_left = length - 1 - step % length
+                since += 1
+                mark = cadence.next_step(Boundary.EPOCH, steps_left, None if since == 1 else 0.01)
+                clock.now_s += 2 * MIN_INTERVAL_S
+                cadence.end_step()
+                if mark is not Mark.NONE:
+                    cadence.taken(0.0)
+                    since = 0
+                missed += steps_left == 0 and mark is not Mark.CHECKPOINT
+            # Of epochs of a single step every second one: the first step never hears of copies.
+            assert missed == (10 if length == 1 else 0)
 
 
 def test_of_a_number_of_steps_a_snapshot_waits_for_the_copies_before() -> None:
     cadence = SnapshotCadence(4, Clock())
-    assert cadence.next_step(None, False, None) is Mark.NONE
-    assert cadence.next_step(None, False, None) is Mark.SNAPSHOT
+    assert cadence.next_step(None, 1, None) is Mark.NONE
+    assert cadence.next_step(None, 1, None) is Mark.SNAPSHOT
 
 
 @dataclass(frozen=True)
@@ -104,7 +134,7 @@ def simulate(step_s: float, copy_s: float, slower: float, duration_s: float) -> 
     cost_s = copying_s = longest_s = taken_s = 0.0
     is_heard = False
     while clock.now_s < duration_s:
-        mark = cadence.next_step(None, False, copy_s if is_heard else None)
+        mark = cadence.next_step(None, 1, copy_s if is_heard else None)
         left_s = max(0.0, taken_s + copy_s - clock.now_s)
         is_heard = left_s == 0.0
         slowed_s = min(step_s * (slower - 1), left_s * (1 - 1 / slower))
@@ -148,10 +178,10 @@ def test_one_slow_step_beside_a_quick_copy_is_not_taken_for_its_cost() -> None:
     clock = Clock()
     cadence = SnapshotCadence(None, clock)
     cadence.taken(0.0)
-    cadence.next_step(None, False, None)
+    cadence.next_step(None, 1, None)
     clock.now_s += 30.0
     cadence.end_step()
-    assert cadence.next_step(None, False, copied_s=0.01) is Mark.SNAPSHOT
+    assert cadence.next_step(None, 1, copied_s=0.01) is Mark.SNAPSHOT
 
 
 def test_the_interval_is_the_time_between_the_last_two_snapshots() -> None:
