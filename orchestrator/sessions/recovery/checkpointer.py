@@ -25,6 +25,9 @@ from orchestrator.sessions.recovery.group_failure import GivenUp
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
 from orchestrator.sessions.starting.arrivals import NotArrived
 
+LATE_S, LATE_SHARE = 60.0, 0.1
+"""A checkpoint is late so long after it was asked for, or that share of what its bytes may take."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,7 +47,7 @@ class Checkpointer:
         """On the disk, of this session's."""
         self._is_over = threading.Event()
         """What the present generation has need not be fetched any more."""
-        self._begun_s = time.monotonic()
+        self._begun_s = self._asked_s = time.monotonic()
         self._fetch_s = 0.0
         self._first_step = 0
 
@@ -98,8 +101,10 @@ class Checkpointer:
         since_s = time.monotonic() - self._begun_s
         due = checkpoint_due(self._job.checkpoint_policy, since_s, self._fetch_s, self._asked)
         if due is not None:
-            self._asked = due
+            self._asked, self._asked_s = due, time.monotonic()
             group.request_checkpoint(due)
+        elif self._asked is Boundary.STEP:
+            self._say_if_late()
 
     def save_last(self, state: TrainingState, finished: bool) -> None:
         """At the session's end; what can't be written stays in memory and is tried again, and no
@@ -128,6 +133,16 @@ class Checkpointer:
     def close(self) -> None:
         """Waits for a write under way."""
         self._pool.shutdown(wait=True)
+
+    def _say_if_late(self) -> None:
+        """Stage 0 puts a checkpoint off until the copies of the last snapshot have arrived."""
+        waited_s = time.monotonic() - self._asked_s
+        if waited_s > max(LATE_S, patience_s(state_bytes(self._job.spec.model)) * LATE_SHARE):
+            self._failed(
+                f"No checkpoint for {waited_s:.0f} s: the last snapshot has not been copied to "
+                "another device yet, or a step takes that long. If a link is slow or blocked, "
+                "`tandem doctor` finds it"
+            )
 
     def _common_position(self, reports: Sequence[StageReport]) -> Position | None:
         """Where all stages have their snapshot; at an epoch's end once its loss is known."""

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from actors.copies.snapshot_transport import ActorCopier
 from actors.layer_actor import LayerActor
+from orchestrator.sessions.recovery import checkpointer
 from orchestrator.sessions.recovery.checkpointer import Checkpointer
 from orchestrator.sessions.stage_group import StageGroup
 from orchestrator.sessions.starting.arrivals import NotArrived
@@ -23,9 +25,17 @@ def wait_for(condition: Callable[[], Any]) -> None:
     wait_until(condition, TIMEOUT_S, "the job is not where it should be")
 
 
-def train(world: JobManagerWorld, *nodes: int, epochs: int = 100_000) -> str:
+def train(
+    world: JobManagerWorld,
+    *nodes: int,
+    epochs: int = 100_000,
+    max_lost_steps: int | None = 100_000,
+) -> str:
     manager = world.manager
-    policies = {"checkpoints": {"interval_s": 0.2}, "failure_policy": {"max_lost_steps": 100_000}}
+    policies = {
+        "checkpoints": {"interval_s": 0.2},
+        "failure_policy": {"max_lost_steps": max_lost_steps},
+    }
     data = {"name": "digits", "batch_size": 64}
     job_id = manager.create_job({"layer_sizes": [64, 8, 8, 10]}, data, **policies)
     for node in nodes:
@@ -53,6 +63,19 @@ def test_a_checkpoint_whose_bytes_do_not_come_is_said_and_the_next_one_is_tried(
         assert job["status"] == "training" and "device 1 (" in job["storage_error"]
     wait_for(lambda: "checkpoint_saved" in kinds(world, job_id))
     assert "storage_error" not in world.manager.get_job(job_id)
+
+
+def test_a_checkpoint_that_is_put_off_by_a_copy_is_said(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as link:
+        link.setattr(ActorCopier, "copied_s", lambda _: None)
+        link.setattr(checkpointer, "LATE_S", 0.0)
+        link.setattr(checkpointer, "LATE_SHARE", 0.0)
+        job_id = train(world, 1, 2, max_lost_steps=None)
+        wait_for(lambda: "checkpoint_failed" in kinds(world, job_id))
+        assert "tandem doctor" in world.manager.get_job(job_id)["storage_error"]
+    wait_for(lambda: "checkpoint_saved" in kinds(world, job_id))
 
 
 def test_a_final_state_is_waited_for_while_its_device_answers(
