@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= digits
 BIN := $(VENV)/bin
-# Files of tests that are passed side by side.
+# Files of unit tests that are passed side by side.
 WORKERS ?= 2
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
@@ -24,7 +24,10 @@ serve: $(VENV)/.installed ## start the gateway on port 4000
 	$(BIN)/tandem serve
 
 test: $(VENV)/.installed-test ## pass the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/policy tests/unit \
+	  $(if $(REPORTS),--junitxml=$(REPORTS)/side-by-side.xml)
+	$(BIN)/python -m pytest tests/numerics tests/browser tests/integration tests/chaos \
+	  $(if $(REPORTS),--junitxml=$(REPORTS)/one-by-one.xml)
 
 .PHONY: test-repeat
 test-repeat: ## pass them in a fresh clone again and again (RUNS=10, LOAD=1 keeps one core busy)

@@ -40,18 +40,18 @@ class Run:
     took_s: float
 
     @classmethod
-    def read(cls, report: Path, exit_code: int, took_s: float) -> Run:
-        """Of the JUnit file that pytest wrote; without one nothing is known but the exit code."""
-        if not report.exists():
-            return cls(exit_code, 0, 0, (), took_s)
+    def read(cls, reports: Path, exit_code: int, took_s: float) -> Run:
+        """Of the JUnit files that pytest wrote into that folder; without any nothing is known but
+        the exit code."""
         failed, skipped, cases = [], 0, 0
-        for case in ElementTree.parse(report).iter("testcase"):
-            cases += 1
-            kinds = {child.tag for child in case}
-            if kinds & {"failure", "error"}:
-                failed.append(f"{case.get('classname')}::{case.get('name')}")
-            elif "skipped" in kinds:
-                skipped += 1
+        for report in sorted(reports.glob("*.xml")):
+            for case in ElementTree.parse(report).iter("testcase"):
+                cases += 1
+                kinds = {child.tag for child in case}
+                if kinds & {"failure", "error"}:
+                    failed.append(f"{case.get('classname')}::{case.get('name')}")
+                elif "skipped" in kinds:
+                    skipped += 1
         return cls(exit_code, cases - len(failed) - skipped, skipped, tuple(failed), took_s)
 
     @property
@@ -85,11 +85,12 @@ def run_tests(clone: Path, folder: Path, number: int) -> Run:
     """In the clone as it was committed; its environment stays."""
     put_back = ["git", "clean", "-ffdxq", "--exclude=/.venv"]
     subprocess.run(put_back, cwd=clone, check=True)
-    report = folder / f"run-{number}.xml"
+    reports = folder / f"run-{number}"
+    reports.mkdir()
     began = time.monotonic()
     with (folder / f"run-{number}.log").open("wb") as log:
-        done = make(clone, log.fileno(), "test", PYTEST_ADDOPTS=f"--junitxml={report}")
-    return Run.read(report, done.returncode, time.monotonic() - began)
+        done = make(clone, log.fileno(), "test", REPORTS=str(reports))
+    return Run.read(reports, done.returncode, time.monotonic() - began)
 
 
 def make(
