@@ -17,6 +17,8 @@ from http_gateway.access.auth import TOKEN_VARIABLE
 from orchestrator.cluster.local_cluster import stop_local_cluster
 
 POLL_S = 0.05
+START_TIMEOUT_S = 120.0
+"""A machine that is short of memory or of cores may take that long to start Ray."""
 STOP_TIMEOUT_S = 120.0  # it saves what trains first
 
 
@@ -43,7 +45,7 @@ class GatewayProcess:
         storage_path: Path,
         arguments: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        timeout_s: float = 60.0,
+        timeout_s: float = START_TIMEOUT_S,
         token: str | None = None,
     ) -> GatewayProcess:
         """Starts one and waits until it serves. Raises ``GatewayStartError``; a child that did not
@@ -96,7 +98,7 @@ class GatewayProcess:
             )
         return cls(process, {}, log_path)
 
-    def wait_until_it_serves(self, timeout_s: float = 60.0) -> None:
+    def wait_until_it_serves(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Raises ``GatewayStartError`` if it does not."""
         self.info = self._wait_for(self.log_path.with_name("gateway.json"), timeout_s)
 

@@ -23,7 +23,7 @@ def test_the_demo_trains_shows_what_came_out_and_leaves_nothing(tmp_path: Path) 
         env=env,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=220,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

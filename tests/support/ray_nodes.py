@@ -17,7 +17,7 @@ import psutil
 
 from tests.support.ports import consecutive_free_ports, free_ports
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
