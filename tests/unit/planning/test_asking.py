@@ -88,7 +88,7 @@ def test_a_device_that_was_not_measured_is_a_usual_one_and_its_link_too() -> Non
     third = DevicePlace(3, "device 3", "10.0.0.1", "node 3")
     job = planned_job(SPEC, PLANNING, [*PLACES, third])
     assert job.devices[2].profile in PLANNING.profiles.values()
-    assert [link.kind for link in job.links] == ["shared_memory", "actor_calls"]
+    assert [link.kind for link in job.links] == ["shared_memory", "gloo"]
     assert job.links[0] == LINK
 
 
