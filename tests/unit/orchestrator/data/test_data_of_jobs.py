@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.sources.registry import parse_source
+from actors.core.sources.registry import arrays_key, parse_source
 from orchestrator.data import datasets
 from orchestrator.errors import DatasetChanged, DatasetUnavailable, InvalidRequest
 from tests.support.in_process_ray import FIRST_PORT
@@ -241,11 +241,33 @@ def test_files_that_change_while_they_are_loaded_are_read_again(
         return found
 
     monkeypatch.setattr(datasets, "read_source", slow)
-    store.start_loading(key)
+    loading = threading.Thread(target=store.start_loading, args=(key,))
+    loading.start()
     assert was_read.wait(TIMEOUT_S)
     put_files(world, 40, seed=1)
     go_on.set()
+    loading.join(TIMEOUT_S)
+    (stale,) = store._loading.values()
     assert store.get(key).num_train == 40
+    assert stale not in store._loading.values()
+
+
+def test_what_is_large_or_not_the_first_is_loaded_when_it_is_needed(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(world)
+    store, key = world.manager._datasets, parse_source({"name": "MNIST"})
+    monkeypatch.setattr(datasets, "EARLY_BYTES", 1000)
+    store.start_loading(key)
+    assert not store._loading
+    monkeypatch.undo()
+    digits = parse_source({"name": "digits"})
+    store._loading[key] = datasets._Loading([], None)  # under way
+    store.start_loading(digits)
+    assert list(store._loading) == [key]
+    store._loading.clear()
+    store.start_loading(digits)
+    assert list(store._loading) == [arrays_key(digits)]
 
 
 def test_a_load_that_failed_before_anybody_asked_is_tried_again(world: JobManagerWorld) -> None:

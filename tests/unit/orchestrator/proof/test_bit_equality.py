@@ -115,3 +115,5 @@ def test_a_lossy_wire_gives_up_bits_where_there_is_a_cut_and_that_is_not_forgott
     assert sentence.startswith("wire int8: what crosses from one device to the next is rounded")
     assert given_up_before("int8", ["the devices differ in CPU", sentence]) == [sentence]
     assert given_up_before("bf16", [sentence]) == given_up_before("int8", []) == []
+    rounded_at_cuts = "precision bf16: what crosses from one device to the next is rounded"
+    assert given_up_before("fp32", [rounded_at_cuts, sentence]) == [rounded_at_cuts]
