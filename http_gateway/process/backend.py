@@ -80,9 +80,8 @@ def _start_backend(settings: Settings) -> Backend:
         # Ray reads its environment when it is imported: this comes first.
         os.environ.update(cluster_auth(settings.storage_path))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # another cluster's, and it would come first
-        # Importing Ray takes a second: by the time that the cluster is up, it is done.
-        threading.Thread(target=_import_ray, name="import-ray", daemon=True).start()
-        cluster = ensure_local_cluster(settings)
+        with imported_meanwhile(JOB_CLIENT):  # it imports Ray, which takes a second
+            cluster = ensure_local_cluster(settings)
         address = cluster.state.address
         _say_other_clusters(address)
     else:
@@ -101,10 +100,24 @@ def _start_backend(settings: Settings) -> Backend:
     return Backend(client, address, dashboard_url, cluster)
 
 
-def _import_ray() -> None:
-    """What is wrong with it is told by who needs it."""
-    with suppress(Exception):
-        import_module(JOB_CLIENT)
+@contextmanager
+def imported_meanwhile(module: str) -> Iterator[None]:
+    """Imports ``module`` in a thread, which has ended when this is left.
+
+    Ray's modules import each other in a circle. Two threads that import two of them at the same
+    time may each be given one that is half made.
+    """
+
+    def load() -> None:
+        with suppress(Exception):  # whoever needs it is told what is wrong with it
+            import_module(module)
+
+    thread = threading.Thread(target=load, name=f"import {module}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def _say_other_clusters(own: str) -> None:
