@@ -1,0 +1,99 @@
+"""``python -m benchmarks.against BEFORE AFTER seed_job -- --rounds 1``: two checkouts, in turns.
+
+Runs a benchmark of each checkout in turn, in one environment, and compares every figure of the
+first table that it prints. A benchmark writes into its own checkout's ``docs``: give it work trees
+that nobody else uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.report import machine
+from benchmarks.start_up import environment
+
+Figures = dict[tuple[str, str], float]
+"""By row and column of a table."""
+
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+def first_table(text: str) -> Figures:
+    """The first number of each cell of the first Markdown table; cells without one are left out."""
+    rows: list[list[str]] = []
+    for line in text.splitlines():
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+        elif rows:
+            break
+    if len(rows) < 3:
+        return {}
+    (_, *columns), _, *body = rows
+    cells = (
+        (name, column, cell)
+        for name, *values in body
+        for column, cell in zip(columns, values, strict=False)
+    )
+    found = ((row, name, NUMBER.search(cell)) for row, name, cell in cells)
+    return {(row, name): float(m[0].replace(",", "")) for row, name, m in found if m is not None}
+
+
+def run_once(checkout: Path, benchmark: str, arguments: Sequence[str], timeout_s: float) -> Figures:
+    """The benchmark of that checkout; raises ``SystemExit`` with its last words if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{benchmark}", *arguments],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+    figures = first_table(done.stdout)
+    if done.returncode or not figures:
+        raise SystemExit(
+            f"{benchmark} of {checkout} failed:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
+    return figures
+
+
+def compared(before: Sequence[Figures], after: Sequence[Figures]) -> list[str]:
+    """A table of the figures that both have: medians, and the median of the turns' ratios."""
+    shared = [key for key in before[0] if all(key in turn for turn in (*before, *after))]
+    lines = ["| | | before | after | after / before |", "|---|---|---:|---:|---:|"]
+    for key in shared:
+        old, new = [turn[key] for turn in before], [turn[key] for turn in after]
+        ratio = statistics.median(b / a for a, b in zip(old, new, strict=True))
+        middles = f"{statistics.median(old):,.2f} | {statistics.median(new):,.2f}"
+        lines.append(f"| {key[0]} | {key[1]} | {middles} | {ratio:.2f} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("benchmark", help="a module of benchmarks, e.g. seed_job")
+    parser.add_argument("arguments", nargs="*", help="the benchmark's own, after --")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--timeout", type=float, default=1800.0, help="of one turn, in seconds")
+    asked = parser.parse_args()
+    figures: Mapping[Path, list[Figures]] = defaultdict(list)
+    checkouts = (asked.before.resolve(), asked.after.resolve())
+    for turn in range(asked.turns):
+        for checkout in checkouts if turn % 2 == 0 else checkouts[::-1]:
+            found = run_once(checkout, asked.benchmark, asked.arguments, asked.timeout)
+            figures[checkout].append(found)
+            print(f"turn {turn + 1}: {checkout}: {len(found)} figures", flush=True)
+    print(f"\n{asked.turns} turns of each; {machine()}.\n")
+    print("\n".join(compared(*(figures[checkout] for checkout in checkouts))))
+
+
+if __name__ == "__main__":
+    main()
