@@ -20,34 +20,27 @@ TORCH = {"torch 1f1b": "1f1b", "torch zero bubble": "zb"}
 ONE_NODE = (
     Way("shared_memory", "1f1b"),
     Way("shared_memory", "gpipe"),
-    Way("shared_memory", "zb-h1"),
     Way("shared_memory", "zb-h2"),
     Way("gloo", "1f1b"),
-    Way("gloo", "gpipe"),
-    Way("gloo", "zb-h1"),
     Way("gloo", "zb-h2"),
     Way("actor_calls", "1f1b"),
 )
 TWO_NODES = (
     Way("gloo", "1f1b"),
     Way("gloo", "gpipe"),
-    Way("gloo", "zb-h1"),
     Way("gloo", "zb-h2"),
     Way("actor_calls", "1f1b"),
-    Way("actor_calls", "gpipe"),
     Way("actor_calls", "zb-h2"),
-    Way("shared_memory", "1f1b"),
 )
 
 
 @dataclass
 class Column:
     """``steps_s`` has a median a round; of ours, ``efficiencies`` what of a round's time was
-    needed. One that ``is_slow`` is measured in the first round only."""
+    needed."""
 
     name: str
     train: Callable[[int], Timing | Run]
-    is_slow: bool = False
     steps_s: list[float] = field(default_factory=list)
     efficiencies: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -110,26 +103,14 @@ class Bench:
     ) -> Iterator[Column]:
         pairs: dict[str, Pair] = {}
 
-        def pair(kind: str) -> Pair:
-            """Shared memory across nodes keeps threads busy, so it lives for one session."""
-            if where == "two nodes" and kind == "shared_memory":
-                return Pair(*data, nodes, kind)
-            if kind not in pairs:
-                pairs[kind] = Pair(*data, nodes, kind)
-                stack.callback(pairs[kind].stop)
-            return pairs[kind]
-
         def by(way: Way) -> Callable[[int], Run]:
             def train(epochs: int) -> Run:
-                own = pair(way.kind)
-                try:
-                    return own.train(epochs, way)
-                finally:
-                    if own not in pairs.values():
-                        own.stop()
+                if way.kind not in pairs:
+                    pairs[way.kind] = Pair(*data, nodes, way.kind)
+                    stack.callback(pairs[way.kind].stop)
+                return pairs[way.kind].train(epochs, way)
 
             return train
 
         for way in ways:
-            is_slow = where == "two nodes" and way.kind == "shared_memory"
-            yield Column(f"{where}, {way}", by(way), is_slow)
+            yield Column(f"{where}, {way}", by(way))

@@ -45,8 +45,7 @@ def _measure_cell(bench: Bench, cell: Cell, rounds: int, epochs: int) -> list[Co
     with bench.columns(cell) as columns:
         for _ in range(rounds):
             for column in columns:
-                if not (column.is_slow and column.steps_s):
-                    column.measure(cell, epochs)
+                column.measure(cell, epochs)
         for column in columns:
             efficiency = f"{column.efficiency:.2f}" if column.efficiency else ""
             print(f"{cell} {column.name}: {column.median_s * 1e3:.2f} ms {efficiency}", flush=True)
