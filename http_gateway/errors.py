@@ -60,7 +60,7 @@ def _http_text(error: HTTPException) -> str:
         return f"{path} does not take {shorten(request.method)}; it takes {allowed}"
     if isinstance(error, RequestEntityTooLarge):
         limit = request.max_content_length
-        return f"The request body has more than {limit} bytes, which is the limit"
+        return f"The request body has more than {limit} bytes, the limit"
     return error.description or error.name
 
 

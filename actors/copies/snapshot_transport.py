@@ -123,11 +123,12 @@ class ActorCopier:
             ) from error
         except ray.exceptions.RayTaskError as error:
             raise ChannelClosed(
-                f"whoever keeps this stage's snapshots could not take one ({error.cause})"
+                "the neighbour that keeps this stage's snapshots could not take one "
+                f"({error.cause})"
             ) from error
         except ray.exceptions.RayError as error:
             raise ChannelClosed(
-                f"whoever keeps this stage's snapshots is gone ({error})"
+                f"the neighbour that keeps this stage's snapshots is gone ({error})"
             ) from error
 
 

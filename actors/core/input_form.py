@@ -32,7 +32,9 @@ class InputForm:
     def says(self) -> str:
         """What a number must be, and why."""
         if self.is_pixels:
-            return f"a number from 0 to {MAX_PIXEL}: the network takes pixels as the data is stored"
+            return (
+                f"a number from 0 to {MAX_PIXEL}: the network takes pixels as the data stores them"
+            )
         if self.num_tokens is not None:
             return f"a whole number from 0 to {self.num_tokens - 1}: the network takes tokens"
         return "a number that float32 can hold"

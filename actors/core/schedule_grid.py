@@ -13,8 +13,8 @@ from actors.core.schedules import Action, Kind, Schedule, build_schedule
 MEANINGS = {
     Kind.FORWARD: "forward",
     Kind.BACKWARD: "backward",
-    Kind.INPUT_GRAD: "gradient by the inputs",
-    Kind.WEIGHT_GRAD: "gradient by the weights",
+    Kind.INPUT_GRAD: "gradient of the inputs",
+    Kind.WEIGHT_GRAD: "gradient of the weights",
 }
 IDLE = "."
 

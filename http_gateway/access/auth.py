@@ -85,7 +85,7 @@ def refuse_web_page(
     """
     if host is not None and not _is_localhost_or_address(host):
         return (
-            f"Without a token this gateway answers to localhost and IP addresses alone, not to "
+            f"Without a token this gateway answers only to localhost and IP addresses, not to "
             f"the Host {shorten(host)!r}: use the address, or start the gateway with a token"
         )
     if origin is not None and (host is None or origin.lower() != f"http://{host}".lower()):

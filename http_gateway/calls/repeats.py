@@ -12,7 +12,7 @@ RESTARTING = (
     "The JobManager's process has ended and is being started again, which takes longer than "
     "{timeout_s:.0f} s; its jobs go on then"
 )
-RESTARTED = "The JobManager's process ended meanwhile, and is being started again"
+RESTARTED = "The JobManager's process ended during the call, and is being started again"
 ENDED = (
     "The JobManager has been ended; the next request starts a new one, which takes up the jobs "
     "that are in the store"

@@ -137,9 +137,9 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
     if (told := _proxy_text(url, error)) is not None:
         return told
     if isinstance(error, requests.exceptions.InvalidJSONError):
-        return f"What answers at {url} is not Tandem's gateway: give its address by --url"
+        return f"The server at {url} is not Tandem's gateway: give its address by --url"
     if isinstance(error, requests.ReadTimeout):
-        hint = _https_hint(url) or ": its own messages may say why"
+        hint = _https_hint(url) or ": its messages may say why"
         return f"The gateway at {url} did not answer in time{hint}"
     if isinstance(_reason(error), NameResolutionError):
         return (

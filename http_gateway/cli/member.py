@@ -67,4 +67,4 @@ def _versions() -> str:
     versions = describe_host()["versions"]
     torch = versions["torch"]
     shown = f"Python {versions['python']}, Ray {versions['ray']} and "
-    return shown + (f"torch {torch}" if torch else "no torch, without which it can't train")
+    return shown + (f"torch {torch}" if torch else "no torch, so it can't train")

@@ -154,7 +154,7 @@ def _env(token: Path | None) -> dict[str, str]:
 def _variables_text() -> str:
     """Which of the user's variables said what the token is."""
     given = " and ".join(name for name in FROM_ENVIRONMENT if os.environ.get(name))
-    return f"The token is that of the variables {given}"
+    return f"The token comes from the variables {given}"
 
 
 def _find_token(storage_path: Path, head: str, given: Path | None) -> Path | None:

@@ -41,4 +41,4 @@ def _show(told: dict[str, Any]) -> None:
 def _how_equal(told: dict[str, Any]) -> str:
     if told["equal"]:
         return "equal"
-    return "NOT EQUAL" if told["equality_expected"] else "not equal, as a lossy wire has it"
+    return "NOT EQUAL" if told["equality_expected"] else "not equal, as expected with a lossy wire"

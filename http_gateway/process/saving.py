@@ -12,7 +12,7 @@ from http_gateway.process.interrupts import interruptible
 POLL_S = 0.2
 BASE_S = 30.0  # for the step under way to end
 BYTES_PER_S = 5e6  # a slow link, or a slow disk
-FROM_THE_LAST = "it goes on from its last checkpoint"
+FROM_THE_LAST = "it will go on from its last checkpoint"
 
 Told = Sequence[dict[str, Any]]
 
@@ -35,7 +35,7 @@ def _save(ask: Callable[[], Told], say: Callable[[str], None]) -> None:
         return
     jobs = ", ".join(job["job_id"] for job in told)
     timeout_s = BASE_S + sum(job["bytes"] for job in told) / BYTES_PER_S
-    say(f"Saving what trains, within {timeout_s:.0f} s (Ctrl-C skips it): job {jobs} …")
+    say(f"Saving the jobs that train, within {timeout_s:.0f} s (Ctrl-C skips it): job {jobs} …")
     deadline = time.monotonic() + timeout_s
     while not all(job["is_done"] for job in told) and time.monotonic() < deadline:
         time.sleep(POLL_S)

@@ -100,7 +100,7 @@ class _Gateway:
                     self._begin_anew(backend)
         finally:
             watchdog.stop()  # before Ray is left: a ping would start a Ray of its own
-        raise Unavailable("The HTTP server has ended by itself; its last messages are above")
+        raise Unavailable("The HTTP server has stopped unexpectedly; its last messages are above")
 
     def start_again(self, reason: str) -> Backend:
         """As at the start, once there is a Ray head; answers 503 with the reason until then."""
@@ -200,7 +200,7 @@ def _announce(settings: Settings, port: int, backend: Backend) -> None:
         token = f"   (token: {settings.storage_path / 'ray_token'})" if state else ""
         lines.append(f"Ray dashboard {backend.dashboard_url}{token}")
     elif state and settings.dashboard is None:
-        lines.append("Ray dashboard off, for it takes 0.7 GB (TANDEM_DASHBOARD=true starts it)")
+        lines.append("Ray dashboard off, because it takes 0.7 GB (TANDEM_DASHBOARD=true starts it)")
     if state:
         ports = ", ".join(f"localhost {port}" for port in state.device_ports)
         lines.append(f"Devices       {ports}")

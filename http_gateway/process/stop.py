@@ -69,7 +69,7 @@ def _stop_embedded(storage: Path, say: Say) -> str:
 
 def _end_gateway(gateway: psutil.Process, say: Say) -> None:
     """It would start the cluster again; asked to end, it takes everything along."""
-    say(f"The gateway, process {gateway.pid}, is asked to end with its cluster …")
+    say(f"The gateway, process {gateway.pid}, is being asked to end with its cluster …")
     try:
         gateway.send_signal(signal.SIGTERM)
         _wait_for_end(gateway)

@@ -55,7 +55,7 @@ class InitialWeights:
             data = self._storage.read(_path(name))
         except FileNotFoundError:
             raise CheckpointDamaged(
-                f"{path} is missing, which a job begins with: restore it from a copy, or "
+                f"{path} is missing, but a job begins with it: restore it from a copy, or "
                 "create the job again"
             ) from None
         if hashlib.sha256(data).hexdigest() != name:

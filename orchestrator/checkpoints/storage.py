@@ -139,7 +139,7 @@ def _explained(path: Path, doing: str) -> Iterator[None]:
     except FileNotFoundError:
         if doing == "write":
             raise StorageUnavailable(
-                f"Can't write {path}: its folder went away meanwhile; mount it again"
+                f"Can't write {path}: its folder has disappeared; mount it again"
             ) from None
         raise
     except OSError as error:

@@ -24,7 +24,7 @@ from orchestrator.errors import ClusterUnavailable, InvalidRequest
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 30.0
 LOOK_S = 3.0
-LEFT = "This host has lost the address of its Ray node: it is started again at another one."
+LEFT = "This host no longer has its Ray node's address: the node starts again at another one."
 
 
 @dataclass

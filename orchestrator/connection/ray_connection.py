@@ -45,7 +45,7 @@ def connect(
         thread.join(timeout_s)
     _handle_sigterm_again()
     kept = log is not None and log.is_file()
-    more = f". Ray's own words are in {log}" if kept else ""
+    more = f". Ray's own messages are in {log}" if kept else ""
     if not outcome:
         raise ClusterUnavailable(
             f"Ray at {address} did not answer within {timeout_s:.0f} s: "

@@ -189,5 +189,5 @@ class ClusterView:
     def _disambiguation(self, port: int, matches: Sequence[Node], there: Sequence[Node]) -> str:
         """What leaves one of ``matches``; ``there`` are all of their host."""
         if len({node.port for node in matches}) == 1:  # which only one process can listen at
-            return "one of them has ended, which Ray notices within a minute: try again then"
+            return "one of them has ended; Ray notices that within a minute: try again then"
         return f"{END_ONE}, then there `{rename_command(there, port, self.address)}`"

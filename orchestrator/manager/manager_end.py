@@ -49,7 +49,11 @@ class RayletLog:
         if (ended := self.why_ended()) is not None:
             return ended
         full = pressure(self._news())
-        return None if full is None else f"The JobManager lacks memory: {full}. Remedy: {REMEDY}"
+        return (
+            None
+            if full is None
+            else f"The JobManager has too little memory: {full}. Remedy: {REMEDY}"
+        )
 
     def _news(self) -> str:
         try:

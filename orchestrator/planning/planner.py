@@ -71,8 +71,8 @@ def check_fits(plan: Plan) -> None:
     stage = plan.too_small
     if stage is not None:
         raise InvalidRequest(
-            f"The layers do not fit as asked: {need_text(stage)}. Give it fewer layers, or allow "
-            f"more by devices.{stage.device_id}.max_memory_bytes"
+            f"The layers do not fit as you asked: {need_text(stage)}. Give it fewer layers, or "
+            f"allow more by devices.{stage.device_id}.max_memory_bytes"
         )
 
 

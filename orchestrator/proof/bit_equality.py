@@ -82,7 +82,7 @@ def _accelerated(parts: Sequence[ComputedLayers]) -> list[str]:
     """A plain loop runs on a CPU."""
     own = [(p, p.host.get("device", CPU.name)) for p in parts]
     own = [(part, name) for part, name in own if name != CPU.name]
-    return [f"not all compute on a CPU: {_listed(own, 'on')}"] if own else []
+    return [f"not all devices compute on a CPU: {_listed(own, 'on')}"] if own else []
 
 
 def note_generation(

@@ -102,7 +102,9 @@ class Verification:
         return ReplayFailed(f"{place.label} could not do the replay: {cause_text(error)[:300]}")
 
     def _was_cancelled(self) -> ReplayFailed:
-        return ReplayFailed(f"The verification was ended, for job {self.job_id} is being deleted")
+        return ReplayFailed(
+            f"The verification was ended because job {self.job_id} is being deleted"
+        )
 
 
 class Verifications:

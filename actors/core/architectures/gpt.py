@@ -42,8 +42,8 @@ def _expand(
 add_architecture(
     Architecture(
         "gpt",
-        "a decoder-only transformer on tokens [context], which gives the next token of each place "
-        "as [context, vocabulary]",
+        "a decoder-only transformer on tokens [context], which predicts the next token at each "
+        "position as [context, vocabulary]",
         _expand,
         {
             "embed_dim": count(1, 65_536, 128),

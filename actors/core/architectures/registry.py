@@ -67,6 +67,6 @@ def _check_ends(own: Architecture, ends: Ends) -> None:
     if not fits or len(outputs.shape) != own.gives:
         raise InvalidRequest(
             f"model_config.architecture is {own.name!r}: {own.says}. But the data gives "
-            f"{inputs.text}, and the model has to give {outputs.text}: use another architecture "
+            f"{inputs.text}, and the model must give {outputs.text}: use another architecture "
             "(GET /api/architectures lists them), or other data"
         )

@@ -41,7 +41,7 @@ def check_forms(model: ModelSpec, given: Mapping[str, Form], where: str) -> None
     if told:
         more = f", and {len(told) - MAX_TOLD:,} more differences" if len(told) > MAX_TOLD else ""
         raise InvalidRequest(
-            f"{where} holds the weights of another model: {'; '.join(told[:MAX_TOLD])}{more}. Give "
+            f"{where} has the weights of another model: {'; '.join(told[:MAX_TOLD])}{more}. Give "
             "weights of this very model, or leave initial_weights out"
         )
 
@@ -51,8 +51,8 @@ def check_finite(given: Mapping[str, torch.Tensor], where: str) -> None:
     for name, tensor in given.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InvalidRequest(
-                f"{where} has values in {name} that are not finite: nothing could be trained from "
-                "them. Give other weights"
+                f"{where} has values in {name} that are not finite, so training can't start "
+                "from them. Give other weights"
             )
 
 

@@ -95,7 +95,7 @@ def _parts(scored: Scored) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
 add_metric(
     MetricKind(
         "accuracy",
-        "the share that is decided rightly: of samples, of labels, of tokens",
+        "the share of right answers: of samples, labels or tokens",
         ("classes", "labels", "tokens"),
         _right,
         _mean,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import ray
 
 DISK = (
-    "has no room left on the disk where Ray keeps what its object store can't hold: free some "
-    "space there (`df` tells where, Ray's folder is /tmp/ray by default)"
+    "has no room left on the disk that Ray uses when its object store is full: free some "
+    "space there (`df` shows where, Ray's folder is /tmp/ray by default)"
 )
 STORE = (
     "has no room left in Ray's object store: end other jobs there, or start Ray with a larger "

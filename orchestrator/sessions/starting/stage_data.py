@@ -40,7 +40,7 @@ class StageData:
         try:
             group.arrived(loads, self._num_bytes, given_up)
         except NotArrived as error:
-            text = f"{group.placements[error.stage].label} {error.why}, and has not got its data"
+            text = f"{group.placements[error.stage].label} {error.why}, and its data did not arrive"
             raise GroupFailure(text, can_recover=True) from error
 
     def _references(self, placement: StagePlacement) -> list[Any]:

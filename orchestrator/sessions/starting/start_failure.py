@@ -12,7 +12,7 @@ def too_slow(timeout_s: float) -> str:
     """What a device did that was waited for so long, in words that follow its name."""
     return (
         f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
-        "resources taken, or is a firewall in between? `tandem doctor` tells"
+        "resources taken, or is a firewall in between? `tandem doctor` finds out"
     )
 
 

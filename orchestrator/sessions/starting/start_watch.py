@@ -35,7 +35,7 @@ IN_A_ROW = 2
 """A single look may meet a debugger."""
 ANSWER_TIMEOUT_S = 600.0
 
-UNREACHED = "is not reached any more: is it switched off, asleep or unplugged?"
+UNREACHED = "can't be reached any more: is it switched off, asleep or unplugged?"
 SILENT = "does not answer: is it asleep, or overloaded?"
 FROZEN = "has a frozen LayerActor: a signal stopped its process"
 

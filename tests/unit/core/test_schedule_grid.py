@@ -34,7 +34,7 @@ def test_the_text_shows_who_does_what_when() -> None:
 def test_a_split_backward_is_drawn_in_halves() -> None:
     lines = draw("zb-h1", 2, 2).text().splitlines()
     assert lines[2:4] == ["stage 0  F0 F1 .  B0--- B1---", "stage 1  .  F0 I0 F1 I1 W0 W1"]
-    assert "I gradient by the inputs, W gradient by the weights" in lines[5]
+    assert "I gradient of the inputs, W gradient of the weights" in lines[5]
     assert lines[6].endswith("by stage: 2 each")
 
 

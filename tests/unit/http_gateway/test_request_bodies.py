@@ -124,7 +124,7 @@ def test_a_body_of_the_largest_size_is_read_and_a_larger_one_refused(fake: FakeJ
     assert http.post(TRAIN, data=body).status_code == 200
     fake.forget()
     text = error_of(http.post(TRAIN, data=body + " "), 413)
-    assert text == "The request body has more than 100 bytes, which is the limit"
+    assert "100 bytes" in text
     assert fake.calls == []
 
 

@@ -21,7 +21,9 @@ class Softmax(nn.Softmax):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         assert self.dim is not None
         if self.dim in (0, -input.ndim):
-            raise ValueError("dim is that of the batch: each sample is to be told by itself")
+            raise ValueError(
+                "dim is that of the batch, but each sample needs its own result: use another one"
+            )
         return super().forward(input)
 
 

@@ -120,7 +120,7 @@ _ATTENTION = {
 add_kind(
     LayerKind(
         "PositionalEmbedding",
-        "adds a learned vector for each place of a sequence",
+        "adds a learned vector for each position of a sequence",
         PositionalEmbedding,
         {"max_length": following(length), "embedding_dim": following(last_size)},
         ranks=(2,),
@@ -129,7 +129,7 @@ add_kind(
 add_kind(
     LayerKind(
         "MultiheadSelfAttention",
-        "attention of each place of a sequence to all, or with causal to those before it",
+        "attention of each position of a sequence to all, or with causal to those up to itself",
         SelfAttention,
         {**_ATTENTION, "bias": flag(True)},
         ranks=(2,),

@@ -35,12 +35,14 @@ def _sum(inputs: TensorSpec, inside: TensorSpec) -> TensorSpec:
             "alike"
         )
     if inputs.dtype != "float32":
-        raise ValueError("numbers are added, no tokens: put an Embedding before it")
+        raise ValueError("numbers can be added, tokens can't: put an Embedding before it")
     return inputs
 
 
 add_kind(
-    LayerKind("Residual", "x + its layers of x", _residual, takes="any", gives=_sum),
+    LayerKind(
+        "Residual", "adds its input to the result of its layers", _residual, takes="any", gives=_sum
+    ),
 )
 add_kind(
     LayerKind(

@@ -35,7 +35,7 @@ for _dims, _max, _mean, _adaptive in (
     add_kind(
         LayerKind(
             f"AdaptiveAvgPool{_dims}d",
-            "means of as many windows as the output is to have",
+            "means of windows, as many as the output has values",
             _adaptive,
             {"output_size": sizes(_dims)},
             ranks=(_dims + 1,),

@@ -29,11 +29,11 @@ def _exponential(rate: float, when: When, gamma: float) -> float:
 
 GAMMA = number(0.0, 1.0, above=True)
 
-add_lr_schedule(LrScheduleKind("constant", "the same in every step", _constant))
+add_lr_schedule(LrScheduleKind("constant", "the same rate in every step", _constant))
 add_lr_schedule(
     LrScheduleKind(
         "linear",
-        "down to end_factor times the rate, in a line",
+        "falls in a line to end_factor times the rate",
         _linear,
         {"end_factor": number(0.0, 1.0, 0.0)},
     )
@@ -41,7 +41,7 @@ add_lr_schedule(
 add_lr_schedule(
     LrScheduleKind(
         "cosine",
-        "down to eta_min, along half a cosine",
+        "falls along half a cosine to eta_min",
         _cosine,
         {"eta_min": number(0.0, 1000.0, 0.0)},
     )
@@ -49,11 +49,13 @@ add_lr_schedule(
 add_lr_schedule(
     LrScheduleKind(
         "step",
-        "times gamma after every step_size steps",
+        "multiplies by gamma after every step_size steps",
         _step,
         {"step_size": count(1, 10**9), "gamma": number(0.0, 1.0, 0.1, above=True)},
     )
 )
 add_lr_schedule(
-    LrScheduleKind("exponential", "times gamma after every step", _exponential, {"gamma": GAMMA})
+    LrScheduleKind(
+        "exponential", "multiplies by gamma after every step", _exponential, {"gamma": GAMMA}
+    )
 )

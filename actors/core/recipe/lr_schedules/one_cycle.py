@@ -41,7 +41,7 @@ def _between(first: float, last: float, share: float, strategy: str) -> float:
 add_lr_schedule(
     LrScheduleKind(
         "one_cycle",
-        "up to the rate and down to almost nothing",
+        "rises to the rate, then falls to almost nothing",
         _one_cycle,
         {
             "pct_start": number(0.0, 1.0, 0.3),

@@ -1,4 +1,4 @@
-"""Adagrad: steps by the sum of squared gradients so far."""
+"""Adagrad: divides each step by the root of the sum of squared gradients so far."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ def _update(step: Update) -> None:
 add_optimizer(
     OptimizerKind(
         "Adagrad",
-        "steps by the sum of squared gradients so far",
+        "divides each step by the root of the sum of squared gradients so far",
         1e-2,
         {
             "lr_decay": number(0.0, 1000.0, 0.0),

@@ -52,7 +52,7 @@ def _fields(weight_decay: float) -> dict[str, Field]:
 add_optimizer(
     OptimizerKind(
         "Adam",
-        "steps by running means of gradients",
+        "scales each step by running means of gradients and of their squares",
         1e-3,
         _fields(0.0),
         _slots,
@@ -63,7 +63,7 @@ add_optimizer(
 add_optimizer(
     OptimizerKind(
         "AdamW",
-        "Adam with a weight decay of its own",
+        "Adam with decoupled weight decay",
         1e-3,
         _fields(0.01),
         _slots,

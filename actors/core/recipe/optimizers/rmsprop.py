@@ -1,4 +1,4 @@
-"""RMSprop: steps by a running mean of squared gradients."""
+"""RMSprop: divides each step by the root of a running mean of squared gradients."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ def _update(step: Update) -> None:
 add_optimizer(
     OptimizerKind(
         "RMSprop",
-        "steps by a running mean of squared gradients",
+        "divides each step by the root of a running mean of squared gradients",
         1e-2,
         {
             "alpha": number(0.0, 1.0, 0.99),

@@ -11,7 +11,7 @@ from actors.core.tasks.registry import TaskKind, add_task
 
 def _outputs(targets: TensorSpec, num_classes: int | None) -> TensorSpec:
     if targets != TensorSpec((), "int64") or num_classes != 2:
-        raise ValueError("one of two classes a sample, 0 or 1")
+        raise ValueError("one of two classes for each sample, 0 or 1")
     return TensorSpec((1,))
 
 
@@ -34,7 +34,7 @@ def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
 add_task(
     TaskKind(
         "binary",
-        "one of two classes, by one logit; binary cross-entropy",
+        "one of two classes, from one logit; binary cross-entropy",
         "labels",
         outputs=_outputs,
         targets=lambda outputs: TensorSpec((), "int64"),

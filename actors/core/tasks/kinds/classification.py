@@ -11,7 +11,7 @@ from actors.core.tasks.registry import TaskKind, add_task
 
 def _outputs(targets: TensorSpec, num_classes: int | None) -> TensorSpec:
     if targets != TensorSpec((), "int64") or num_classes is None:
-        raise ValueError("one class a sample")
+        raise ValueError("one class for each sample")
     return TensorSpec((num_classes,))
 
 

@@ -32,7 +32,7 @@ def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
 add_task(
     TaskKind(
         "multilabel",
-        "any number of labels, by a logit each; the mean binary cross-entropy",
+        "any number of labels, from a logit each; the mean binary cross-entropy",
         "labels",
         outputs=_outputs,
         targets=lambda outputs: TensorSpec(outputs.shape, "int64"),

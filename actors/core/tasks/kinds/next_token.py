@@ -14,7 +14,7 @@ MASKED = -100
 
 def _outputs(targets: TensorSpec, num_classes: int | None) -> TensorSpec:
     if targets.dtype != "int64" or len(targets.shape) != 1 or num_classes is None:
-        raise ValueError("a token for each place of a text")
+        raise ValueError("a token for each position of a text")
     return TensorSpec((*targets.shape, num_classes))
 
 
@@ -46,7 +46,7 @@ def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
 add_task(
     TaskKind(
         "next_token",
-        "the token that follows at each place; cross-entropy over the tokens",
+        "the next token at each position; cross-entropy over the tokens",
         "tokens",
         outputs=_outputs,
         targets=lambda outputs: TensorSpec(outputs.shape[:1], "int64"),
