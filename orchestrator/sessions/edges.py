@@ -23,7 +23,7 @@ OPEN_TIMEOUT_S = 2.0
 """For a connection from process to process where another kind of channel is left to be tried: who
 is not let in hears nothing."""
 LAST_OPEN_TIMEOUT_S = 15.0
-"""Where none is left, a host that is busy gets its time."""
+"""If no other kind is left to try, a busy host gets its full time."""
 
 
 def connect(
@@ -33,11 +33,11 @@ def connect(
     timeout_s: float,
     tried: Sequence[str | None] | None = None,
 ) -> list[str]:
-    """Opens the channels of every edge; returns each edge's kind, stage 0's first.
+    """Opens the channels of every edge; returns each edge's kind, starting at stage 0.
 
-    ``setting`` is ``auto``, ``object_store`` or a kind that is taken for every edge; ``tried``
-    has, by edge, the kind that was the best in a trial. Raises ``StageFailure`` where no kind
-    works, ``DeviceStartFailed`` when a device is lost meanwhile.
+    ``setting`` is ``auto``, ``object_store`` or one kind for every edge. ``tried`` has, by edge,
+    the best kind of a trial. Raises ``StageFailure`` if no kind works, ``DeviceStartFailed`` if a
+    device is lost in the meantime.
     """
     best = tried or [None] * (len(group.actors) - 1)
     return [
@@ -56,9 +56,9 @@ def kinds_of_edge(
 
 
 def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
-    """The kinds to try for an edge, in this order where no trial has told better.
+    """The kinds to try for an edge, in this order unless a trial has found a better one.
 
-    Shared memory is for one Ray node alone unless it is asked for: across nodes Ray spins a thread
+    Shared memory is only for one Ray node unless it is asked for: across nodes Ray spins a thread
     for every channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
     """
     if setting == OBJECT_STORE:

@@ -39,7 +39,7 @@ ABANDON_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class DeskServices:
-    """What the sessions share with the JobManager."""
+    """The services that the sessions share with the JobManager."""
 
     config: ManagerConfig
     book: JobBook
@@ -60,7 +60,7 @@ class _Running:
 
 
 class SessionDesk:
-    """Each session runs in a thread of its own; the book's lock guards the desk, too."""
+    """Runs each session in a thread of its own; the book's lock guards the desk, too."""
 
     def __init__(self, services: DeskServices) -> None:
         self._services = services
@@ -116,8 +116,8 @@ class SessionDesk:
             begin()
 
     def resume(self, job: Job) -> dict[str, Any]:
-        """Goes on with the session that was stopped or has failed, and returns the answer; raises
-        ``IllegalTransition`` where there is none, ``InvalidRequest`` without devices."""
+        """Goes on with the session that was stopped or failed, and returns the answer. Raises
+        ``IllegalTransition`` if there is none, ``InvalidRequest`` without devices."""
         session = job.unfinished
         if session is None:
             raise IllegalTransition(
@@ -140,7 +140,7 @@ class SessionDesk:
         """Ends the job's session at its next step."""
         job.sessions[-1].stop_asked = True
         running = self._running.get(job.job_id)
-        if running is not None:  # else it has just come to its end
+        if running is not None:  # otherwise it has just ended
             running.runner.stop()
 
     def suspend(self) -> dict[str, bool]:
@@ -156,8 +156,8 @@ class SessionDesk:
 
     @contextmanager
     def moved_off(self, job: Job, device: Device) -> Iterator[None]:
-        """Without layers or optimiser state on the device, which gets none any more; where the
-        block raises, it may have some again. Raises ``Unavailable``."""
+        """Within the block, the device has neither layers nor optimiser state, and gets none. If
+        the block raises, it may get some again. Raises ``Unavailable``."""
         running = self._running.get(job.job_id)
         if running is None:
             yield

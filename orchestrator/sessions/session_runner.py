@@ -41,7 +41,7 @@ OWN_SHORTAGE_S = 5.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a session ended, and with what; ``state`` is None where nothing was trained."""
+    """How a session ended, with its result; ``state`` is None if nothing was trained."""
 
     event: Event
     state: TrainingState | None
@@ -50,7 +50,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class RunnerServices:
-    """What a runner needs of the JobManager."""
+    """What a runner needs from the JobManager."""
 
     config: ManagerConfig
     book: JobBook
@@ -60,7 +60,7 @@ class RunnerServices:
 
 
 class SessionRunner:
-    """Runs in a thread of its own; ``stop`` and ``drain`` are called from others."""
+    """Runs in a thread of its own; other threads call ``stop`` and ``drain``."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class SessionRunner:
             group.kill()
 
     def run(self) -> Ending:
-        """To its end, whatever happens to devices."""
+        """Trains to the end, even if devices fail."""
         try:
             return self._run()
         except TandemError as error:
@@ -171,7 +171,8 @@ class SessionRunner:
                 return self._end(outcome)
 
     def _load_data(self) -> StoredDataset:
-        """What the job is trained on, from its first session on; raises ``DatasetChanged``, …"""
+        """Loads the job's data, with which it was trained since its first session; raises
+        ``DatasetChanged``, …"""
         stored = self._services.load_data()
         with self._book.lock:
             self._job.data = stored.identity
@@ -212,7 +213,7 @@ class SessionRunner:
             session.computed = note_generation(session.computed, done, [])
 
     def _start_group(self, state: TrainingState | None) -> StageGroup | None:
-        """Waits for devices; None when the session was stopped meanwhile."""
+        """Waits for devices; None if the session was stopped in the meantime."""
         placements = self._choose(state)
         if placements is None:
             return None
@@ -243,7 +244,7 @@ class SessionRunner:
             raise GroupFailure(f"the gateway's host {why}", can_recover=True) from error
 
     def _choose(self, state: TrainingState | None) -> list[StagePlacement] | None:
-        """Places on devices of which none was taken out meanwhile; None when stopped."""
+        """Places on devices of which none was taken out in the meantime; None if stopped."""
         while True:
             try:
                 placements = self._choice.wait(self._job, self._session, self._stop)

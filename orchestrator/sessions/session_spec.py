@@ -1,4 +1,4 @@
-"""What the stages of a session are told."""
+"""Makes the specification that a session sends to its stages."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def session_spec(
 
 
 def resolve_threads(group: StageGroup, asked: int | None, planning: JobPlanning) -> dict[int, int]:
-    """Threads a device: what was asked, else its node's cores over the devices it offers, and no
-    more than its owner allows."""
+    """Threads for each device: the number asked for, or its node's cores divided by the devices
+    that the node offers; never more than its owner allows."""
     return {
         p.device.device_id: planning.threads(
             p.device.device_id, asked, p.resolved.node.default_threads
@@ -58,7 +58,7 @@ def resolve_threads(group: StageGroup, asked: int | None, planning: JobPlanning)
 
 
 def computed_layers(group: StageGroup, threads: Mapping[int, int]) -> list[ComputedLayers]:
-    """By what the present generation computes; ``threads`` by device."""
+    """What the present generation computes with; ``threads`` by device."""
     return [
         ComputedLayers(
             p.spec.start,

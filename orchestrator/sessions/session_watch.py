@@ -34,7 +34,7 @@ LINK_GRACE_S = 0.25
 
 @dataclass(frozen=True)
 class GenerationOutcome:
-    """How a generation ended: all epochs done, or stopped before."""
+    """How a generation ended: all epochs done, or stopped earlier."""
 
     completed: bool
     state: TrainingState
@@ -125,11 +125,12 @@ class SessionWatch:
             self._publish()
 
     def _publish(self) -> None:
-        """Also while a stage has not begun: the stages keep what they have told no longer."""
+        """Runs also before a stage has begun, because the stages do not keep what they have
+        reported."""
         if all(beat.report is None for beat in self._beats):
             return
         self.publish([beat.report or NOT_BEGUN for beat in self._beats])
-        for beat in self._beats:  # told once
+        for beat in self._beats:  # reported once
             if beat.report is not None:
                 beat.report = replace(beat.report, epochs=(), steps=())
 

@@ -50,7 +50,7 @@ class StagePlacement:
 
     @property
     def label(self) -> str:
-        """How errors name it."""
+        """The name of this stage in errors."""
         return f"device {self.device.device_id} ({self.device.address})"
 
 
@@ -160,8 +160,8 @@ class StageGroup:
         num_bytes: int,
         given_up: Callable[[], bool] = lambda: False,
     ) -> dict[int, Any]:
-        """By stage, what its actor gave; ``num_bytes`` are those of all, which take their time.
-        Raises ``NotArrived`` where an actor does not answer meanwhile, ``GivenUp``."""
+        """The actors' results by stage. ``num_bytes`` counts those of all, for the time that they
+        need. Raises ``NotArrived`` if an actor stops answering, ``GivenUp``."""
         return wait_for_bytes(
             refs, num_bytes, self._silent_stages, self._heartbeat_timeout_s, given_up
         )
@@ -185,7 +185,7 @@ class StageGroup:
         return [actor.run.remote(_with_threads(session, count)) for actor, count in pairs]
 
     def request_stop(self, boundary: Boundary = Boundary.STEP) -> None:
-        """Ends the run there; stage 0 tells the others through the channels."""
+        """Ends the run there; stage 0 informs the others through the channels."""
         self.actors[0].stop.remote(boundary)
 
     def request_checkpoint(self, boundary: Boundary) -> None:
@@ -194,7 +194,7 @@ class StageGroup:
 
     @property
     def num_bytes(self) -> int:
-        """Of the whole state."""
+        """The bytes of the whole state."""
         return state_bytes(self.placements[0].spec.model)
 
     def collect_state(self) -> TrainingState:
@@ -234,7 +234,8 @@ class StageGroup:
                 return TrainingState(tuple(part for part in parts if part is not None))
 
     def _held_parts(self, plan: Rollback) -> list[StageSnapshot | None]:
-        """By stage, from whoever has it; None where it is no longer kept. Raises ``NotArrived``."""
+        """The parts by stage, from their holders; None if they are no longer kept. Raises
+        ``NotArrived``."""
         starts = [p.spec.start for p in self.placements]
         refs = {
             i: self.actors[holder].snapshot.remote(starts[i], plan.position)
@@ -255,7 +256,8 @@ class StageGroup:
         ]
 
     def _held(self) -> dict[int, tuple[HeldSnapshot, ...]]:
-        """By stage, what its actor has; by -1 what the JobManager keeps for a lone stage."""
+        """By stage, the snapshots of its actor; by -1 those that the JobManager keeps for a lone
+        stage."""
         ends = {actor.held.remote().future(): i for i, actor in self._answering()}
         done, _ = futures.wait(ends, self._heartbeat_timeout_s)
         held = {-1: self._copies.held(self.name)}
@@ -297,7 +299,8 @@ class StageGroup:
                 )
 
     def get(self, ref: Any, timeout_s: float) -> Any:
-        """As Ray's; raises ``DeviceStartFailed`` when a device of the group is lost meanwhile."""
+        """Like ``ray.get``; raises ``DeviceStartFailed`` if a device of the group is lost in the
+        meantime."""
         (end,) = self._wait([ref], timeout_s)
         if not end.done():
             raise ray.exceptions.GetTimeoutError(f"no answer within {timeout_s:.0f} s")
@@ -351,7 +354,7 @@ def _start_failed(placement: StagePlacement, why: str) -> DeviceStartFailed:
 
 
 def state_bytes(model: ModelSpec) -> int:
-    """Of all parameters and buffers, and of a value of the optimiser's for each parameter."""
+    """The bytes of all parameters and buffers, and of one optimiser value for each parameter."""
     return sum(2 * block.parameter_bytes + block.buffer_bytes for block in model_facts(model))
 
 

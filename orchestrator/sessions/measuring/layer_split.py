@@ -1,4 +1,4 @@
-"""Which layers each of a job's devices gets: the pure plan, for devices with places."""
+"""Gives each of a job's devices its layers: the pure plan, for devices with places."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def split_over(
     placements: Sequence[StagePlacement],
     options: TrainOptions,
 ) -> list[StagePlacement]:
-    """The same devices with the layers that they get; raises ``InvalidRequest`` when they have not
-    the memory."""
+    """The same devices with their new layers; raises ``InvalidRequest`` if they lack the memory."""
     wanted = asking.wanted_steps(options, job.spec.batch_size, len(placements))
     cuts = asking.split_layers(
         job.spec, planning, device_places(placements), wanted.pipelining, options.recipe
@@ -32,7 +31,7 @@ def split_over(
 
 
 def predicted_plan(job: Job, session: Session, placements: Sequence[StagePlacement]) -> Plan:
-    """What a step of the session should take with the layers as they are placed."""
+    """Predicts the session's steps with the layers as they are placed."""
     options = session.options
     places = device_places(placements)
     planned = planned_job(job.spec, job.planning, places, options.recipe)
@@ -52,7 +51,7 @@ def with_layers(placements: Sequence[StagePlacement], cuts: Cuts) -> list[StageP
 
 
 def device_places(placements: Sequence[StagePlacement]) -> list[DevicePlace]:
-    """Where they are."""
+    """The places of the devices."""
     return [
         DevicePlace(p.device.device_id, p.label, p.resolved.ip, p.resolved.node.node_id)
         for p in placements
@@ -60,7 +59,7 @@ def device_places(placements: Sequence[StagePlacement]) -> list[DevicePlace]:
 
 
 def tried_kinds(job: Job, placements: Sequence[StagePlacement]) -> list[str | None]:
-    """By edge the kind of channel that was the quickest in a trial; None where there was none."""
+    """By edge, the kind of channel that was fastest in a trial; None without a trial."""
     ids = [p.device.device_id for p in placements]
     links = [job.planning.link(*pair) for pair in itertools.pairwise(ids)]
     return [None if link is None else link.kind for link in links]

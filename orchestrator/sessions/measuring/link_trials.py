@@ -32,8 +32,8 @@ ENOUGH = {
 Ray's object store stays where it is not slower by a tenth; where actor calls are quicker than it,
 the host is busy, and a moment's load must not decide."""
 SLOW = 4.0
-"""A kind that takes no longer than so many times what actor calls usually take will do; those are
-not tried then beside shared memory and gloo."""
+"""A kind is slow if it takes longer than this many times the usual time of actor calls. If a kind
+is not slow, actor calls are not tried beside shared memory and gloo."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class LinkQuestion:
 def try_links(
     group: StageGroup, edges: Collection[int], question: LinkQuestion, setting: str
 ) -> dict[int, LinkProfile]:
-    """By edge; those where no kind works are left out.
+    """Returns the results by edge, without the edges on which no kind works.
 
-    Edges that share a device are tried one after the other, the others at once, as in training.
-    Raises ``ProbeFailed`` naming a device that was lost meanwhile.
+    Edges that share a device are tried one after the other, all others at the same time, as in
+    training. Raises ``ProbeFailed`` with the name of a device that was lost in the meantime.
     """
     spec = TrialSpec(question.rows, question.sample, question.wire)
     found: dict[int, LinkProfile] = {}

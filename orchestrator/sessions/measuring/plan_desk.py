@@ -78,8 +78,9 @@ class PlanDesk:
         request: PlanRequest,
         options: TrainOptions,
     ) -> dict[str, Any]:
-        """The plan of such a request; what is not known of the devices is measured by ``group``, if
-        there is one that does not train, or by LayerActors that end with it."""
+        """The plan for such a request. If something about the devices is not known, ``group``
+        measures it, if there is one that does not train; otherwise LayerActors do, which end
+        afterwards."""
         threads = options.threads
         planning = self._probing.known(placements, job, request, threads)
         if planning is None:
@@ -126,8 +127,8 @@ class PlanDesk:
             yield
 
     def with_threads(self, job: Job, group: StageGroup, threads: int) -> JobPlanning:
-        """What was measured with so many threads; measures what is not known. Where a device does
-        not answer, which is the session's own business, the job keeps what it has."""
+        """The measurements with this number of threads; measures what is missing. If a device does
+        not answer, the session deals with that, and the job keeps what it has."""
         planning = job.planning
         known = {i: profile.own.threads for i, profile in planning.profiles.items()}
         if all(planning.threads(i, threads, n) == n for i, n in known.items()):

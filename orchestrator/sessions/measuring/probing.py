@@ -43,7 +43,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class _Key:
-    """What makes two probes of a device tell the same."""
+    """Two probes of a device with the same key have the same result."""
 
     node_id: str
     port: int
@@ -80,7 +80,7 @@ class _Measured(Generic[Key, Value]):
         return entry is not None and (any_age or time.monotonic() - entry[1] < FRESH_S)
 
     def get(self, key: Key) -> Value | None:
-        """Of any age."""
+        """A probe of any age."""
         entry = self._entries.get(key)
         return None if entry is None else entry[0]
 
@@ -99,10 +99,10 @@ class Probing:
     def planning(
         self, group: StageGroup, job: Job, request: PlanRequest, threads: int | None = None
     ) -> JobPlanning:
-        """Measures what is not known yet; ``threads`` is what a train request asks for.
+        """Measures what is not known yet; ``threads`` is the number in a train request.
 
-        Raises ``ProbeFailed`` naming a device that was lost meanwhile, ``InvalidRequest`` for a
-        limit beyond what it has.
+        Raises ``ProbeFailed`` with the name of a device that was lost in the meantime,
+        ``InvalidRequest`` for a limit beyond what the device has.
         """
         wanted = JobPlanning(request)
         counts = [
@@ -127,8 +127,8 @@ class Probing:
         request: PlanRequest,
         threads: int | None = None,
     ) -> JobPlanning | None:
-        """The same from what was measured before; None where that is not all, or too old. Of a job
-        that trains, which must not be disturbed, it may be old."""
+        """The same from earlier measurements; None if some are missing or too old. For a job that
+        trains they may be old, because it must not be disturbed."""
         self._check_limits(placements, request)
         return self._collected(placements, job, request, threads, any_age=job.is_active)
 
@@ -167,7 +167,7 @@ class Probing:
         return JobPlanning(request, profiles, tuple(links))
 
     def _check_limits(self, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
-        """As far as it is known what the devices have."""
+        """Checks those limits for which the device's own are known."""
         with self._lock:
             facts = {
                 p.device.device_id: self._facts.get(p.resolved.node.node_id) for p in placements
@@ -271,7 +271,7 @@ def _request(key: _Key, budget_s: float) -> ProbeRequest:
 
 
 def _unseeded(model: ModelSpec) -> ModelSpec:
-    """What is measured does not depend on the weights."""
+    """Measurements do not depend on the weights."""
     return replace(model, seed=0)
 
 
@@ -290,7 +290,7 @@ def _question(job: Job) -> LinkQuestion:
 
 
 def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:
-    """By stage; raises ``ProbeFailed``."""
+    """Returns the answers by stage; raises ``ProbeFailed``."""
     deadline, answers = time.monotonic() + PROBE_TIMEOUT_S, {}
     for i, ref in refs.items():
         label = group.placements[i].label

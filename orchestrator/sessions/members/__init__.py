@@ -1,1 +1,1 @@
-"""Which devices take part: those that answer, those that come, those that are missed."""
+"""Decides which devices take part: those that answer, newcomers, and those that are left out."""

@@ -1,4 +1,4 @@
-"""Which of a job's devices hold its stages now; waits for them where they are too few."""
+"""Chooses which of a job's devices hold its stages now, and waits if there are too few."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WAIT_INTERVAL_S = 0.5
 SLOW_S = 15.0
 """A device that has answered so lately is not said to be missing."""
 NEWCOMER_TIMEOUT_S = 30.0
-"""Nobody waits meanwhile."""
+"""Nobody waits during this time."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Available:
 
 
 class DeviceChoice:
-    """Of one session; ``exclude``, ``include`` and ``wake`` are called from other threads."""
+    """Chooses for one session; other threads call ``exclude``, ``include`` and ``wake``."""
 
     def __init__(
         self, cluster: Callable[[], ClusterView], table: DeviceTable, book: JobBook
@@ -115,8 +115,8 @@ class DeviceChoice:
         return [a for a in found if not self.suspects.left_out(a.device.device_id)]
 
     def best(self, job: Job, available: Sequence[Available]) -> list[StagePlacement] | None:
-        """Places on all of these. None where they are no more than the job has, or have too little
-        memory."""
+        """Places on all of these devices. None if they are no more than the job has, or have too
+        little memory."""
         if len(available) <= len(job.stages):
             return None
         places, _ = self._planned(job, job.sessions[-1], available)
@@ -163,7 +163,7 @@ class DeviceChoice:
         self._book.try_save(job)
 
     def _advice(self, job: Job) -> str | None:
-        """How to go on where a device seems to have another address now."""
+        """Says how to go on if a device seems to have another address now."""
         return device_registry.moved_text(job, self._cluster())
 
     def _missing(self, job: Job, available: Sequence[Available]) -> list[str]:
@@ -174,13 +174,13 @@ class DeviceChoice:
         return [cut.get(address, address) for address in missing]
 
     def _not_seen_lately(self, missing: Sequence[str]) -> list[str]:
-        """Without those that have answered a moment ago, and may be slow now."""
+        """Leaves out devices that have just answered: they may only be slow now."""
         now_s = time.monotonic()
         lately = {a for a, seen_s in self._seen_s.items() if now_s - seen_s < SLOW_S}
         return [what for what in missing if what not in lately]
 
     def _cut_devices(self, job: Job) -> dict[str, str]:
-        """By address, what is said of a device that is well but for a dead link."""
+        """By address, a sentence about a device that works except for a dead link."""
         addresses = {d.device_id: d.address for d in job.devices}
         peers = {d: self.suspects.peer_of(d) for d in addresses}
         return {
@@ -265,8 +265,8 @@ def _places(job: Job, available: Sequence[Available]) -> list[StagePlacement]:
 def place(job: Job, cluster: ClusterView) -> list[StagePlacement]:
     """Every registered device as a stage, whether it answers or not, with provisional layers.
 
-    Raises ``InvalidRequest`` for a job without devices, ``NodeNotFound`` and what else
-    ``ClusterView.resolve`` raises.
+    Raises ``InvalidRequest`` for a job without devices, ``NodeNotFound`` and the other errors of
+    ``ClusterView.resolve``.
     """
     if not job.devices:
         raise InvalidRequest("No devices registered")

@@ -1,4 +1,5 @@
-"""Which Ray nodes answer now: Ray's own table notices a dead one late, a frozen one later still."""
+"""Asks which Ray nodes answer now. Ray's own table notices a dead node late, and a frozen one even
+later."""
 
 from __future__ import annotations
 

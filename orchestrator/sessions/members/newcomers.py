@@ -39,7 +39,7 @@ class _Offer:
 
 @dataclass(frozen=True)
 class _Known:
-    """All that a plan for newcomers is made of, and what it has to be better than."""
+    """Everything that a plan for newcomers depends on, and the plan that it has to beat."""
 
     available: Sequence[Available]
     planning: JobPlanning
@@ -47,7 +47,7 @@ class _Known:
 
 
 class Newcomers:
-    """Of one session. ``look`` is called by the thread that polls the stages, and never waits."""
+    """Looks for one session. ``look`` never waits; the thread that polls the stages calls it."""
 
     def __init__(self, choice: DeviceChoice, book: JobBook, job: Job) -> None:
         self._choice = choice
@@ -86,7 +86,7 @@ class Newcomers:
         available = self._choice.obtainable(self._job)
         known = _Known(available, self._job.planning, group.placements)
         if known == self._refused:
-            return  # a plan takes long, and whoever calls this hears the heartbeats
+            return  # a plan takes long, and the calling thread listens for heartbeats
         better = better_plan(self._choice, self._job, available, group.placements)
         if better is None:
             self._refused = known
@@ -97,7 +97,7 @@ class Newcomers:
         self._offer = _Offer(group, f"{text}: from the next epoch on", asked)
 
     def _answered(self, offer: _Offer, group: StageGroup) -> None:
-        """An offer to a group that has ended meanwhile is made anew."""
+        """If a group has ended, an offer to it is made again."""
         self._offer = None
         if offer.group is group and offer.are_well.result():
             self._taken_by = group

@@ -1,4 +1,5 @@
-"""What a host ran out of for Ray's objects: no fault of the job, and another host may have more."""
+"""Recognises that a host has no room for Ray's objects. The job is not to blame, and another host
+may have room."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ STORE = (
 
 
 def shortage(error: BaseException) -> str | None:
-    """What is short and what helps, in words that follow a device's name; None for other errors."""
+    """The shortage and its remedy, in words that follow a device's name; None for other errors."""
     for cause in _causes(error):
         if isinstance(cause, ray.exceptions.OutOfDiskError) or _is_full_disk(cause):
             return DISK

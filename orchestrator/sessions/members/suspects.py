@@ -1,4 +1,4 @@
-"""Which devices a session does without for a while: a link was dead, or nothing started there."""
+"""Remembers which devices a session leaves out for a while, after a dead link or a failed start."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from orchestrator.sessions.recovery.group_failure import Suspect
 LEFT_OUT_S = 60.0
 """So long at first; the device's next failure doubles that."""
 NEEDED_S = 5.0
-"""The same where the job can't go on without the device, up to ``LEFT_OUT_S``."""
+"""Used instead if the job can't go on without the device, up to ``LEFT_OUT_S``."""
 MAX_DOUBLINGS = 10
-"""From then on it is left out for 17 hours each time."""
+"""After this many, each time is 17 hours."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class _Record:
 
     @property
     def factor(self) -> float:
-        """By how much longer than at first it is left out."""
+        """How many times as long as at first the device is left out."""
         return float(2 ** min(self.count - 1, MAX_DOUBLINGS))
 
 
 class Suspects:
-    """By device id; may be asked from several threads."""
+    """By device id; several threads may ask."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Of one session. ``poll`` never waits: a thread of its own fetches and writes."""
+    """Serves one session. ``poll`` never waits: a thread of its own fetches and writes."""
 
     def __init__(self, store: CheckpointStore, book: JobBook, job: Job, session: Session) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class Checkpointer:
         self._newest: Position | None = None
         """On the disk, of this session's."""
         self._is_over = threading.Event()
-        """What the present generation has need not be fetched any more."""
+        """Then the present generation's state need not be fetched any more."""
         self._begun_s = self._asked_s = time.monotonic()
         self._fetch_s = 0.0
         self._first_step = 0
@@ -55,7 +55,7 @@ class Checkpointer:
         """The newest state of this session, or what it began with; None for weights drawn from the
         seed. Raises ``StorageUnavailable``."""
         job = self._job
-        unsaved = job.unsaved  # the storage may take it meanwhile
+        unsaved = job.unsaved  # the storage may recover in the meantime
         if unsaved is not None:
             return self._start(unsaved)
         loaded = self._store.load_latest(job.lineage)
@@ -107,8 +107,8 @@ class Checkpointer:
             self._say_if_late()
 
     def save_last(self, state: TrainingState, finished: bool) -> None:
-        """At the session's end; what can't be written stays in memory and is tried again, and no
-        disk is told of the end before."""
+        """Saves the last state at the session's end. If it can't be written, it stays in memory and
+        is tried again; the store learns of the session's end only after that."""
         self._pool.shutdown(wait=True)
         job, total_steps = self._job, self._total_steps(state.cursor)
         unsaved = job.unsaved = UnsavedState(state, self._session.index, total_steps)
@@ -145,7 +145,8 @@ class Checkpointer:
             )
 
     def _common_position(self, reports: Sequence[StageReport]) -> Position | None:
-        """Where all stages have their snapshot; at an epoch's end once its loss is known."""
+        """The position of which all stages have a snapshot; at an epoch's end only once its loss is
+        known."""
         positions = {report.checkpoint for report in reports}
         position = positions.pop() if len(positions) == 1 else None
         if position is None or position[1] < self._job.length.of_epoch(position[0]):
@@ -161,7 +162,7 @@ class Checkpointer:
         try:
             self._book.flush(self._job)
         except StorageUnavailable:
-            return  # the job tells of it
+            return  # the job reports it
         try:
             begin = time.monotonic()
             state = group.fetch(position, over.is_set)

@@ -31,7 +31,7 @@ class GroupFailure(Exception):
 
 
 class GivenUp(Exception):
-    """What a generation was started for is wanted no more."""
+    """The purpose of this generation is no longer wanted."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class DeadLink:
 
 
 def cause_text(error: BaseException) -> str:
-    """What an error of Ray's is about, in a line."""
+    """The essence of one of Ray's errors, in one line."""
     cause = getattr(error, "cause", None) or error
     return out_of_memory(error) or error_text(cause)
 
 
 def out_of_memory(error: BaseException) -> str | None:
-    """What ended for want of memory, in words that follow its name; None for other errors."""
+    """How the process ran out of memory, in words that follow its name; None for other errors."""
     cause = getattr(error, "cause", None)
     if cause is None:
         return shortage(str(error))
@@ -59,8 +59,8 @@ def out_of_memory(error: BaseException) -> str | None:
 
 
 def choose_end(silent: Sequence[tuple[int, int]]) -> DeadLink:
-    """Of the pairs of stages that don't reach each other, which stage to do without: the one with
-    most dead links, the later of two, so that the data stay where they are."""
+    """Chooses, from the pairs of stages that don't reach each other, the stage to leave out: the
+    one with most dead links, and the later of two, so that the data stay where they are."""
     counts = Counter(stage for pair in {tuple(sorted(pair)) for pair in silent} for stage in pair)
     dropped = max(counts, key=lambda stage: (counts[stage], stage))
     pair = next(pair for pair in silent if dropped in pair)

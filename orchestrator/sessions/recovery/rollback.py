@@ -1,4 +1,4 @@
-"""Which snapshots to go back to when some of their holders are gone."""
+"""Chooses the snapshots to go back to when some of their holders are gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.core.snapshots import Position
 
 @dataclass(frozen=True)
 class Rollback:
-    """The position to go back to, and for each stage who has its snapshot of it."""
+    """The position to go back to, and the holder of each stage's snapshot of it."""
 
     position: Position
     holders: tuple[int, ...]
@@ -20,9 +20,9 @@ class Rollback:
 def plan_rollback(
     ranges: Sequence[tuple[int, int]], held: Mapping[int, Sequence[HeldSnapshot]]
 ) -> Rollback | None:
-    """The newest position of which the holders have every stage together; None without one.
+    """The newest position of which the holders together have every stage; None if there is none.
 
-    ``ranges`` are the stages' layers ``[start, end)``; ``held`` tells by holder what it has.
+    ``ranges`` are the stages' layers ``[start, end)``; ``held`` has each holder's snapshots.
     """
     holders: dict[tuple[int, int], dict[Position, int]] = {layers: {} for layers in ranges}
     for holder, snapshots in held.items():

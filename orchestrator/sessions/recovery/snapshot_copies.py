@@ -10,14 +10,14 @@ from actors.core.snapshots import Position, StageSnapshot
 
 
 class SnapshotCopies:
-    """By group; called from many threads."""
+    """The copies of each group; many threads call it."""
 
     def __init__(self) -> None:
         self._keepers: dict[str, SnapshotKeeper] = {}
         self._lock = threading.Lock()
 
     def open(self, group: str) -> None:
-        """From now on copies of this group are kept."""
+        """Begins to keep copies of this group."""
         with self._lock:
             self._keepers[group] = SnapshotKeeper()
 
@@ -33,7 +33,7 @@ class SnapshotCopies:
             keeper.keep_copy(fetch(sent))
 
     def held(self, group: str) -> tuple[HeldSnapshot, ...]:
-        """What is kept of the group."""
+        """The copies that are kept of the group."""
         keeper = self._keeper(group)
         return () if keeper is None else keeper.held()
 

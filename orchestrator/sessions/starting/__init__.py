@@ -1,1 +1,1 @@
-"""From chosen devices to LayerActors that have their layers and their data."""
+"""Starts LayerActors on the chosen devices and gives them their layers and data."""

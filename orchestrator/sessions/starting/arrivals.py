@@ -15,7 +15,7 @@ from orchestrator.sessions.members.shortage import shortage
 from orchestrator.sessions.recovery.group_failure import GivenUp, cause_text
 
 LOOKS = 4
-"""In the time that a device may be silent."""
+"""How often it looks in the time that a device may be silent."""
 
 
 class NotArrived(Exception):
@@ -36,10 +36,10 @@ def wait_for_bytes(
     heartbeat_timeout_s: float,
     given_up: Callable[[], bool] = lambda: False,
 ) -> dict[int, Any]:
-    """What each stage's reference stands for, once all are here; ``num_bytes`` are those of all.
+    """Waits for the object of each stage's reference, until all are here; ``num_bytes`` counts all.
 
-    ``silent`` tells which of the stages do not answer in ``heartbeat_timeout_s``: those are lost,
-    while one that answers has the time that its bytes take. Raises ``NotArrived``, ``GivenUp``.
+    ``silent`` returns the stages that do not answer within ``heartbeat_timeout_s``: those are lost.
+    A stage that answers has the time that its bytes need. Raises ``NotArrived``, ``GivenUp``.
     """
     ends: dict[Future[Any], int] = {ref.future(): stage for stage, ref in refs.items()}
     began_s, timeout_s, pending = time.monotonic(), patience_s(num_bytes), set(ends)

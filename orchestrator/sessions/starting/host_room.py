@@ -1,5 +1,5 @@
-"""Whether this host has the memory for more LayerActors, asked before they take it: what the system
-ends for want of it may be any process, and tells nobody why."""
+"""Checks, before LayerActors start, whether this host has the memory for them. If it has not, the
+system may end any process, without a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.host_limits import Memory, usable_memory
 from orchestrator.planning.job_planning import PROCESS_BYTES
 
 PATIENCE_S = 5.0
-"""What was just ended gives its memory back soon."""
+"""A process that has just ended gives its memory back after a moment."""
 LOOK_S = 0.1
 
 
@@ -21,9 +21,9 @@ def lacking_memory(
     sleep: Callable[[float], None] = time.sleep,
     patience_s: float = PATIENCE_S,
 ) -> str | None:
-    """Why so many more LayerActors, and the process that loads the data beside them, would not have
-    the memory here; None where they have, or the system does not tell. Looks again for
-    ``patience_s`` before it says no."""
+    """Why this host lacks the memory for this many more LayerActors and the process that loads the
+    data; None if it has the memory, or if the system does not say. Tries for ``patience_s`` before
+    it gives up."""
     needed = (num_actors + 1) * PROCESS_BYTES
     left, looks = memory().available_bytes, int(patience_s / LOOK_S)
     while left is not None and left < needed and looks > 0:

@@ -31,9 +31,9 @@ class PreparedGroups:
         self._groups: dict[str, StageGroup] = {}
 
     def start(self, job: Job, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
-        """Holds the job's devices, measures them, starts a group with weights drawn anew in the
-        place of the one there was. Where it can't start nothing is held, and old weights are kept;
-        where the storage refuses, the job stays as it is.
+        """Holds the job's devices, measures them, and starts a group with newly drawn weights,
+        which replaces the one before. If it can't start, nothing is held and the old weights are
+        kept; if the storage refuses, the job stays as it is.
 
         Raises ``DeviceBusy``, ``DeviceStartFailed``, ``ProbeFailed``, ``InvalidRequest``,
         ``StorageUnavailable``, …
@@ -46,7 +46,7 @@ class PreparedGroups:
             try:
                 group = self._started(job, placements, request)
             except StorageUnavailable:
-                raise  # ``train`` starts LayerActors by itself where none are prepared
+                raise  # ``train`` starts LayerActors itself if none are prepared
             except Exception:
                 self._fall_back(job)
                 raise
@@ -68,7 +68,7 @@ class PreparedGroups:
             return self._groups.get(job_id)
 
     def take(self, job_id: str) -> StageGroup | None:
-        """The same, which is the caller's to end from now on."""
+        """The prepared group. From now on the caller has to end it."""
         with self._book.lock:
             return self._groups.pop(job_id, None)
 

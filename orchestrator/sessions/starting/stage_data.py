@@ -21,8 +21,8 @@ ORDER = ("train_inputs", "train_targets", "val_inputs", "val_targets")
 
 
 class StageData:
-    """Of one session, over its generations. It runs where the JobManager does, whose node every
-    device reaches."""
+    """Serves one session in all its generations. It runs where the JobManager runs, because every
+    device reaches that node."""
 
     def __init__(self, stored: StoredDataset) -> None:
         self.stored = stored
@@ -30,8 +30,8 @@ class StageData:
         self._num_bytes = stored_bytes(getattr(stored, name) for name in ORDER)
 
     def give(self, group: StageGroup, given_up: Callable[[], bool]) -> None:
-        """Returns when every stage has its data. A slow link takes its time, but a device that
-        does not answer meanwhile is lost: raises ``GroupFailure``, ``GivenUp``."""
+        """Returns when every stage has its data. A slow link may take its time, but a device that
+        stops answering is lost: raises ``GroupFailure``, ``GivenUp``."""
         references = [self._references(p) for p in group.placements]
         loads = {
             stage: actor.load.remote(references[stage], patience_s(self._num_bytes))
@@ -52,9 +52,9 @@ class StageData:
         return [getattr(self.stored, name) if name in needed else None for name in ORDER]
 
     def _make_reachable(self, names: Collection[str], node_id: str) -> None:
-        """Ray fetches an object from any node that has it, also from one that is cut off, and
-        tries the next one after ten seconds. So what others have got, and this node has not, is
-        put there anew: a new object is nowhere else."""
+        """Ray fetches an object from any node that has it, even from one that is cut off, and tries
+        the next node only after ten seconds. So if others have an object and this node lacks it, it
+        is put here again: a new object is nowhere else."""
         refs = list(dict.fromkeys(getattr(self.stored, name) for name in names))
         if not refs:
             return

@@ -1,4 +1,4 @@
-"""Why a LayerActor did not start on its device, and what mends it."""
+"""Says why a LayerActor did not start on its device, and how to fix it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orchestrator.sessions.recovery.group_failure import cause_text, out_of_memo
 
 
 def too_slow(timeout_s: float) -> str:
-    """What a device did that was waited for so long, in words that follow its name."""
+    """Why the device took too long, in words that follow its name."""
     return (
         f"did not start its LayerActor within {timeout_s:.0f} s: is it overloaded, are its "
         "resources taken, or is a firewall in between? `tandem doctor` finds out"
@@ -17,7 +17,7 @@ def too_slow(timeout_s: float) -> str:
 
 
 def why_not_started(error: BaseException) -> str:
-    """What a device did or has not, in words that follow its name."""
+    """Why the device could not start it, in words that follow its name."""
     if (shortage := out_of_memory(error)) is not None:
         return f"{shortage}. Remedy: {REMEDY}"
     cause = cause_text(error)

@@ -26,10 +26,10 @@ LOOK_AFTER_S = 2.0
 LOOK_INTERVAL_S = 0.5
 CONNECT_TIMEOUT_S = 1.0
 UNREACHED_S = 4.0
-"""As long as a device that trains may be silent."""
+"""The same silence that is allowed to a device that trains."""
 SILENT_SHARE = 0.5
-"""Of the time that a start may take: a busy node takes long to start a worker process for a look,
-and may have to fetch Tandem's code first."""
+"""The share of the time that a start may take. A busy node takes long to start a worker process
+that looks, and may have to fetch Tandem's code first."""
 LEAST_SILENT_S = 15.0
 IN_A_ROW = 2
 """A single look may meet a debugger."""
@@ -46,13 +46,13 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def are_stopped(pids: Sequence[int]) -> list[bool]:
-    """Which of these processes a signal has stopped."""
+    """Those of these processes that a signal has stopped."""
     import psutil
 
     def is_stopped(pid: int) -> bool:
         try:
             return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
-        except psutil.Error:  # gone, which Ray tells, or not ours to look at
+        except psutil.Error:  # gone, which Ray reports, or another user's
             return False
 
     return [is_stopped(pid) for pid in pids]
@@ -90,7 +90,7 @@ class _Sight:
     stopped: Counter[int] = field(default_factory=Counter)
 
     def take(self, look: Look, now_s: float) -> None:
-        """What was seen."""
+        """Takes a finished look's result."""
         if look.reached:
             self.unreached_since_s = None
         elif self.unreached_since_s is None:
@@ -112,8 +112,8 @@ class _Sight:
 
 
 class StartWatch:
-    """Of one group of LayerActors, whose Ray nodes are by stage; ``ask`` starts a look at the given
-    stages of a node, and returns at once."""
+    """Watches one group of LayerActors, with their Ray nodes by stage. ``ask`` starts a look at the
+    given stages of a node, and returns at once."""
 
     def __init__(
         self,
@@ -131,9 +131,9 @@ class StartWatch:
         self._sights: dict[str, _Sight] = {}
 
     def wait(self, ends: Sequence[Future[Any]], timeout_s: float) -> None:
-        """Returns when all have ended, one has failed or the time is over.
+        """Returns when all calls have ended, one has failed, or the time is over.
 
-        Raises ``StartStuck`` when any device of the group is lost meanwhile.
+        Raises ``StartStuck`` if any device of the group is lost in the meantime.
         """
         self.begin(timeout_s)
         began_s, pending = self._clock(), set(ends)
@@ -147,7 +147,7 @@ class StartWatch:
                 self.look()
 
     def begin(self, timeout_s: float) -> None:
-        """What was seen in an earlier wait does not count."""
+        """Forgets what an earlier wait has seen."""
         self._silent_s = max(LEAST_SILENT_S, SILENT_SHARE * timeout_s)
         self._sights = {node_id: _Sight(stages) for node_id, stages in self._stages.items()}
 
@@ -156,7 +156,7 @@ class StartWatch:
         for node_id, sight in self._sights.items():
             now_s = self._clock()
             if sight.look is not None and sight.look.done():
-                if sight.look.exception() is None:  # else it says nothing
+                if sight.look.exception() is None:  # otherwise it says nothing
                     sight.take(sight.look.result(), now_s)
                 sight.look = None
             trouble = sight.trouble(now_s, self._silent_s)
@@ -173,7 +173,8 @@ def _task() -> Any:
 
 
 def ask_node(node: Node, actors: Sequence[Any]) -> Future[Look]:
-    """A look at these LayerActors of a node, by a thread of its own: to ask Ray may take long."""
+    """Looks at these LayerActors of a node in a thread of its own, because asking Ray may take
+    long."""
     future: Future[Look] = Future()
 
     def ask() -> None:
