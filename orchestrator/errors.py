@@ -53,7 +53,8 @@ __all__ = [
 ]
 
 ALREADY_REGISTERED = "Device already registered to this job"
-"""What ``DeviceAlreadyRegistered`` says, by which a client knows it from other conflicts."""
+"""The text of ``DeviceAlreadyRegistered``, by which a client recognises it among other
+conflicts."""
 
 END_JOB_MANAGER = (
     "`tandem stop` (in a cluster of your own: `tandem stop --ray-address <its address>`)"
@@ -81,7 +82,7 @@ class IllegalTransition(Conflict):
 
 
 class JobBroken(Conflict):
-    """What is stored of the job can't be read by this version."""
+    """This version can't read the stored job."""
 
 
 class DeviceBusy(Conflict):

@@ -1,4 +1,4 @@
-"""Names that nobody else has, in this database, cluster or process or another."""
+"""Random names, unique across databases, clusters and processes."""
 
 from __future__ import annotations
 

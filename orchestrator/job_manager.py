@@ -52,9 +52,10 @@ from orchestrator.sessions.starting.prepared_groups import PreparedGroups
 class JobManager(JobReader):
     """Every public method is one REST call; many run at once.
 
-    The book's lock guards the records and is never held while something is waited for, be it a
-    disk; ``Job.busy`` keeps a second operation off a job meanwhile. What can't be undone comes
-    after the write that can fail: an operation that the storage refuses has changed nothing.
+    The book's lock guards the records and is never held during a wait, not even for a disk.
+    ``Job.busy`` keeps a second operation away from a job in the meantime. An operation that can't
+    be undone comes after the write that can fail: if the storage refuses an operation, nothing has
+    changed.
     """
 
     def __init__(self, config: ManagerConfig) -> None:
@@ -94,8 +95,8 @@ class JobManager(JobReader):
             self._desk.take_up(job)
 
     def describe(self) -> dict[str, Any]:
-        """Version and settings; also what tells a gateway that the actor answers. ``notes`` are
-        sentences for its owner."""
+        """Version and settings; an answer also shows a gateway that the actor is alive. ``notes``
+        are sentences for its owner."""
         return {
             "version": __version__,
             "config": asdict(self._config),
@@ -110,7 +111,7 @@ class JobManager(JobReader):
             training = [job.job_id for job in self._book.all() if job.is_active]
         data = check_folder("data_dir", Path(self._config.data_dir))
         strangers: list[str] = []
-        with suppress(StorageUnavailable):  # the folders' own findings tell
+        with suppress(StorageUnavailable):  # the findings about the folders say it themselves
             strangers = self.list_strangers()
         return self._doctor.check([storage, data], training, strangers)
 
@@ -166,7 +167,8 @@ class JobManager(JobReader):
     # Devices
 
     def list_devices(self) -> list[dict[str, Any]]:
-        """What live nodes offer, and what is registered; waits 5 s at most for nodes to tell."""
+        """The devices of live nodes and the registered ones; waits at most 5 s for nodes to
+        report."""
         cluster = self._cluster()
         probed = self._probes.results([node.node_id for node in cluster.nodes])
         with self._lock:
@@ -175,8 +177,8 @@ class JobManager(JobReader):
         return list_devices(cluster, registrations, probed)
 
     def register_device(self, ip: str, port: int, job_id: str, replaces: int | None = None) -> int:
-        """The device's id, from 1 in the job; ``replaces`` is that of one that is gone, and is this
-        one. Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
+        """The device's id, from 1 in the job; ``replaces`` is the id of a device that has come back
+        as this one. Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
         if replaces is not None:
             return self._move_device(job_id, replaces, ip, port)
         cluster = self._cluster()
@@ -205,7 +207,7 @@ class JobManager(JobReader):
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:
-        """From a job that trains, its layers move off first: that may take minutes. Raises
+        """If the job trains, its layers first move off the device, which may take minutes. Raises
         ``DeviceNotFound``, ``AmbiguousDevice``, ``IllegalTransition`` for a job's only device."""
         cluster = self._cluster()
         with ExitStack() as held:
@@ -220,7 +222,7 @@ class JobManager(JobReader):
             self._take_out(found)
 
     def _take_out(self, found: Mapping[Job, Device]) -> None:
-        """Of all these jobs or of none."""
+        """Takes it out of all these jobs or of none."""
         with ExitStack() as moved:
             for job, device in found.items():
                 moved.enter_context(self._desk.moved_off(job, device))
@@ -297,8 +299,8 @@ class JobManager(JobReader):
         return started
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
-        """Asks a training job to stop at its next step; one that has stopped, stays so. A
-        JobManager that takes the job up stops it too, unless no disk could be told."""
+        """Asks a training job to stop at its next step; a stopped job stays stopped. A JobManager
+        that takes the job up stops it too, unless the stop could not be written to any disk."""
         with self._lock:
             job = self._book.get(job_id)
             if job.status is not Status.STOPPED:
@@ -321,8 +323,8 @@ class JobManager(JobReader):
             return {"status": job.status.value}
 
     def save_for_end(self) -> list[dict[str, Any]]:
-        """Before this process is ended: every session stops at its next step and saves its state,
-        and a later JobManager goes on there. Does not wait: called again, it tells how far it is.
+        """Runs before this process ends: every session stops at its next step and saves its state,
+        and a later JobManager goes on there. It does not wait; another call returns the progress.
 
         ``error`` is why nothing newer than the last checkpoint is kept.
         """

@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 class JobManagerActor:
     """Hosts the one JobManager of a cluster.
 
-    A storage that can't be used is waited for: there is nobody else to take the jobs up when it
-    can. Until then every call raises why.
+    If the storage can't be used, it waits, because nobody else can take the jobs up later. Until
+    then every call raises the reason.
     """
 
     def __init__(self, config: ManagerConfig) -> None:
@@ -45,7 +45,7 @@ class JobManagerActor:
 
     @ray.method(concurrency_group="pings")
     def ping(self) -> None:
-        """Answers as long as this process does anything, whatever else is asked of it."""
+        """Answers whenever this process is alive, however busy it is."""
 
     @ray.method(concurrency_group="copies")
     def keep_copy(self, group: str, snapshot: Any) -> None:
@@ -55,9 +55,10 @@ class JobManagerActor:
     def call(
         self, method: str, arguments: dict[str, Any] | None = None, key: str | None = None
     ) -> Any:
-        """One public method of the JobManager; raises ``StorageUnavailable`` without one.
+        """Calls one public method of the JobManager; raises ``StorageUnavailable`` if there is none
+        yet.
 
-        ``key`` is that of a request begun: the method is done once for it.
+        ``key`` is the key of a request: the method runs once for it.
         """
         assert not method.startswith("_")
         if self._manager is None:
@@ -80,7 +81,8 @@ class JobManagerActor:
 
     @staticmethod
     def _warm_up() -> None:
-        """PyTorch imports more when a model is first looked at: seconds that no user waits for."""
+        """PyTorch imports more at the first look at a model. This takes those seconds before a user
+        has to wait for them."""
         from actors.core.model.facts import model_facts
         from actors.core.model.model_spec import mlp
 

@@ -39,8 +39,8 @@ def _default_allowed_dirs(values: dict[str, Any]) -> tuple[Path, ...]:
 
 
 class Settings(BaseSettings):
-    """How the gateway and its cluster run. Times are seconds, sizes bytes, paths absolute, but for
-    one that ``lacks_home``."""
+    """How the gateway and its cluster run. Times are in seconds, sizes in bytes, and paths are
+    absolute, except one for which ``lacks_home`` is true."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         frozen=True,
         validate_default=True,
         populate_by_name=True,
-        hide_input_in_errors=True,  # what pydantic says of itself could show the token
+        hide_input_in_errors=True,  # pydantic's own message could show the token
     )
 
     host: str = Field("127.0.0.1", description="address the gateway listens on")
@@ -143,7 +143,7 @@ def foreign_address(settings: Settings) -> str | None:
 
 
 def _with_port(address: str) -> str:
-    """What is no address stays as it is: only a command that needs one minds."""
+    """A text that is no address stays as it is: only a command that needs one refuses it."""
     try:
         return str(parse_host_port(address, DEFAULT_HEAD_PORT))
     except InvalidRequest:

@@ -55,7 +55,7 @@ class Folder:
 
     @property
     def has_manifest(self) -> bool:
-        """Without one it never was a checkpoint: its writing, or its deletion, was interrupted."""
+        """Without a manifest it is not a checkpoint: writing or deleting it was interrupted."""
         return MANIFEST in self.files
 
 
@@ -103,9 +103,9 @@ class CheckpointReader:
         raise NotFound(f"Job {whose.job_id} has no checkpoint {checkpoint_id!r}; it has {known}")
 
     def list(self, whose: Lineage) -> list[CheckpointInfo]:
-        """Newest first; whole as far as manifests and files' sizes tell.
+        """Newest first. It trusts manifests and files' sizes, and reads no file.
 
-        Those of a later version of the format are left out.
+        Checkpoints of a later version of the format are left out.
         """
         return self._look(whose, lambda folders: self._infos(whose, folders))
 
@@ -200,8 +200,9 @@ class CheckpointReader:
         return Loaded(manifest.info, TrainingState(stages))
 
     def _manifest(self, whose: Lineage, folder: Folder) -> Manifest:
-        """Raises ``CheckpointDamaged``, also when a file is missing or has another size;
-        ``Foreign`` for one that is not of ``whose``. Nothing is deleted there meanwhile."""
+        """Raises ``CheckpointDamaged``, also if a file is missing or has another size; ``Foreign``
+        for a checkpoint that does not belong to ``whose``. Nothing there is deleted in the
+        meantime."""
         path = self._path(folder.name)
         if not folder.has_manifest:
             raise CheckpointDamaged(f"{path} was never completed: it has no {MANIFEST}")
@@ -217,7 +218,7 @@ class CheckpointReader:
         return manifest
 
     def _check_sizes(self, name: str, manifest: Manifest) -> None:
-        """Against the files as they are now: those of an older listing are older than it."""
+        """Compares with the files as they are now, because an older listing may be out of date."""
         files, path = self._storage.list(name), self._path(name)
         for stage in manifest.stages:
             size = files.get(stage.file)

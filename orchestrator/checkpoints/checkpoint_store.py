@@ -40,8 +40,8 @@ from orchestrator.errors import CheckpointDamaged, CheckpointTooNew, StorageUnav
 class CheckpointStore(CheckpointReader):
     """The checkpoints of all jobs in one storage; any thread may read and write.
 
-    What is read just then is deleted later, by the next retention, unless its job or its session
-    goes as a whole. What is not of the lineage that is asked for is never touched.
+    If a checkpoint is being read, the next retention deletes it, unless its whole job or session
+    goes. A checkpoint of another lineage is never touched.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -49,11 +49,11 @@ class CheckpointStore(CheckpointReader):
         self._writing: dict[str, threading.Lock] = {}
 
     def save(self, about: CheckpointAbout, state: TrainingState) -> CheckpointInfo:
-        """Writes a file a stage, then the manifest; on return the checkpoint is durable.
+        """Writes a file for each stage, then the manifest; on return the checkpoint is durable.
 
-        Until the manifest is in place it does not count; one of the same ``total_steps`` that is
-        there already counts until then. ``state`` must not change meanwhile. Where the storage
-        fails, what was written of it is taken away again, as far as it can be.
+        It does not count until the manifest is in place; an existing one of the same
+        ``total_steps`` counts until then. ``state`` must not change during the call. If the storage
+        fails, what was written is removed again as far as possible.
         """
         top = session_folder(about.identity, about.session_folder)
         folder = f"{top}/{checkpoint_name(about.total_steps)}"
@@ -149,10 +149,10 @@ class CheckpointStore(CheckpointReader):
         return whole, useless
 
     def _examine(self, whose: Lineage, folder: Folder) -> Manifest:
-        """The manifest of one that seems whole; else ``CheckpointDamaged``.
+        """The manifest of a checkpoint that seems whole; otherwise ``CheckpointDamaged``.
 
-        One that a load found damaged is read again, now that nobody writes: it would look like the
-        newest whole one, and be kept instead of those written since.
+        A checkpoint that a load found damaged is read again, now that nobody writes. Otherwise it
+        would count as the newest whole one, and be kept instead of those written since.
         """
         manifest = self._manifest(whose, folder)
         if folder.name in self._suspects:

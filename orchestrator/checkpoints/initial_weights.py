@@ -49,7 +49,7 @@ class InitialWeights:
                 self._being_added.remove(name)
 
     def load(self, name: str) -> Tensors:
-        """In memory of their own. Raises ``CheckpointDamaged``."""
+        """Each tensor has memory of its own. Raises ``CheckpointDamaged``."""
         path = f"{self._storage.describe()}/{_path(name)}"
         try:
             data = self._storage.read(_path(name))

@@ -1,4 +1,4 @@
-"""Where things are in the storage: names with ``/``, relative to its root."""
+"""Names of files and folders in the storage, with ``/``, relative to its root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ JOBS = "jobs"
 
 
 def job_folder(identity: str) -> str:
-    """Everything of a job; ``identity`` is the one drawn for it."""
+    """The folder of everything about a job; ``identity`` is the name drawn for it."""
     assert re.fullmatch(r"[\w-]+", identity), identity
     return f"{JOBS}/{identity}"
 
@@ -32,10 +32,10 @@ def is_checkpoint_name(name: str) -> bool:
 
 
 def stage_file_names(num_stages: int, taken: set[str]) -> list[str]:
-    """A name for each stage's file such that none is ``taken``.
+    """A name for each stage's file that is not in ``taken``.
 
-    A step that is saved again gets files beside the old ones, ``stage-0.r2.safetensors`` and so
-    on, so that the old checkpoint is whole until the new manifest replaces the old one.
+    If a step is saved again, its files lie beside the old ones: ``stage-0.r2.safetensors`` and so
+    on. So the old checkpoint is whole until the new manifest replaces the old one.
     """
     revision = 1
     while True:

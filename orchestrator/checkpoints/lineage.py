@@ -1,4 +1,5 @@
-"""Whose a checkpoint is. Identities are drawn: numbers come again in another database."""
+"""Says to which job a checkpoint belongs. Identities are random, because another database may use
+the same numbers."""
 
 from __future__ import annotations
 

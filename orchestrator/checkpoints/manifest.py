@@ -1,8 +1,8 @@
-"""The manifest of a checkpoint: what it is, which files it has and how to tell them whole.
+"""The manifest of a checkpoint: its facts, its files, and what shows that they are whole.
 
-``manifest.json`` is one JSON object whose last entry, ``sha256``, is of all bytes before that
+``manifest.json`` is one JSON object. Its last entry, ``sha256``, covers all bytes before that
 entry. This and ``format_version`` are the same in every version of the format, so that a newer
-one can be told from a damaged one.
+manifest does not look like a damaged one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _CHECKSUM = re.compile(rb'(?P<body>.*),\n  "sha256": "(?P<sha256>[0-9a-f]{64})"\
 
 @dataclass(frozen=True)
 class CheckpointAbout:
-    """What a checkpoint is of, as far as the one who takes it knows.
+    """The facts about a checkpoint that its caller knows.
 
-    ``identity`` and ``session_folder`` are those drawn for the job and its session, ``run`` counts
-    the draws of its weights; ``model`` is the job's ``model_config`` but for the seed.
-    ``total_steps`` counts the optimiser's steps since the run's weights were drawn and orders its
-    checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch`` and the
-    values of ``metrics``, those of validation by name, are None unless it was taken at an epoch's
-    end; ``finished`` says that the session was completed with it.
+    ``identity`` and ``session_folder`` are the names drawn for the job and its session. ``run``
+    counts how often the job's weights were drawn. ``model`` is the job's ``model_config`` without
+    the seed. ``total_steps`` counts the optimiser's steps since the run's weights were drawn, and
+    orders its checkpoints. ``options`` is the train request in force, ready for JSON. ``epoch`` and
+    ``metrics``, the validation's values by name, are None unless it was taken at an epoch's end.
+    ``finished`` says whether the session was completed with it.
     """
 
     job_id: str
@@ -54,8 +54,8 @@ class CheckpointAbout:
 class CheckpointInfo:
     """One checkpoint, as ``GET /api/jobs/<id>/checkpoints`` shows it.
 
-    ``created_at`` is ISO 8601 in UTC; ``num_bytes`` sums its stages' files; ``versions`` are
-    those of tandem, torch and python that wrote it.
+    ``created_at`` is ISO 8601 in UTC; ``num_bytes`` sums its stages' files; ``versions`` are those
+    of Tandem, torch and Python that wrote it.
     """
 
     checkpoint_id: str
@@ -66,7 +66,7 @@ class CheckpointInfo:
     versions: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """What the API shows; ``step`` is ``total_steps``."""
+        """The API's form; ``step`` is ``total_steps``."""
         return {
             "checkpoint_id": self.checkpoint_id,
             "created_at": self.created_at,
@@ -103,7 +103,7 @@ class Manifest:
 
     @property
     def info(self) -> CheckpointInfo:
-        """What of it is shown."""
+        """The part that the API shows."""
         return CheckpointInfo(
             checkpoint_id=checkpoint_name(self.about.total_steps),
             about=self.about,
@@ -123,10 +123,10 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 
 def decode_manifest(data: bytes, path: str) -> Manifest:
-    """What ``encode_manifest`` wrote; ``path`` is for the messages.
+    """Decodes the bytes of ``encode_manifest``; ``path`` is for the messages.
 
-    Raises ``CheckpointDamaged`` when the bytes are not those that were written, and
-    ``CheckpointTooNew`` when a later version of the format wrote them.
+    Raises ``CheckpointDamaged`` if the bytes have changed, and ``CheckpointTooNew`` if a later
+    version of the format wrote them.
     """
     found = _CHECKSUM.fullmatch(data)
     if found is None:

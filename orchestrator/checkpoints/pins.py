@@ -13,8 +13,8 @@ TAKING_TIMEOUT_S = 60.0
 
 
 class Pins:
-    """By the name of the folder; any thread may ask. Readers wait for a deletion under way, and a
-    deletion does not wait for readers: it is left to be done later."""
+    """By the name of the folder; any thread may ask. Readers wait for a deletion under way. A
+    deletion does not wait for readers, but is put off."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -36,7 +36,7 @@ class Pins:
         finally:
             with self._changed:
                 self._readers[folder] -= 1
-                self._readers += Counter()  # forgets those of whom there is none
+                self._readers += Counter()  # forgets folders without readers
 
     @contextmanager
     def taking(self, folder: str) -> Iterator[bool]:

@@ -1,4 +1,4 @@
-"""Which checkpoints of a job stay."""
+"""Decides which checkpoints of a job are kept."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def encode_stage(stage: StageSnapshot) -> list[memoryview]:
 
 
 def decode_stage(data: bytes) -> tuple[Tensors, Tensors]:
-    """Weights and optimiser state, each tensor in memory of its own, aligned as torch does it."""
+    """Weights and optimiser state, each tensor in memory of its own, aligned as torch aligns it."""
     weights, optimizer = {}, {}
     views = safetensors.torch.load(data)
     while views:

@@ -1,4 +1,5 @@
-"""Where checkpoints are kept: the seam, and a folder of the gateway's host behind it."""
+"""The storage of checkpoints: an interface, and a folder on the gateway's host that implements
+it."""
 
 from __future__ import annotations
 
@@ -23,9 +24,9 @@ class Storage(Protocol):
     """
 
     def write(self, name: str, parts: Sequence[memoryview]) -> None:
-        """Writes ``parts`` after one another as the file ``name``, in place of one that is there.
+        """Writes ``parts`` one after the other as the file ``name``, and replaces an existing one.
 
-        Whoever reads finds the old file or the new one, whole; on return the new one is durable.
+        A reader finds either the old or the new file, whole; on return the new one is durable.
         """
 
     def read(self, name: str) -> bytes:
@@ -41,7 +42,7 @@ class Storage(Protocol):
         """Removes a file, or a folder with all below it; durable on return. No error if absent."""
 
     def describe(self) -> str:
-        """Where it is, such that ``<this>/<name>`` tells a user where a file is."""
+        """The storage's place: ``<this>/<name>`` shows a user where a file is."""
 
 
 class LocalStorage:
@@ -51,7 +52,7 @@ class LocalStorage:
         self._root = root
 
     def write(self, name: str, parts: Sequence[memoryview]) -> None:
-        """To ``<name>.partial``, fsync, rename, fsync of the folder."""
+        """Writes ``<name>.partial``, fsyncs and renames it, and fsyncs the folder."""
         path = self._root / name
         partial = path.with_name(path.name + PARTIAL_SUFFIX)
         with _explained(path, "write"):
@@ -87,7 +88,7 @@ class LocalStorage:
 
 
 def _make_folder(folder: Path) -> None:
-    """With its parents, each durable in the one above it."""
+    """Makes the folder and its parents; each is durable in the one above it."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ FROM_ENVIRONMENT = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE")
 
 
 def token_file(storage_path: Path, address: str) -> Path:
-    """Where the token of the cluster at ``address`` (host:port) is kept."""
+    """The file with the token of the cluster at ``address`` (host:port)."""
     return storage_path / "tokens" / _file_name(address)
 
 

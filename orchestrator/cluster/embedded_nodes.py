@@ -1,4 +1,4 @@
-"""Starts and ends the Ray nodes of the embedded cluster as processes of their own."""
+"""Starts and ends the Ray nodes of the embedded cluster as separate processes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ STARTED = "Ray runtime started"
 
 @dataclass(frozen=True)
 class NodeLauncher:
-    """What the embedded nodes have in common. ``env`` carries the cluster's own token; ``record``
-    is told of each node's process before that is up; ``num_nodes`` share this host."""
+    """What the embedded nodes have in common. ``env`` carries the cluster's token; ``record`` is
+    called with each node's process before the node is up; ``num_nodes`` share this host."""
 
     temp_dir: Path
     log_dir: Path
@@ -81,8 +81,8 @@ class NodeLauncher:
 def spawn_ray_start(
     arguments: Sequence[str], env: Mapping[str, str], log: Path, num_nodes: int = 1
 ) -> subprocess.Popen[bytes]:
-    """``ray start --block`` in a process session of its own, of a node that gets its share of what
-    there is here now; its words go to ``log``."""
+    """Runs ``ray start --block`` in a process session of its own, for a node that gets its share of
+    the host's resources; its output goes to ``log``."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
     with log.open("wb") as output:
         return subprocess.Popen(

@@ -1,7 +1,8 @@
-"""The embedded Ray cluster: started once, outliving a killed gateway, joined again by the next.
+"""The embedded Ray cluster: it starts once, outlives a killed gateway, and the next gateway joins
+it again.
 
-It has a state file, a lock and a token of its own under the storage path; nothing of it is where
-Ray looks by itself, so other Ray clusters of this user are not affected.
+Its state file, lock and token are under the storage path. None of them is where Ray looks, so other
+Ray clusters of this user are not affected.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def _start(settings: Settings, auth: dict[str, str]) -> ClusterState:
         state = replace(state, processes=(*state.processes, process))
         _write(storage, state)
 
-    # What they leave goes with their temporary folder; further nodes join as those of a cluster.
+    # Their leftovers go with their temporary folder; further nodes join like those of any cluster.
     several = {MULTI_NODE_VARIABLE: "1"} if settings.local_nodes else {}
     env = {**auth, **several, "TMPDIR": state.temp_dir, **_marks(storage)}
     num_nodes = len(ports) if settings.local_nodes else 1
@@ -195,7 +196,7 @@ def _new_state(settings: Settings) -> ClusterState:
 
 
 def _loopback(settings: Settings) -> str:
-    """Where several nodes may be, Ray itself puts another address in the place of 127.0.0.1."""
+    """If there may be several nodes, Ray itself replaces 127.0.0.1 by another address."""
     return "127.0.0.2" if settings.local_nodes else "127.0.0.1"
 
 
@@ -224,8 +225,8 @@ def _answers(state: ClusterState) -> bool:
 
 
 def _remove(storage: Path, state: ClusterState | None) -> None:
-    """Ends whatever runs of it, and only then removes its state; of a state file that was damaged
-    or deleted, the processes tell what there is. Raises ``ClusterUnavailable``."""
+    """Ends everything that runs of it, and only then removes its state. If the state file was
+    damaged or deleted, the processes themselves show what runs. Raises ``ClusterUnavailable``."""
     records: tuple[ProcessRecord, ...] = ()
     marks = _marks(storage)
     folders = {process.environ().get("TMPDIR", "") for process in marked(marks)}
@@ -295,7 +296,7 @@ def _read(storage: Path) -> ClusterState | None:
 
 
 def _record(raw: dict[str, Any], temp_dir: str) -> ProcessRecord:
-    """One that is recorded by a time of day, as it once was, is told by its TMPDIR."""
+    """An old record has a time of day; its process is recognised by its TMPDIR."""
     if "started" in raw:
         return ProcessRecord(int(raw["pid"]), str(raw["place"]), str(raw["started"]))
     for process in marked({"TMPDIR": temp_dir}):

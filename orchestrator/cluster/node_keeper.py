@@ -29,10 +29,10 @@ LEFT = "This host no longer has its Ray node's address: the node starts again at
 
 @dataclass
 class NodeKeeper:
-    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``arguments`` are
-    asked for at each start, since the host's address may have changed; ``ports`` are theirs.
-    ``say`` is told what happens, a sentence each; ``has_left`` is whether the host has lost the
-    node's address, and has another one."""
+    """One Ray node; ``head`` is the host:port to join, None for the head itself. ``arguments`` is
+    called at each start, because the host's address may have changed; ``ports`` are the node's.
+    ``say`` gets one sentence for each event. ``has_left`` says whether the host has lost the node's
+    address and has another one."""
 
     arguments: Callable[[], Sequence[str]]
     ports: NodePorts
@@ -49,12 +49,12 @@ class NodeKeeper:
     _records: list[ProcessRecord] = field(default_factory=list, init=False)
 
     def keep(self, started: Callable[[], None], back: Callable[[], None]) -> None:
-        """Runs until it is interrupted; ``started`` is called once, when the node is up, and
+        """Runs until it is interrupted. It calls ``started`` once, when the node is up, and
         ``back`` each time that it is up again.
 
-        Raises ``ClusterUnavailable`` when the first start fails. Later ones are tried again: a
-        laptop that slept is given up by Ray, and comes back under the same port. ``end`` has to
-        follow, however this is left.
+        Raises ``ClusterUnavailable`` if the first start fails. It tries later starts again: Ray
+        gives up a laptop that slept, and the laptop comes back under the same port. ``end`` has to
+        follow, however this returns.
         """
         lived_s = self._live(started)
         while True:
@@ -74,8 +74,8 @@ class NodeKeeper:
             self.end()
 
     def _wait_for_end(self, process: subprocess.Popen[bytes]) -> None:
-        """Of the node, or of its being at an address that the host has: Ray itself takes minutes
-        to notice that."""
+        """Waits until the node ends or the host loses its address; Ray itself takes minutes to
+        notice the latter."""
         self._left = False
         while not self._left:
             with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""How much of its host a Ray node is given: cores, and memory for its object store."""
+"""Decides how much of its host a Ray node gets: cores, and memory for its object store."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from orchestrator.cluster.ray_start import LITTLE_STORE_BYTES
 
 SHARED_MEMORY = Path("/dev/shm")
 STORE_SHARE = 0.3
-"""Of the memory there is, as by Ray's own default."""
+"""Share of the host's memory; Ray's own default is the same."""
 AVAILABLE_SHARE = 0.5
-"""Of what is available: Ray refuses to start where the store would take nearly all of it."""
+"""Share of the available memory: Ray refuses to start if the store would take nearly all of it."""
 SHARED_SHARE = 0.95
-"""Of what is free in /dev/shm: Ray puts a store that does not fit there on the disk."""
+"""Share of the free part of /dev/shm: Ray puts a store that does not fit there on the disk."""
 MIN_STORE_BYTES = 75 * 2**20
 """Ray refuses smaller ones."""
 DASHBOARD_HOST_BYTES = 3 * 10**9
 """Ray's dashboard is ten processes that take 0.7 GB together: a smaller host has better use for
 them."""
 MAX_ON_DISK_BYTES = 2 * 2**30
-"""Of a store that lies there. No data set here needs more, and on macOS Ray refuses more."""
+"""The most for a store on the disk. No data set here needs more, and on macOS Ray refuses more."""
 
 
 @dataclass(frozen=True)
 class NodeSize:
-    """What one node gets."""
+    """The resources of one node."""
 
     num_cpus: int
     object_store_bytes: int
 
     @property
     def flags(self) -> list[str]:
-        """For ``ray start``, which by itself sees neither ``taskset`` nor the limits of a control
-        group that is not a container's."""
+        """Flags for ``ray start``, which does not see ``taskset`` or the limits of a control group
+        other than a container's."""
         return [f"--num-cpus={self.num_cpus}", f"--object-store-memory={self.object_store_bytes}"]
 
 
 def plan_node_size(
     memory: Memory, cores: int, shared_bytes: int | None, num_nodes: int
 ) -> NodeSize:
-    """Of one of ``num_nodes`` on a host; ``shared_bytes`` is what is free in /dev/shm, None where
+    """The size of one of ``num_nodes`` on a host; ``shared_bytes`` is free in /dev/shm, None if
     there is none."""
     shared = 0.0 if shared_bytes is None else SHARED_SHARE * shared_bytes / num_nodes
     wanted = [shared if shared >= LITTLE_STORE_BYTES else float(MAX_ON_DISK_BYTES)]
@@ -54,7 +54,7 @@ def plan_node_size(
 
 
 def node_size(num_nodes: int) -> NodeSize:
-    """The same for this host as it is now."""
+    """The size on this host as it is now."""
     return plan_node_size(usable_memory(), usable_cores(), _free_shared_bytes(), num_nodes)
 
 

@@ -1,4 +1,4 @@
-"""Which processes are ours: told by what no clock moves, and found without any record, too."""
+"""Recognises our own processes by facts that no clock changes, even without a record."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SHARED_MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A process that can be told from any other one with the same pid.
+    """A process that can't be confused with a later one with the same pid.
 
-    ``place`` is this host since it was started, and what its pids count in; ``started`` is the
+    ``place`` is this host since its last boot, together with its pid namespace; ``started`` is the
     process's start as the kernel counts it. Setting the clock changes neither.
     """
 
@@ -57,8 +57,8 @@ class ProcessRecord:
     def may_lead(self) -> bool:
         """Whether the process session with this number can be the one that it led.
 
-        A pid is given anew only when no session bears its number any more: so none is left of ours
-        once another process has it.
+        The kernel reuses a pid only when no session has its number any more. So if another process
+        has it, none of ours is left.
         """
         return self.place == this_place() and _started(self.pid) in (None, self.started)
 
@@ -84,10 +84,10 @@ def marked(marks: Mapping[str, str]) -> Iterator[psutil.Process]:
 def end_nodes(
     records: Sequence[ProcessRecord], marks: Mapping[str, str], timeout_s: float = 15.0
 ) -> None:
-    """Ends the nodes, the head's first in ``records``, with all they started; by force after a
-    while, and at once where the head is gone: the others would look for it all that time.
+    """Ends the nodes, the head's first in ``records``, with everything they started. It uses force
+    after a while, or at once if the head is gone, because the others would keep looking for it.
 
-    Raises ``ClusterUnavailable`` naming what could not be ended.
+    Raises ``ClusterUnavailable`` with the processes that it could not end.
     """
     ended = {process.pid for process in members(records, marks)}
     if records and records[0].process():
@@ -108,15 +108,16 @@ def end_nodes(
 
 
 def _to_ask(records: Sequence[ProcessRecord], marks: Mapping[str, str]) -> Iterator[psutil.Process]:
-    """Of whom a polite end is asked: of a node's first process, which ends its others, or of each
-    of these where that one was killed; of the head last."""
+    """The processes to end politely: a node's first process, which ends the others, or each of the
+    others if that one was killed; the head's last."""
     leaders = {record.pid: record.process() for record in reversed(records)}
     yield from (p for p in members(records, marks) if not leaders.get(_session(p.pid) or 0))
     yield from filter(None, leaders.values())
 
 
 def _remove_semaphores(pids: set[int]) -> None:
-    """Ray names those of its shared-memory channels by the raylet's pid, and leaves them there."""
+    """Ray names the semaphores of its shared-memory channels by the raylet's pid, and leaves them
+    there."""
     for file in SHARED_MEMORY.glob("sem.*-*"):
         found = re.fullmatch(r"sem\.(?:hdr|obj)(\d+)-\d+", file.name)
         if found and int(found[1]) in pids:

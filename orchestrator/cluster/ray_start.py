@@ -1,4 +1,4 @@
-"""What ``ray start`` is given, and what its failures mean; no process is touched here."""
+"""The arguments of ``ray start``, and the meaning of its failures; it touches no process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DEFAULT_DEVICE_PORT = 5001
 DEFAULT_HEAD_PORT = 6379
 MIN_PORT, MAX_PORT = 1024, 65535
 LITTLE_STORE_BYTES = 128 * 2**20
-"""MNIST is 55 MB as it is stored; beside it lie messages and the weights that are collected. A
-store as small as that is better on the disk."""
+"""MNIST takes 55 MB in its stored form; messages and collected weights come on top. A store this
+small is better on the disk."""
 MAX_DEVICE_PORT = 9400  # the node's other ports lie up to 500 above, below the workers'
 MULTI_NODE_VARIABLE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Whether Ray makes a cluster of several hosts, or keeps to loopback. Its default is by system."""
@@ -32,11 +32,11 @@ CLUSTER_VARIABLES = {
 
 JOINING_VARIABLES = {
     **CLUSTER_VARIABLES,
-    # Tries, a second apart: who has the wrong token is told before half a minute is over. A head
-    # needs more of them, for it waits like this until it is up itself.
+    # Tries, a second apart: with a wrong token, the user learns it within half a minute. A head
+    # needs more of them, because it waits in the same way until it is up itself.
     "RAY_NUM_REDIS_GET_RETRIES": "10",
 }
-"""The same for those that join one."""
+"""The same for nodes that join a head."""
 
 COMMON_FLAGS = (
     "--disable-usage-stats",
@@ -49,7 +49,7 @@ COMMON_FLAGS = (
 
 @dataclass(frozen=True)
 class NodePorts:
-    """Every port of a Ray node on a device, so that a firewall can be told; ``device`` is the
+    """Every port of a Ray node on a device, so that a firewall can allow them; ``device`` is the
     node-manager port, which makes the node the device ``ip:device``."""
 
     device: int
@@ -76,13 +76,13 @@ class NodePorts:
 
     @property
     def _first_worker_port(self) -> int:
-        """Ranges of their own for several nodes on one host."""
+        """Several nodes on one host have separate ranges."""
         slot = (self.device - DEFAULT_DEVICE_PORT) % NUM_WORKER_RANGES
         return FIRST_WORKER_PORT + NUM_WORKER_PORTS * slot
 
     @property
     def firewall(self) -> str:
-        """What other devices must reach: single ports and the workers' range."""
+        """The ports that other devices must reach: single ones and the workers' range."""
         flags = self.flags
         low, high = flags.pop("min-worker-port"), flags.pop("max-worker-port")
         return ",".join([*map(str, flags.values()), f"{low}:{high}"])
@@ -90,8 +90,9 @@ class NodePorts:
 
 @dataclass(frozen=True)
 class NodePlace:
-    """Where a node is. ``temp_dir`` has its sockets and logs: by default Ray takes the head's path,
-    which need not exist here. ``ip`` is its address, by default Ray's choice."""
+    """A node's temporary folder and address. ``temp_dir`` has its sockets and logs; by default Ray
+    takes the head's path, which need not exist here. ``ip`` is its address, by default Ray's
+    choice."""
 
     temp_dir: Path
     ip: str | None = None
@@ -142,7 +143,7 @@ def firewall_line(source_ip: str, ports: str) -> str:
 
 
 def explain_end(lived_s: float, head_ip: str | None, ports: NodePorts) -> str:
-    """Why Ray has ended by itself, so long after it joined; ``head_ip`` is None on the head."""
+    """Why Ray has ended, this long after it joined; ``head_ip`` is None on the head."""
     told = "Ray has ended on this device: it lost the head, or the device slept"
     if head_ip is None or lived_s > SOON_S:
         return f"{told}."
@@ -153,8 +154,8 @@ def explain_end(lived_s: float, head_ip: str | None, ports: NodePorts) -> str:
 
 
 def explain(output: str, hint: str = "") -> str:
-    """Why ``ray start`` failed and what mends it, in one sentence where its words are known;
-    ``hint`` follows where they are not."""
+    """Why ``ray start`` failed and how to fix it, in one sentence if its message is known;
+    otherwise ``hint`` follows the message."""
     text = " ".join(output.split())
     if mismatch := explain_mismatch(text):
         return mismatch
@@ -174,8 +175,8 @@ def is_refused(text: str) -> bool:
 
 
 def explain_mismatch(text: str) -> str | None:
-    """What mends that Ray, or Python's minor version, is another one than the head's; None where
-    Ray's words, on one line, don't say so."""
+    """How to fix a Ray, or a minor version of Python, that differs from the head's; None if Ray's
+    message, on one line, does not say so."""
     found = re.search(
         r"started with: Ray: (\S+) Python: (\S+).*?started with: Ray: (\S+) Python: (\S+)", text
     )

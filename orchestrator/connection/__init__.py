@@ -1,1 +1,1 @@
-"""How this host reaches a Ray cluster, and what Ray's errors mean."""
+"""Connects this host to a Ray cluster, and explains Ray's errors."""

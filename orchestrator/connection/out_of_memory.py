@@ -1,5 +1,5 @@
-"""What is said of a process that was ended for want of memory, from the words of Ray's memory
-monitor, or that was refused more, from PyTorch's. Pure."""
+"""Explains that a process ran out of memory, from the messages of Ray's memory monitor and of
+PyTorch. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _REFUSED = re.compile(r"you tried to allocate (\d+) bytes|Tried to allocate ([\d
 
 
 def shortage(words: str) -> str | None:
-    """Why Ray ended a process, to follow the name of what ended; None where it was not for want of
-    memory. ``words`` are those of its error or its log."""
+    """Why Ray ended a process, to follow the name of what ended; None if memory was not the reason.
+    ``words`` come from its error or its log."""
     found = _KILL.search(words)
     if found is None:
         return None
@@ -41,8 +41,7 @@ def shortage(words: str) -> str | None:
 
 
 def pressure(log: str) -> str | None:
-    """What a raylet's log told last of a host whose memory is so full that Ray ends processes
-    there."""
+    """The last entry of a raylet's log about a host so full that Ray ends processes there."""
     found = list(_FULL.finditer(log))
     return _use_text(found[-1], "its host") if found else None
 
@@ -58,7 +57,7 @@ def _use_text(found: re.Match[str], host: str) -> str:
 
 
 def refused(words: str) -> str | None:
-    """The same of an error in which PyTorch or Python was refused memory."""
+    """The same for an error in which PyTorch or Python was refused memory."""
     found = _REFUSED.search(words)
     if found is not None:
         size = size_text(int(found[1])) if found[1] else found[2]
@@ -68,8 +67,8 @@ def refused(words: str) -> str | None:
 
 
 def last_kill(log: str, class_name: str) -> str | None:
-    """The part of a raylet's log that tells of the last time that its monitor ended an actor of
-    this class."""
+    """The part of a raylet's log about the last time that its monitor ended an actor of this
+    class."""
     ended = re.compile(rf"Selected to kill: \(Actor\(.*?task name=[^,]*\b{class_name}\.__init__")
     at = max((found.start() for found in ended.finditer(log)), default=-1)
     begin = log.rfind("kill details: ", 0, max(at, 0))

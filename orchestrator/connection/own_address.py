@@ -1,4 +1,5 @@
-"""By which address other devices reach this host: asked for, on its way to them, or guessed."""
+"""Finds the address by which other devices reach this host: the user's, the one on the way to them,
+or a guess."""
 
 from __future__ import annotations
 
@@ -32,11 +33,11 @@ class OwnAddress:
 
 
 def own_ip(towards: str | None = None, wanted: str | None = None) -> str:
-    """This host's address for its devices: ``wanted``; else that on the way to the head
-    ``towards`` (host:port), for the head itself that on the way to the internet; where there is no
-    such way, that in the network which most likely has the other devices.
+    """This host's address for its devices. It is ``wanted`` if given, otherwise the address on the
+    way to the head ``towards`` (host:port), or for the head itself on the way to the internet.
+    Without such a way, it is the address in the network that most likely has the other devices.
 
-    Raises ``InvalidRequest`` for a wanted one that this host does not have.
+    Raises ``InvalidRequest`` if this host does not have the wanted one.
     """
     addresses = own_addresses()
     if wanted is not None:
@@ -59,7 +60,7 @@ def has_left(ip: str, towards: str | None = None) -> bool:
 
 
 def own_addresses() -> list[OwnAddress]:
-    """Of every interface that is up."""
+    """The addresses of every interface that is up."""
     up = {name for name, state in psutil.net_if_stats().items() if state.isup}
     return [
         OwnAddress(name, entry.address.partition("%")[0])
@@ -83,8 +84,8 @@ def check_own(ip: str, addresses: Sequence[OwnAddress]) -> str:
 
 
 def choose(on_the_way: str | None, addresses: Sequence[OwnAddress]) -> str:
-    """The address on the way out, unless nobody else reaches this host by it; then the one that
-    most likely is in the network of the other devices; loopback without any."""
+    """The address on the way out, unless nobody else reaches this host by it. Then it is the one
+    that is most likely in the network of the other devices, or loopback if there is none."""
     way = None if on_the_way is None else parse_ip(on_the_way)
     if on_the_way is not None and way is not None and not way.is_loopback:
         return on_the_way
@@ -99,7 +100,7 @@ def networks(addresses: Iterable[OwnAddress]) -> list[OwnAddress]:
 
 
 def other_networks(chosen: str, addresses: Sequence[OwnAddress]) -> list[OwnAddress]:
-    """Of the other interfaces, the likeliest address of each."""
+    """The likeliest address of each other interface."""
     interfaces = {a.interface for a in addresses if a.ip == chosen}
     found: dict[str, OwnAddress] = {}
     for address in networks(addresses):
@@ -124,7 +125,7 @@ def _unlikeliness(address: OwnAddress) -> tuple[bool, bool, bool, bool]:
 
 
 def _on_the_way_to(host: str) -> str | None:
-    """None where there is no way, or no such host."""
+    """None if there is no way, or no such host."""
     try:
         (family, kind, _, _, target), *_ = socket.getaddrinfo(host, 53, type=socket.SOCK_DGRAM)
         with socket.socket(family, kind) as probe:

@@ -20,7 +20,7 @@ from orchestrator.connection.ray_probe import refuses_ray
 from orchestrator.connection.ray_words import ray_words_kept
 from orchestrator.errors import ClusterUnavailable, InvalidRequest
 
-CONNECT_TIMEOUT_S = 25.0  # told within half a minute, with the start of this process
+CONNECT_TIMEOUT_S = 25.0  # the user learns it within half a minute, with this process's start
 NAMESPACE = "tandem"
 
 
@@ -32,8 +32,8 @@ def connect(
 ) -> str | None:
     """Makes this process a driver of the cluster at ``address`` (host:port).
 
-    What Ray itself writes to stderr meanwhile goes to ``log``, if there is one. Returns the address
-    of Ray's dashboard, None where it is off. Ray's environment variables must be set before, for
+    Ray's own output to stderr goes to ``log`` in the meantime, if there is one. Returns the address
+    of Ray's dashboard, None if it is off. Ray's environment variables must be set before, because
     Ray reads them when it is imported. Raises ``ClusterUnavailable`` with the remedy.
     """
     check_reachable(address)
@@ -85,7 +85,8 @@ def check_reachable(address: str) -> None:
 
 
 def _elsewhere(where: HostPort) -> str:
-    """Where the head seems to be now, if it is on this host and that has got another address."""
+    """The head's new address, if the head seems to be on this host and the host's address has
+    changed."""
     others = [parse_host_port(address) for address in other_ray_addresses()]
     here = own_ips()
     found = next(
@@ -117,14 +118,14 @@ def _token_remedy(address: str) -> str:
 
 
 def _handle_sigterm_again() -> None:
-    """Ray has put a handler of its own before this process's, which aborts it 3 s later."""
+    """Ray has put its own handler before this process's, which aborts the process 3 s later."""
     handler = signal.getsignal(signal.SIGTERM)
     if handler is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 
 
 def _own_token() -> str:
-    """What the user's variables say of it."""
+    """What the user's variables say about the token."""
     if (mode := os.environ.get("RAY_AUTH_MODE")) not in (None, "", "token"):
         return f" (RAY_AUTH_MODE is {mode!r} here, so that it sends none)"
     return " (it has that of RAY_AUTH_TOKEN)" if os.environ.get("RAY_AUTH_TOKEN") else ""

@@ -8,13 +8,14 @@ import socket
 
 TIMEOUT_S = 5.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-"""What an HTTP/2 client says first, with empty SETTINGS: RFC 9113, section 3.4."""
+"""The first bytes of an HTTP/2 client, with empty SETTINGS: RFC 9113, section 3.4."""
 FRAME_HEAD_BYTES = 9
 SETTINGS = 4
 
 
 def refuses_ray(host: str, port: int, timeout_s: float = TIMEOUT_S) -> str | None:
-    """Why it can't be one: it does not speak gRPC, which is HTTP/2, or says nothing; else None."""
+    """Why this can't be a Ray head: it does not speak gRPC, which is HTTP/2, or says nothing. None
+    if it can."""
     if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
         return None  # it speaks TLS first, with certificates that only Ray knows
     try:

@@ -1,4 +1,5 @@
-"""What Ray's libraries write to this process's stderr, kept away from who reads Tandem's words."""
+"""Keeps the output of Ray's libraries away from this process's stderr, where a user reads Tandem's
+messages."""
 
 from __future__ import annotations
 

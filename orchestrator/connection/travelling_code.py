@@ -11,9 +11,9 @@ SETUP_TIMEOUT_S = 60
 
 
 def runtime_env() -> dict[str, Any]:
-    """For ``ray.init``: every worker of this driver's actors imports these very files.
+    """For ``ray.init``: every worker of this driver's actors imports exactly these files.
 
-    What is pinned to a device then has the gateway's version, whatever that device has installed.
+    So a device runs the gateway's version, whichever version is installed there.
     """
     packages = (actors, orchestrator)
     return {

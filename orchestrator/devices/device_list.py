@@ -1,4 +1,4 @@
-"""Live nodes, jobs and probes -> the devices there are, each with what is known of it."""
+"""Makes the list of devices from live nodes, jobs and probes, with everything known about each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """What a node's host told of itself; None where it could not.
+    """Facts that a node's host reported about itself; None if it could not.
 
     ``os`` is like "Linux 6.1 x86_64"; ``versions`` has python, ray, torch and tandem.
     """
@@ -29,7 +29,7 @@ class NodeFacts:
 
 @dataclass(frozen=True)
 class Probed:
-    """The facts known of a node, and why they are missing or not of now."""
+    """The facts known about a node, and why they are missing or old."""
 
     facts: NodeFacts | None
     error: str | None = None
@@ -50,9 +50,8 @@ class Registrations:
 def list_devices(
     cluster: ClusterView, registrations: Registrations, probed: Mapping[str, Probed]
 ) -> list[dict[str, Any]]:
-    """One entry a device, by ip and port: those of the live nodes, and the registered ones whose
-    node is gone. ``probed`` is by node id.
-    """
+    """One entry for each device, by ip and port: the devices of live nodes, and registered ones
+    whose node is gone. ``probed`` is by node id."""
     entries = [
         _entry(cluster, address, node, registrations.of(address), probed[node.node_id])
         for node in cluster.nodes
@@ -67,7 +66,8 @@ def list_devices(
 
 
 def _addresses(node: Node, registered: Mapping[Address, Any]) -> Iterator[Address]:
-    """What it offers, else its own port; and that one too where a job uses it all the same."""
+    """The devices that the node offers, or its own port; and its own port too if a job uses
+    that."""
     ports = set(node.devices or {node.port})
     for port in ports | {port for ip, port in registered if node.is_device(ip, port)}:
         yield node.ip, port
@@ -94,7 +94,7 @@ def _entry(
 
 
 def _node_details(node: Node | None) -> dict[str, Any]:
-    """What Ray's node table says; ``cores`` are those that Ray counts on."""
+    """The facts in Ray's node table; ``cores`` are those that Ray counts on."""
     if node is None:
         return dict.fromkeys(("node_id", "host_name", "cores", "accelerators"))
     return {
@@ -121,7 +121,8 @@ def _why_gone(cluster: ClusterView, ip: str, port: int) -> str:
 
 
 def _order(entry: Mapping[str, Any]) -> tuple[int, int, str, int]:
-    """By ip as a number, so that 10.0.0.9 is before 10.0.0.10; names after the addresses."""
+    """Orders by ip as a number, so that 10.0.0.9 is before 10.0.0.10; names come after
+    addresses."""
     ip, port = entry["ip"], entry["port"]
     try:
         address = ipaddress.ip_address(ip)

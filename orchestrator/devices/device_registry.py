@@ -40,10 +40,10 @@ def new_device(job: Job, cluster: ClusterView, ip: str, port: int) -> Device:
 
 
 def moved_device(job: Job, cluster: ClusterView, device_id: int, ip: str, port: int) -> Device:
-    """The job's device of that id as it is at (ip, port) now, to be ``move``-d there.
+    """The job's device of that id at its new place (ip, port), ready for ``move``.
 
-    Raises ``DeviceNotFound``, ``Conflict`` when it still answers where it was, and what else
-    ``new_device`` raises.
+    Raises ``DeviceNotFound``, ``Conflict`` if it still answers at its old place, and the other
+    errors of ``new_device``.
     """
     old = next((device for device in job.devices if device.device_id == device_id), None)
     if old is None:
@@ -88,7 +88,7 @@ def settled(devices: Sequence[Device], cluster: ClusterView) -> list[Device]:
 
 
 def moved_text(job: Job, cluster: ClusterView) -> str | None:
-    """What to do where a device of the job is gone, and may have come back at another address."""
+    """Says what to do if a device of the job is gone and may have come back at another address."""
     taken = {(device.ip, device.port) for device in job.devices}
     for device in job.devices:
         if cluster.has(device.ip, device.port):
@@ -107,8 +107,8 @@ def moved_text(job: Job, cluster: ClusterView) -> str | None:
 
 
 def move(job: Job, device: Device) -> None:
-    """The device of that id is the same one, elsewhere: its layers stay its own. A job that is
-    only initialized has to be so again, for its LayerActors were lost."""
+    """The device of that id is the same one at another place, and keeps its layers. A job that is
+    only initialized has to be initialized again, because its LayerActors are lost."""
     if job.status is Status.INITIALIZED:
         job.apply(Event.CHANGE_DEVICES)
     job.devices = [device if d.device_id == device.device_id else d for d in job.devices]

@@ -1,4 +1,5 @@
-"""Who holds which device: one job at a time, from initialize to the end of its session."""
+"""Records which job holds which device: one at a time, from initialize to the end of its
+session."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class DeviceTable:
 
     @contextmanager
     def lent(self, job_id: str, devices: Iterable[Device]) -> Iterator[None]:
-        """Held meanwhile; afterwards the job holds what it did before."""
+        """Holds the devices during the block; afterwards the job holds the same ones as before."""
         before = self._hold_more(job_id, devices)
         try:
             yield
@@ -47,8 +48,8 @@ class DeviceTable:
             raise
 
     def hold_again(self, jobs: Iterable[Job]) -> None:
-        """What they held when an earlier JobManager ended, before any of them looks for spares:
-        the devices with its layers, and all those of a job that is initialized."""
+        """Holds again what the jobs held when an earlier JobManager ended, before any of them looks
+        for spares: the devices with its layers, and all devices of an initialized job."""
         for job in jobs:
             with_layers = {stage.device_id for stage in job.stages if job.is_active}
             waits = job.status is Status.INITIALIZED
@@ -81,7 +82,7 @@ class DeviceTable:
             )
 
     def _hold_more(self, job_id: str, devices: Iterable[Device]) -> set[tuple[str, int]]:
-        """What the job held before."""
+        """Returns the devices that the job held before."""
         with self._lock:
             before = {key for key, holder in self._holders.items() if holder == job_id}
             self.hold(job_id, devices)

@@ -1,6 +1,6 @@
-"""What Ray's node table does not say of a device, told by a small task that runs there.
+"""Asks a device for facts that Ray's node table lacks, by a small task that runs there.
 
-Its code travels with it: the device needs Python and Ray, and nothing of Tandem's.
+Its code travels with it: the device needs Python and Ray, and nothing from Tandem.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _operating_system() -> str:
 
 
 def installed_version(package: str) -> str | None:
-    """As its metadata states it; None where it is not installed."""
+    """The version in its metadata; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -88,14 +88,15 @@ def start_probe(node_id: str) -> futures.Future[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Probe:
-    """A node's newest probe; ``known`` is what an earlier one told."""
+    """A node's newest probe; ``known`` is the result of an earlier one."""
 
     started_s: float
     future: futures.Future[dict[str, Any]]
     known: NodeFacts | None
 
     def look(self, now_s: float) -> Probed:
-        """What is known now; the memory that was available once is not shown as if it still was."""
+        """The facts as they are known now. Available memory from an earlier probe is left out,
+        because it may have changed."""
         if not self.future.done():
             age = f"{now_s - self.started_s:.0f} s"
             return self._failed(
@@ -117,7 +118,8 @@ class _Probe:
 
 
 class NodeProbes:
-    """The newest probe of each node: one at a time, however slow, asked anew after ``FRESH_S``."""
+    """The newest probe of each node. A node has one probe at a time, however slow it is; it is
+    repeated after ``FRESH_S``."""
 
     def __init__(
         self,
@@ -132,9 +134,10 @@ class NodeProbes:
         self._lock = threading.Lock()
 
     def results(self, node_ids: Collection[str]) -> dict[str, Probed]:
-        """What is known of these nodes; other nodes are forgotten.
+        """The facts about these nodes; other nodes are forgotten.
 
-        Waits until ``timeout_s`` after a probe's start: not at all for one that is late already.
+        Waits until ``timeout_s`` after a probe's start, and not at all for one that is already
+        late.
         """
         with self._lock:
             self._probes = {node_id: self._current(node_id) for node_id in node_ids}
@@ -145,7 +148,7 @@ class NodeProbes:
         return {node_id: probe.look(self._clock()) for node_id, probe in probes.items()}
 
     def _current(self, node_id: str) -> _Probe:
-        """The probe that runs or whose answer is fresh, else a new one."""
+        """A probe that runs or has a fresh answer, otherwise a new one."""
         now_s = self._clock()
         last = self._probes.get(node_id)
         if last is None:

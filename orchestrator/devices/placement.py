@@ -54,7 +54,7 @@ class Node:
 
 @dataclass(frozen=True)
 class ResolvedDevice:
-    """A device and the node it means; ``resource`` is what an actor there has to take, if any."""
+    """A device and its node; ``resource`` is what an actor there has to take, if anything."""
 
     ip: str
     port: int
@@ -167,8 +167,8 @@ class ClusterView:
         return any(node.is_device(ip, port) for node in self.nodes)
 
     def lookalikes(self, ip: str, port: int, host_name: str | None) -> list[Node]:
-        """Nodes elsewhere that may be the device which is not at ``ip`` any more: those of its
-        host's name, or else, where that is not known, those that claim its port."""
+        """Nodes elsewhere that may be the device that is no longer at ``ip``: those with its host's
+        name or, if that is not known, those that claim its port."""
         elsewhere = [node for node in self.nodes if node.ip != self.canonical_ip(ip)]
         if host_name is not None:
             named = [node for node in elsewhere if node.host_name == host_name]
@@ -187,7 +187,8 @@ class ClusterView:
         )
 
     def _disambiguation(self, port: int, matches: Sequence[Node], there: Sequence[Node]) -> str:
-        """What leaves one of ``matches``; ``there`` are all of their host."""
+        """The command that leaves only one of ``matches``; ``there`` are all nodes of their
+        host."""
         if len({node.port for node in matches}) == 1:  # which only one process can listen at
             return "one of them has ended; Ray notices that within a minute: try again then"
         return f"{END_ONE}, then there `{rename_command(there, port, self.address)}`"

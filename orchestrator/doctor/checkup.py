@@ -1,7 +1,7 @@
-"""What runs on a node: tells of its host, and of its ways to other nodes.
+"""Runs on a node, and reports on its host and its connections to other nodes.
 
-Its code travels by value like that of ``node_probe``: a device needs Python and Ray only, and is
-found to lack torch or numpy rather than failing for it.
+Its code travels by value like that of ``node_probe``: a device needs only Python and Ray. So a
+missing torch or numpy is found and not a failure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 def examine_host(folder: str) -> dict[str, Any]:
-    """The fields of ``HostFacts``; ``folder`` is on the disk that is looked at."""
+    """The fields of ``HostFacts``; ``folder`` is on the disk that is checked."""
     told = describe_host()
     disk = disk_usage(folder)
     shared = disk_usage(SHARED_MEMORY)
@@ -48,7 +48,7 @@ def examine_host(folder: str) -> dict[str, Any]:
 
 
 def disk_usage(folder: str) -> Any:
-    """Its disk's ``total`` and ``free`` bytes; None where there is no such folder."""
+    """The disk's ``total`` and ``free`` bytes; None if there is no such folder."""
     try:
         return shutil.disk_usage(folder)
     except OSError:
@@ -90,8 +90,8 @@ def torch_accelerators() -> list[str]:
 
 
 def free_ports() -> str:
-    """The range from which this host's kernel gives a port to who asks for any, as ufw wants it;
-    that of most systems where it does not tell."""
+    """The range of ports from which this host's kernel picks, in ufw's form; the range of most
+    systems if the host does not say."""
     try:
         with open(FREE_PORTS) as told:
             return ":".join(told.read().split())
@@ -111,11 +111,11 @@ class Examiner:
         return self._listens.getsockname()[1], free_ports()
 
     def connect(self, targets: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        """As ``try_connections``."""
+        """Runs ``try_connections``."""
         return try_connections(targets)
 
     def examine(self, folder: str, targets: Sequence[tuple[str, int]]) -> dict[str, Any]:
-        """``host`` as ``examine_host`` and ``refused`` as ``try_connections`` tell it."""
+        """``host`` from ``examine_host`` and ``refused`` from ``try_connections``."""
         return {"host": examine_host(folder), "refused": try_connections(targets)}
 
     def clock(self) -> float:
@@ -123,7 +123,7 @@ class Examiner:
         return time.time()
 
     def echo(self, payload: bytes) -> bytes:
-        """The same again."""
+        """Returns its argument."""
         return payload
 
     def make(self, num_bytes: int) -> bytes:
@@ -131,7 +131,7 @@ class Examiner:
         return bytes(num_bytes)
 
     def accelerators(self) -> list[str]:
-        """As ``torch_accelerators``."""
+        """Runs ``torch_accelerators``."""
         return torch_accelerators()
 
     def measure(self, source: Any, timeout_s: float) -> dict[str, float]:

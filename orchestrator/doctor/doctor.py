@@ -29,10 +29,10 @@ class Doctor:
         training_jobs: Sequence[str],
         strangers: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """The report, within half a minute; ``training_jobs`` are those that train meanwhile,
-        ``strangers`` folders with checkpoints of no job.
+        """Returns the report, within half a minute. ``training_jobs`` train at the same time;
+        ``strangers`` are folders with checkpoints of no job.
 
-        Raises ``Conflict`` during another one: two would measure each other.
+        Raises ``Conflict`` during another checkup, because the two would measure each other.
         """
         if not self._examining.acquire(blocking=False):
             raise Conflict("Another checkup of this cluster is running: try again in 30 s")

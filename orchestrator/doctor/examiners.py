@@ -36,9 +36,9 @@ class Examination:
 
 
 def examine_cluster(nodes: Sequence[CheckedNode], own: str) -> Examination:
-    """Takes ``ACCELERATORS_AFTER_S`` at most; ``own`` is the name of the JobManager's node.
+    """Takes at most ``ACCELERATORS_AFTER_S``; ``own`` is the name of the JobManager's node.
 
-    A node that is slow, frozen or cut off is told as such, and the rest goes on.
+    If a node is slow, frozen or cut off, the result says so, and the rest goes on.
     """
     began = time.monotonic()
     actors = {node.name: _start_examiner(node.node.node_id) for node in nodes}
@@ -126,7 +126,7 @@ def _examined(node: CheckedNode, answer: Any) -> Examined:
 
 
 def _answers(references: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-    """What has come by the deadline, by name; an error of Ray's in the place of a value."""
+    """The answers that came by the deadline, by name; one of Ray's errors instead of a value."""
     refs = list(references.values())
     left_s = max(0.0, deadline - time.monotonic())
     if refs:
@@ -145,7 +145,7 @@ def _answer(reference: Any) -> Any:
 
 
 def _read_clock(actor: Any) -> Clock | None:
-    """By the quickest of some calls: it was read about the middle of one."""
+    """Uses the fastest of several calls: it read the clock at about its middle."""
     readings = []
     for _ in range(NUM_CLOCK_CALLS):
         asked_s, began = time.time(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a checkup sees, before anything is judged."""
+"""The observations of a checkup, before anything is judged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ NO_TIME = "there was no time left for it"
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host tells of itself; None where it could not. ``versions`` has python, ray, torch,
-    numpy and tandem, ``disk`` is the one of Ray's temporary folder, ``auth_mode`` RAY_AUTH_MODE."""
+    """Facts that a host reported about itself; None if it could not. ``versions`` has python, ray,
+    torch, numpy and tandem, ``disk`` is the one with Ray's temporary folder, ``auth_mode`` is
+    RAY_AUTH_MODE."""
 
     os: str
     memory_bytes: int | None
@@ -43,13 +44,14 @@ class CheckedNode:
 
     @property
     def ports(self) -> dict[str, int]:
-        """What other nodes must be able to connect to."""
+        """Ports that other nodes must be able to reach."""
         return {"node manager": self.node.port, "object manager": self.object_manager_port}
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How far a node's clock is ahead of the JobManager's host, give or take ``within_s``."""
+    """How far a node's clock is ahead of the clock of the JobManager's host, give or take
+    ``within_s``."""
 
     ahead_s: float
     within_s: float
@@ -57,12 +59,12 @@ class Clock:
 
 @dataclass(frozen=True)
 class Examined:
-    """A node and what it told; ``error`` says why it told nothing.
+    """A node and its report; ``error`` says why there is none.
 
-    ``refused`` has (ip, port) -> why no connection from here to there could be opened;
-    ``kept_out`` has the names of nodes to whose free ports no connection from here could be opened;
-    ``free_ports`` are this node's, a range such as 32768:60999; ``accelerators`` are those that
-    torch sees, None where it was not asked or did not answer.
+    ``refused`` has (ip, port) -> why no connection from here to there could be opened. ``kept_out``
+    has the names of nodes whose free ports could not be reached from here. ``free_ports`` are this
+    node's, a range such as 32768:60999. ``accelerators`` are those that torch sees, None if it was
+    not asked or did not answer.
     """
 
     checked: CheckedNode
@@ -82,7 +84,8 @@ class Examined:
 
 @dataclass(frozen=True)
 class Link:
-    """From a node to another, as Ray carries data there; ``error`` says why it is not measured."""
+    """A link from one node to another, with Ray's own data transfer; ``error`` says why it was not
+    measured."""
 
     source: str
     target: str
@@ -114,9 +117,9 @@ class Folder:
 
 @dataclass(frozen=True)
 class ClusterFacts:
-    """Everything a checkup saw. ``own`` is the name of the JobManager's node, ``host`` what its
-    host told without Ray's help, ``address`` Ray's to join, ``strangers`` folders with checkpoints
-    of no job."""
+    """Everything that a checkup saw. ``own`` is the name of the JobManager's node, ``host`` its
+    host's report without Ray's help, ``address`` Ray's address to join, ``strangers`` folders with
+    checkpoints of no job."""
 
     own: str
     gateway_ip: str
@@ -129,7 +132,7 @@ class ClusterFacts:
     strangers: Sequence[str] = ()
 
     def hosts(self) -> Iterator[tuple[str, HostFacts]]:
-        """Of the nodes that answered: name and host."""
+        """Name and host of the nodes that answered."""
         return ((node.name, node.host) for node in self.nodes if node.host is not None)
 
 

@@ -15,10 +15,10 @@ MAX_FOLDERS = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, in one sentence with the value and the limit.
+    """The result of a check, in one sentence with the value and the limit.
 
-    ``remedy`` is a command for ``node``, or, where that is None, for the gateway's host; None
-    where nothing needs mending.
+    ``remedy`` is a command for ``node``, or for the gateway's host if ``node`` is None. It is None
+    if nothing needs fixing.
     """
 
     level: Level
@@ -29,7 +29,7 @@ class Finding:
 
 
 def sort_findings(findings: Sequence[Finding]) -> list[Finding]:
-    """Errors first, then warnings; else as they are."""
+    """Errors first, then warnings, otherwise in the given order."""
     return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.level))
 
 
@@ -39,7 +39,7 @@ def size_text(num_bytes: int) -> str:
 
 
 def strangers_text(folders: Sequence[str]) -> str:
-    """That the folders, of which there is one at least, have checkpoints of no job."""
+    """Says that these folders have checkpoints of no job; there must be at least one."""
     more = f" and {len(folders) - MAX_FOLDERS} more" if len(folders) > MAX_FOLDERS else ""
     named = ", ".join(folders[:MAX_FOLDERS]) + more
     hold = "hold" if len(folders) > 1 else "holds"

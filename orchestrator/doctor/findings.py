@@ -1,4 +1,4 @@
-"""What was seen -> what there is to say of it, the worst first."""
+"""Turns the observations of a checkup into findings, the worst first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(facts: ClusterFacts) -> dict[str, Any]:
 
 
 def find(facts: ClusterFacts) -> list[Finding]:
-    """Errors, then warnings, then what each check that found nothing wrong has to say."""
+    """Errors, then warnings, then a line for each check that found nothing wrong."""
     found: list[Finding] = []
     for check, (judge, fine) in _CHECKS.items():
         found += list(judge(facts)) or [Finding("ok", check, None, fine(facts))]

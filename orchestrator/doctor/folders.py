@@ -1,4 +1,4 @@
-"""Whether the gateway's host lets Tandem write where it is told to."""
+"""Checks whether Tandem can write to its folders on the gateway's host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with each host by itself, or beside the gateway's."""
+"""Problems of a single host, alone or compared with the gateway's."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LITTLE_MEMORY_BYTES = 1 * GIB
 # its logs may fill the rest during a long training.
 MAX_DISK_SHARE = 0.95
 MIN_FREE_DISK_BYTES = 512 * MIB
-# Ray itself refuses other minor versions of Python and other releases of its own; with another
-# torch it trains, but not to the same bits.
+# Ray itself refuses other minor versions of Python and other releases of Ray; with another torch it
+# trains, but not to the same bits.
 COMPARED: tuple[tuple[str, Level], ...] = (
     ("python", "error"),
     ("ray", "error"),
@@ -30,7 +30,7 @@ NEEDED = ("ray", "torch", "numpy")
 
 
 def versions(facts: ClusterFacts) -> Iterator[Finding]:
-    """What is missing on a node, or other than on the gateway's host."""
+    """Packages that are missing on a node, or differ from those on the gateway's host."""
     for name, host in facts.hosts():
         yield from packages(host, name, facts.host)
         for package, level in COMPARED:
@@ -43,7 +43,8 @@ def versions(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def packages(host: HostFacts, node: str | None, model: HostFacts) -> Iterator[Finding]:
-    """What Tandem needs and is not installed; ``model`` has the versions to install."""
+    """Packages that Tandem needs and that are not installed; ``model`` has the versions to
+    install."""
     for package in NEEDED:
         if host.versions.get(package) is None:
             text = f"{node or 'This host'} has no {package} in its Python environment"
@@ -52,7 +53,7 @@ def packages(host: HostFacts, node: str | None, model: HostFacts) -> Iterator[Fi
 
 
 def accelerators(facts: ClusterFacts) -> Iterator[Finding]:
-    """Nodes with a GPU that torch can't use; a missing torch is told by ``versions``."""
+    """Nodes with a GPU that torch can't use; ``versions`` reports a missing torch."""
     for node in facts.nodes:
         counted = node.checked.node.num_gpus
         torch = node.host.versions.get("torch") if node.host else None
@@ -114,7 +115,7 @@ def memories(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def memory(host: HostFacts, node: str | None) -> Iterator[Finding]:
-    """The same of one host."""
+    """The memory of one host."""
     free = host.available_memory_bytes
     if free is not None and free < LITTLE_MEMORY_BYTES:
         low = free < MIN_MEMORY_BYTES
@@ -132,7 +133,7 @@ def disks(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def disk(host: HostFacts, node: str | None, folder: str) -> Iterator[Finding]:
-    """The same of one host."""
+    """The disk of one host."""
     total, free = host.disk_bytes, host.free_disk_bytes
     if not total or free is None:
         return
@@ -178,7 +179,7 @@ def folders(facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def folder(checked: Folder) -> Iterator[Finding]:
-    """The same of one. A data_dir may be read-only, as long as nothing is to be downloaded."""
+    """One folder. A data_dir may be read-only, as long as nothing has to be downloaded."""
     where = f"{checked.setting} {checked.path} on the gateway's host"
     if checked.error is not None:
         level: Level = "warning" if checked.setting == "data_dir" else "error"

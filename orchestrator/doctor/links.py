@@ -1,4 +1,4 @@
-"""Which links between nodes matter, and how fast Ray carries data over them."""
+"""Chooses the links between nodes that matter, and measures how fast Ray carries data over them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def plan_links(names: Sequence[str], own: str) -> list[tuple[str, str]]:
 def measure_links(
     examiners: Mapping[str, Any], pairs: Sequence[tuple[str, str]], deadline: float
 ) -> Iterator[Link]:
-    """One after the other, so that none is measured beside another; what the deadline, of
-    ``time.monotonic``, leaves no time for is given as not measured."""
+    """Measures one link after the other, so that none disturbs another. If the deadline, of
+    ``time.monotonic``, leaves no time for a link, it counts as not measured."""
     for source, target in pairs:
         timeout_s = min(LINK_TIMEOUT_S, deadline - time.monotonic() - ANSWER_MARGIN_S)
         if timeout_s <= 0:

@@ -1,4 +1,4 @@
-"""What is wrong between the nodes."""
+"""Problems between the nodes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LITTLE_BYTES_PER_S = 10e6
 
 
 def answers(facts: ClusterFacts) -> Iterator[Finding]:
-    """Nodes that told nothing."""
+    """Nodes that did not report."""
     for node in facts.nodes:
         if node.error is not None:
             text = f"The node {node.name} ({node.checked.node.host_name}) {node.error}"
@@ -32,7 +32,7 @@ def names(facts: ClusterFacts) -> Iterator[Finding]:
         for port in node.node.claims:
             claimants.setdefault((node.node.ip, port), []).append(node)
     for (ip, port), several in sorted(claimants.items()):
-        if len({node.name for node in several}) > 1:  # else one has ended: Ray will notice
+        if len({node.name for node in several}) > 1:  # otherwise one has ended: Ray will notice
             there = [node.node for node in nodes if node.node.ip == ip]
             text = (
                 f"{' and '.join(node.name for node in several)} claim to be the same device, "
@@ -77,7 +77,7 @@ def _refused(source: Examined, target: Examined) -> list[Finding]:
 
 
 def _way_back(source: Examined, target: Examined) -> str:
-    """What is known of the connections from ``target`` to ``source``."""
+    """What is known about connections from ``target`` to ``source``."""
     if target.error is not None:
         return "the other way is not known"
     there = {(source.checked.node.ip, port) for port in source.checked.ports.values()}

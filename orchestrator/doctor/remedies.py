@@ -1,4 +1,4 @@
-"""The commands that mend what a checkup finds, each to be run where its finding says."""
+"""The commands that fix what a checkup finds. The finding says where to run each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.doctor.finding import MAX_FOLDERS
 SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what you don't need"
 NO_POWER_SAVING = "sudo iw dev wlan0 set power_save off  # on Wi-Fi; a cable is better"
 SHOW_BIT_RATE = "iw dev wlan0 link  # shows the Wi-Fi's bit rate; a cable is faster"
-RAYS_WORKER_PORTS = "10002:19999"  # unless ray start is told others
+RAYS_WORKER_PORTS = "10002:19999"  # unless ray start has others
 AFTER_ITS_END = (
     "after Ctrl-C there; a plain `ray start` is ended by `ray stop`, with all nodes of that host"
 )
@@ -22,7 +22,7 @@ GIB = 2**30
 
 
 def install(package: str, versions: Mapping[str, str | None]) -> str:
-    """Makes a device's ``package``, or its Python, that of ``versions``."""
+    """Installs the ``package`` of ``versions``, or its Python, on a device."""
     if package != "python":
         return f"pip install {shlex.quote(_requirement(package, versions))}"
     minor = ".".join(str(versions["python"]).split(".")[:2])
@@ -45,14 +45,14 @@ def _requirement(package: str, versions: Mapping[str, str | None]) -> str:
 
 
 def restart(node: CheckedNode, address: str, gateway_ip: str) -> str:
-    """Starts Ray on a node again; ``address`` is that of the cluster."""
+    """Starts Ray on a node again; ``address`` is the cluster's."""
     if node.node.ip == gateway_ip:
         return "ray stop --force  # then start Ray and the gateway again as before"
     return f"ray stop --force && tandem join {address} --port {node.node.port}"
 
 
 def rename(nodes: Sequence[Node], port: int, address: str) -> str:
-    """To be run at one of several nodes that claim to be device ``port`` of a host; ``nodes`` are
+    """A command for one of several nodes that claim to be device ``port`` of a host; ``nodes`` are
     all of that host."""
     return f"{rename_command(nodes, port, address)}  # {AFTER_ITS_END}"
 
@@ -75,7 +75,7 @@ def set_token_mode(mode: str) -> str:
 
 
 def open_firewall(source: CheckedNode, target: CheckedNode) -> str:
-    """To be run at ``target``: lets ``source`` in."""
+    """A command for ``target`` that lets ``source`` in."""
     return firewall_line(source.node.ip, _ports(target))
 
 
@@ -85,7 +85,7 @@ def open_ports(source: CheckedNode, ports: str) -> str:
 
 
 def _ports(node: CheckedNode) -> str:
-    """Those that `tandem join` fixes, else what is known of ports that Ray chose."""
+    """The ports that `tandem join` fixes, otherwise the known ports that Ray chose."""
     port = node.node.port
     if port <= MAX_DEVICE_PORT:
         fixed = NodePorts(port)
@@ -104,10 +104,10 @@ def make_writable(folder: Folder) -> str:
 
 
 def show_folders(folders: Sequence[str]) -> str:
-    """What is in them, and how large it is."""
+    """Shows the folders' contents and sizes."""
     return f"du -sh {' '.join(map(shlex.quote, folders[:MAX_FOLDERS]))}"
 
 
 def show_disk_use(folder: str) -> str:
-    """What takes the room on its disk."""
+    """Shows what uses the space on its disk."""
     return f"du -xh --max-depth=2 {shlex.quote(folder)} | sort -h | tail  # delete what is old"

@@ -1,4 +1,4 @@
-"""This host alone, looked at without Ray: could it be a head, or a device?"""
+"""Checks this host alone, without Ray: could it be a head, or a device?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orchestrator.settings import Settings
 
 @dataclass(frozen=True)
 class OwnFacts:
-    """What this host tells of itself: ``ip`` in its network; ports that something listens at."""
+    """Facts about this host: ``ip`` in its network, and ports on which something listens."""
 
     host: HostFacts
     ip: str
@@ -72,7 +72,7 @@ def _look(settings: Settings) -> OwnFacts:
 
 
 def judge(facts: OwnFacts) -> list[Finding]:
-    """What is wrong with this host; a check that finds nothing says so."""
+    """The problems of this host; a check that finds none says so."""
     host, version = facts.host, facts.host.versions
     shown = ", ".join(f"{name} {version[name]}" for name in ("python", "ray", "torch", "numpy"))
     memory = size_text(host_findings.LITTLE_MEMORY_BYTES)
@@ -103,7 +103,7 @@ def _shared_memory(host: HostFacts) -> Iterator[Finding]:
 
 
 def _network(facts: OwnFacts) -> Iterator[Finding]:
-    """What keeps other devices from joining a head here, or may."""
+    """What keeps, or may keep, other devices from joining a head here."""
     if is_loopback(facts.ip):
         text = "This host has no address in a network: no other device can join it"
         yield Finding("warning", "network", None, text, "ip address  # which networks it is in")

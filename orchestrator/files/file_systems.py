@@ -30,7 +30,7 @@ NETWORK_KINDS = frozenset(
         "vmhgfs",
     ]
 )
-# What such a file system is called where a program of the user's keeps it.
+# The names of such file systems if a user's program mounts them.
 NETWORK_PROGRAMS = frozenset(
     [
         "ceph",
@@ -72,7 +72,7 @@ class Mount:
 
 
 def mount_of(path: str, mounts: str) -> Mount | None:
-    """Where an absolute path without links lies, by the text of /proc/mounts. Pure."""
+    """The mount of an absolute path without links, from the text of /proc/mounts. Pure."""
     found = None
     for line in mounts.splitlines():
         fields = [_unescaped(field) for field in line.split()]
@@ -84,8 +84,8 @@ def mount_of(path: str, mounts: str) -> Mount | None:
 
 
 def network_mount(path: Path) -> Mount | None:
-    """The network file system on which the path lies or would lie; None for a disk of this host,
-    and where the system does not tell."""
+    """The network file system of the path, which need not exist yet; None for a disk of this host,
+    and if the system does not say."""
     try:
         found = mount_of(str(path.resolve()), MOUNTS.read_text(errors="surrogateescape"))
     except (OSError, RuntimeError):  # no Linux; links in a circle
@@ -94,7 +94,7 @@ def network_mount(path: Path) -> Mount | None:
 
 
 def network_text(mount: Mount) -> str:
-    """What is to be said of a storage path there."""
+    """The sentence about a storage path there."""
     return (
         f"lies on a network file system ({mount}), where locks may fail and a slow link holds up "
         "every write: choose a --storage-path on a disk of the gateway's host"

@@ -1,8 +1,9 @@
-"""Files that people write in YAML: what they hold, where it stands, and what is wrong with them.
+"""Reads YAML files that people write: their content, its lines, and their mistakes.
 
-Of YAML only what JSON could say as well, so that nothing is taken for what was not meant: a key is
-a text and stands once, and 010, 1:30 or 2026-01-01 are texts and no numbers or dates. What is wrong
-is told by its line and never by what stands there, for the file may be another one, with secrets.
+It accepts only the YAML that JSON could express, so that nothing gets a meaning that nobody
+intended: a key is text and may come once, and 010, 1:30 or 2026-01-01 are text, not numbers or
+dates. An error names the line and never its content, because the file may be the wrong one, with
+secrets.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ REMEDIES = (
         "a text begins with a sign that has a meaning of its own in YAML: put it in quotes",
     ),
 )
-"""What PyYAML says -> what is wrong, in words for who wrote the file."""
+"""PyYAML's message -> what is wrong, in words for the file's author."""
 
 OPENED = (REMEDIES[1][0], REMEDIES[3][0], REMEDIES[4][0])
 """The ones whose cause is where the part began, not where the parser noticed."""
@@ -62,13 +63,13 @@ OPENED = (REMEDIES[1][0], REMEDIES[3][0], REMEDIES[4][0])
 
 @dataclass(frozen=True)
 class PlainYaml:
-    """What a file holds: ``content`` as JSON would, None for an empty file."""
+    """A file's ``content`` as JSON would have it, None for an empty file."""
 
     content: Any
     _root: yaml.Node | None
 
     def line(self, path: Sequence[str | int]) -> int | None:
-        """Where the part that ``path`` names begins, from 1; None where there is none."""
+        """The line on which the part named by ``path`` begins, from 1; None if there is none."""
         node, line = self._root, None
         for part in path:
             found = _child(node, part)
@@ -101,7 +102,7 @@ def read_yaml(path: Path, what: str) -> PlainYaml:
 
 
 class _Wrong(Exception):
-    """What is wrong, in words for who wrote the file."""
+    """What is wrong, in words for the file's author."""
 
 
 def _parse(data: bytes) -> PlainYaml:

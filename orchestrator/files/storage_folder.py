@@ -16,10 +16,10 @@ REMEDY = "choose another with --storage-path or TANDEM_STORAGE_PATH"
 
 @contextmanager
 def storage_in_use(settings: Settings) -> Iterator[None]:
-    """Has the folder made, and tells what goes wrong with a file in it meanwhile.
+    """Makes the folder, and explains an error with a file in it during the block.
 
-    Raises ``InvalidRequest`` for a path in a home folder that this user does not have,
-    ``StorageUnavailable`` for one that can't be used, each naming the setting and the remedy.
+    Raises ``InvalidRequest`` for a path in a home folder that this user does not have, and
+    ``StorageUnavailable`` for a path that can't be used; each names the setting and the remedy.
     """
     check_homes(settings)
     storage = settings.storage_path
@@ -31,7 +31,7 @@ def storage_in_use(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def storage_errors(storage: Path) -> Iterator[None]:
-    """Raises ``StorageUnavailable`` in the place of an ``OSError`` about a file in the folder."""
+    """Raises ``StorageUnavailable`` instead of an ``OSError`` about a file in the folder."""
     try:
         yield
     except OSError as error:

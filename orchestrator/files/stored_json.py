@@ -1,6 +1,7 @@
-"""Frozen dataclasses <-> JSON for the store, by their fields' types: one way for all of them.
+"""Converts frozen dataclasses to JSON for the store and back, by their fields' types: one way for
+all.
 
-What is stored is what was parsed: it is read back as it is, and not checked against today's limits.
+The store has parsed values. They are read back as they are, and not checked against today's limits.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def to_stored(value: Any) -> Any:
 
 
 def from_stored(kind: type[Kept], stored: Any) -> Kept:
-    """What ``to_stored`` was given. Raises ``ValueError`` where it was none of ``kind``."""
+    """The inverse of ``to_stored``. Raises ``ValueError`` if it is not a stored ``kind``."""
     value: Kept = _adapter(kind).validate_python(stored)
     return value
 

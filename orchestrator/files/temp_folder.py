@@ -1,4 +1,4 @@
-"""Where Ray keeps its sockets and logs: a short path, in a folder that can be written."""
+"""Chooses the folder of Ray's sockets and logs: a short, writable path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ USUAL = (Path("/tmp"), Path("/var/tmp"))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A folder that could be taken; ``variable`` is the user's that asks for it, if one does."""
+    """A folder that could be used; ``variable`` is the user's variable that asks for it, if there
+    is one."""
 
     path: Path
     variable: str | None = None
@@ -38,16 +39,17 @@ class TempFolder:
 
     @property
     def note(self) -> str | None:
-        """What to tell of it; nothing where it is the one that was wanted."""
+        """A note for the user; empty if this is the folder that was wanted."""
         if not self.refused:
             return None
         return f"Note: Ray keeps its files in {self.path}, for {'; '.join(self.refused)}."
 
 
 def folder_for_node(environ: Mapping[str, str]) -> TempFolder:
-    """For a node of a cluster of several hosts: what the user's variables say, if Ray can use it.
+    """The folder for a node of a cluster of several hosts: the user's variables decide, if Ray can
+    use it.
 
-    Raises ``InvalidRequest`` where there is no folder for it.
+    Raises ``InvalidRequest`` if there is no folder for it.
     """
     wanted = [Candidate(base / "ray", name) for name, base in _wanted(environ).items()]
     usual = [Candidate(base / "ray") for base in USUAL]
@@ -56,8 +58,8 @@ def folder_for_node(environ: Mapping[str, str]) -> TempFolder:
 
 
 def folder_for_cluster(environ: Mapping[str, str], name: str) -> TempFolder:
-    """For an embedded cluster, which has one of its own called ``name``, to be made. Raises
-    ``InvalidRequest`` where there is no place for it."""
+    """The folder for an embedded cluster: a new one called ``name``. Raises ``InvalidRequest`` if
+    there is no place for it."""
     usual = [Candidate(base / name) for base in USUAL]
     wanted = [Candidate(base / name, variable) for variable, base in _wanted(environ).items()]
     return choose([*usual, *wanted], lambda folder: why_not_writable(folder.parent))

@@ -1,4 +1,4 @@
-"""What the JobManager is started with."""
+"""The arguments with which the JobManager starts."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class ManagerConfig:
 
     @property
     def folders(self) -> Folders:
-        """Where data is read from."""
+        """The folders from which data is read."""
         return Folders(Path(self.data_dir), tuple(map(Path, self.allowed_dirs)))

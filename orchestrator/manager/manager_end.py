@@ -1,4 +1,5 @@
-"""Whether the JobManager was ended for want of memory, which Ray tells nobody but its own log."""
+"""Finds out whether the JobManager ended for lack of memory; Ray writes that only to its own
+log."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ REMEDY = (
 
 
 class RayletLog:
-    """What this node's memory monitor has written since the JobManager answered last; the node is
-    the JobManager's, too."""
+    """The entries of this node's memory monitor since the JobManager's last answer; the JobManager
+    is on the same node."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -25,27 +26,27 @@ class RayletLog:
 
     @classmethod
     def here(cls) -> RayletLog:
-        """Of the node that this process is connected to."""
+        """The log of the node to which this process is connected."""
         from ray._private import worker
 
         node = worker._global_node
         return cls(Path("raylet.out" if node is None else f"{node.get_logs_dir_path()}/raylet.out"))
 
     def skip(self) -> None:
-        """What was written so far is of the past."""
+        """Skips the entries written so far."""
         try:
             self._read_bytes = self._log.stat().st_size
         except OSError:
             self._read_bytes = 0
 
     def why_ended(self) -> str | None:
-        """In a sentence; None where the monitor has not ended the JobManager."""
+        """The reason in a sentence; None if the monitor has not ended the JobManager."""
         kill = last_kill(self._news(), MANAGER_CLASS)
         why = None if kill is None else shortage(kill)
         return None if why is None else f"The JobManager {why}. Remedy: {REMEDY}"
 
     def why_silent(self) -> str | None:
-        """The same, or that its host is so full that it can't live there."""
+        """The same, or a sentence that its host is too full for it."""
         if (ended := self.why_ended()) is not None:
             return ended
         full = pressure(self._news())

@@ -38,7 +38,7 @@ def submit(
 ) -> Any:
     """A reference to what the JobManager's method will return; one that ``is_quick`` does not
     queue behind those that take minutes."""
-    # One of another version may know nothing of keys: it shall still tell its version.
+    # A JobManager of another version may not know keys, but must still report its version.
     keywords: dict[str, Any] = {} if key is None else {"key": key}
     if arguments:
         keywords["arguments"] = arguments

@@ -128,7 +128,7 @@ def _check_outputs(parsed: ParsedLayers, where: str, data: SourceFacts, task: Ta
 
 
 def _check_tokens(layers: Sequence[LayerSpec], where: str, data: SourceFacts) -> None:
-    """What is given tokens has to know each."""
+    """A layer that takes tokens has to know every token."""
     for index, spec in enumerate(layers):
         _check_tokens(spec.layers, f"{where}[{index}].layers", data)
         known = KINDS[spec.kind].num_tokens
@@ -148,7 +148,7 @@ def _remedy(outputs: TensorSpec, task: TaskSpec) -> str:
 
 
 def _ends(data: SourceFacts, task: TaskSpec) -> Ends:
-    """What a model is given, and what it has to give."""
+    """The inputs that a model gets, and the outputs that it has to give."""
     return Ends(data.inputs, wanted_outputs(task, data))
 
 
@@ -157,7 +157,7 @@ def _resizable(data: SourceFacts) -> str:
 
 
 def layer_kinds() -> list[dict[str, Any]]:
-    """What ``GET /api/layers`` shows: what ``parse_layers`` checks by."""
+    """The answer of ``GET /api/layers``, from the tables that ``parse_layers`` uses."""
     return [
         {
             "type": kind.name,
@@ -172,7 +172,7 @@ def layer_kinds() -> list[dict[str, Any]]:
 
 
 def architectures() -> list[dict[str, Any]]:
-    """What ``GET /api/architectures`` shows."""
+    """The answer of ``GET /api/architectures``."""
     return [
         {
             "architecture": own.name,

@@ -1,4 +1,4 @@
-"""What can be done with trained weights once nothing trains."""
+"""Uses of trained weights when nothing trains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 
 def facts_of(spec: JobSpec) -> ModelFacts:
-    """What a job's model takes and gives."""
+    """The inputs and outputs of a job's model."""
     model, facts, view = spec.model, model_facts(spec.model), spec.data.views.inputs
     scaling = view.scaling or Scaling((), ())
     answer = TASKS[spec.task.kind].predictions(torch.zeros(1, *facts[-1].outputs.shape))
@@ -63,10 +63,10 @@ class Network:
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
 
     def predict(self, rows: Array, first: int = 0) -> dict[str, Array]:
-        """What the task answers (``TaskKind.predictions``) for float32 rows, of which ``first`` is
-        the first one's index.
+        """The task's answer (``TaskKind.predictions``) for float32 rows; ``first`` is the index of
+        the first row.
 
-        Raises ``InvalidRequest`` when nothing finite comes out.
+        Raises ``InvalidRequest`` if a result is not finite.
         """
         stored = torch.tensor(rows).view(-1, *self._facts.inputs.shape)
         with torch.no_grad():

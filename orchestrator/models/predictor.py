@@ -1,4 +1,4 @@
-"""Predicts in a process of its own; light enough for the gateway to import."""
+"""Predicts in a separate process; light enough for the gateway to import."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Predictor:
         self._network: Any = None
 
     def load(self, model: TrainedModel) -> None:
-        """From now on it predicts with this one."""
+        """From now on it predicts with this model."""
         from orchestrator.models.model_io import Network
 
         self._network = None  # or both would be in memory
         self._network = Network(model)
 
     def predict(self, rows: Array, first: int) -> dict[str, Array]:
-        """What the task answers; ``first`` is the first row's index, for the errors."""
+        """The task's answer; ``first`` is the first row's index, for the errors."""
         answer: dict[str, Array] = self._network.predict(rows, first)
         return answer

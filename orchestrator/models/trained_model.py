@@ -19,12 +19,12 @@ _HEADER_ALIGNMENT = 8
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model takes and gives. ``model`` is as ``model_config`` has it but for the seed,
-    ``shape`` and ``dtype`` those of a sample as the model is given it, ``inputs`` what it is as the
-    data is stored. ``mean``, ``std`` and ``unit`` are those of its ``Scaling``, empty and 1 where
-    there is none; ``repeated`` is that of its ``SampleView``. The kind of ``task`` answers with
-    ``num_outputs`` numbers. ``num_bytes`` are those of its state, ``row_bytes`` those that a sample
-    becomes on its way; ``dataset`` names what it was trained on."""
+    """The inputs and outputs of a model. ``model`` is its ``model_config`` without the seed,
+    ``shape`` and ``dtype`` describe a sample as the model gets it, and ``inputs`` as the data
+    stores it. ``mean``, ``std`` and ``unit`` come from its ``Scaling``; they are empty and 1 if
+    there is none. ``repeated`` comes from its ``SampleView``. ``task`` answers with ``num_outputs``
+    numbers. ``num_bytes`` counts its state, ``row_bytes`` a sample on its way; ``dataset`` names
+    its training data."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]

@@ -79,8 +79,8 @@ class GivenWeights:
 
 
 def first_state(spec: JobSpec, kept: InitialWeights) -> TrainingState | None:
-    """What the job's first session begins with; None for weights drawn from the seed. Raises
-    ``StorageUnavailable``."""
+    """The state with which the job's first session begins; None for weights drawn from the seed.
+    Raises ``StorageUnavailable``."""
     if spec.initial_weights is None:
         return None
     weights = kept.load(spec.initial_weights)
@@ -88,8 +88,8 @@ def first_state(spec: JobSpec, kept: InitialWeights) -> TrainingState | None:
 
 
 def _read_file(path: Path, model: ModelSpec) -> Tensors:
-    """The header is checked before anything is read that it tells of. All the rest is done with a
-    copy of the file, which somebody may be writing anew."""
+    """Checks the header before it reads the data that the header describes. The rest uses a copy of
+    the file, because somebody may be writing the original."""
     where = f"{WHERE}.file {str(path)!r}"
     try:
         with safetensors.safe_open(path, framework="pt") as file:

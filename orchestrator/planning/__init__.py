@@ -1,1 +1,2 @@
-"""Which layers go to which device, how long a step takes, and whether that pays. Pure."""
+"""Decides which layers go to which device, predicts a step's time, and says whether that pays.
+Pure."""

@@ -1,4 +1,4 @@
-"""What requests say of a plan -> what is planned, and how a plan is told."""
+"""Turns requests into a plan, and a plan into an answer."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from orchestrator.planning.verdict import judge
 def wanted_steps(options: TrainOptions, batch_size: int, num_stages: int) -> Wanted:
     """``schedule`` and ``num_microbatches``: a value, ``auto``, or nothing.
 
-    Nothing is the same on every run: how the gradients of a batch are added up decides over bits,
-    which must not depend on how quick a device was found to be. What comes out are the
-    microbatches of a step, which may be of several batches.
+    Nothing gives the same on every run: the order in which gradients are added decides the bits,
+    which must not depend on a device's measured speed. The result is the microbatches of a step,
+    which may consist of several batches.
     """
     schedule, count = options.schedule, options.num_microbatches
     of_batch = count if isinstance(count, int) else default_num_microbatches(batch_size, num_stages)
@@ -79,7 +79,7 @@ def chosen_steps(
     options: TrainOptions,
 ) -> Pipelining:
     """Schedule and microbatches of a train request, with ``auto`` decided; raises
-    ``InvalidRequest`` when the devices have not the memory for it."""
+    ``InvalidRequest`` if the devices lack the memory for it."""
     job = planned_job(spec, planning, places, options.recipe)
     wanted = wanted_steps(options, spec.batch_size, len(places))
     return plan_steps(job, cuts, wanted).pipelining
@@ -95,7 +95,7 @@ def in_force(
     recipe: Recipe,
     measured: Measured | None,
 ) -> dict[str, Any]:
-    """The plan by which a job trains, beside what its steps really took."""
+    """The plan by which a job trains, with the measured time of its steps."""
     job = planned_job(spec, planning, places, recipe)
     plan = predict(job, cuts, pipelining)
     told = _told(job_id, planning, job, plan, recipe.accumulate)

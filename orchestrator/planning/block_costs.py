@@ -1,4 +1,4 @@
-"""How long each block of a model takes on a device, from what was measured there."""
+"""How long each block of a model takes on a device, from measurements there."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BlockCosts:
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """What some blocks take together as one stage; all but the update for one microbatch."""
+    """The time of some blocks as one stage; everything except the update is for one microbatch."""
 
     forward_s: float
     backward_s: float
@@ -80,7 +80,7 @@ def block_costs(compute: ComputeProfile, model: ModelSpec, rows: int) -> BlockCo
 
 
 def without_frozen(costs: BlockCosts, facts: Sequence[BlockFacts]) -> BlockCosts:
-    """With no seconds for gradients and updates that there are not, by the blocks' facts."""
+    """Without the seconds of gradients and updates that frozen blocks do not need."""
     trained = np.array([block.parameter_bytes > 0 for block in facts])
     passes = np.logical_or.accumulate(trained)
     update_s = np.where(trained, costs.update_s, 0.0)
@@ -123,7 +123,8 @@ def _estimate(compute: ComputeProfile, work: BlockWork, rows: int) -> tuple[Bloc
 
 
 def _distance(known: BlockWork, wanted: BlockWork) -> tuple[bool, bool, float]:
-    """Whether its inputs need a gradient matters most, for that is half of the backward pass."""
+    """Whether the inputs need a gradient matters most, because that is half of the backward
+    pass."""
     return (
         known.needs_input_grad != wanted.needs_input_grad,
         known.key != wanted.key,

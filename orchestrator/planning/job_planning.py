@@ -1,4 +1,4 @@
-"""What is kept of a job for its plans: what was asked for, and what was measured."""
+"""The requests and measurements that a job keeps for its plans."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from orchestrator.planning.partition import AUTO, MANUAL, PlanRequest
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
 MEMORY_SHARE = 0.8
-"""Of a host's memory; the rest is left to the system."""
+"""Share of a host's memory; the rest is for the system."""
 PROCESS_BYTES = 300_000_000
-"""What a LayerActor's process has with Python and PyTorch; a small host has not even that in the
+"""Python and PyTorch in a LayerActor's process; on a small host even this does not fit into the
 rest."""
 
 
 @dataclass(frozen=True)
 class MeasuredLink:
-    """From one device to the next one."""
+    """A link from one device to the next one."""
 
     before: int
     after: int
@@ -38,13 +38,13 @@ class JobPlanning:
     links: tuple[MeasuredLink, ...] = ()
 
     def link(self, before: int, after: int) -> LinkProfile | None:
-        """As measured, in either direction."""
+        """The measured times, in either direction."""
         ends = {before, after}
         return next((m.profile for m in self.links if {m.before, m.after} == ends), None)
 
     def threads(self, device_id: int, asked: int | None, default: int) -> int:
-        """Of a stage there: what was asked, or the device's default, but no more than its owner
-        allows."""
+        """Threads of a stage there: the number asked for, or the device's default, but no more than
+        its owner allows."""
         limit = self.request.limits_of(device_id).threads
         wanted = asked if asked is not None else limit or default
         return wanted if limit is None else min(wanted, limit)
@@ -94,8 +94,8 @@ def planned_job(
 def _room_bytes(
     request: PlanRequest, profile: DeviceProfile, place: DevicePlace, places: Sequence[DevicePlace]
 ) -> int | None:
-    """What the device's owner allows, else its part of what the owners of the others on its host
-    leave there; None where its memory is not known."""
+    """What the device's owner allows, otherwise its part of what the other owners on its host
+    leave; None if its memory is not known."""
     here = [request.limits_of(p.device_id).max_memory_bytes for p in places if p.ip == place.ip]
     own = request.limits_of(place.device_id).max_memory_bytes
     if own is not None or profile.memory_bytes is None:
@@ -107,7 +107,7 @@ def _room_bytes(
 
 
 def request_for(planning: JobPlanning, places: Sequence[DevicePlace]) -> PlanRequest:
-    """What was asked for, as far as it still holds: a map of layers is of all its devices."""
+    """The request as far as it still holds: a map of layers needs all its devices."""
     request = planning.request
     if request.kind == MANUAL and [p.device_id for p in places] != sorted(request.manual):
         return PlanRequest(AUTO, {}, request.limits)

@@ -1,6 +1,6 @@
-"""How many bytes a stage takes on its device, by what Tandem really keeps there.
+"""How many bytes a stage takes on its device, from what Tandem really keeps there.
 
-Counted are the tensors of the job; the process with Python and PyTorch, some 300 MB, is not.
+It counts the tensors of the job, but not the process with Python and PyTorch, some 300 MB.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from actors.core.schedule_rules import max_held
 from actors.core.schedules import Action, Kind
 
 OWN_SNAPSHOTS = NUM_KEPT + 3
-"""Those of the last positions, the next one beside them, one that waits to be written as a
-checkpoint, and one in Ray's object store, on its way to the neighbour."""
+"""Those of the last positions, the next one, one that waits to be written as a checkpoint, and one
+in Ray's object store, on its way to the neighbour."""
 COPIES = NUM_KEPT + 2
-"""Of another stage's: those of the last positions, the next one, and that in the object store."""
+"""Copies of another stage's snapshots: those of the last positions, the next one, and the one in
+the object store."""
 AT_HAND = 2
 """Tensors inside a block that live at once in a forward pass which keeps nothing."""
 LOSS_TENSORS = 2
-"""As large as the outputs: what a loss makes of them, and its gradient."""
+"""Tensors as large as the outputs: what the loss computes from them, and its gradient."""
 SLOTS = 2
 """Messages on the way in one direction of an edge: one read while the next is written."""
 
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes of one stage. ``parameters`` are with buffers; ``gradients`` are the sums, and a
-    block's of one microbatch before they are added; ``activations`` are what waits for backward
-    passes, ``working`` is what a pass has at hand beside that, be it of a microbatch or of a chunk
-    of the validation; ``snapshots`` are its own, ``copies`` those it keeps of another stage."""
+    """Bytes of one stage. ``parameters`` include buffers. ``gradients`` are the sums, and a block's
+    gradients for one microbatch before they are added. ``activations`` wait for backward passes.
+    ``working`` is the memory of a pass besides those, for a microbatch or a chunk of the
+    validation. ``snapshots`` are its own, ``copies`` are another stage's."""
 
     parameters: int
     gradients: int
@@ -52,12 +53,12 @@ class MemoryNeed:
 
 @dataclass(frozen=True)
 class MemoryModel:
-    """What decides a job's memory. ``targets`` is one sample of what the loss takes; ``rows`` are
-    those of a microbatch, ``most_rows`` those of one or of a chunk of the validation, whichever has
-    more; ``optimizer_copies`` are the values that the optimiser keeps for each one of a parameter.
-    With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights. ``runs_ahead``: a
-    stage whose blocks are frozen may be a whole step ahead of the next one. Messages are in the
-    precision ``wire``."""
+    """Everything that decides a job's memory. ``targets`` is one sample of the loss's targets.
+    ``rows`` are those of a microbatch, ``most_rows`` those of one or of a chunk of the validation,
+    whichever has more. ``optimizer_copies`` is how many values the optimiser keeps for each value
+    of a parameter. With ``is_bf16`` each microbatch has its own bfloat16 copy of the weights. With
+    ``runs_ahead`` a stage whose blocks are frozen may be a whole step ahead of the next one.
+    Messages have the precision ``wire``."""
 
     facts: tuple[BlockFacts, ...]
     targets: TensorSpec
@@ -87,7 +88,7 @@ class MemoryModel:
         )
 
     def of_block(self, index: int, held: Held) -> MemoryNeed:
-        """What a block adds to its stage's, whatever else that has."""
+        """The bytes that a block adds to its stage, whatever else the stage has."""
         block = self.facts[index]
         return MemoryNeed(
             parameters=block.parameter_bytes + block.buffer_bytes,
@@ -111,9 +112,9 @@ class MemoryModel:
         return self.facts[index].parameter_bytes
 
     def activations(self, index: int, held: Held) -> int:
-        """What waits of a block: its inputs, what autograd saved, its outputs, and gradients for
-        the second half of a split backward pass; of the last one also the targets of a batch, and
-        what the loss keeps of them."""
+        """A block's tensors that wait: its inputs, what autograd saved, its outputs, and gradients
+        for the second half of a split backward pass. For the last block also the targets of a
+        batch, and what the loss keeps of them."""
         block, rows = self.facts[index], self.rows
         kept = held.forward * (rows * _ends(block) + block.saved.of(rows))
         if self.is_last(index):
@@ -123,8 +124,8 @@ class MemoryModel:
         return kept + held.left * block.left.of(rows)
 
     def working(self, index: int) -> int:
-        """What a pass through the block has at hand: what it takes and gives, and what comes to be
-        inside. Backward that is gradients by what was kept; forward, some large tensors."""
+        """The memory of a pass through the block: its inputs, its outputs, and tensors in between.
+        Backward these are gradients for what was kept; forward, some large tensors."""
         block, rows, most = self.facts[index], self.rows, self.most_rows
         backward = rows * _ends(block) + block.saved.of(rows) + block.left.of(rows)
         forward = most * _ends(block) + AT_HAND * block.largest.of(most)
@@ -138,14 +139,14 @@ class MemoryModel:
         return index == len(self.facts) - 1
 
     def largest_passing(self) -> int:
-        """The most that a block takes beside what adds up over the blocks of a stage."""
+        """The largest memory of a block besides what adds up over the blocks of a stage."""
         blocks = range(len(self.facts))
         return max(map(self.fresh_gradients, blocks)) + max(map(self.working, blocks))
 
     def messages_at(self, cut: int, held: Held) -> int:
-        """Of both directions of the edge before block ``cut``: what is on its way, as many as a
-        stage or the one before holds or as there are slots for, and one that is being written or
-        read, which is a tensor still or again. 0 at the model's ends."""
+        """The messages of both directions at the edge before block ``cut``. As many are on their
+        way as a stage or the one before holds, or as there are slots; and one is being written or
+        read, as a tensor. 0 at the model's ends."""
         if cut in (0, len(self.facts)):
             return 0
         ahead = self.batch_size
@@ -158,15 +159,15 @@ class MemoryModel:
 
 @dataclass(frozen=True)
 class Held:
-    """Of how many microbatches a stage holds something at once: of ``forward`` the activations,
-    of ``left`` of them also gradients for the second half of a split backward pass."""
+    """How many microbatches a stage holds at once: the activations of ``forward``, and for ``left``
+    of them also gradients for the second half of a split backward pass."""
 
     forward: int
     left: int = 0
 
 
 def held_at_once(actions: Sequence[Action]) -> Held:
-    """Of a stage that walks these actions."""
+    """The microbatches that a stage holds when it runs these actions."""
     left = most_left = 0
     for action in actions:
         left += (action.kind is Kind.INPUT_GRAD) - (action.kind is Kind.WEIGHT_GRAD)

@@ -1,4 +1,4 @@
-"""What may be asked for: which layers go where, and what the devices' owners allow."""
+"""Parses the requested split of layers and the limits of the devices' owners."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LayerRange:
 
 @dataclass(frozen=True)
 class DeviceLimits:
-    """What a device's owner allows; None: what there is."""
+    """The limits of a device's owner; None means no limit."""
 
     max_memory_bytes: int | None = None
     threads: int | None = None
@@ -41,7 +41,7 @@ class PlanRequest:
 
 
 def parse_plan_request(given: Mapping[str, Any] | None) -> PlanRequest:
-    """From ``{"partition": …, "devices": …}`` of an initialize request."""
+    """Parses ``{"partition": …, "devices": …}`` of an initialize request."""
     given = given or {}
     partition = given.get("partition") or AUTO
     devices = given.get("devices") or {}
@@ -53,15 +53,15 @@ def parse_plan_request(given: Mapping[str, Any] | None) -> PlanRequest:
 
 
 def partition_json(request: PlanRequest) -> str | dict[str, list[int]]:
-    """As it was sent, by default ``auto``."""
+    """The request's form, by default ``auto``."""
     if request.kind != MANUAL:
         return request.kind
     return {str(i): [r.start, r.end] for i, r in request.manual.items()}
 
 
 def check_plan_request(request: PlanRequest, num_layers: int, cores: Mapping[int, int]) -> None:
-    """``cores`` are those of each registered device. Raises ``InvalidRequest`` for devices that
-    are not registered, more threads than cores, and a map that is no split of the layers."""
+    """``cores`` are those of each registered device. Raises ``InvalidRequest`` for devices that are
+    not registered, more threads than cores, and a map that is no split of the layers."""
     for name, ids in (("devices", request.limits), ("partition", request.manual)):
         _check_known(name, ids, cores)
     for device_id, limits in request.limits.items():
@@ -77,9 +77,9 @@ def check_plan_request(request: PlanRequest, num_layers: int, cores: Mapping[int
 def check_memory_limits(
     request: PlanRequest, memory_bytes: Mapping[int, int | None], hosts: Mapping[int, str]
 ) -> None:
-    """``memory_bytes`` is what each device has, as far as that is known; ``hosts`` says where those
-    are that have no memory but their host's. Raises ``InvalidRequest`` for a limit beyond what
-    there is, and for those of one host that are so together."""
+    """``memory_bytes`` is each device's memory, if known; ``hosts`` names the host of devices that
+    share its memory. Raises ``InvalidRequest`` if a limit, or those of one host together, exceed
+    the memory."""
     given: dict[str, dict[int, int]] = {}
     for device_id, limits in request.limits.items():
         there_is, asked = memory_bytes.get(device_id), limits.max_memory_bytes
@@ -106,7 +106,7 @@ def _check_together(here: Mapping[int, int], there_is: int) -> None:
 
 
 def split_evenly(num_layers: int, num_stages: int) -> tuple[LayerRange, ...]:
-    """As equal numbers of layers as can be, the earlier stages taking one more."""
+    """Splits into equal numbers of layers, as far as possible; the earlier stages take one more."""
     if not 1 <= num_stages <= num_layers:
         raise InvalidRequest(
             f"{num_layers} layers can't be split over {num_stages} devices: each needs at least one"

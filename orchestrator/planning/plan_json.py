@@ -13,8 +13,8 @@ from orchestrator.planning.verdict import Verdict
 
 @dataclass(frozen=True)
 class Measured:
-    """What a session's steps really took: seconds of a step, and by device id of each of its
-    parts ``computing_s``, ``updating_s``, ``waiting_s``, ``snapshots_s``."""
+    """The measured steps of a session: seconds of a step, and by device id its parts
+    ``computing_s``, ``updating_s``, ``waiting_s``, ``snapshots_s``."""
 
     step_s: float
     devices: Mapping[str, Mapping[str, float]]
@@ -49,8 +49,8 @@ def measured_session(
     device_stats: Mapping[str, Mapping[str, Any]],
     threads: Mapping[int, int],
 ) -> Measured | None:
-    """Of a session's records; None before its first step. The first epoch counts only where there
-    is no other: its first steps are slower."""
+    """From a session's records; None before its first step. The first epoch counts only if there is
+    no other, because its first steps are slower."""
     rates = [epoch["samples_per_s"] for epoch in history]
     rates = sorted(rates[1:] or rates) or [progress.get("samples_per_s") or 0.0]
     rate = rates[len(rates) // 2]

@@ -1,4 +1,4 @@
-"""What a plan is made of: what is trained, on which devices, and what came out."""
+"""The parts of a plan: the training, the devices, and the result."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class PlanDevice:
 
 @dataclass(frozen=True)
 class PlanJob:
-    """What is trained, and on what, in the order of the stages. ``links`` are those between
-    neighbours in that order. ``batch_size`` are the samples of a step."""
+    """The training and its devices, in the order of the stages. ``links`` join neighbours in that
+    order. ``batch_size`` is the number of samples of a step."""
 
     model: ModelSpec
     batch_size: int
@@ -44,7 +44,7 @@ class PlanJob:
 
     @property
     def facts(self) -> tuple[BlockFacts, ...]:
-        """Of the model's blocks."""
+        """The facts of the model's blocks."""
         return facts_with_frozen(self.model, self.recipe.freeze)
 
     @property
@@ -56,10 +56,10 @@ class PlanJob:
         return -(-self.batch_size // num_microbatches)
 
     def message_bytes(self, cut: int, num_microbatches: int) -> int:
-        """Of one that crosses before block ``cut``; of the largest microbatch.
+        """The bytes of the largest microbatch's message that crosses before block ``cut``.
 
-        With ``precision`` bf16 a guess: autocast has linear layers and convolutions give bfloat16,
-        and norms float32.
+        With ``precision`` bf16 this is a guess: in autocast, linear layers and convolutions give
+        bfloat16, and norms float32.
         """
         crossing = self.facts[cut].inputs if cut < self.num_blocks else self.facts[-1].outputs
         wire = self.recipe.wire
@@ -68,7 +68,7 @@ class PlanJob:
         return message_bytes(self.rows(num_microbatches), crossing, wire)
 
     def memory(self, num_microbatches: int) -> MemoryModel:
-        """What the stages take, but for how many activations each holds."""
+        """The memory of the stages, without the number of activations that each holds."""
         rows = self.rows(num_microbatches)
         most_rows = max(rows, self.val_batch_size)
         copies = num_copies(self.recipe.optimizer)
@@ -96,9 +96,9 @@ class Pipelining:
 
 @dataclass(frozen=True)
 class StagePlan:
-    """One stage of a plan; seconds are those of a step. ``waiting_s`` is what computing and
-    updating leave of it, ``sending_s`` the part of that in which it takes and hands over messages,
-    and ``wire_s`` how long all its messages are on their way."""
+    """One stage of a plan; seconds are those of a step. ``waiting_s`` is the step without computing
+    and updating, ``sending_s`` the part of that in which it takes and hands over messages, and
+    ``wire_s`` how long all its messages are on their way."""
 
     device_id: int
     label: str
@@ -116,7 +116,7 @@ class StagePlan:
 
     @property
     def is_too_small(self) -> bool:
-        """The device has not the memory for it."""
+        """The device lacks the memory for it."""
         return self.room_bytes is not None and self.memory.total > self.room_bytes
 
 
@@ -133,5 +133,5 @@ class Plan:
 
     @property
     def too_small(self) -> StagePlan | None:
-        """The first stage whose device has not the memory for it."""
+        """The first stage whose device lacks the memory."""
         return next((stage for stage in self.stages if stage.is_too_small), None)

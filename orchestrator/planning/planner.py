@@ -24,7 +24,7 @@ from orchestrator.planning.split_search import Cuts, SplitProblem, best_split, c
 MAX_MICROBATCHES_PER_STAGE = 8
 MAX_REFINED_ACTIONS = 30_000
 BALANCING = 1_000
-"""With so many times the microbatches, all that counts is how long the busiest stage is busy."""
+"""With this many times the microbatches, only the time of the busiest stage counts."""
 MAX_SIMULATED_ACTIONS = 20_000
 MAX_EXACT_SPLITS = 2_000
 CLEARLY = 0.98
@@ -33,8 +33,8 @@ CLEARLY = 0.98
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a train request says of schedule and microbatches; ``auto_…`` leaves it to the plan,
-    which then starts from ``pipelining``'s."""
+    """Schedule and microbatches of a train request. ``auto_…`` leaves the choice to the plan, which
+    then starts from those of ``pipelining``."""
 
     pipelining: Pipelining
     auto_schedule: bool = False
@@ -77,7 +77,7 @@ def check_fits(plan: Plan) -> None:
 
 
 def need_text(stage: StagePlan) -> str:
-    """What it would need, and what its device offers."""
+    """The memory that the stage would need, and what its device offers."""
     text = (
         f"{stage.label} would need {stage.memory.total:,} bytes ({size_text(stage.memory.total)}) "
         f"for layers [{stage.start}, {stage.end})"
@@ -127,12 +127,11 @@ def _quickest(plans: Sequence[Plan]) -> Plan:
 
 
 def _best_cuts(job: PlanJob, problem: SplitProblem, pipelining: Pipelining) -> Cuts:
-    """The bound's best split of those that fit.
+    """The bound's best split among those that fit.
 
     Two things depend on more than a stage's own ends, and the search does not see them: copies of
-    the snapshots of the stage before, and what its largest block takes for a while. So it is told
-    how far off it was in its last try. Where that leads nowhere and there are few splits, all are
-    tried.
+    the snapshots of the stage before, and the temporary memory of its largest block. So the search
+    gets the error of its last try. If that leads nowhere and there are few splits, all are tried.
     """
     tried = problem
     for _ in range(4):
@@ -207,7 +206,7 @@ def _refined(job: PlanJob, problem: SplitProblem, pipelining: Pipelining, cuts: 
 
 
 def _neighbours(cuts: Cuts) -> list[Cuts]:
-    """Each with one cut, or some cuts beside each other, moved by a layer."""
+    """Each with one cut, or some neighbouring cuts, moved by a layer."""
     found = []
     for first in range(1, len(cuts) - 1):
         for last in range(first, len(cuts) - 1):

@@ -1,4 +1,5 @@
-"""How long a step takes by a plan: played through, and as the tables of the bound."""
+"""Predicts how long a step takes by a plan: by playing it through, and as the tables of the
+bound."""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ _schedule = functools.lru_cache(maxsize=64)(build_schedule)
 
 @dataclass(frozen=True)
 class _Messages:
-    """What one microbatch's messages of a stage take: of its own time in each pass, for one that it
-    takes and one that it hands over, and under way."""
+    """The time of one microbatch's messages in a stage: its own time in each pass, for one that it
+    takes and one that it hands over, and the time on the way."""
 
     forward_s: float = 0.0
     backward_s: float = 0.0
@@ -41,7 +42,7 @@ class _Messages:
 
 
 def predict(job: PlanJob, cuts: Cuts, pipelining: Pipelining) -> Plan:
-    """What a step by this split should take."""
+    """The predicted step of this split."""
     count = pipelining.num_microbatches
     schedule = stage_schedule(job, pipelining)
     messages = [_messages(job, cuts, i, count) for i in range(len(job.devices))]
@@ -67,7 +68,7 @@ def _clipping_s(job: PlanJob) -> float:
 
 
 def alone(job: PlanJob, index: int, num_microbatches: int, all_cores: bool = False) -> Plan | None:
-    """The same on one device; None where its speed with all cores was not measured."""
+    """The same on one device; None if its speed with all cores was not measured."""
     device = job.devices[index]
     if all_cores:
         if device.profile.all_cores is None:
@@ -92,8 +93,8 @@ def stage_schedule(job: PlanJob, pipelining: Pipelining) -> Schedule:
 
 
 def copied_blocks(cuts: Cuts, stage: int) -> tuple[int, int] | None:
-    """Of which blocks a stage keeps copies: of the stage before, the first one of the last; None
-    for one that trains alone."""
+    """The blocks of which a stage keeps copies: those of the stage before; the first stage keeps
+    those of the last. None for one that trains alone."""
     if len(cuts) == 2:
         return None
     return (cuts[stage - 1], cuts[stage]) if stage else (cuts[-2], cuts[-1])

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from orchestrator.planning.block_costs import Floats
 
 TOLERANCE = 1e-4
-"""How close to the least step time the search comes, as a share of it: measuring is coarser."""
+"""How close to the least step time the search comes, as a share of it; measurements are coarser."""
 GROWTH = 1.3
 
 Ints = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class StageTables:
 
 @dataclass(frozen=True)
 class SplitProblem:
-    """What to split, and over which devices in their order."""
+    """The layers to split, and the devices in their order."""
 
     stages: tuple[StageTables, ...]
     num_layers: int
@@ -121,7 +121,7 @@ def roomiest_split(problem: SplitProblem, share: float) -> Cuts | None:
 
 
 def closest_split(problem: SplitProblem) -> Cuts:
-    """Where none fits: the split whose devices lack the least, as a share of what they offer."""
+    """If no split fits: the one whose devices lack the least, as a share of what they offer."""
     low, high = 1.0, 2.0
     while (found := roomiest_split(problem, high)) is None:
         low, high = high, high * 2
@@ -143,7 +143,7 @@ def _lower_bound(problem: SplitProblem) -> float:
 
 
 def _split_within(problem: SplitProblem, limit_s: float) -> Cuts | None:
-    """A split whose step takes ``limit_s`` at most; None where there is none."""
+    """A split whose step takes at most ``limit_s``; None if there is none."""
     num_layers, num_stages = problem.num_layers, len(problem.stages)
     done: Floats = np.full(num_layers + 1, np.inf)
     done[0] = 0.0
@@ -167,8 +167,9 @@ def _split_within(problem: SplitProblem, limit_s: float) -> Cuts | None:
 
 @dataclass(frozen=True)
 class _Starts:
-    """Where a stage can start, by cut: ``value`` is to be small; with an end e, ``slow`` must be at
-    most ``allowed[e]`` (the time) and ``memory`` at least ``needed[e]``. ``first`` is the first."""
+    """The possible starts of a stage, by cut. ``value`` should be small. For an end e, ``slow``
+    must be at most ``allowed[e]`` (the time) and ``memory`` at least ``needed[e]``. ``first`` is
+    the first."""
 
     value: Floats
     slow: Floats
@@ -193,10 +194,10 @@ class _Starts:
 
 
 def _best_starts(starts: _Starts, ends: Ints) -> Ints:
-    """For each end the allowed start before it with the least value; -1 where there is none.
+    """For each end the allowed start before it with the least value; -1 if there is none.
 
-    Between the first and the last start that are quick enough usually all are, and the least of
-    that stretch is looked up at once. Where it is not allowed, every start is looked at.
+    Between the first and the last start that are fast enough usually all are, and the least value
+    of that stretch is looked up at once. If it is not allowed, every start is tried.
     """
     most = len(starts.value) - 1
     quickest_so_far = np.minimum.accumulate(starts.slow)
@@ -224,7 +225,8 @@ def _best_starts(starts: _Starts, ends: Ints) -> Ints:
 
 
 def _range_argmin(values: Floats, low: Ints, high: Ints) -> Ints:
-    """Where the least value of each ``[low, high]`` is, by a table of stretches of 1, 2, 4, …"""
+    """The position of the least value of each ``[low, high]``, by a table of stretches of 1, 2, 4,
+    …"""
     levels = [np.arange(len(values))]
     longest = int((high - low).max()) + 1
     while 2 ** len(levels) <= longest:

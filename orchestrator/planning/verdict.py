@@ -11,7 +11,8 @@ from orchestrator.proof.bit_equality import given_up
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 NOTABLE = 0.05
-"""Of a step: what the busiest device has to do more than the next one is told from here on."""
+"""Share of a step: from here on the verdict mentions how much more the busiest device has to do
+than the next one."""
 HYSTERESIS = 1.1
 """A plan must be faster by this factor to be worth a change."""
 
@@ -29,10 +30,10 @@ class Single:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``same_threads`` is the quickest device alone with the plan's threads, ``all_cores`` the
-    quickest with all of its own; None where no device has the memory, or it was not measured.
-    ``slowest_device_id`` is the one that is busy longest, by ``held_up_s`` a step longer than the
-    next."""
+    """``same_threads`` is the fastest single device with the plan's threads, ``all_cores`` the
+    fastest with all of its own; None if no device has the memory, or it was not measured.
+    ``slowest_device_id`` is the one that is busy longest, by ``held_up_s`` in a step longer than
+    the next."""
 
     worth_combining: bool
     text: str

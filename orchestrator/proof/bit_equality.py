@@ -1,5 +1,5 @@
-"""Whether a session's devices are alike enough for the bits of a plain loop to be promised, and
-what the session was computed by, for whoever wants to compute it again."""
+"""Decides whether a session's devices are alike enough to promise the bits of a plain loop, and
+records with what the session was computed, for a later replay."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class ComputedLayers:
 
 @dataclass(frozen=True)
 class ComputedFrom:
-    """By what a session's steps were computed from ``first_step`` (from 0) on; without ``layers``,
-    it ended there, and later steps that may be on record were lost."""
+    """With what a session's steps were computed from ``first_step`` (from 0) on. Without ``layers``
+    it ended there, and later recorded steps were lost."""
 
     first_step: int
     layers: tuple[ComputedLayers, ...]
 
 
 def differences(computed: Sequence[ComputedFrom]) -> list[str]:
-    """What differs between the devices that have computed a session's steps, a sentence each; none
-    where all are alike. Steps that were done again count once, as they were done last.
+    """The differences between the devices that have computed a session's steps, one sentence each;
+    none if all are alike. Steps that were done again count once, as they were done last.
 
-    ``docs/numerics.md`` has why each of these matters.
+    ``docs/numerics.md`` explains why each of these matters.
     """
     parts = [own for known in computed for own in known.layers]
     values = {
@@ -52,8 +52,8 @@ def differences(computed: Sequence[ComputedFrom]) -> list[str]:
 
 
 def given_up(wire: str, num_stages: int) -> list[str]:
-    """What a precision of messages does to the bits of several stages; none where nothing is
-    lost."""
+    """What a precision of messages changes in the bits of several stages; nothing if it loses
+    nothing."""
     loss = WIRE_FORMATS[wire].loss
     if loss is None or num_stages == 1:
         return []
@@ -64,12 +64,12 @@ def given_up(wire: str, num_stages: int) -> list[str]:
 
 
 ROUNDED_AT_CUTS = "precision bf16:"
-"""How the difference begins of a session from when stages with that precision rounded all that
-crossed."""
+"""How the difference begins for a session from the time when stages with that precision rounded
+everything that crossed a cut."""
 
 
 def given_up_before(wire: str, known: Sequence[str]) -> list[str]:
-    """The same of a session's differences so far, whose stages may be fewer now."""
+    """The same for a session's differences so far; it may have fewer stages now."""
     prefixes = (_named(wire), ROUNDED_AT_CUTS)
     return [difference for difference in known if difference.startswith(prefixes)]
 
@@ -88,9 +88,9 @@ def _accelerated(parts: Sequence[ComputedLayers]) -> list[str]:
 def note_generation(
     before: Sequence[ComputedFrom], first_step: int, layers: Sequence[ComputedLayers]
 ) -> list[ComputedFrom]:
-    """With a generation that goes on at ``first_step``: the steps from there on are done again.
+    """Adds a generation that goes on at ``first_step``: steps from there on are done again.
 
-    Where it computes as the one before, whatever its devices, nothing is added. Without ``layers``
+    If it computes like the one before, on whatever devices, nothing is added. Without ``layers``
     the session ends there, until another generation goes on with it.
     """
     kept = [known for known in before if known.first_step < first_step]

@@ -15,7 +15,8 @@ from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 
 TINY = 1e-12
-"""What a difference is held against at least: what has no size has no relative difference."""
+"""The smallest size with which a difference is compared: a value without a size has no relative
+difference."""
 HOST_WORDS = {
     "cpu": "CPU",
     "torch": "build of PyTorch",
@@ -26,7 +27,7 @@ HOST_WORDS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where it was replayed: what texts call the device, its kind of host, and the seconds."""
+    """Where the replay ran: the device's name in texts, its kind of host, and the seconds."""
 
     label: str
     host: Mapping[str, str]
@@ -43,7 +44,7 @@ class Distance:
 
     @classmethod
     def of(cls, parts: Sequence[float]) -> Distance | None:
-        """None where one is no number, or there is none."""
+        """None if one is not a number, or is missing."""
         if not parts or not all(map(math.isfinite, parts)):
             return None
         return cls(max(parts), math.fsum(parts) / len(parts))
@@ -56,8 +57,8 @@ class Distance:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What came of a replay. ``kept`` are the recorded weights of ``claim.kept``; where they can't
-    be read, ``unreadable`` says why."""
+    """The result of a replay. ``kept`` are the recorded weights of ``claim.kept``; if they can't be
+    read, ``unreadable`` says why."""
 
     claim: Claim
     replayed: Replayed
@@ -181,7 +182,7 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def _relative(one: torch.Tensor, other: torch.Tensor) -> float:
-    """The 2-norm of the difference over that of ``other``."""
+    """The 2-norm of the difference divided by that of ``other``."""
     off: float = torch.linalg.vector_norm(one.double() - other.double()).item()
     size: float = torch.linalg.vector_norm(other.double()).item()
     return off / max(size, TINY)
@@ -221,7 +222,7 @@ def _unexplained(evidence: Evidence) -> str:
 
 
 def _sessions_until(claim: Claim, until: int) -> Iterator[tuple[RecordedSession, int]]:
-    """The sessions begun by then, and until which of its own steps each."""
+    """The sessions begun by then, each with the number of its own steps until then."""
     begun = 0
     for session, count in zip(claim.sessions, claim.counts, strict=True):
         if count and begun <= until:

@@ -42,7 +42,7 @@ class _Kept:
 
 
 class ProofDesk:
-    """For all jobs; any thread may ask, for a job that nobody changes meanwhile."""
+    """Serves all jobs; any thread may ask, for a job that nobody changes in the meantime."""
 
     def __init__(self, services: DeskServices, own_node_id: str) -> None:
         """On ``own_node_id`` a job is replayed none of whose devices is there."""
@@ -67,7 +67,7 @@ class ProofDesk:
             claim_of(job.job_id, job.spec.model, [], [], [], None)
         data = self._services.datasets.get_for(job)
         sessions = [self._recorded(job, session, data) for session in job.sessions]
-        unsaved = job.unsaved  # the storage may take it meanwhile
+        unsaved = job.unsaved  # the storage may recover in the meantime
         kept = self._kept(job, sessions, unsaved)
         model = job.spec.model
         claim = claim_of(job.job_id, model, sessions, recorded, kept, steps)
@@ -118,7 +118,8 @@ class ProofDesk:
 
     @contextmanager
     def _place(self, job: Job) -> Iterator[ReplayPlace]:
-        """The job's first device that is there, held meanwhile; without any, the own node."""
+        """The job's first device that answers, which is held during the block; the JobManager's own
+        node if there is none."""
         found = next(self._places(job), None)
         if found is None:
             yield ReplayPlace(self._own_node_id, "the gateway's host")
@@ -138,7 +139,7 @@ class ProofDesk:
 
 
 def _last_cut(job: Job, session: Session) -> tuple[LayerThreads, ...]:
-    """By the plan in force and the session's threads; where that does not fit, by its threads if
+    """By the plan in force and the session's threads; if that does not fit, by the threads alone if
     they are the same everywhere."""
     if all(stage.device_id in session.threads for stage in job.stages) and job.stages:
         return tuple(LayerThreads(s.start, s.end, session.threads[s.device_id]) for s in job.stages)

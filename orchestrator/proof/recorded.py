@@ -1,4 +1,4 @@
-"""What is on record of a job's training, and the replay that it can be held against. Pure."""
+"""The records of a job's training, and the replay to compare them with. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from orchestrator.proof.bit_equality import ComputedFrom
 from orchestrator.store.records import StepRecord
 
 MAX_STEPS = 100_000
-"""That one replay does; reading more of them from the store takes its time, too."""
+"""The most steps of one replay; reading more of them from the store also takes time."""
 
 
 @dataclass(frozen=True)
 class RecordedSession:
-    """A train call: ``spec`` is what its stages were told. ``last_cut`` are the layers of the
-    devices that had some last, and their threads, for a session of which ``computed`` is empty;
-    ``given_up`` says why no equal bits are to be expected."""
+    """A train call; ``spec`` is what its stages got. ``last_cut`` has the layers and threads of its
+    last devices, for a session without ``computed``. ``given_up`` says why equal bits are not to be
+    expected."""
 
     index: int
     spec: SessionSpec
@@ -33,7 +33,7 @@ class RecordedSession:
 
     @property
     def max_steps(self) -> int:
-        """What is on record beyond was lost, and is nothing that later steps follow from."""
+        """Recorded steps beyond this were lost, and later steps do not follow from them."""
         ends = [known.first_step for known in self.computed if not known.layers]
         return min([*ends, self.spec.length.total])
 
@@ -50,7 +50,7 @@ class KeptAt:
 
 @dataclass(frozen=True)
 class Kept:
-    """The same, after ``total_steps`` since the weights were drawn."""
+    """Weights kept after ``total_steps`` since the weights were drawn."""
 
     total_steps: int
     checkpoint_id: str | None
@@ -58,9 +58,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a replay is to find: ``steps`` in their order, and of ``sessions`` as many of each as
-    ``counts`` says. ``kept`` are the weights to compare, ``next_kept`` the step of the first that
-    are kept beyond."""
+    """What a replay has to compare: ``steps`` in their order, and for each of ``sessions`` as many
+    steps as ``counts`` says. ``kept`` are the weights to compare, ``next_kept`` is the first later
+    step with kept weights."""
 
     job_id: str
     model: ModelSpec
@@ -89,11 +89,11 @@ def claim_of(
     kept: Iterable[KeptAt],
     asked: int | None,
 ) -> Claim:
-    """What a replay of ``asked`` steps is to find; by default as many as lead to weights that are
-    kept, or all.
+    """The claim for a replay of ``asked`` steps; by default as many as lead to kept weights, or
+    all.
 
-    Raises ``NoTrainedWeights`` where nothing was trained, ``InvalidRequest`` for more steps than
-    were.
+    Raises ``NoTrainedWeights`` if nothing was trained, ``InvalidRequest`` for more steps than there
+    are.
     """
     by_session = _sort(sessions, recorded)
     counts = [len(steps) for steps in by_session]
@@ -161,7 +161,7 @@ def _session_of(sessions: Sequence[RecordedSession], epoch: int) -> int:
 def _placed(
     sessions: Sequence[RecordedSession], counts: Sequence[int], kept: Iterable[KeptAt]
 ) -> dict[int, str | None]:
-    """By steps since the weights were drawn; those beyond what is on record can't be reached."""
+    """By steps since the weights were drawn; those beyond the records can't be reached."""
     indices = [session.index for session in sessions]
     before = dict(zip(indices, itertools.accumulate(counts, initial=0), strict=False))
     done = dict(zip(indices, counts, strict=True))
@@ -182,7 +182,7 @@ def _at_most(counts: Sequence[int], num_steps: int) -> tuple[int, ...]:
 
 
 def _threads(session: RecordedSession, model: ModelSpec) -> tuple[ThreadsFrom, ...]:
-    """As noted, or the best guess."""
+    """The recorded threads, or the best guess."""
     if session.computed:
         return tuple(
             ThreadsFrom(

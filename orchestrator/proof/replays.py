@@ -1,4 +1,4 @@
-"""Has a replay done by an actor of its own, which ends with it."""
+"""Runs a replay in an actor of its own, which ends with it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Verification:
         initial: TrainingState | None,
         start_timeout_s: float,
     ) -> PackedReplay:
-        """From ``initial``, or from the seed. Raises ``ReplayFailed``; leaves no process."""
+        """From ``initial``, or from the seed. Raises ``ReplayFailed``; leaves no process behind."""
         actor = self._start(place)
         references = [data.train_inputs, data.train_targets]
         if initial is not None:
