@@ -1,4 +1,4 @@
-"""What the C library's allocator does with the memory that a step gives back."""
+"""Makes the C library's allocator keep the memory that a step frees."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import ctypes
 import platform
 
 LARGEST_KEPT_BYTES = 32 * 2**20
-"""Of one tensor; glibc allows no more."""
+"""The largest tensor that is kept; glibc allows no more."""
 MOST_KEPT_BYTES = 256 * 2**20
-"""By the main thread; another one keeps all of its heaps."""
+"""The most that the main thread keeps; any other thread keeps all of its heaps."""
 HEAP_BYTES = 64 * 2**20
-"""Of one heap of a thread's. Heaps are taken whole, or glibc gives each back when it is empty; a
-page that was never written to takes no memory."""
+"""The size of a thread's heap. Heaps are taken whole, otherwise glibc gives each one back when it
+is empty. A page that was never written to takes no memory."""
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 

@@ -1,4 +1,4 @@
-"""What of a device's host decides which bits come out of its arithmetic."""
+"""The facts of a device's host that decide the bits of its arithmetic."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class HostKind:
 
 
 def this_host(device: ComputeDevice = CPU) -> HostKind:
-    """Of the process that calls and computes there."""
+    """The host of the calling process, which computes there."""
     cpu = f"{_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}"
     return HostKind(__version__, torch.__version__, cpu, device.name)
 
 
 def _cpu_model() -> str:
-    """As Linux names it; elsewhere the kind of machine, for want of better."""
+    """The CPU's name by Linux; on other systems only the kind of machine."""
     try:
         lines = CPU_INFO.read_text().splitlines()
     except OSError:

@@ -22,14 +22,14 @@ CACHE_KEYS = ("inactive_file", "active_file")
 
 @dataclass(frozen=True)
 class Memory:
-    """``available_bytes`` is what can still be taken; None where the system does not tell."""
+    """``available_bytes`` is what can still be used; None if the system does not say."""
 
     total_bytes: int | None
     available_bytes: int | None
 
 
 def usable_memory(root: Path = ROOT) -> Memory:
-    """Of the process that calls; ``root`` is the folder that holds ``proc`` and ``sys``."""
+    """For the calling process; ``root`` is the folder with ``proc`` and ``sys``."""
     total, available = _host_memory(root)
     limits = [*_rlimits(), *([] if total is None else [total])]
     room = [*_rlimits(), *([] if available is None else [available])]
@@ -51,7 +51,7 @@ def usable_cores(root: Path = ROOT) -> int:
 
 
 def _cores_allowed() -> int:
-    """By the host, and by what the process may run on (``taskset``, a cpuset)."""
+    """The cores of the host on which the process may run (``taskset``, a cpuset)."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # no such call on macOS
@@ -130,7 +130,7 @@ def _inside(path: str, mounted: str) -> str:
 
 
 def _own_paths(root: Path, controller: str) -> dict[str, str]:
-    """By "cgroup" (v1) and "cgroup2" the process's group; lines are ``4:cpu,cpuacct:/path``."""
+    """The process's group, by "cgroup" (v1) and "cgroup2"; lines are ``4:cpu,cpuacct:/path``."""
     found = {}
     for line in _lines(root / "proc/self/cgroup"):
         number, _, rest = line.partition(":")
@@ -143,8 +143,8 @@ def _own_paths(root: Path, controller: str) -> dict[str, str]:
 
 
 def _mounts(root: Path, controller: str) -> dict[str, tuple[str, str]]:
-    """By "cgroup" and "cgroup2": the group that is mounted, and where. What is mounted later hides
-    what was at the same place before. See ``man 5 proc_pid_mountinfo``."""
+    """By "cgroup" and "cgroup2": the mounted group, and its place. A later mount hides an earlier
+    one at the same place. See ``man 5 proc_pid_mountinfo``."""
     found = {}
     for line in _lines(root / "proc/self/mountinfo"):
         mount, _, kind = line.partition(" - ")
@@ -156,8 +156,8 @@ def _mounts(root: Path, controller: str) -> dict[str, tuple[str, str]]:
 
 
 def _used_bytes(group: Path) -> int:
-    """Without the copies of files; the entries of cgroup v1 that count its children have a name
-    of their own."""
+    """Without the copies of files; in cgroup v1 the entries that include child groups have other
+    names."""
     used = next((n for n in (_number(group / name) for name in USAGE_FILES) if n is not None), 0)
     rows = (line.split() for line in _lines(group / "memory.stat"))
     stat = {row[0]: int(row[1]) for row in rows if len(row) == 2}
@@ -165,7 +165,7 @@ def _used_bytes(group: Path) -> int:
 
 
 def _quota(group: Path) -> float | None:
-    """Cores' worth of time; None where there is no limit ("max", or -1 by cgroup v1)."""
+    """Cores' worth of time; None if there is no limit ("max", or -1 by cgroup v1)."""
     words = " ".join(_lines(group / "cpu.max")).split()
     if not words:
         files = (group / f"cpu.cfs_{name}_us" for name in ("quota", "period"))
@@ -178,7 +178,7 @@ def _quota(group: Path) -> float | None:
 
 
 def _number(file: Path) -> int | None:
-    """None where there is no such file, or no limit in it ("max")."""
+    """None if there is no such file, or no limit in it ("max")."""
     text = " ".join(_lines(file))
     return int(text) if text.isdigit() else None
 

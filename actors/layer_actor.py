@@ -66,7 +66,7 @@ class LayerActor:
         return this_host(self._device)
 
     def facts(self) -> HostFacts:
-        """What the device has."""
+        """The facts of the device."""
         return host_facts(self._device)
 
     def probe(self, request: ProbeRequest) -> ComputeProfile:
@@ -74,7 +74,7 @@ class LayerActor:
         return probe(request, self._device)
 
     def throw(self, spec: TrialSpec) -> tuple[TrialTimes, TrialTimes]:
-        """Tries the channels to the next stage, which has to ``throw_back``."""
+        """Tries the channels to the next stage, which has to call ``throw_back``."""
         return throw(
             self._ends.senders["forward"], self._ends.receivers["backward"], spec, self._device
         )
@@ -99,8 +99,8 @@ class LayerActor:
         return this_host(self._device)
 
     def copy_to(self, keeper: Any, keeper_stage: int | None) -> None:
-        """``keeper`` is the actor that keeps a copy of this stage's snapshots: another stage's, or
-        the JobManager's, which watches by itself."""
+        """``keeper`` is the actor that keeps a copy of this stage's snapshots: another stage, or
+        the JobManager, which watches this stage anyway."""
         self._keeper.copier = ActorCopier(keeper, self._group)
         if keeper_stage is not None:
             self._watch.add(keeper_stage, keeper)
@@ -118,15 +118,15 @@ class LayerActor:
 
     @ray.method(concurrency_group="control")
     def meet_reader(self, direction: str, reader: Introduction) -> None:
-        """What the reader has to tell before the two ends can connect, for kinds that do."""
+        """The reader's data for kinds of channel that need them before the two ends can connect."""
         self._ends.meet_reader(direction, reader)
 
     def load(self, references: Sequence[Any], timeout_s: float) -> None:
         """Fetches the data: references to the arrays of training inputs and targets, then those of
-        validation; None for what this stage does not need.
+        validation; None for arrays that this stage does not need.
 
-        Ray would hold every later call back until its own arguments have come, polls too: hence
-        references within a list, which it leaves alone.
+        Ray would hold back every later call, polls too, until a call's own arguments have arrived.
+        So the references are within a list, which Ray leaves alone.
         """
         arrays: list[np.ndarray | None] = [
             None if r is None else ray.get(r, timeout=timeout_s) for r in references
@@ -142,13 +142,13 @@ class LayerActor:
             return self._loop.run()
 
     def state(self) -> PackedSnapshot:
-        """Where the run has ended."""
+        """The state at the end of the run."""
         assert self._loop is not None, "run comes first"
         return pack(self._loop.state())
 
     @ray.method(concurrency_group="control")
     def poll(self, seen: Seen) -> StageReport | None:
-        """What is new of the run since ``seen``; None before it runs. Also the heartbeat."""
+        """The news of the run since ``seen``; None before it runs. This is also the heartbeat."""
         self._watch.polled()
         if self._loop is None:
             return None
@@ -189,7 +189,7 @@ class LayerActor:
 
     @ray.method(concurrency_group="control")
     def abort(self) -> None:
-        """Closes all channels, which wakes and fails whoever waits at one."""
+        """Closes all channels, which wakes every thread that waits at one with an error."""
         self._ends.close()
 
     @ray.method(concurrency_group="forward_mail")

@@ -52,7 +52,7 @@ class LinkWatch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Watches meanwhile."""
+        """Watches during the block."""
         now_s = self._polled_s = time.monotonic()
         for neighbour in self._neighbours.values():
             neighbour.answered_s = now_s

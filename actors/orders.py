@@ -1,4 +1,4 @@
-"""What other threads ask of a stage's loop; stage 0 passes it on to the other stages."""
+"""Requests of other threads to a stage's loop; stage 0 passes them on to the other stages."""
 
 from __future__ import annotations
 

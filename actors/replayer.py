@@ -36,16 +36,16 @@ class PackedReplay:
 
 
 class Replayer:
-    """In a process of its own, for torch's threads are set there."""
+    """Runs in a separate process, because it sets torch's threads there."""
 
     def replay(
         self, plan: ReplayPlan, references: Sequence[Any], fetch_timeout_s: float, limit_s: float
     ) -> PackedReplay:
-        """At least a step, and no more than ``limit_s`` allow.
+        """Runs at least a step, and no more than ``limit_s`` allow.
 
-        ``references`` are those to the arrays of training inputs and targets, and to the weights
-        to begin with where they are not drawn, in a list, which Ray leaves alone: what takes its
-        time to come is fetched within ``fetch_timeout_s``.
+        ``references`` point to the arrays of training inputs and targets, and to the initial
+        weights if they are not drawn. They are in a list, which Ray leaves alone; the objects are
+        fetched within ``fetch_timeout_s``.
         """
         inputs, targets, *given = ray.get(list(references), timeout=fetch_timeout_s)
         data = torch.from_numpy(inputs), torch.from_numpy(targets)

@@ -1,4 +1,4 @@
-"""What a stage tells of itself while it trains and after: frozen, picklable, cheap to make."""
+"""A stage's reports about itself, during training and after: frozen, picklable, cheap to make."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.core.snapshots import Position
 
 
 class Phase(str, Enum):
-    """What a stage is doing; waiting at a channel counts to what it waits for."""
+    """What a stage is doing; waiting at a channel counts to the action that waits."""
 
     IDLE = "idle"
     FORWARD = "forward"
@@ -50,7 +50,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Seen:
-    """How many epochs and steps of a generation an earlier report has told."""
+    """How many epochs and steps of a generation earlier reports contained."""
 
     epochs: int = 0
     steps: int = 0
@@ -60,9 +60,9 @@ class Seen:
 class StageReport:
     """A stage's answer to a poll: ``epochs`` and ``steps`` are the last stage's new ones.
 
-    Flops are totals of the training steps done in this generation. ``checkpoint`` is where the
-    snapshot is of that waits to be fetched; ``silent_s`` tells, by stage, since when a neighbour
-    has not answered. ``snapshot_interval_s`` lies between the last two snapshots.
+    Flops are totals of the training steps in this generation. ``checkpoint`` is the position of the
+    snapshot that waits to be fetched. ``silent_s`` says, by stage, how long a neighbour has not
+    answered. ``snapshot_interval_s`` is the time between the last two snapshots.
     """
 
     progress: Progress
@@ -107,7 +107,7 @@ class Unseen(Generic[Record]):
 
 @dataclass
 class ReportBoard:
-    """What the stage loop writes and a poll reads."""
+    """The stage loop writes to it, and a poll reads it."""
 
     progress: Progress = field(default_factory=Progress)
     seconds: StageSeconds = field(default_factory=StageSeconds)
@@ -120,11 +120,11 @@ class ReportBoard:
     steps: Unseen[StepRecord] = field(default_factory=Unseen)
 
     def untold(self) -> Untold:
-        """The records that no answered poll has told."""
+        """The records that no answered poll has carried."""
         return Untold(self.epochs.all(), self.steps.all())
 
     def report(self, seen: Seen) -> StageReport:
-        """What is new since ``seen``, and everything else."""
+        """Everything new since ``seen``, and the current values."""
         return StageReport(
             self.progress,
             self.epochs.after(seen.epochs),

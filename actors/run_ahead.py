@@ -1,7 +1,7 @@
-"""Keeps a stage that gets no gradients from running away from those that it feeds.
+"""Keeps a stage that gets no gradients from running too far ahead of those that it feeds.
 
-Where all before an edge is frozen, nothing comes back by which a stage would know how far the next
-one is, and a channel may take any number of messages.
+If all blocks before an edge are frozen, nothing comes back that would show how far the next stage
+is, and a channel may take any number of messages.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ RECEIVED = torch.zeros(1)
 class RunAhead:
     """``is_fed`` says that the stage before gets no gradients, ``feeds`` that this one gets none.
 
-    Each step the one that feeds is told when its last microbatch has come, by one that feeds itself
-    only once it was told so, too: then all behind have begun the step.
+    In each step, a stage confirms its last microbatch to the stage that feeds it. If it feeds
+    another stage itself, it waits for that stage's confirmation first. So then all stages behind
+    have begun the step.
     """
 
     def __init__(self, links: StageLinks, is_fed: bool, feeds: bool) -> None:

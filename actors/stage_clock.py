@@ -20,8 +20,8 @@ class _Work:
 
 
 class StageClock:
-    """Writes seconds and FLOPs to a board. Of a device that works later than it is told to, both
-    wait for ``settle``, so that a step does not wait for each of its actions."""
+    """Writes seconds and FLOPs to a board. If the device works later than its calls, both wait for
+    ``settle``, so that a step does not wait for each of its actions."""
 
     def __init__(self, device: ComputeDevice, board: ReportBoard) -> None:
         self._device = device
@@ -33,7 +33,7 @@ class StageClock:
         return self._device.mark()
 
     def add(self, part: str, begin: Any, flops: int = 0) -> None:
-        """What was done since: ``forward``, ``backward`` or ``update``."""
+        """Adds the work since the last call: ``forward``, ``backward`` or ``update``."""
         self._open.append(_Work(part, begin, self._device.mark(), flops))
         if not self._device.defers:
             self.settle()

@@ -1,4 +1,4 @@
-"""What a stage loop is given: its data and the channels to its neighbours."""
+"""A stage loop's data and the channels to its neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from actors.channels.channel import Receiver, Sender
 
 @dataclass(frozen=True)
 class StageLinks:
-    """The ends of the channels to the neighbours; None where there is no neighbour."""
+    """The ends of the channels to the neighbours; None if there is no neighbour."""
 
     forward_in: Receiver | None = None
     forward_out: Sender | None = None
@@ -26,8 +26,8 @@ class StageLinks:
 
 @dataclass(frozen=True)
 class StageData:
-    """The arrays that inputs (first stage) and targets (last stage) lie in, as they are stored; a
-    session's views tell how."""
+    """The arrays with the inputs (first stage) and targets (last stage), as they are stored; a
+    session's views describe them."""
 
     train_inputs: torch.Tensor | None = None
     train_targets: torch.Tensor | None = None

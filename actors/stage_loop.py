@@ -43,7 +43,7 @@ Metrics = Mapping[str, float | None]
 
 
 class SessionStopped(Exception):
-    """Ends the loop early: this stage was asked to stop, or its neighbour told it so."""
+    """Ends the loop early: this stage was asked to stop, or its neighbour said so."""
 
 
 class StageLoop:
@@ -105,7 +105,7 @@ class StageLoop:
         return True
 
     def _bounded(self) -> RunAhead:
-        """Where gradients are clipped by their norm, that has the stages wait for each other."""
+        """Clipping gradients by their norm makes the stages wait for each other."""
         bounds = self._session.recipe.clip_grad_norm is None
         is_fed = not self._stage.passes_back
         return RunAhead(
@@ -113,7 +113,7 @@ class StageLoop:
         )
 
     def state(self) -> StageSnapshot:
-        """Where the loop has ended."""
+        """The state at the end of the loop."""
         return self._stage.snapshot(self._cursor, self.board.untold())
 
     def _run_epoch(self) -> None:
@@ -234,7 +234,8 @@ class StageLoop:
         self.board.snapshot_interval_s = self._cadence.interval_s
 
     def _take_targets(self, microbatches: list[Microbatch]) -> None:
-        """Of all microbatches first: what each weighs depends on the whole batch."""
+        """Takes those of all microbatches first, because a microbatch's weight depends on the whole
+        batch."""
         if not self._stage.spec.is_last:
             return
         assert self._data.train_targets is not None

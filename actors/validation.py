@@ -16,8 +16,8 @@ from actors.core.tasks.scoring import Scores
 from actors.stage_io import StageData, StageLinks
 
 AHEAD = 2
-"""Chunks that a stage may be ahead of the next one, which tells it of each that it has: that bounds
-what is on its way where the channel does not."""
+"""Chunks that a stage may be ahead of the next one, which confirms each chunk. That bounds the
+messages on their way if the channel does not."""
 
 
 class Validation:
@@ -65,7 +65,7 @@ class Validation:
         return self._scores.values()
 
     def verdict(self, ends: bool) -> bool:
-        """Whether the session ends, which the last stage says and the others are told."""
+        """Whether the session ends; the last stage decides and sends it to the others."""
         index, links = len(validation_chunks(self._session)), self._links
         if links.backward_in is not None:
             told = links.backward_in.recv(self._turn, index).tensor

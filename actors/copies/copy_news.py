@@ -1,4 +1,4 @@
-"""How stage 0 learns that the copies of a snapshot have arrived, without a message of its own."""
+"""Tells stage 0 that the copies of a snapshot have arrived, without separate messages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from actors.stage_io import StageLinks
 
 
 class CopyNews:
-    """Of one stage and all behind it. Each message that goes back tells the stage before of them:
-    gradients, and where there are none, what the stages tell each other instead."""
+    """News of one stage and all behind it. Each message that goes back carries it to the stage
+    before: gradients or, where there are none, the messages that replace them."""
 
     def __init__(self, keeper: SnapshotKeeper, links: StageLinks) -> None:
         self._keeper = keeper
@@ -23,8 +23,8 @@ class CopyNews:
             self._behind.copied_s = None
 
     def slowest_s(self) -> float | None:
-        """What the slowest copy of the last snapshot took; None while one is under way, or nothing
-        was heard of it."""
+        """The seconds of the slowest copy of the last snapshot; None while one is under way, or
+        without news."""
         own = self._keeper.copied_s()
         behind = 0.0 if self._behind is None else self._behind.copied_s
         return None if own is None or behind is None else max(own, behind)

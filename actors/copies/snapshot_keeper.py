@@ -63,7 +63,7 @@ class SnapshotKeeper:
             self.copier.wait(timeout_s)
 
     def copied_s(self) -> float | None:
-        """What the copy of the last snapshot has taken; None while it is under way."""
+        """The seconds that the copy of the last snapshot took; None while it is under way."""
         return 0.0 if self.copier is None else self.copier.copied_s()
 
     def keep_copy(self, snapshot: StageSnapshot) -> None:
@@ -72,7 +72,7 @@ class SnapshotKeeper:
             self._copies = [*self._copies, snapshot][-NUM_KEPT:]
 
     def checkpoint_position(self) -> Position | None:
-        """Where the stage's own checkpoint snapshot is of."""
+        """The position of the stage's own checkpoint snapshot."""
         with self._lock:
             return None if self._checkpoint is None else self._checkpoint.cursor.position
 

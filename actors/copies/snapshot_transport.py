@@ -1,4 +1,4 @@
-"""How snapshots travel between actors: as numpy arrays, which Ray moves without pickling them."""
+"""Moves snapshots between actors as numpy arrays, which Ray carries without pickling them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class PackedSnapshot:
 
     @property
     def num_bytes(self) -> int:
-        """Of its arrays."""
+        """The bytes of its arrays."""
         return sum(a.nbytes for a in (*self.weights.values(), *self.optimizer.values()))
 
 
 @dataclass(frozen=True)
 class SentSnapshot:
-    """Where a ``PackedSnapshot`` is to be had.
+    """A reference to a ``PackedSnapshot``.
 
-    Ray would hold back what is sent to an actor later, messages and polls, until a call's arguments
-    have come. A reference within another object it leaves alone.
+    Ray would hold back later messages and polls to an actor until a call's arguments have arrived.
+    It leaves a reference within another object alone.
     """
 
     reference: Any
@@ -56,7 +56,7 @@ def pack(snapshot: StageSnapshot) -> PackedSnapshot:
 
 
 def unpack(packed: PackedSnapshot) -> StageSnapshot:
-    """In memory of its own: what Ray gives out belongs to its object store."""
+    """In memory of its own, because Ray's results belong to its object store."""
     weights, optimizer = _tensors(packed.weights), _tensors(packed.optimizer)
     return StageSnapshot(packed.start, packed.end, packed.cursor, weights, optimizer, packed.untold)
 
@@ -106,11 +106,11 @@ class ActorCopier:
         self._last = _Copy(reference, sent.num_bytes, begin_s)
 
     def copied_s(self) -> float | None:
-        """Of the last one; None before there is one, too."""
+        """The seconds of the last copy; also None before the first one."""
         return None if self._last is None else self._last.took_s
 
     def wait(self, timeout_s: float) -> None:
-        """``timeout_s`` is that of a message, to which the bytes' time is added. Raises
+        """``timeout_s`` is that of a message; the time for the bytes is added. Raises
         ``ChannelTimeout`` or ``ChannelClosed``."""
         if self._last is None:
             return

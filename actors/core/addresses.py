@@ -16,7 +16,7 @@ _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class HostPort:
-    """Where something listens; ``host`` is a name or an IP address, without brackets."""
+    """An address to connect to; ``host`` is a name or an IP address, without brackets."""
 
     host: str
     port: int
@@ -26,7 +26,7 @@ class HostPort:
 
 
 def parse_host_port(text: str, default_port: int | None = None) -> HostPort:
-    """Of ``host:port``, or of a host alone where there is a default port.
+    """Parses ``host:port``, or only a host if there is a default port.
 
     Raises ``InvalidRequest`` with what is wrong and an example.
     """
@@ -41,13 +41,13 @@ def parse_host_port(text: str, default_port: int | None = None) -> HostPort:
 
 
 def join_host_port(host: str, port: int) -> str:
-    """With the brackets that an IPv6 address needs."""
+    """Adds the brackets that an IPv6 address needs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_ip(text: str) -> _IpAddress | None:
-    """None for what is no IP address. An IPv4 address that came through an IPv6 socket
-    (``::ffff:10.0.0.1``) is that IPv4 address."""
+    """None if it is not an IP address. An IPv4 address that came through an IPv6 socket
+    (``::ffff:10.0.0.1``) becomes that IPv4 address."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which samples a step uses, and how a batch becomes microbatches."""
+"""Chooses the samples of a step, and cuts a batch into microbatches."""
 
 from __future__ import annotations
 

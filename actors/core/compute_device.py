@@ -1,8 +1,8 @@
-"""Where a stage computes: the CPU, or what its process has beside it (CUDA, XPU, MPS).
+"""The device on which a stage computes: the CPU, or the process's accelerator (CUDA, XPU, MPS).
 
-What comes and goes by channels, data sets and snapshots is in the host's memory; ``take`` and
-``give`` are the only ways between there and the device. An accelerator does its work later than it
-is told to, so its times are taken by events in its own stream.
+Tensors of channels, data sets and snapshots are in the host's memory; only ``take`` and ``give``
+move them to the device and back. An accelerator works later than its calls, so its times come from
+events in its own stream.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ComputeDevice:
     accelerator: str | None = None
     """Its name; None for the CPU."""
     defers = False
-    """Whether work may still be under way when the call that asked for it has returned."""
+    """Whether work may still be under way when its call has returned."""
 
     def place(self, layers: nn.Sequential) -> nn.Sequential:
         """The layers with their parameters on the device."""
@@ -51,7 +51,7 @@ class ComputeDevice:
         return view.prepare(self.take(view.gather(stored, samples)))
 
     def mark(self) -> Any:
-        """This moment of the device's work; ``seconds`` tells two of them apart."""
+        """This moment of the device's work; ``seconds`` gives the time between two of them."""
         return time.perf_counter()
 
     def seconds(self, begin: Any, end: Any) -> float:
@@ -63,17 +63,17 @@ class ComputeDevice:
         """Waits until all is done that was asked for."""
 
     def own_memory_bytes(self) -> int | None:
-        """What it has beside the host's memory; None where that is all there is."""
+        """Its memory apart from the host's; None if it has none."""
         return None
 
 
 class Accelerator(ComputeDevice):
-    """The process's own accelerator, as ``torch.accelerator`` knows it.
+    """The process's own accelerator, by ``torch.accelerator``.
 
-    Copies pass through page-locked memory where the accelerator has memory of its own, and then do
-    not wait for each other: PyTorch gives such memory to nobody else before a copy from it is done.
-    Other memory could be reused before, so a copy from it is waited for. Products are float32, not
-    TF32 (PyTorch's default).
+    If the accelerator has its own memory, copies go through page-locked memory, and then do not
+    wait for each other: PyTorch does not reuse such memory before a copy from it is done. It could
+    reuse other memory earlier, so a copy from that is waited for. Products are float32, not TF32
+    (PyTorch's default).
     """
 
     defers = True
@@ -105,7 +105,7 @@ class Accelerator(ComputeDevice):
         return host
 
     def mark(self) -> torch.Event:
-        """Where the stream will be once all is done that was asked for so far."""
+        """The moment at which all work requested so far is done."""
         event = torch.Event(self._device, enable_timing=True)
         event.record()
         return event
@@ -117,11 +117,11 @@ class Accelerator(ComputeDevice):
         return took_s
 
     def synchronize(self) -> None:
-        """Of all streams."""
+        """Waits for all streams."""
         torch.accelerator.synchronize()
 
     def own_memory_bytes(self) -> int | None:
-        """None for MPS, which shares the host's."""
+        """None for MPS, which shares the host's memory."""
         if self._device.type == "mps":
             return None
         return int(torch.accelerator.get_memory_info()[1])
@@ -131,13 +131,13 @@ CPU = ComputeDevice()
 
 
 def this_device() -> ComputeDevice:
-    """The process's accelerator, else its CPU."""
+    """The process's accelerator, otherwise its CPU."""
     device = torch.accelerator.current_accelerator(check_available=True)
     return CPU if device is None else Accelerator(device)
 
 
 def _name_of(device: torch.device) -> str:
-    """As its maker calls it, where PyTorch tells."""
+    """Its maker's name, if PyTorch knows it."""
     module = torch.get_device_module(device)
     if hasattr(module, "get_device_name"):
         return str(module.get_device_name())

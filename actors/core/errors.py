@@ -70,6 +70,6 @@ class ChannelClosed(StageFailure):
 
 
 def error_text(error: BaseException) -> str:
-    """What an error says, in a line; of one that says nothing its kind. Never empty: an assertion
-    or the end of a file comes without a word."""
+    """An error's text in one line; its kind if it has no text. It is never empty: an assertion or
+    the end of a file comes without text."""
     return " ".join(str(error).split()) or type(error).__name__

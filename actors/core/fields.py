@@ -1,7 +1,7 @@
-"""What a user gives by name and value: what each may be, its default, and how it is refused.
+"""Fields that a user gives by name and value: the values allowed, the default, and the refusal.
 
-Layers, optimisers and every other kind that a registry knows describe what they take by these
-fields, and so do the documents.
+Layers, optimisers and every other kind in a registry describe their arguments by these fields, and
+the API's documents use them too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from actors.core.errors import InvalidRequest
 REQUIRED: Any = object()
 """The default of a field that has none."""
 MAX_SIZE = 2**24
-"""Of a number of features, channels or rows of a table."""
+"""The most features, channels or rows of a table."""
 MAX_SHOWN = 100
 """Characters of a value in an error."""
 
@@ -80,7 +80,7 @@ def path(where: str, name: str) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """What was given, not at any length, and looked at no deeper than is shown."""
+    """The given value, shortened; it looks no deeper than it shows."""
     text = _LIMITED.repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
@@ -193,7 +193,7 @@ def optional(field: Field, default: Any = None) -> Field:
 
 
 def described(field: Field) -> dict[str, Any]:
-    """As the API's document of a registry has it; ``default`` only where there is one."""
+    """In the form of the API's document of a registry; ``default`` only if there is one."""
     default = {} if field.default is REQUIRED else {"default": field.default}
     return {"values": field.says, "required": field.is_required, **default}
 
@@ -201,8 +201,7 @@ def described(field: Field) -> dict[str, Any]:
 def numbers(
     length: int, minimum: float, maximum: float, default: Any = REQUIRED, below: bool = False
 ) -> Field:
-    """A list of so many numbers, each from ``minimum`` to ``maximum``, which ``below`` leaves
-    out."""
+    """A list of ``length`` numbers from ``minimum`` to ``maximum``, which ``below`` excludes."""
     each = number(minimum, maximum, below=below)
 
     def check(value: Any) -> tuple[float, ...]:

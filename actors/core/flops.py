@@ -1,4 +1,4 @@
-"""Counts the floating-point operations of a stage, by what is known of its blocks."""
+"""Counts the floating-point operations of a stage, from the facts of its blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where files may be read from, and how one that a user names is found there."""
+"""The folders from which files may be read, and the search for a file that a user names."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Folders:
     allowed: tuple[Path, ...]
 
     def find(self, where: str, path: str) -> Path:
-        """The regular file that ``path`` names: an absolute one, or one in the first allowed folder
-        that has it. Raises ``InvalidRequest``; ``where`` names the field. What lies elsewhere is
-        not looked at."""
+        """Finds the regular file that ``path`` names: an absolute path, or one in the first allowed
+        folder that has it. Raises ``InvalidRequest``; ``where`` names the field. It does not touch
+        files elsewhere."""
         wanted = Path(path)
         if "\0" in path or not path:
             raise InvalidRequest(f"{where} is {shown_value(path)}, but must be a path")

@@ -1,4 +1,4 @@
-"""What a sample is as the data is stored, for whoever sends one to a trained model."""
+"""Describes a sample as the data stores it, for requests to a trained model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class InputForm:
-    """``shape`` is a sample's. Its numbers are pixels, from 0 to 255, if ``is_pixels``, and whole
-    ones below ``num_tokens`` where that is not None; else any that float32 can hold."""
+    """``shape`` is a sample's. If ``is_pixels``, its numbers are pixels from 0 to 255; with
+    ``num_tokens`` they are whole numbers below that; otherwise any that float32 can hold."""
 
     shape: tuple[int, ...]
     is_pixels: bool = False

@@ -1,4 +1,4 @@
-"""What was measured of a device and of a link: plain figures that travel and are kept."""
+"""Measurements of a device and of a link: plain figures that travel and are kept."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from actors.core.model.facts import BlockFacts, block_keys, model_facts
 from actors.core.model.model_spec import ModelSpec
 
 OPERATIONS_A_BYTE = 4
-"""What reading or writing a byte counts as, for a block without products."""
+"""How many operations a byte read or written counts as, in a block without products."""
 
 
 @dataclass(frozen=True)
 class BlockWork:
-    """What makes two blocks take the same time (``key``), and by what the time of one that was not
-    measured is told from another's: operations for a sample, bytes of parameters.
+    """Two blocks with the same ``key`` take the same time. The time of a block that was not
+    measured is derived from another's by operations for a sample and bytes of parameters.
     ``needs_input_grad`` is False for a model's first block."""
 
     key: str
@@ -86,9 +86,9 @@ Times = TypeVar("Times", BlockTimes, StageOverhead)
 
 @dataclass(frozen=True)
 class ComputeProfile:
-    """How fast a device computes with so many threads.
+    """How fast a device computes with this number of threads.
 
-    ``load_s`` and ``load_per_row_s`` are gathering and normalising samples in the first stage.
+    ``load_s`` and ``load_per_row_s`` are for gathering and normalising samples in the first stage.
     """
 
     threads: int
@@ -100,7 +100,7 @@ class ComputeProfile:
 
 
 def stretched(profile: ComputeProfile, factor: float) -> ComputeProfile:
-    """The same device when everything takes ``factor`` times as long; its best rate stays."""
+    """The same device if everything takes ``factor`` times as long; its best rate stays."""
 
     def all_of(times: Times) -> Times:
         return type(times)(*(factor * seconds for seconds in vars(times).values()))
@@ -139,8 +139,8 @@ class DeviceProfile:
 
 @dataclass(frozen=True)
 class LinkProfile:
-    """How long a message is on its way from one device to the next, and how long its sender is
-    kept from computing by it: each a fixed part and a part for each byte."""
+    """How long a message is on its way from one device to the next, and how long sending keeps the
+    sender from computing: each has a fixed part and a part for each byte."""
 
     kind: str
     latency_s: float
@@ -149,11 +149,11 @@ class LinkProfile:
     send_per_byte_s: float = 0.0
 
     def delivery_s(self, num_bytes: float) -> float:
-        """From the sender's call to the receiver's having it."""
+        """From the sender's call until the receiver has it."""
         return self.latency_s + num_bytes / self.bytes_per_s
 
     def carrying_s(self, num_bytes: float) -> float:
-        """How long the message keeps the next one waiting, the sender's part left out."""
+        """How long the message keeps the next one waiting, without the sender's part."""
         return max(0.0, num_bytes / self.bytes_per_s - num_bytes * self.send_per_byte_s)
 
     def sending_s(self, num_bytes: float) -> float:

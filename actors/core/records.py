@@ -1,4 +1,4 @@
-"""What the last stage notes of finished steps and epochs."""
+"""The last stage's records of finished steps and epochs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One finished step; epoch and step count from 1 within the session. ``metrics`` are those of
-    a validation after it, if there was one within the epoch."""
+    """One finished step; epoch and step count from 1 within the session. ``metrics`` are those of a
+    validation after it, if there was one within the epoch."""
 
     epoch: int
     step: int
@@ -22,8 +22,8 @@ class EpochRecord:
     """One finished epoch, as the last stage saw it; ``epoch`` counts from 1 within the session.
 
     ``train_loss`` is a mean over what the task averages over. ``metrics`` are those of validation,
-    by name, ``loss`` among them; None for one that has no finite value. ``samples_per_s`` leaves
-    out validation, and what an earlier generation trained of the epoch.
+    by name, ``loss`` among them; None for one without a finite value. ``samples_per_s`` leaves out
+    validation, and the part of the epoch that an earlier generation trained.
     """
 
     epoch: int
@@ -34,8 +34,8 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class Untold:
-    """Records that no answered poll has told yet: they go with the snapshots, so that none is lost
-    with the last stage."""
+    """Records that no answered poll has carried yet. They go with the snapshots, so that none is
+    lost with the last stage."""
 
     epochs: tuple[EpochRecord, ...] = ()
     steps: tuple[StepRecord, ...] = ()

@@ -1,10 +1,10 @@
-"""A job's training once more, by a plain PyTorch loop: no stages, no schedule, no messages.
+"""Repeats a job's training in a plain PyTorch loop: no stages, no schedule, no messages.
 
-It shares with the stages what defines a job, which is the initial weights, the microbatches, how
-samples lie in their arrays, the task's loss, the learning rates and the seeds of what layers draw,
-and nothing of what computes: here are one model, the classes of ``torch.optim`` and autograd's
-whole backward pass. Only where the number of threads changes from one block to the next is it
-computed in parts.
+It shares with the stages what defines a job: the initial weights, the microbatches, the layout of
+samples in their arrays, the task's loss, the learning rates and the seeds of layers that draw. It
+shares nothing that computes: it has one model, the classes of ``torch.optim`` and autograd's whole
+backward pass. It computes in parts only where the number of threads changes from one block to the
+next.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from actors.core.tasks.loss import Loss
 
 @dataclass(frozen=True)
 class LayerThreads:
-    """Blocks ``[start, end)`` are computed with so many threads."""
+    """Blocks ``[start, end)`` are computed with this number of threads."""
 
     start: int
     end: int
@@ -56,7 +56,7 @@ class ReplaySession:
     threads: tuple[ThreadsFrom, ...]
 
     def layers_at(self, step: int) -> tuple[LayerThreads, ...]:
-        """What is in force in a step of the session, from 0."""
+        """The threads in force in a step of the session, from 0."""
         return next(t.layers for t in reversed(self.threads) if t.first_step <= step)
 
 
@@ -122,11 +122,11 @@ def replay(
     may_go_on: Callable[[], bool] = lambda: True,
     initial: Tensors | None = None,
 ) -> Replayed:
-    """Trains anew from the seed, or from ``initial`` weights; ``inputs`` and ``targets`` are the
+    """Trains again from the seed, or from ``initial`` weights; ``inputs`` and ``targets`` are the
     arrays of the training samples.
 
-    ``may_go_on`` is asked after each step. Must be called in a thread whose count of torch's
-    threads is nobody else's.
+    It calls ``may_go_on`` after each step. Call it in a thread whose count of torch's threads
+    nobody else uses.
     """
     spec_of_all, now = plan.model, _Now()
     model = build_blocks(spec_of_all, 0, num_blocks(spec_of_all))
@@ -189,12 +189,12 @@ def _step(
         now.moment = replace(now.moment, microbatch=m.index)
         loss += _microbatch(parts, data, m, targets, weight)
     _clip(parts, data.spec.recipe)
-    optimizer.step()  # of each number by itself: threads do not matter
+    optimizer.step()  # each number by itself: threads do not matter
     return loss
 
 
 def _clip(parts: Sequence[_Part], recipe: Recipe) -> None:
-    """By ``torch.nn.utils``; a norm's bits depend on the threads that sum it."""
+    """Uses ``torch.nn.utils``; a norm's bits depend on the threads that sum it."""
     parameters = [p for part in parts for p in part.layers.parameters()]
     if recipe.clip_grad_value is not None:
         torch.nn.utils.clip_grad_value_(parameters, recipe.clip_grad_value)
@@ -216,7 +216,7 @@ def _microbatch(
     targets: torch.Tensor,
     weight: float,
 ) -> float:
-    """Adds its gradients to those of the parameters; its share of the batch's mean loss."""
+    """Adds its gradients to those of the parameters; returns its share of the batch's mean loss."""
     outputs = data.inputs_of(microbatch)
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in parts:

@@ -17,7 +17,7 @@ TIGHTEST_SLOTS = 1
 
 @dataclass(frozen=True)
 class StageCosts:
-    """How long a stage's actions take for one microbatch, and its update once a step.
+    """How long a stage's actions take for one microbatch, and its update once in a step.
 
     Seconds, or any other unit. The defaults are those of the drawings: a forward pass takes one
     unit, and so does either half of the backward pass.
@@ -42,8 +42,8 @@ class StageCosts:
 class EdgeCosts:
     """How long a message is on its way between two stages: activations, and gradients back.
 
-    It keeps neither stage busy. In each direction an edge carries one message at a time, for so
-    long; each arrives ``latency_s`` later, meanwhile the next one may follow.
+    It keeps neither stage busy. In each direction an edge carries one message at a time, for that
+    long. Each arrives ``latency_s`` later; the next one may already follow.
     """
 
     forward_s: float = 0.0
@@ -62,9 +62,8 @@ class Simulation:
     makespan: float
     """When the last stage has done so."""
     period: float
-    """From one step to the next, among others. A stage begins a step as soon as it is done with the
-    one before and has a message, so it is the longest time from a stage's first action to its
-    end."""
+    """The time from one step to the next. A stage begins a step as soon as it has finished the one
+    before and has a message. So it is the longest time from a stage's first action to its end."""
     busy: tuple[float, ...]
     """Per stage, the time in which it computes, its update included."""
     wait: tuple[float, ...]
@@ -128,7 +127,7 @@ class _Link:
         self._free_at = 0.0
 
     def room_since(self) -> float | None:
-        """Since when the next message has room; None when it has none yet."""
+        """Since when the next message has room; None if it has none yet."""
         if self._slots is None or len(self.arrivals) < self._slots:
             return 0.0
         must_be_taken = len(self.arrivals) - self._slots
@@ -140,8 +139,8 @@ class _Link:
 
 
 class _Run:
-    """Plays a schedule through. A stage runs until it lacks a message or room for one; what brings
-    either puts it back in line, so that no stage is looked at in vain."""
+    """Plays a schedule through. A stage runs until it lacks a message or room for one; when either
+    comes, the stage is put back in line, so that no stage is visited for nothing."""
 
     def __init__(
         self,
@@ -209,7 +208,7 @@ class _Run:
         return begin
 
     def _sent(self, stage: int) -> bool:
-        """Sends what the last action made; False while there is no room for it."""
+        """Sends the result of the last action; False while there is no room for it."""
         link = self._unsent[stage]
         if link is None:
             return True

@@ -21,7 +21,7 @@ IDLE = "."
 
 @dataclass(frozen=True)
 class Drawing:
-    """A schedule and what is told of it, as text and for ``schedule_svg``."""
+    """A schedule and the facts shown with it, as text and for ``schedule_svg``."""
 
     name: str
     num_microbatches: int
@@ -30,7 +30,7 @@ class Drawing:
 
     @property
     def title(self) -> str:
-        """Which schedule it is, of how much."""
+        """The schedule's name and size."""
         num_stages = len(self.schedule)
         return (
             f"{self.name}: {_count(num_stages, 'stage')}, "
@@ -39,7 +39,7 @@ class Drawing:
 
     @property
     def summary(self) -> str:
-        """How long it takes, how much of that is waiting, and what the stages hold."""
+        """How long it takes, the share of waiting, and what the stages hold."""
         simulation = self.simulation
         held = simulation.max_held
         told = f"{held[0]} each" if len(set(held)) == 1 else " ".join(map(str, held))

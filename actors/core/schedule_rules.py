@@ -1,7 +1,7 @@
-"""What a list of actions has to keep to, whatever its actions cost.
+"""The rules for a list of actions, whatever its actions cost.
 
 Channels are first in, first out, so besides its dependencies a schedule has to keep the order of
-the microbatches. So do the sums of gradients, whose bits depend on it.
+the microbatches. The sums of gradients also need that order, because it decides their bits.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def _first_out_of_order(stage: int, actions: list[Action]) -> Action | None:
 
 
 def _is_complete(actions: list[Action], num_microbatches: int) -> bool:
-    """Of actions in order: they can't be foreign or doubled, but the last ones may be missing."""
+    """Whether actions in order are all there: they can't be foreign or doubled, but the last ones
+    may be missing."""
     counts = Counter(action.kind for action in actions)
     halves = counts[Kind.INPUT_GRAD], counts[Kind.WEIGHT_GRAD]
     backward = counts[Kind.BACKWARD]

@@ -1,8 +1,7 @@
 """Pipeline schedules as data: for each stage, the list of actions of one step.
 
-A schedule is made for (stages, microbatches) and knows nothing of tensors, time or devices. All
-of them add up a stage's gradients in the order of the microbatches, whatever else they do in
-between: the bits stay the same.
+A schedule is made for (stages, microbatches) and knows nothing of tensors, time or devices. Every
+schedule adds up a stage's gradients in the order of the microbatches, so the bits stay the same.
 """
 
 from __future__ import annotations
@@ -60,10 +59,10 @@ def one_f_one_b(num_stages: int, num_microbatches: int) -> Schedule:
 def zb_h1(num_stages: int, num_microbatches: int) -> Schedule:
     """1F1B with the backward pass split (Qi et al. 2023, "Zero Bubble Pipeline Parallelism").
 
-    The gradient of the inputs (I) is what the stage before waits for, so it comes first; stage i
-    leaves that of the weights (W) i microbatches behind, to fill the wait at the step's end. Any
-    stage holds at most min(M, p) activations. Stage 0 sends no gradient: there I and W would
-    follow each other, so its backward pass stays whole.
+    The stage before waits for the gradient of the inputs (I), so it comes first. In stage i the
+    gradient of the weights (W) runs i microbatches behind, to fill the wait at the step's end. Any
+    stage holds at most min(M, p) activations. Stage 0 sends no gradient: there W would directly
+    follow I, so its backward pass stays whole.
     """
     whole = one_f_one_b(num_stages, num_microbatches)
     return [_split(actions, behind=stage) for stage, actions in enumerate(whole)]
@@ -94,7 +93,7 @@ def _alternate(stage: int, num_microbatches: int, warm_up: int) -> list[Action]:
 
 
 def _split(whole: list[Action], behind: int) -> list[Action]:
-    """Each backward pass becomes its I, and the W of so many microbatches before."""
+    """Each backward pass becomes its I, and the W of the microbatch ``behind`` places earlier."""
     if behind == 0:
         return whole
     actions: list[Action] = []

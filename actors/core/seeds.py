@@ -8,7 +8,7 @@ import torch
 WEIGHTS_STREAM = 1
 ORDER_STREAM = 2
 TRAINING_STREAM = 3
-"""What layers draw while they train, by block, step and microbatch."""
+"""For layers that draw while they train, by block, step and microbatch."""
 
 
 def stream_seed(seed: int, stream: int, *index: int) -> int:
@@ -21,5 +21,5 @@ def stream_seed(seed: int, stream: int, *index: int) -> int:
 
 
 def derived_generator(seed: int, stream: int, *index: int) -> torch.Generator:
-    """A generator of its own for that item."""
+    """A separate generator for that item."""
     return torch.Generator().manual_seed(stream_seed(seed, stream, *index))

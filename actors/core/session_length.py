@@ -1,4 +1,4 @@
-"""How many steps a session has, and how they lie in its epochs."""
+"""How many steps a session has, and how they are divided into epochs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SessionLength:
-    """``epochs`` of ``epoch_steps`` steps each, but no more than ``max_steps`` together: those may
+    """``epochs`` of ``epoch_steps`` steps each, but no more than ``max_steps`` together, which may
     end the last epoch early. Epochs count from 0 within the session."""
 
     epoch_steps: int
@@ -30,5 +30,5 @@ class SessionLength:
 
 
 def epochs_for(max_steps: int, epoch_steps: int) -> int:
-    """As many as so many steps need."""
+    """As many epochs as this number of steps needs."""
     return -(-max_steps // epoch_steps)

@@ -16,22 +16,22 @@ MAX_COPYING = 0.2
 
 
 class Boundary(str, Enum):
-    """Where something asked for happens: after the next step, or at the end of the epoch."""
+    """When a request takes effect: after the next step, or at the end of the epoch."""
 
     STEP = "step"
     EPOCH = "epoch"
 
 
 class SnapshotCadence:
-    """Which steps end with a snapshot.
+    """Chooses the steps that end with a snapshot.
 
-    A step that does begins only when the copies of the snapshot before have arrived. So of a
-    cadence of c steps at most 2c - 1 are lost with a stage: c is (k + 1) // 2 for k
-    ``max_lost_steps``. To keep that promise the stages wait for the copies.
+    Such a step begins only when the copies of the snapshot before have arrived. So with a cadence
+    of c steps, at most 2c - 1 are lost with a stage: c is (k + 1) // 2 for k ``max_lost_steps``. To
+    keep that promise the stages wait for the copies.
 
-    For None they never do: a step is chosen only once the copies have arrived. Snapshots are
-    ``MIN_INTERVAL_S`` apart, or so much further that they cost no more than ``MAX_COST``: taking
-    one, and what the steps that a copy is under way in take longer than others.
+    With None they never wait: a step is chosen only once the copies have arrived. Snapshots are at
+    least ``MIN_INTERVAL_S`` apart, and so far apart that they cost no more than ``MAX_COST``: the
+    time to take one, and the extra time of steps while a copy is under way.
     """
 
     def __init__(
@@ -52,12 +52,13 @@ class SnapshotCadence:
     def next_step(
         self, checkpoint: Boundary | None, steps_left: int, copied_s: float | None
     ) -> Mark:
-        """What the step that begins now ends with; ``checkpoint`` is where one is asked for, and
-        ``steps_left`` come after it in its epoch.
+        """How the step that begins now will end. ``checkpoint`` is when one was requested, and
+        ``steps_left`` come after the step in its epoch.
 
-        ``copied_s`` is what the slowest copy of the last snapshot took; None while one is under
-        way. Where the stages do not wait for copies, a checkpoint is put off until then; one at
-        the epoch's end has ordinary snapshots put off that would be in its way.
+        ``copied_s`` is the time of the slowest copy of the last snapshot; None while one is under
+        way. If the stages do not wait for copies, a checkpoint is put off until they have arrived;
+        before a checkpoint at the epoch's end, ordinary snapshots are put off that would be in its
+        way.
         """
         self._steps += 1
         self._begin_s = self._clock()
@@ -88,8 +89,8 @@ class SnapshotCadence:
         self._beside_copies, self._alone = _StepTimes(), _StepTimes()
 
     def _lasts(self, steps: int, copied_s: float) -> bool:
-        """Whether the copies of a snapshot taken now may still be under way after so many steps:
-        that they have arrived is heard one step later at the earliest."""
+        """Whether the copies of a snapshot taken now may still be under way after this many steps:
+        news of their arrival comes one step later at the earliest."""
         known = self._alone.count + self._beside_copies.count
         step_s = (self._alone.total_s + self._beside_copies.total_s) / max(1, known)
         return steps <= 1 or steps * step_s < 2 * copied_s
@@ -102,8 +103,8 @@ class SnapshotCadence:
         return self._last_s is None or self._clock() - self._last_s >= interval_s
 
     def _slowed_s(self) -> float:
-        """What the copies have cost the steps meanwhile; all of their time as long as no step
-        without any is known to compare them with."""
+        """The extra time of steps during copies; the whole time of the copies until there is a step
+        without any to compare with."""
         if self._alone.count == 0:
             return float("inf")
         usual_s = self._alone.total_s / self._alone.count

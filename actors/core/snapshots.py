@@ -1,4 +1,4 @@
-"""What a session is made of at a step's end: enough to go on from there, on any devices."""
+"""A session's state at a step's end: enough to go on from there, on any devices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Position = tuple[int, int]
 
 
 class Mark(IntEnum):
-    """What a step ends with: stage 0 decides, the other stages are told in its forward messages.
+    """How a step ends: stage 0 decides, and its forward messages carry it to the other stages.
 
     A ``CHECKPOINT`` is a snapshot that is kept until the next one of its kind.
     """
@@ -32,13 +32,13 @@ class Mark(IntEnum):
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a session is: ``epoch`` whole epochs (validation included), and in the one under way
+    """How far a session is: ``epoch`` whole epochs (validation included), and in the current one
     ``step`` steps of ``samples`` samples. Their losses average over ``averaged`` in all (samples,
-    or what else the task counts), and sum to ``loss_sum`` when each is taken so often.
+    or what else the task counts), and sum to ``loss_sum``, each weighted by its count.
 
-    The order of an epoch's samples follows from the job's seed, so that this is all a resumed
-    session needs to use each sample once. ``best`` and ``stale`` are where its early stopping
-    stands. They, ``loss_sum`` and ``averaged`` are the last stage's; nothing in the others.
+    The order of an epoch's samples follows from the job's seed, so this is enough for a resumed
+    session to use each sample once. ``best`` and ``stale`` are the state of its early stopping.
+    These two, ``loss_sum`` and ``averaged`` are the last stage's; the others do not fill them.
     """
 
     epoch: int = 0
@@ -70,11 +70,11 @@ class Cursor:
         )
 
     def next_epoch(self) -> Cursor:
-        """At the beginning of the one after."""
+        """At the beginning of the next epoch."""
         return Cursor(self.epoch + 1, best=self.best, stale=self.stale)
 
     def after_validation(self, best: float | None, stale: int) -> Cursor:
-        """Where early stopping stands then."""
+        """With the state of early stopping after a validation."""
         return replace(self, best=best, stale=stale)
 
 
@@ -128,6 +128,6 @@ class TrainingState:
         return StageSnapshot(start, end, self.cursor, weights, kept)
 
     def as_start(self) -> TrainingState:
-        """The same weights at the beginning of another session, whose optimiser starts anew."""
+        """The same weights at the beginning of another session, with an empty optimiser."""
         stages = (StageSnapshot(s.start, s.end, Cursor(), s.weights) for s in self.stages)
         return TrainingState(tuple(stages))

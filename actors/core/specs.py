@@ -1,4 +1,4 @@
-"""What a stage is told: frozen, picklable descriptions, decided elsewhere."""
+"""The description that a stage gets: frozen, picklable, decided elsewhere."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class StageSpec:
 class SessionSpec:
     """One training session, the same for every stage of the group.
 
-    ``start`` is where this generation begins; 0 but for a session that goes on.
-    ``first_epoch_index`` counts the epochs begun since the weights were drawn, so that a second
-    session shuffles on where the first one ended. ``max_lost_steps`` bounds the steps that the
-    loss of one stage costs; None stands for about a second's worth. ``batch_size`` and
-    ``num_microbatches`` are those of a step; the former may exceed
-    ``num_train``; the last batch of an epoch may be smaller. ``threads`` is the stage's own
-    (intra-op) count. ``views`` tell how samples lie in the session's arrays.
+    ``start`` is where this generation begins; 0 unless the session goes on. ``first_epoch_index``
+    counts the epochs begun since the weights were drawn, so that a second session shuffles on where
+    the first one ended. ``max_lost_steps`` bounds the steps that the loss of one stage costs; None
+    stands for about a second's worth. ``batch_size`` and ``num_microbatches`` are those of a step;
+    ``batch_size`` may exceed ``num_train``, and the last batch of an epoch may be smaller.
+    ``threads`` is the stage's own (intra-op) count. ``views`` describe how samples lie in the
+    session's arrays.
     """
 
     generation: int
@@ -89,11 +89,11 @@ class SessionSpec:
 
     @property
     def length(self) -> SessionLength:
-        """How many steps it has in all."""
+        """The number of its steps."""
         return SessionLength(self.num_steps, self.epochs, self.max_steps)
 
     def learning_rate(self, at: Cursor) -> float:
-        """Of the step that begins there."""
+        """The rate of the step that begins there."""
         return self.recipe.rate(self.length.at(at.epoch, at.step), self.length.total)
 
     @property

@@ -1,13 +1,13 @@
-"""The backward pass in two halves: the gradient by the inputs at once, those of weights later.
+"""The backward pass in two halves: first the gradient of the inputs, later those of the weights.
 
-The first half is autograd's own, asked for the gradients by a stage's inputs and by the outputs
-of its layers with parameters only, and so leaves the parameters out. The second half of a linear
-layer ``z = x Wᵀ + b`` with gradient ``g`` by ``z`` is ``gᵀ x`` and the sum of g's rows; that of any
-other layer is autograd's, from the place of its outputs in the graph, which is kept until then.
-Both compute what the whole backward pass computes, so the bits are the same.
+The first half asks autograd for the gradients with respect to a stage's inputs and to the outputs
+of its layers with parameters, and so leaves the parameters out. The second half of a linear layer
+``z = x Wᵀ + b`` with gradient ``g`` of ``z`` is ``gᵀ x`` and the sum of g's rows. For any other
+layer autograd computes it, from the place of its outputs in the graph, which is kept until then.
+Both compute the same as a whole backward pass, so the bits are the same.
 
-Parameters that a module with further layers inside uses itself have no such place: their gradients
-come with the first half.
+If a module with further layers inside uses parameters itself, they have no such place: their
+gradients come with the first half.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class WeightGrad(Protocol):
         ...
 
     def add(self) -> None:
-        """Adds them to those of the parameters."""
+        """Adds its gradients to those of the parameters."""
         ...
 
 
 @dataclass(frozen=True)
 class LinearWeightGrad:
-    """By formula, from the layer's inputs ``[n, k]`` and the gradient by its outputs ``[n, m]``."""
+    """By formula, from the layer's inputs ``[n, k]`` and the gradient of its outputs ``[n, m]``."""
 
     layer: nn.Linear
     inputs: torch.Tensor
@@ -70,7 +70,7 @@ class LinearWeightGrad:
 
 @dataclass(frozen=True)
 class GraphWeightGrad:
-    """By autograd, from the gradient by the layer's outputs."""
+    """By autograd, from the gradient of the layer's outputs."""
 
     parameters: tuple[nn.Parameter, ...]
     edge: GradientEdge
@@ -87,9 +87,9 @@ class GraphWeightGrad:
 
 @dataclass(frozen=True)
 class NotedPass:
-    """What a forward pass leaves for a backward pass in halves; ``others`` are parameters of no
-    innermost layer that was called: another module may use them without calling it, as PyTorch's
-    multi-head attention does with its last linear layer."""
+    """What a forward pass leaves for a backward pass in halves. ``others`` are parameters that
+    belong to no innermost layer that was called: another module may use them without calling it, as
+    PyTorch's multi-head attention does with its last linear layer."""
 
     calls: tuple[LayerCall, ...]
     others: tuple[nn.Parameter, ...]
@@ -101,7 +101,7 @@ class InputGrad:
 
     by_inputs: torch.Tensor | None
     left: tuple[WeightGrad, ...]
-    """What the second half is to do."""
+    """The work of the second half."""
 
 
 class LayerNotes:
@@ -122,7 +122,7 @@ class LayerNotes:
         return outputs, NotedPass(calls, others)
 
     def close(self) -> None:
-        """Notes no more."""
+        """Ends the noting."""
         for hook in self._hooks:
             hook.remove()
 

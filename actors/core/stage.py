@@ -31,7 +31,7 @@ class _Held:
     inputs: torch.Tensor
     outputs: torch.Tensor
     noted: NotedPass | None
-    """None when the backward pass is not split."""
+    """None if the backward pass is not split."""
 
 
 class Stage:
@@ -120,8 +120,9 @@ class Stage:
     def backward(self, microbatch: int, grad: torch.Tensor | None) -> torch.Tensor | None:
         """Adds the microbatch's gradients to those of the parameters.
 
-        ``grad`` is the loss's gradient by the stage's outputs (None for the last stage, whose
-        output is the loss); returns it by the stage's inputs (None for the first stage).
+        ``grad`` is the loss's gradient with respect to the stage's outputs (None for the last
+        stage, whose output is the loss). Returns the gradient with respect to the stage's inputs
+        (None for the first stage).
         """
         held = self._held.pop(microbatch)
         held.outputs.backward(grad)  # type: ignore[no-untyped-call]
@@ -171,7 +172,8 @@ class Stage:
         return {name: self._copy(tensor.detach()) for name, tensor in tensors.items()}
 
     def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
-        """In the host's ordinary memory: what is kept long is to be neither shared nor locked."""
+        """In the host's ordinary memory, because long-lived tensors should be neither shared nor
+        locked."""
         return self.device.give(tensor).clone()
 
     def _run_layers(
@@ -199,8 +201,8 @@ class Stage:
             self.layers.train(training)
 
     def _seed_what_draws(self) -> None:
-        """Layers that draw random numbers have a stream of their own for each microbatch: so the
-        numbers do not depend on the split."""
+        """Layers that draw random numbers have a stream for each microbatch, so that the numbers do
+        not depend on the split."""
         spec = self.spec
         drawing = drawing_layers(spec.model, spec.start, spec.end)
         seed_draws(self.layers, drawing, spec.model.seed, lambda: self._moment)

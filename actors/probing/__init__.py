@@ -1,1 +1,1 @@
-"""What a LayerActor measures of its device and of its links."""
+"""A LayerActor's measurements of its device and its links."""

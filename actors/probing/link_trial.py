@@ -1,7 +1,8 @@
-"""How long messages take between two stages: they throw some to each other, and compute between.
+"""Measures how long messages take between two stages: they send some to and fro, and compute in
+between.
 
-Computing goes on meanwhile because a way to send that is quick while nobody computes may keep the
-core from those who do.
+They compute because a way to send that is fast while nobody computes may take the core away from
+those who do.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class TrialTimes:
 def throw(
     sender: Sender, receiver: Receiver, spec: TrialSpec, device: ComputeDevice
 ) -> tuple[TrialTimes, TrialTimes]:
-    """Of small and of large messages, from this device and back to it."""
+    """Sends small and large messages from this device and back to it."""
     step, found = 0, []
     for rows in spec.sizes:
         message = device.take(torch.rand(rows, *spec.sample.shape))

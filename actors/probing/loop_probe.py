@@ -1,4 +1,5 @@
-"""Measures what a stage's loop takes beside its computing: it walks actions, counts and reports."""
+"""Measures the time of a stage's loop besides its computing: it walks actions, counts and
+reports."""
 
 from __future__ import annotations
 

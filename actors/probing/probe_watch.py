@@ -1,4 +1,4 @@
-"""Times operations, and tells how far others kept the core from them."""
+"""Times operations, and measures how far other processes kept the core from them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Timings = dict[str, list[float]]
 
 
 class Watch:
-    """Times operations; ``stretch`` is by how much longer they took than the core worked.
+    """Times operations; ``stretch`` is the factor by which they took longer than the core worked.
 
-    Only where one thread computes can be told what it worked: helpers' work is not in its clock,
-    and waiting for them may be.
+    This can be known only if one thread computes: the work of other threads is not in its clock,
+    but the time to wait for them may be.
     """
 
     def __init__(self, device: ComputeDevice, threads: int) -> None:
@@ -29,7 +29,7 @@ class Watch:
 
     @property
     def stretch(self) -> float:
-        """At least 1, and 1 where that can't be told."""
+        """At least 1, and 1 if it can't be known."""
         return 1.0 if self._worked_s == 0.0 else max(1.0, self._took_s / self._worked_s)
 
     def time(self, times: Timings, name: str, run: Callable[[], object]) -> None:

@@ -1,8 +1,9 @@
 """Measures how fast this process computes the blocks of a model, within a given time.
 
-What is timed is ``Stage`` itself, so that whatever it costs is in the figures. On a core that is
-shared, a short operation is done before the core is given away, and a long one is not: so where one
-thread computes, an operation's time is what it worked, stretched by the share of the core it had.
+It times ``Stage`` itself, so that the figures include all its costs. On a shared core, a short
+operation ends before the core switches to another process, and a long one does not. So if one
+thread computes, an operation's time is the time it worked, stretched by the share of the core that
+it had.
 """
 
 from __future__ import annotations
@@ -41,33 +42,33 @@ from actors.probing.loop_probe import loop_overhead_s
 from actors.probing.probe_watch import Timings, Watch
 
 MAX_MEASURED = 8
-"""Different blocks; those between are told from the most similar ones."""
+"""Different blocks; the times of the others are derived from the most similar ones."""
 MAX_PARAMETER_BYTES = 2**28
-"""A larger block is not built to be measured: its time is told from the others' operations."""
+"""A larger block is not built for measuring: its time is derived from other blocks' operations."""
 MAX_OPERATIONS = 2**32
 """A block that takes more for a microbatch is measured with fewer samples."""
 TURNS_BYTES = 2**27
-"""Blocks of so many bytes together take turns; larger ones are measured one after the other, for
-their parameters, gradients and activations need memory."""
+"""Blocks that together have at most this many bytes take turns. Larger ones are measured one after
+the other, because their parameters, gradients and activations need memory."""
 MAX_ROUNDS = 9
 SPLIT_ROUNDS = 3
 FIRST_SHARE = 0.5
-"""Of the time for all rows, that for the first and most important ones."""
+"""The share of the time for the first and most important number of rows."""
 WARM_UP_AND_ROUND = 1.5
 MATMUL_SIZE = 640
 MATMUL_ROUNDS = 5
 LOAD_ROUNDS = 9
 TINY, TINY_ROUNDS = 8, 40
 SMALLEST_SHARE = 0.05
-"""Of a layer's measured time at least so much is its own, however large the overhead seems."""
+"""At least this share of a layer's measured time is its own, however large the overhead seems."""
 
 
 @dataclass(frozen=True)
 class ProbeRequest:
-    """What is measured: a model by microbatches of so many ``rows``, the most important first,
-    with so many threads, updated by ``recipe``. ``works`` and ``facts`` are its blocks'; they take
-    no fewer than ``min_rows``. ``budget_s`` is about what it may take; what comes first is
-    measured anyway."""
+    """A model to measure, by microbatches of ``rows``, the most important first, with this number
+    of threads, updated by ``recipe``. ``works`` and ``facts`` belong to its blocks, which take at
+    least ``min_rows``. ``budget_s`` is roughly the time it may take; the first measurement is made
+    in any case."""
 
     model: ModelSpec
     task: TaskSpec
@@ -90,8 +91,8 @@ class HostFacts:
 
 
 def host_facts(device: ComputeDevice = CPU) -> HostFacts:
-    """Of the process that calls and computes there. The host's memory keeps the snapshots, so that
-    of an accelerator counts up to as much as the host has."""
+    """For the calling process, which computes there. The host's memory keeps the snapshots, so the
+    memory of an accelerator counts only up to the host's."""
     both = (usable_memory().total_bytes, device.own_memory_bytes())
     memory_bytes = min((size for size in both if size is not None), default=None)
     return HostFacts(memory_bytes, device.accelerator)
@@ -148,7 +149,7 @@ def _chosen(request: ProbeRequest) -> list[int]:
 
 
 def _in_turns(request: ProbeRequest, chosen: Sequence[int]) -> list[list[int]]:
-    """Those that are small enough together, the others by themselves."""
+    """Those that are small enough together, and each of the others by itself."""
     groups: list[list[int]] = []
     size = 0
     for index in sorted(chosen, key=lambda i: request.works[i].parameter_bytes):
@@ -162,7 +163,7 @@ def _in_turns(request: ProbeRequest, chosen: Sequence[int]) -> list[list[int]]:
 
 @dataclass
 class _BlockProbe:
-    """One block as a stage of its own."""
+    """One block as a stage."""
 
     request: ProbeRequest
     index: int
@@ -173,7 +174,7 @@ class _BlockProbe:
         self.stage = Stage(_spec(self.request, self.index), device=self.watch.device)
 
     def rows(self, asked: int) -> int:
-        """As many of those asked for as the block's work allows."""
+        """As many of the requested rows as the block's work allows."""
         per_row = max(1, self.request.works[self.index].per_row)
         return max(self.request.min_rows, min(asked, MAX_OPERATIONS // per_row))
 
@@ -241,8 +242,8 @@ def _rounds(
 ) -> float:
     """As many rounds as there is time for, after one to warm up; returns the seconds of one.
 
-    Each has two microbatches, for the first one of a step makes new gradients and the others add
-    to them, and an update.
+    Each has an update and two microbatches, because the first one of a step makes new gradients and
+    the others add to them.
     """
     for probe_ in probes:
         probe_.stage.start_session(probe_.request.recipe)
@@ -313,7 +314,7 @@ def _profile(
 
 
 def _usual(seconds: Sequence[float]) -> float:
-    """What else the machine does makes some of them longer, and none shorter."""
+    """Other work on the machine makes some of them longer, and none shorter."""
     return statistics.median_low(seconds)
 
 
@@ -322,7 +323,7 @@ def _own(seconds: float, overhead_s: float) -> float:
 
 
 def _stage_overhead(watch: Watch) -> StageOverhead:
-    """What a stage of one tiny layer takes beyond what each further one adds."""
+    """The time of a stage of one tiny layer beyond the time of each further layer."""
     one, three = (_tiny(num_layers, watch) for num_layers in (1, 3))
     return StageOverhead(
         *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
@@ -344,7 +345,7 @@ def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
 
 
 def _loading(sample: TensorSpec, rows: int, watch: Watch) -> tuple[float, float]:
-    """What loading a microbatch takes, and each sample of it."""
+    """The time to load a microbatch, and to load each of its samples."""
     view, stored = _stored(sample, 2 * rows)
     times: Timings = {}
     for _ in range(LOAD_ROUNDS):

@@ -11,12 +11,12 @@ from actors.core.fields import Field, check_fields, shown_value
 from actors.core.model.model_spec import TensorSpec
 
 Layers = list[dict[str, Any]]
-"""As ``model_config.layers`` has them."""
+"""The form of ``model_config.layers``."""
 
 
 @dataclass(frozen=True)
 class Ends:
-    """One sample that the model is given, and what it has to give for it."""
+    """One sample that the model gets, and the output that it must give for it."""
 
     inputs: TensorSpec
     outputs: TensorSpec
@@ -41,7 +41,7 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
-"""By name. Filled by this package's modules, and by whoever adds one."""
+"""By name. This package's modules, and code from outside, add to it."""
 
 
 def add_architecture(architecture: Architecture) -> None:

@@ -37,7 +37,7 @@ def block_layers(model: ModelSpec) -> tuple[range, ...]:
 
 
 def num_parameters(model: ModelSpec) -> int:
-    """Of all layers."""
+    """In all layers."""
     return sum(_num_parameters(spec) for spec in model.layers)
 
 
@@ -50,10 +50,10 @@ def layers_between(model: ModelSpec, start: int, end: int) -> range:
 def build_blocks(model: ModelSpec, start: int, end: int) -> nn.Sequential:
     """Blocks ``[start, end)`` with the weights that the model's seed draws.
 
-    Modules are named by their place in the whole model, so that all stages' parameters together
-    are the state dict of one plain ``nn.Sequential`` of all layers, or of a library's plain model.
-    What comes before these blocks is drawn as well, one layer at a time, where the model has one
-    stream for all.
+    Modules are named by their place in the whole model. So all stages' parameters together are the
+    state dict of one plain ``nn.Sequential`` of all layers, or of a library's plain model. If the
+    model has one random stream for all layers, the layers before these blocks are drawn as well,
+    one at a time.
     """
     if (plain := plain_models(model)) is not None:
         return _drawn_parts(model, plain, start, end)
@@ -65,7 +65,7 @@ def build_blocks(model: ModelSpec, start: int, end: int) -> nn.Sequential:
 
 
 def empty_blocks(model: ModelSpec, start: int, end: int, device: str = "cpu") -> nn.Sequential:
-    """The same with weights that are nothing yet; on ``meta`` they have no memory either."""
+    """The same without drawn weights; on ``meta`` they take no memory either."""
     with torch.device("meta"):
         made = OrderedDict(
             (str(i), make_layer(model.layers[i])) for i in layers_between(model, start, end)
@@ -103,13 +103,13 @@ class PlainParts(nn.Sequential):
         prefix: str = "",
         remove_duplicate: bool = True,
     ) -> Iterator[tuple[str, nn.Module]]:
-        """As ``nn.Module``'s, which those of parameters and buffers go by."""
+        """Like ``nn.Module``'s, with the names of parameters and buffers."""
         yield prefix, self
         for part in self:
             yield from part.named_modules(memo, prefix, remove_duplicate)
 
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:  # type: ignore[override]
-        """As ``nn.Module``'s."""
+        """Like ``nn.Module``'s."""
         state: dict[str, Any] = {}
         for part in self:
             part.state_dict(destination=state, prefix=prefix, keep_vars=keep_vars)
@@ -118,7 +118,7 @@ class PlainParts(nn.Sequential):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> None:
-        """As ``nn.Module``'s, but all names must be there."""
+        """Like ``nn.Module``'s, but all names must be there."""
         assert strict
         missing = state_dict.keys() ^ self.state_dict().keys()
         if missing:

@@ -1,4 +1,4 @@
-"""What is known of each block, by looking at a forward and a backward pass of few samples.
+"""The facts of each block, from a forward and a backward pass of a few samples.
 
 Planner, memory, channels and TFLOPs read this table and nothing else about a model.
 """
@@ -31,7 +31,7 @@ class PerRow:
     row: int = 0
 
     def of(self, rows: int) -> int:
-        """For so many samples."""
+        """For this number of samples."""
         return self.fixed + rows * self.row
 
     def __add__(self, other: PerRow) -> PerRow:
@@ -40,15 +40,14 @@ class PerRow:
 
 @dataclass(frozen=True)
 class BlockFacts:
-    """A block: what it takes and gives for a sample, and what it costs.
+    """A block's inputs and outputs for a sample, and its costs.
 
-    ``parameter_bytes`` are those that are trained, ``buffer_bytes`` what else its state has.
-    ``saved`` are the bytes that autograd keeps for the backward pass, without parameters and
-    without the block's own inputs and outputs; ``left`` are those of the gradients that wait for
-    the second half of a split backward pass, ``largest`` those of the largest tensor that a forward
-    pass makes. FLOPs are those of the matrix products and
-    convolutions; element-wise work is not counted. The first block has no ``input_grad`` for what
-    it is given, but has for what is inside it.
+    ``parameter_bytes`` counts trained parameters, ``buffer_bytes`` the rest of its state. ``saved``
+    are the bytes that autograd keeps for the backward pass, without parameters and without the
+    block's own inputs and outputs. ``left`` are the bytes of gradients that wait for the second
+    half of a split backward pass. ``largest`` is the largest tensor that a forward pass makes.
+    FLOPs count matrix products and convolutions, but not element-wise work. The first block has no
+    ``input_grad`` for its own inputs, but has one for layers inside it.
     """
 
     inputs: TensorSpec
@@ -66,7 +65,7 @@ class BlockFacts:
 
 @dataclass(frozen=True)
 class BlockKey:
-    """What makes two blocks alike: their layers, what they take, and whether that needs a
+    """Two blocks are alike if they have the same layers and inputs, and the same need of a
     gradient."""
 
     layers: tuple[LayerSpec, ...]
@@ -76,13 +75,14 @@ class BlockKey:
 
 @functools.lru_cache(maxsize=64)
 def model_facts(model: ModelSpec) -> tuple[BlockFacts, ...]:
-    """One a block, in order; alike ones are looked at once."""
+    """One for each block, in order; alike blocks are examined once."""
     return tuple(_block_facts(key) for key in block_keys(model))
 
 
 @functools.lru_cache(maxsize=64)
 def min_rows(model: ModelSpec) -> int:
-    """Of a microbatch that the model can be trained on: batch norm may want two."""
+    """The fewest rows of a microbatch with which the model can be trained: batch norm may need
+    two."""
     return max(map(_min_rows, block_keys(model)))
 
 
@@ -142,7 +142,7 @@ def _block_facts(key: BlockKey) -> BlockFacts:
 
 @dataclass(frozen=True)
 class _Look:
-    """A block with so many rows."""
+    """A block with this number of rows."""
 
     outputs: TensorSpec
     saved: int
@@ -201,19 +201,19 @@ class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _SavedBytes:
-    """What autograd saves, each memory once."""
+    """The bytes that autograd saves; each memory counts once."""
 
     def __init__(self, left_out: Sequence[torch.Tensor]) -> None:
         self._left_out = {_memory(tensor) for tensor in left_out}
         self._kept: list[torch.Tensor] = []
 
     def add(self, tensor: torch.Tensor) -> torch.Tensor:
-        """As a hook of autograd's."""
+        """A hook for autograd."""
         self._kept.append(tensor)
         return tensor
 
     def total_but(self, outputs: torch.Tensor) -> int:
-        """Bytes, but those of a tensor such as ``outputs``, which whoever holds them counts."""
+        """The bytes without those of a tensor such as ``outputs``, which its holder counts."""
         sizes = {_memory(t): t.untyped_storage().nbytes() for t in self._kept}
         left_out = {*self._left_out, _memory(outputs)}
         return sum(size for memory, size in sizes.items() if memory not in left_out)

@@ -19,8 +19,8 @@ Patterns = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Learning:
-    """What of a model is trained. ``frozen`` are names of parameters; gradients are computed from
-    the last block down to ``first``, the first with a parameter that is trained."""
+    """The trained part of a model. ``frozen`` are names of parameters. Gradients are computed from
+    the last block down to ``first``, the first block with a trained parameter."""
 
     frozen: frozenset[str]
     first: int
@@ -50,14 +50,15 @@ def learning_of(model: ModelSpec, patterns: Patterns) -> Learning:
 
 @functools.lru_cache(maxsize=64)
 def facts_with_frozen(model: ModelSpec, patterns: Patterns) -> tuple[BlockFacts, ...]:
-    """The blocks' facts, where what is frozen has no gradient, and nothing is kept for it."""
+    """The blocks' facts, in which frozen parameters have no gradient and nothing is kept for
+    them."""
     return with_frozen(model, patterns, model_facts(model))
 
 
 def with_frozen(
     model: ModelSpec, patterns: Patterns, facts: tuple[BlockFacts, ...], start: int = 0
 ) -> tuple[BlockFacts, ...]:
-    """The same of the blocks from ``start`` on, whose ``facts`` these are."""
+    """The same for the blocks from ``start`` on, with their ``facts``."""
     if not patterns:
         return facts
     learning, names = learning_of(model, patterns), _names(model)

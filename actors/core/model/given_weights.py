@@ -1,4 +1,4 @@
-"""Weights that somebody gives for a model: are they this model's?"""
+"""Checks whether given weights belong to a model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from actors.core.model.blocks import empty_blocks, num_blocks
 from actors.core.model.model_spec import ModelSpec
 
 MAX_TOLD = 3
-"""Of the differences."""
+"""The most differences that an error lists."""
 
 Form = tuple[tuple[int, ...], str]
 """Shape and dtype of a tensor, by torch's name."""
 
 
 def expected_forms(model: ModelSpec) -> dict[str, Form]:
-    """Of every parameter and buffer, by its name in the whole model."""
+    """The form of every parameter and buffer, by its name in the whole model."""
     state = empty_blocks(model, 0, num_blocks(model), "meta").state_dict()
     return {name: form_of(tensor) for name, tensor in state.items()}
 

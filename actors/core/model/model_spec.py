@@ -1,4 +1,4 @@
-"""What a model is, as frozen data that travels and is compared."""
+"""A model as frozen data that travels and is compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 DTYPES = {"float32": torch.float32, "int64": torch.int64}
 
 Argument = bool | int | float | str | tuple[bool | int | float | str, ...] | None
-"""Of a layer: its type survives the store."""
+"""A layer's argument; its type survives the store."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TensorSpec:
 
     @property
     def num_bytes(self) -> int:
-        """Of one sample."""
+        """The bytes of one sample."""
         count = 1
         for size in self.shape:
             count *= size
@@ -39,7 +39,7 @@ class TensorSpec:
 
     @classmethod
     def of(cls, tensor: torch.Tensor) -> TensorSpec:
-        """Of a batch."""
+        """Describes the samples of a batch."""
         return cls(tuple(tensor.shape[1:]), str(tensor.dtype).removeprefix("torch."))
 
 
@@ -61,9 +61,9 @@ class LayerSpec:
 class ModelSpec:
     """A model: ``layers`` one after the other, on samples like ``inputs``.
 
-    ``seed`` draws the weights. With ``block_seeds`` each block has a stream of its own, as networks
-    given by ``layer_sizes`` always had; else they are those of ``torch.manual_seed(seed)`` followed
-    by the layers' constructors in their order.
+    ``seed`` draws the weights. With ``block_seeds`` each block has a random stream of its own, as
+    networks given by ``layer_sizes`` always had. Otherwise the weights are those of
+    ``torch.manual_seed(seed)`` followed by the layers' constructors in order.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -80,7 +80,7 @@ class ModelSpec:
         return hash((self.layers, self.inputs, self.seed, self.block_seeds))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what was reckoned: hashes of texts are another process's."""
+        """Without cached values: another process hashes texts differently."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 

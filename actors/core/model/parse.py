@@ -120,7 +120,7 @@ def _check_fits(kind: LayerKind, before: TensorSpec, where: str) -> None:
 
 
 def _outputs(spec: LayerSpec, before: TensorSpec, where: str) -> TensorSpec:
-    """By running it."""
+    """Runs the layer."""
     try:
         shape, dtype = _tried(spec, before)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
@@ -138,11 +138,11 @@ def _outputs(spec: LayerSpec, before: TensorSpec, where: str) -> TensorSpec:
 
 @functools.lru_cache(maxsize=1024)
 def _tried(spec: LayerSpec, before: TensorSpec) -> tuple[tuple[int, ...], str]:
-    """Shape and dtype of what becomes of a batch; raises what the layer raises."""
+    """Shape and dtype of a batch's outputs; raises the layer's own error."""
     made = trial_layers([spec])
     with torch.no_grad():
         outputs = made(trial_batch(before, TRIED_ROWS))
-        made.eval()(trial_batch(before, 1))  # as a prediction asks for it
+        made.eval()(trial_batch(before, 1))  # as in a prediction
     return tuple(outputs.shape), TensorSpec.of(outputs).dtype
 
 

@@ -1,4 +1,4 @@
-"""Random numbers of a model: streams that depend on what draws and when, never on where.
+"""A model's random streams, which depend on the layer and the time, never on the place.
 
 Layers draw from PyTorch's own generator, of which a process has one: whoever sets its seed holds
 ``GENERATOR`` until the numbers are drawn.

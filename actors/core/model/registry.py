@@ -17,11 +17,11 @@ class LayerKind:
     """A kind of layer.
 
     ``make`` gets the arguments by their names, and the layers inside a container as ``layers``.
-    ``ranks`` are the numbers of dimensions that a sample may have (empty: any), ``takes`` its
-    dtype. ``draws`` says that training draws random numbers. ``num_tokens`` is how many different
-    ones of the data's tokens it knows, for a layer that is given them. A container holds 1 or more
-    layers: ``gives`` tells what becomes of a sample, given it and what those layers make of it;
-    raises ``ValueError`` where they don't fit together.
+    ``ranks`` are the numbers of dimensions that a sample may have (empty: any), ``takes`` is its
+    dtype. ``draws`` says that training draws random numbers. ``num_tokens`` is the number of
+    different tokens that a layer on tokens knows. A container holds 1 or more layers: ``gives``
+    returns the form of its output, from its input and the output of those layers; it raises
+    ``ValueError`` if they don't fit together.
     """
 
     name: str
@@ -40,7 +40,7 @@ class LayerKind:
 
 
 KINDS: dict[str, LayerKind] = {}
-"""By name. Filled by the modules of ``actors.core.model.kinds``, and by whoever adds one."""
+"""By name. The modules of ``actors.core.model.kinds``, and code from outside, add to it."""
 
 
 def add_kind(kind: LayerKind) -> None:
@@ -84,7 +84,7 @@ def make_layer(spec: LayerSpec) -> nn.Module:
 
 
 def unknown_kinds(layers: Iterable[LayerSpec]) -> set[str]:
-    """Of these and of the layers inside."""
+    """Among these and the layers inside."""
     known = KINDS.keys() | PLAIN_MODELS.keys()
     own = {spec.kind for spec in layers if spec.kind not in known}
     return own.union(*(unknown_kinds(spec.layers) for spec in layers))

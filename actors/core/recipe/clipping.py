@@ -1,4 +1,4 @@
-"""Clipping of gradients, as ``torch.nn.utils.clip_grad_value_`` and ``clip_grad_norm_`` do it.
+"""Clips gradients like ``torch.nn.utils.clip_grad_value_`` and ``clip_grad_norm_``.
 
 The norm is that of the whole model: its parts are gathered by parameter, in the model's order, and
 summed at once, so that it does not depend on the stages.
@@ -30,7 +30,7 @@ def gradient_norms(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
 
 @torch.no_grad()
 def clip_factor(norms: torch.Tensor, max_norm: float) -> torch.Tensor:
-    """What every gradient of the model is to be multiplied by; ``norms`` are those of all."""
+    """The factor for every gradient of the model; ``norms`` are those of all."""
     factor = max_norm / (torch.linalg.vector_norm(norms) + EPS)
     return torch.clamp(factor, max=1.0)
 

@@ -68,8 +68,8 @@ FIELDS: dict[str, Field] = {
 
 
 def parse_early_stopping(where: str, given: Any) -> EarlyStopping | None:
-    """Raises ``InvalidRequest``; a metric may have the name that the history has for it, and says
-    itself whether larger is better."""
+    """Raises ``InvalidRequest``. A metric may have its name from the history, and says itself
+    whether larger is better."""
     if given is None:
         return None
     if not isinstance(given, Mapping):

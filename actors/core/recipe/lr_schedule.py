@@ -23,7 +23,7 @@ class When:
 @dataclass(frozen=True)
 class LrScheduleKind:
     """A schedule: ``rate`` gives a step's learning rate from the recipe's, with the schedule's
-    arguments by name. Every schedule takes ``warmup_steps`` beside its own ``own_fields``."""
+    arguments by name. Every schedule takes ``warmup_steps`` besides its own ``own_fields``."""
 
     name: str
     says: str
@@ -38,7 +38,7 @@ class LrScheduleKind:
 
 
 LR_SCHEDULES: dict[str, LrScheduleKind] = {}
-"""By name. Filled by ``actors.core.recipe.lr_schedules``, and by whoever adds one."""
+"""By name. ``actors.core.recipe.lr_schedules``, and code from outside, add to it."""
 
 
 def add_lr_schedule(kind: LrScheduleKind) -> None:

@@ -1,8 +1,8 @@
-"""The optimisers there are, a table that new ones enter, and the one that a stage steps with.
+"""The registry of optimisers, and the optimiser with which a stage steps.
 
 The arithmetic is that of the functions behind ``torch.optim``. Its classes import PyTorch's
-compiler when they are first made, which costs every LayerActor over two seconds of its start; a
-test holds the two against each other bit for bit.
+compiler when the first one is made, which would cost every LayerActor over two seconds of its
+start. A test compares the two bit for bit.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Update:
 @dataclass(frozen=True)
 class OptimizerKind:
     """An optimiser. ``learning_rate`` is its default, ``fields`` are its arguments by torch's names
-    with torch's defaults, ``slots`` tells what it keeps of each parameter. ``plain`` is the class
-    of the same arithmetic that a plain PyTorch loop makes."""
+    with torch's defaults, and ``slots`` names the state that it keeps for each parameter. ``plain``
+    is the class with the same arithmetic, for a plain PyTorch loop."""
 
     name: str
     says: str
@@ -72,7 +72,7 @@ class OptimizerKind:
 
 
 OPTIMIZERS: dict[str, OptimizerKind] = {}
-"""By name. Filled by the modules of ``actors.core.recipe.optimizers``, and by whoever adds one."""
+"""By name. The modules of ``actors.core.recipe.optimizers``, and code from outside, add to it."""
 
 
 def add_optimizer(kind: OptimizerKind) -> None:
@@ -82,7 +82,7 @@ def add_optimizer(kind: OptimizerKind) -> None:
 
 
 def slots_of(spec: KindSpec) -> tuple[Slot, ...]:
-    """What the optimiser keeps of each parameter."""
+    """The state that the optimiser keeps for each parameter."""
     return OPTIMIZERS[spec.kind].slots(spec.keywords)
 
 

@@ -11,7 +11,7 @@ PRECISIONS = (FP32, BF16)
 
 
 def computing(precision: str, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """In which forward passes run: PyTorch's autocast chooses what is computed in bfloat16."""
+    """The context for forward passes: PyTorch's autocast chooses what to compute in bfloat16."""
     if precision == FP32:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -30,7 +30,7 @@ SGD, MOMENTUM, STOPPING = "SGD", "momentum", "early_stopping"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides an update, beside the gradients of its samples."""
+    """Everything that decides an update, besides the gradients of its samples."""
 
     learning_rate: float
     optimizer: KindSpec
@@ -47,7 +47,8 @@ class Recipe:
 
     @property
     def memory(self) -> tuple[int, int, tuple[str, ...], str, str]:
-        """What of it decides how much memory a stage takes: alike for two recipes, both fit."""
+        """The part that decides a stage's memory: if it is equal in two recipes, both fit or
+        neither."""
         copies = num_copies(self.optimizer)
         return copies, self.accumulate, self.freeze, self.precision, self.wire
 
@@ -60,7 +61,7 @@ KINDS: Mapping[str, tuple[Mapping[str, Kind], str]] = {
     "optimizer": (OPTIMIZERS, SGD),
     "lr_schedule": (LR_SCHEDULES, "constant"),
 }
-"""What is given by a name or by an object with its arguments: its registry and its default."""
+"""Fields given by a name or by an object with its arguments, with their registry and default."""
 RECIPE_FIELDS: dict[str, Field] = {
     "learning_rate": optional(number(0.0, 1000.0, above=True)),
     MOMENTUM: optional(number(0.0, 1.0, below=True)),
@@ -73,7 +74,7 @@ RECIPE_FIELDS: dict[str, Field] = {
     "wire": choice(WIRES, FP32),
     "eval_every": optional(count(1, 10**9)),
 }
-"""What else there is."""
+"""All other fields."""
 
 
 def parse_recipe(given: Mapping[str, Any], where: str = "") -> Recipe:
@@ -118,7 +119,7 @@ def _value_json(value: Any) -> Any:
 
 
 def _with_momentum(given: Mapping[str, Any], where: str, momentum: float) -> dict[str, Any]:
-    """``momentum`` by itself is short for that of SGD."""
+    """``momentum`` alone is short for that of SGD."""
     optimizer = given.get("optimizer", SGD)
     arguments = optimizer if isinstance(optimizer, Mapping) else {"type": optimizer}
     name = path(where, MOMENTUM)
@@ -135,4 +136,4 @@ def _with_momentum(given: Mapping[str, Any], where: str, momentum: float) -> dic
 
 
 PLAIN_SGD = parse_recipe({})
-"""What a train_config that says nothing stands for."""
+"""The recipe of an empty train_config."""

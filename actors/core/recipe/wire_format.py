@@ -1,8 +1,8 @@
-"""In what precision activations and gradients travel: what a tensor becomes before it is sent, and
-again after it came.
+"""The precision in which activations and gradients travel: packs a tensor before sending, and
+unpacks it after receiving.
 
-A format rounds floating-point numbers only; other tensors go as they are. It rounds each sample by
-itself, so that what a sample becomes does not depend on the others of its microbatch.
+A format rounds only floating-point numbers; other tensors stay as they are. It rounds each sample
+by itself, so that the result does not depend on the other samples of its microbatch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from actors.core.recipe.precision import BF16, FP32
 
 INT8 = "int8"
 FEWEST_A_SCALE = 32
-"""Numbers that share a scale, where a sample has so many: a scale takes four bytes itself."""
+"""Numbers that share a scale, if a sample has that many: a scale itself takes four bytes."""
 LARGEST = 127
 SMALLEST_SCALE = torch.finfo(torch.float32).tiny
 """Below it float32 has fewer digits, and an inverse may be infinite."""
@@ -43,7 +43,7 @@ class WireFormat(ABC):
     """How floating-point numbers travel."""
 
     loss: str | None = None
-    """What it does to the numbers, for people; None where they stay as they are."""
+    """What it does to the numbers, for people; None if they stay as they are."""
 
     @abstractmethod
     def rounds(self, dtype: torch.dtype) -> bool:
@@ -51,11 +51,11 @@ class WireFormat(ABC):
 
     @abstractmethod
     def sample_bytes(self, sample: TensorSpec) -> int:
-        """What travels of a sample of a type that it rounds."""
+        """The bytes that travel for a sample of a type that it rounds."""
 
     @abstractmethod
     def pack(self, tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What travels, on the tensor's own device."""
+        """The tensors that travel, on the tensor's own device."""
 
     @abstractmethod
     def room(self, into: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -164,7 +164,7 @@ def row_length(sample: tuple[int, ...]) -> int:
 
 
 def wire_of(wire: str, tensor: torch.Tensor) -> str:
-    """In which of ``WIRES`` the tensor really goes."""
+    """Which of ``WIRES`` the tensor really uses."""
     rounds = tensor.numel() > 0 and WIRE_FORMATS[wire].rounds(tensor.dtype)
     return wire if rounds else FP32
 
@@ -178,7 +178,7 @@ def pack(tensor: torch.Tensor, wire: str = FP32, give: Move = lambda part: part)
 
 
 def sample_bytes(sample: TensorSpec, wire: str) -> int:
-    """What travels of one sample."""
+    """The bytes that travel for one sample."""
     found = WIRE_FORMATS[wire]
     own = found if found.rounds(DTYPES[sample.dtype]) else WIRE_FORMATS[FP32]
     return own.sample_bytes(sample)

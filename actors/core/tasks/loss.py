@@ -29,7 +29,7 @@ class Loss:
     label_smoothing: float = 0.0
 
     def __call__(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Of a batch; 0 where nothing counts, and so are its gradients."""
+        """The loss of a batch; 0 if nothing counts, and so are its gradients."""
         kind = TASKS[self.task.kind]
         if kind.count(targets) == 0:
             return outputs.sum() * 0.0

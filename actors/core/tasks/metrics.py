@@ -11,7 +11,8 @@ from actors.core.tasks.registry import MetricKind, Scored, add_metric
 
 PART_NUMBERS = 2**16
 SMALLEST_SPREAD = 1e-12
-"""Targets that spread by no more than this part of their squares are constant, but for rounding."""
+"""Targets that spread by no more than this part of their squares are constant, except for
+rounding."""
 
 
 def _right(scored: Scored) -> torch.Tensor:

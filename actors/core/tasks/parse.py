@@ -39,8 +39,8 @@ def parse_task(given: Any, data: SourceFacts) -> TaskSpec:
 
 
 def wanted_outputs(task: TaskSpec, data: SourceFacts) -> TensorSpec:
-    """What a model has to make of a sample. Raises ``InvalidRequest`` where the task can't be used
-    with this data."""
+    """The output that a model must give for a sample. Raises ``InvalidRequest`` if the task can't
+    be used with this data."""
     try:
         return TASKS[task.kind].outputs(data.targets, data.num_classes)
     except ValueError as error:
@@ -51,7 +51,7 @@ def wanted_outputs(task: TaskSpec, data: SourceFacts) -> TensorSpec:
 
 
 def targets_text(data: SourceFacts) -> str:
-    """What there is to be told of a sample, for people."""
+    """A sample's targets, in words."""
     shape = list(data.targets.shape)
     if data.num_classes is None:
         return f"numbers, {shape or [1]} for each sample"
@@ -59,5 +59,5 @@ def targets_text(data: SourceFacts) -> str:
 
 
 def task_json(task: TaskSpec) -> dict[str, Any]:
-    """With every argument, as ``parse_task`` takes it."""
+    """With every argument, in the form that ``parse_task`` reads."""
     return {"type": task.kind, **task.keywords}

@@ -11,17 +11,17 @@ from actors.core.fields import Field
 from actors.core.model.model_spec import TensorSpec
 
 ANSWERS = ("classes", "tokens", "labels", "numbers")
-"""What a model can be asked for: one of several classes, the next token at each place, yes or no
-for each label, numbers."""
+"""The kinds of answers: one of several classes, the next token at each position, yes or no for each
+label, numbers."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What counts of a validation chunk, without what a mask leaves out.
+    """The part of a validation chunk that counts, without masked values.
 
-    ``outputs`` and ``targets`` have a row for each sample (for each token where tokens are
-    predicted): ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` is to
-    equal the targets: the most probable class, yes or no for a label, the numbers themselves.
+    ``outputs`` and ``targets`` have a row for each sample (for each token if tokens are predicted):
+    ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` should equal the
+    targets: it is the most probable class, yes or no for a label, or the numbers themselves.
     ``loss`` is the mean over ``count``.
     """
 
@@ -36,15 +36,15 @@ class Scored:
 class TaskKind:
     """A kind of task.
 
-    ``answer`` is one of ``ANSWERS``, by which metrics are chosen. ``outputs`` says what a sample
-    has to become, given one sample of the targets and the number of classes (None where there are
-    none); raises ``ValueError`` with what the task wants for data that it can't be used with.
+    ``answer`` is one of ``ANSWERS``, and decides the metrics. ``outputs`` gives the form of a
+    sample's output, from one sample of the targets and the number of classes (None if there are
+    none). For data that the task can't use, it raises ``ValueError`` with what the task needs.
     ``targets`` is one sample of the targets for such outputs.
 
     ``loss`` takes a batch of outputs, one of targets and the arguments by their names, and
-    ``label_smoothing`` where it ``smooths``; it returns the mean over ``count(targets)``, which is
-    not 0. ``score`` picks outputs, targets and decisions for ``Scored``. ``predictions`` makes of
-    a batch of outputs what a person gets, by names: a tensor each, a row a sample.
+    ``label_smoothing`` if it ``smooths``; it returns the mean over ``count(targets)``, which is not
+    0. ``score`` picks outputs, targets and decisions for ``Scored``. ``predictions`` turns a batch
+    of outputs into a person's answer, by names: a tensor each, with a row for each sample.
     """
 
     name: str
@@ -64,9 +64,10 @@ class TaskKind:
 class MetricKind:
     """A metric.
 
-    ``answers`` are those of ``ANSWERS`` that it is of; ``fits`` whether it says anything of a
-    sample's outputs. ``sums`` of all chunks are added up, in float64, where whole numbers stay
-    exact; ``value`` makes the metric of the totals, NaN or infinite where it has none.
+    ``answers`` are those of ``ANSWERS`` for which it exists; ``fits`` says whether it means
+    anything for a sample's outputs. ``sums`` of all chunks are added up, in float64, where whole
+    numbers stay exact; ``value`` turns the totals into the metric, NaN or infinite if it has no
+    value.
     """
 
     name: str
@@ -79,7 +80,7 @@ class MetricKind:
 
 
 TASKS: dict[str, TaskKind] = {}
-"""By name. Filled by the modules of ``actors.core.tasks.kinds``, and by whoever adds one."""
+"""By name. The modules of ``actors.core.tasks.kinds``, and code from outside, add to it."""
 METRICS: dict[str, MetricKind] = {}
 """By name, in the order in which they are shown; filled by ``actors.core.tasks.metrics``."""
 

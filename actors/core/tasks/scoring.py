@@ -21,8 +21,8 @@ def metric_names(task: TaskSpec, outputs: TensorSpec) -> tuple[str, ...]:
 
 
 class Scores:
-    """Of one validation. The loss is without label smoothing, so that it tells the same of jobs
-    that smooth differently."""
+    """The scores of one validation. The loss is without label smoothing, so that jobs that smooth
+    differently can be compared."""
 
     def __init__(self, task: TaskSpec) -> None:
         self._task = task
@@ -48,7 +48,7 @@ class Scores:
         return self._loss_sum / self._count if self._count else 0.0
 
     def values(self) -> dict[str, float | None]:
-        """By name; None for one that has no finite value, such as R² of constant targets."""
+        """By name; None for one without a finite value, such as R² of constant targets."""
         found = {name: METRICS[name].value(totals) for name, totals in self._totals.items()}
         return {
             name: value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What a task is, as frozen data that travels and is compared."""
+"""A task as frozen data that travels and is compared."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def drops(arguments: Mapping[str, Any]) -> bool:
 
 
 class Softmax(nn.Softmax):
-    """PyTorch's, of each sample by itself."""
+    """PyTorch's, for each sample by itself."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         assert self.dim is not None

@@ -10,7 +10,8 @@ from actors.core.model.model_spec import TensorSpec
 from actors.core.model.registry import LayerKind, add_kind
 
 INIT_STD = optional(number(0.0, 10.0, above=True))
-"""Of weights that are drawn from N(0, init_std), with biases of 0; null is PyTorch's own way."""
+"""Weights are drawn from N(0, init_std) and biases are 0; null means PyTorch's own
+initialisation."""
 
 
 def last_size(before: TensorSpec) -> int:
@@ -19,7 +20,7 @@ def last_size(before: TensorSpec) -> int:
 
 
 def draw_normal(layer: nn.Linear | nn.Embedding, std: float | None) -> None:
-    """Draws the weights anew, unless ``std`` is None."""
+    """Draws the weights again, unless ``std`` is None."""
     if std is None:
         return
     nn.init.normal_(layer.weight, std=std)

@@ -1,4 +1,4 @@
-"""Normalisation. Batch norm sees microbatches: its statistics are those of each, in their order."""
+"""Normalisation. Batch norm sees microbatches: each of them updates its statistics, in order."""
 
 from torch import nn
 

@@ -73,7 +73,7 @@ class _Passing(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._kept = kept
         self._num_made = 0
         self._bytes: dict[int, int] = {}
-        """Of what passes, by its storage."""
+        """Bytes of tensors that are not kept, by storage."""
         self._alive: list[torch.UntypedStorage] = []
         self._in_use: torch.UntypedStorage | None = None
 

@@ -1,7 +1,7 @@
 """torchvision's classification models as sequences of layers.
 
-A layer is a part of the plain model. Which nodes of the traced graph it has is decided once, where
-the model is checked; whoever makes the layer later only traces the model again.
+A layer is a part of the plain model. The nodes of the traced graph that belong to it are decided
+once, when the model is checked. Later, making the layer only traces the model again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def torchvision_model(
 
 @functools.cache
 def torchvision_names() -> tuple[str, ...]:
-    """Of the models that may be asked for."""
+    """The names of models that a user may ask for."""
     models = _torchvision()
     return tuple(sorted(set(models.list_models(module=models)) - _NOT_CUT))
 

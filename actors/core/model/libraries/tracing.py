@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 
 ROWS = (2, 3)
-"""Of the batches that tell which dimension is the batch's."""
+"""Rows of the two batches that show which dimension is the batch's."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ def trace(model: nn.Module) -> fx.Graph:
 
 
 def fingerprint(graph: fx.Graph) -> str:
-    """The same for graphs in which the same nodes have the same places."""
+    """Two graphs have the same fingerprint if the same nodes have the same places."""
     nodes = [(n.op, n.name, [used.name for used in n.all_input_nodes]) for n in graph.nodes]
     return hashlib.sha256(repr(nodes).encode()).hexdigest()[:16]
 
 
 def cuts(model: nn.Module, graph: fx.Graph, shape: Sequence[int]) -> tuple[Cut, ...]:
-    """The smallest parts that give one tensor, batch first, to the next.
+    """The smallest parts that give one tensor, batch first, to the next part.
 
-    ``model`` is on the meta device, ``shape`` that of a sample. Raises what the model raises for
-    such samples.
+    ``model`` is on the meta device, ``shape`` is a sample's. Raises the model's own error for such
+    samples.
     """
     nodes = list(graph.nodes)
     place = {node: index for index, node in enumerate(nodes)}
@@ -72,7 +72,7 @@ def cuts(model: nn.Module, graph: fx.Graph, shape: Sequence[int]) -> tuple[Cut, 
 
 
 def part(model: nn.Module, graph: fx.Graph, cut: Cut) -> nn.Module:
-    """These nodes as a module of its own; its state has the names that it has in ``model``."""
+    """These nodes as a module; its state has the same names as in ``model``."""
     nodes = list(graph.nodes)
     own, copies = fx.Graph(), dict[fx.Node, fx.Node]()
 
@@ -102,7 +102,7 @@ class _Shapes(fx.Interpreter):
         self.shapes: dict[fx.Node, tuple[int, ...]] = {}
 
     def run_node(self, n: fx.Node) -> Any:
-        """As the interpreter's."""
+        """Like the interpreter's."""
         result = super().run_node(n)
         if isinstance(result, torch.Tensor):
             self.shapes[n] = tuple(result.shape)

@@ -38,7 +38,7 @@ def _score(
 
 
 def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Of the token that follows a sample's last one."""
+    """Predicts the token that follows a sample's last one."""
     probabilities = outputs[:, -1].softmax(dim=1)
     return {"tokens": probabilities.argmax(dim=1), "probabilities": probabilities}
 
