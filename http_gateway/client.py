@@ -1,4 +1,4 @@
-"""A client of the REST API; speaks HTTP and knows nothing else."""
+"""A client of the REST API; it speaks HTTP and knows nothing else."""
 
 from __future__ import annotations
 
@@ -53,14 +53,15 @@ class _Bearer(requests.auth.AuthBase):
 
 
 class TandemClient:
-    """One method an operation; each raises ``ApiError``, or requests' own errors of connections.
+    """One method for each operation; each raises ``ApiError``, or requests' own errors of
+    connections.
 
-    ``call`` says what the methods take; ``help(TandemClient.train)`` lists a method's arguments.
-    Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
-    ``token`` is the gateway's, if it asks for one; no variable of the environment is read for it.
-    A request repeated with the ``idempotency_key`` of the first, such as a UUID, is done once.
-    The default ``timeout_s`` is longer than the gateway lets a request wait: its answer says what
-    is known. Operations that take longer are waited for longer.
+    ``call`` describes the methods' arguments; ``help(TandemClient.train)`` lists those of one
+    method. Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
+    ``token`` is the gateway's, if it asks for one; the client reads no environment variable. A
+    request repeated with the same ``idempotency_key``, such as a UUID, is done once. The default
+    ``timeout_s`` is longer than the gateway lets a request wait, because its answer says what is
+    known. It waits longer for operations that take longer.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 45.0, token: str | None = None) -> None:
@@ -95,11 +96,11 @@ class TandemClient:
         timeout_s: float | None = None,
         **arguments: Any,
     ) -> Any:
-        """What the operation answers.
+        """The operation's answer.
 
-        ``required`` are its parameters in the path, then the fields that its body must have, in
-        the order of /openapi.json; all of them, and all others, can be given by name as well. One
-        that is None is left out.
+        ``required`` are the parameters in its path, then the fields that its body must have, in the
+        order of /openapi.json. You can also give these, and all others, by name. An argument that
+        is None is left out.
         """
         given = arguments_by_name(operation, required, arguments)
         path = PATH_NAME.sub(lambda name: quote(str(given.pop(name[1])), safe=""), operation.path)
@@ -123,10 +124,10 @@ class TandemClient:
         on_silence: Callable[[Exception], None] | None = None,
     ) -> dict[str, Any]:
         """The job's details once its status is one of ``statuses``; raises ``TimeoutError``. They
-        have the whole history, of which each look asks for what is new.
+        have the whole history; each poll asks only for new epochs.
 
-        A gateway that does not answer is asked again for ``patience_s`` before that is an error;
-        ``on_silence`` is told once for each time that this begins.
+        If a gateway does not answer, it is asked again for ``patience_s`` before that is an error.
+        ``on_silence`` is called once for each such silence.
         """
         deadline = time.monotonic() + timeout_s
         watched = WatchedJob(lambda **query: self.get_job(job_id, **query))
@@ -146,7 +147,8 @@ class TandemClient:
         poll_s: float = 0.2,
         on_silence: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Until ``ready`` answers; else its error, after the patience that this one deserves."""
+        """Waits until ``ready`` answers; otherwise raises its error, after the patience for that
+        error."""
 
         def ask() -> dict[str, Any]:
             return dict(self.ready(timeout_s=READY_PATIENCE_S))
@@ -225,8 +227,8 @@ def _patiently(
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether a gateway that starts, or comes back, may answer the next time: not where a proxy
-    or something else answers in its place."""
+    """Whether a gateway that starts, or comes back, may answer the next time: not if a proxy or
+    another program answers instead."""
     if isinstance(error, ApiError):
         return error.status == 503
     lasting = (
@@ -240,7 +242,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _remedy(response: requests.Response) -> str:
-    """What the gateway does not say, for it does not know what calls it."""
+    """The remedy that the gateway does not name, because it does not know its caller."""
     if response.status_code != 401:
         return ""
     return f". TandemClient takes the token as token=…, the commands of tandem by {TOKEN_VARIABLE}"

@@ -19,7 +19,7 @@ class WatchedJob:
     def look(self) -> dict[str, Any]:
         """The details with the whole history."""
         job = self._ask()
-        if len(self._history) > job["num_epochs"]:  # some were taken back, or it began anew
+        if len(self._history) > job["num_epochs"]:  # taken back, or initialized again
             self._history = []
             job = self._ask()
         while job["history"] and len(self._history) < job["num_epochs"]:

@@ -1,1 +1,1 @@
-"""Who may use the gateway, and at which addresses it answers."""
+"""Decides who may use the gateway, and names its addresses."""

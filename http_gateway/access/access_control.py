@@ -1,4 +1,4 @@
-"""Asks each request for the gateway's token, or keeps foreign web pages out where there is none."""
+"""Checks the gateway's token in each request or, without a token, keeps foreign web pages out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from flask import Flask, Response, request
 from http_gateway.access.auth import refuse_credentials, refuse_web_page
 from http_gateway.errors import error_response
 
-# What needs no token beside some operations: the documentation, for the browser of a newcomer, who
-# has no way to send the header along with an address. It holds nothing of the user's; its
-# "Authorize" takes the token for the calls it makes.
+# Public besides some operations: the documentation, for a newcomer's browser, which can't send the
+# header with an address. It has nothing of the user's; its "Authorize" takes the token for the
+# calls it makes.
 DOCUMENTATION = {"home", "docs", "openapi_document"}
 PUBLIC_BLUEPRINTS = {"openapi", "swagger"}
 
 
 def install_access_control(app: Flask, token: str | None, public: Collection[str]) -> None:
-    """Before anything else is looked at; also for paths that there are not. ``public`` are the
-    endpoints that need no token beside the documentation."""
+    """Checks before anything else, also for paths that don't exist. ``public`` are the endpoints
+    that need no token besides the documentation."""
     public_endpoints = {*DOCUMENTATION, *public}
 
     def refuse() -> Response | None:

@@ -1,4 +1,4 @@
-"""At which URLs a gateway answers, by the address it listens on; what is said of them."""
+"""The URLs of a gateway, by the address on which it listens, and the lines printed about them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from actors.core.addresses import is_loopback, join_host_port
 
 
 def url_of(host: str, port: int) -> str:
-    """Of what listens there."""
+    """The URL of what listens there."""
     return f"http://{join_host_port(host, port)}"
 
 
@@ -20,8 +20,8 @@ def own_url(host: str, port: int) -> str:
 
 
 def access_lines(host: str, port: int, own_ip: str, token_source: str | None) -> list[str]:
-    """Who reaches the gateway and with what; nothing for one that only this host can reach and
-    that wants no token. ``own_ip`` is this host's address in its network."""
+    """Says who reaches the gateway, and with which token; empty if only this host can reach it and
+    it needs no token. ``own_ip`` is this host's address in its network."""
     lines = []
     if not is_loopback(host):
         reached = own_ip if _stands_for_all(host) else host

@@ -1,4 +1,4 @@
-"""Where the API's token comes from: TANDEM_API_TOKEN, or else the file that is set."""
+"""Finds the API's token: in TANDEM_API_TOKEN, or in the file that is set."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def users_token() -> str | None:
 
 
 def serving_token(settings: Settings) -> str | None:
-    """The token for a gateway to ask for; raises ``InvalidRequest`` when it has to have one."""
+    """The token that a gateway asks for; raises ``InvalidRequest`` if it needs one and there is
+    none."""
     token = load_token(settings)
     check_exposure(settings.host, token)
     return token
 
 
 def token_source(settings: Settings) -> str | None:
-    """Where the token in force is kept, for people; None without one."""
+    """The place of the token in force, for people; None without one."""
     if settings.api_token is not None:
         return TOKEN_VARIABLE
     return None if settings.api_token_file is None else f"the file {settings.api_token_file}"

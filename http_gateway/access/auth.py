@@ -1,6 +1,6 @@
-"""Who may use the API: pure decisions about tokens, addresses and request headers.
+"""Decides who may use the API, from tokens, addresses and request headers. Pure.
 
-A token is never part of a text made here, neither the gateway's own nor one that was sent.
+No text made here contains a token, neither the gateway's own nor one that was sent.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ HOST = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
 
 
 def check_token(token: str, source: str) -> str:
-    """The token, if it can be one; ``source`` is where it came from.
+    """Returns the token if it is allowed; ``source`` is its place.
 
     Raises ``InvalidRequest`` with the limit. A token has to be hard to guess, and must pass
-    through a header, a shell and a file as it is.
+    unchanged through a header, a shell and a file.
     """
     if not MIN_TOKEN_CHARS <= len(token) <= MAX_TOKEN_CHARS:
         raise InvalidRequest(
@@ -73,15 +73,15 @@ def refuse_credentials(authorization: str | None, token: str) -> str | None:
 def refuse_web_page(
     host: str | None, origin: str | None, site: str | None = None, opens_public_page: bool = False
 ) -> str | None:
-    """Why a request to a gateway without a token is refused: it may be a foreign web page's.
+    """Why a gateway without a token refuses a request: it may come from a foreign web page.
 
-    A browser on this host carries out requests to loopback for any page it shows. It sends the
-    page's ``Origin`` along, except when the page asks for nothing but its own origin's: that is how
-    a page appears whose name's DNS answer was changed to 127.0.0.1 meanwhile ("DNS rebinding"). It
-    still bears its name as ``Host``; an address in its place can't be changed so. What a page
-    merely shows, such as a picture, is asked for without an Origin, but with ``Sec-Fetch-Site``. A
-    link may lead to a public page: ``opens_public_page``. Programs that are no browsers need not
-    send any of these headers.
+    A browser on this host sends requests to loopback for any page it shows. It adds the page's
+    ``Origin``, except if the page only asks its own origin. A page whose DNS name was changed to
+    127.0.0.1 in the meantime ("DNS rebinding") looks like that. It still has its name as ``Host``;
+    an address as ``Host`` can't be changed in this way. Things that a page merely shows, such as a
+    picture, are requested without an Origin, but with ``Sec-Fetch-Site``. A link may lead to a
+    public page: ``opens_public_page``. Programs other than browsers need not send any of these
+    headers.
     """
     if host is not None and not _is_localhost_or_address(host):
         return (

@@ -1,1 +1,1 @@
-"""Calls of the JobManager, and work that the gateway does for it."""
+"""Calls of the JobManager, and the gateway's own work for them."""

@@ -49,7 +49,7 @@ class _Unanswered(Exception):
 
 
 class RayJobClient:
-    """Calls the named, detached JobManager; starts it anew should it have died."""
+    """Calls the named, detached JobManager, and starts it again if it has died."""
 
     def __init__(
         self, config: ManagerConfig, storage_path: Path, dashboard_url: str | None = None
@@ -95,13 +95,13 @@ class RayJobClient:
         return client
 
     def settings_not_in_force(self) -> dict[str, Any]:
-        """Where the JobManager was started with other settings than this gateway's: its values."""
+        """The JobManager's settings that differ from this gateway's."""
         running: dict[str, Any] = self._call(DESCRIBE)["config"]
         own = asdict(self._config)
         return {name: value for name, value in running.items() if value != own[name]}
 
     def notes(self) -> list[str]:
-        """What the JobManager's owner should know of its storage, a sentence each."""
+        """Sentences about the JobManager's storage, for its owner."""
         notes: list[str] = self._call(DESCRIBE)["notes"]
         return notes
 
@@ -122,12 +122,12 @@ class RayJobClient:
                 self._manager = None
 
     def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
-        """What the JobManager's method returns; see ``JobClient``."""
+        """The result of the JobManager's method; see ``JobClient``."""
         special = self._special.get(call.name)
         return self._call(call, arguments) if special is None else special(call, **arguments)
 
     def _get_model(self, call: ManagerCall, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
-        """A safetensors file, at its beginning; ``gone`` tells that nobody waits for it."""
+        """A safetensors file, at its beginning; ``gone`` says that nobody waits for it."""
         facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
         with self._downloads.turn(gone):
             timeout_s = CALL_TIMEOUT_S + transfer_s(facts)
@@ -275,7 +275,7 @@ class RayJobClient:
 
 
 def save_for_end(manager: Any) -> list[dict[str, Any]]:
-    """Asks for it once, and repeats nothing; raises ``Unavailable``."""
+    """Asks for it once, without repeating; raises ``Unavailable``."""
     try:
         told: list[dict[str, Any]] = ray.get(
             submit(manager, "save_for_end", is_quick=True), timeout=SAVE_CALL_S

@@ -1,4 +1,4 @@
-"""Predictions: one at a time, in a process of their own, ended with their caller."""
+"""Predictions: one at a time, in a separate process, which ends with its caller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATE_TEXT = "The prediction took too long and was ended: send fewer rows at once
 
 
 def transfer_s(facts: ModelFacts) -> float:
-    """What reading the weights and sending them may take at most."""
+    """The longest time to read the weights and send them."""
     return facts.num_bytes / BYTES_PER_S
 
 

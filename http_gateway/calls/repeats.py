@@ -1,11 +1,12 @@
-"""What may be asked of the JobManager again, and what is said of a call without an answer. Pure."""
+"""Decides which calls of the JobManager may be repeated, and what an unanswered call's error says.
+Pure."""
 
 from __future__ import annotations
 
 from http_gateway.operations.operation import ManagerCall
 
-# Ray's words for a call that it has not even sent: it says "was restarted", or tells of the broken
-# connection, where the old process may have begun.
+# Ray's message for a call that it has not even sent. If the old process may have begun it, Ray says
+# "was restarted" or reports the broken connection.
 NOT_SENT = "The actor is restarting"
 
 RESTARTING = (
@@ -21,7 +22,8 @@ SILENT = "The JobManager did not answer within {timeout_s:.0f} s; it may be over
 
 
 def unanswered(reason: str, call: ManagerCall, has_key: bool) -> str:
-    """What is said of a call that may have been done; "try again" only where that does no harm."""
+    """The error for a call that may have been done; it says "send it again" only if that does no
+    harm."""
     if call.may_repeat:
         return f"{reason}. Try again"
     if has_key:

@@ -1,4 +1,5 @@
-"""Work that is done one at a time: a line of bounded length, which nobody keeps who has gone."""
+"""Work that is done one at a time: a queue of limited length, which a caller leaves when it goes
+away."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ NOT_FOUND = 404
 
 @contextmanager
 def make_client(url: str | None) -> Iterator[TandemClient]:
-    """A client of the gateway at ``url``, or where else ``gateway_url`` finds it, with the user's
+    """A client of the gateway at ``url``, or of the one that ``gateway_url`` finds, with the user's
     token.
 
-    Raises ``InvalidRequest`` for an address that is none, and ``Unavailable`` in the place of
+    Raises ``InvalidRequest`` for a text that is no address, and ``Unavailable`` instead of
     requests' own errors.
     """
     base_url = gateway_url(url)
@@ -52,9 +52,9 @@ def make_client(url: str | None) -> Iterator[TandemClient]:
 
 @contextmanager
 def waiting_client(url: str | None, patience_s: float | None = None) -> Iterator[TandemClient]:
-    """The same, once there is a gateway, for which it waits ``patience_s`` or START_S.
+    """The same, once there is a gateway; waits for one for ``patience_s`` or START_S.
 
-    One that is not ready after READY_S is asked all the same, for its answer says more.
+    A gateway that is not ready after READY_S is used all the same, because its answer says more.
     """
     with make_client(url) as client:
         _wait_for_gateway(client, gateway_url(url), START_S if patience_s is None else patience_s)
@@ -65,7 +65,7 @@ def waiting_client(url: str | None, patience_s: float | None = None) -> Iterator
 def job_client(
     job_id: str, url: str | None, patience_s: float | None = None
 ) -> Iterator[TandemClient]:
-    """The same, for a command about one job: raises ``CommandEnd`` if there is none."""
+    """The same, for a command about one job: raises ``CommandEnd`` if the job doesn't exist."""
     with waiting_client(url, patience_s) as client:
         try:
             if "/" in job_id:  # a server takes it for two parts of the path, however it is quoted
@@ -105,8 +105,8 @@ def waiting_text(url: str, error: Exception) -> str:
 def gateway_url(
     url: str | None, default: str = DEFAULT_URL, default_name: str = "the default"
 ) -> str:
-    """``url``, else TANDEM_URL, else the default; raises ``InvalidRequest`` with the name of the
-    one that is no address."""
+    """``url``, otherwise TANDEM_URL, otherwise the default; raises ``InvalidRequest`` with the name
+    of the one that is no address."""
     set_url = os.environ.get(URL_VARIABLE)
     found = url or set_url or default
     try:
@@ -158,7 +158,7 @@ def no_answer_text(url: str, error: requests.RequestException) -> str:
 
 
 def _proxy_text(url: str, error: requests.RequestException) -> str | None:
-    """What is wrong with the proxy that requests to ``url`` go by; None where it is not that."""
+    """What is wrong with the proxy for requests to ``url``; None if the proxy is not the cause."""
     by_proxy = isinstance(error, requests.exceptions.ProxyError)
     variable = _proxy_variable(url) or ("HTTP_PROXY or HTTPS_PROXY" if by_proxy else None)
     if variable is None or isinstance(error, requests.exceptions.InvalidJSONError):
@@ -179,7 +179,7 @@ def _proxy_variable(url: str) -> str | None:
 
 
 def _proxy_trouble(error: requests.RequestException) -> str:
-    """Without its address, which may hold a password."""
+    """Without its address, which may contain a password."""
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it is a SOCKS proxy, and the Python package PySocks is missing"
     if isinstance(error, requests.exceptions.InvalidURL):

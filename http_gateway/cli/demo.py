@@ -29,7 +29,7 @@ def run_demo(dataset: str, keep: bool) -> int:
     ok = False
     try:
         with interruptible():
-            # What the gateway can start without is imported while it starts.
+            # Imports that the gateway's start does not need are made while it starts.
             from http_gateway.cli.demo_run import DemoRun
 
             gateway.wait_until_it_serves()
@@ -47,8 +47,8 @@ def run_demo(dataset: str, keep: bool) -> int:
 
 
 def _own_environment() -> dict[str, str]:
-    """For a gateway with a cluster of its own and no token, whatever the user's file of settings
-    and variables say."""
+    """For a gateway with its own cluster and no token, whatever the user's settings file and
+    variables say."""
     foreign = ("RAY_ADDRESS", "TANDEM_RAY_ADDRESS", "TANDEM_CONFIG")
     return {name: value for name, value in os.environ.items() if name not in foreign}
 

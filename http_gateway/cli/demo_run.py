@@ -1,4 +1,4 @@
-"""What ``tandem demo`` shows: each thing a user does, over HTTP."""
+"""Shows in ``tandem demo`` every step of a user, over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from http_gateway.process.gateway_process import GatewayProcess
 MODEL = {"architecture": "cnn", "config": {"hidden": 512}}
 RECIPE = {"optimizer": "AdamW", "learning_rate": 0.002}
 MEMORY_MB = 170
-"""What each device is allowed: alone it could not hold the network, and all that training keeps."""
+"""What each device allows: one alone could not hold the network and everything that training
+keeps."""
 EPOCHS = {"digits": 8, "MNIST": 3}
 BATCH_SIZE = 64
 TRAIN_TIMEOUT_S = 1800.0
@@ -137,7 +138,7 @@ class DemoRun:
 
 def _sample(dataset: str, data_dir: Path) -> tuple[list[float], int]:
     """One validation image as the data is stored, and its label."""
-    # Brings PyTorch: while it starts, no time for it.
+    # Imports PyTorch, so it does not run while the gateway starts.
     from actors.core.folders import Folders
     from actors.core.sources.registry import parse_source, read_source
 

@@ -66,7 +66,7 @@ def _table(*columns: str) -> Table:
 
 
 def _finding_lines(finding: dict[str, Any]) -> Iterator[Text | str]:
-    """The remedy stands on a line of its own, unwrapped, so that it can be copied."""
+    """The remedy has a line of its own, unwrapped, so that it can be copied."""
     mark, colour = MARKS[finding["level"]]
     yield Text.assemble((f"{mark} {finding['level']:<8}", colour), finding["text"])
     if finding["remedy"] is not None:

@@ -1,4 +1,4 @@
-"""What ``tandem head`` is started with, and what it tells: by the address this host has then."""
+"""The arguments and messages of ``tandem head``, for the address that this host has at the time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Head:
         that was chosen."""
         earlier, self._ip = self._ip, own_ip(wanted=self._settings.ip)
         self._has_moved = earlier != self._ip
-        if self._has_moved:  # devices know this one, and the gateway looks for it by the address
+        if self._has_moved:  # devices know this address, and the gateway looks for it there
             save_token(
                 token_file(self._settings.storage_path, self._address), self.token.read_text()
             )
@@ -60,11 +60,11 @@ class Head:
         return head_arguments(self._port, self._ports, len(self._devices), place)
 
     def has_left(self) -> bool:
-        """Whether the host has another address now, and this one no more."""
+        """Whether the host has another address now, and no longer this one."""
         return has_left(self._ip)
 
     def say_started(self) -> None:
-        """How to go on from here."""
+        """Says how to go on from here."""
         address = self._address
         token = token_file(self._settings.storage_path, address)
         typer.echo(
@@ -92,7 +92,7 @@ def devices_text(ports: Sequence[int]) -> str:
 
 
 def _other_networks_text(chosen: str) -> str:
-    """Where the host is in several, how to choose another one; nothing for one that is in one."""
+    """How to choose another network, if the host is in several; otherwise empty."""
     others = other_networks(chosen, own_addresses())
     if not others:
         return ""

@@ -29,7 +29,8 @@ GROUPED = re.compile(r"[0-9]+([ ,.'][0-9]{3})*")
 
 @dataclass(frozen=True)
 class JobFile:
-    """What to ask the gateway for, as it is written; ``devices`` have ``ip`` and ``port``."""
+    """A job file's content, in the form of the gateway's requests; ``devices`` have ``ip`` and
+    ``port``."""
 
     model_config: dict[str, Any]
     dataset_config: dict[str, Any]
@@ -50,7 +51,7 @@ class JobFile:
         return str(config.get("architecture") or config["layer_sizes"])
 
     def with_wire(self, wire: str) -> JobFile:
-        """With that precision of messages in all its sessions, which its plan then knows of."""
+        """With that precision of messages in all its sessions, and so in its plan."""
         train = {name: value for name, value in self.train.items() if name != "wire"}
         return replace(self, train=train, train_config={**(self.train_config or {}), "wire": wire})
 
@@ -63,7 +64,8 @@ class Device(Body):
 
 
 class JobDocument(Body):
-    """The whole file; a device can't have less than a layer, so there are no more than layers."""
+    """The whole file; each device needs at least one layer, so there can't be more devices than
+    layers."""
 
     network: ModelConfig = Field(alias="model_config")
     dataset: schemas.DatasetConfig = Field(alias="dataset_config")
@@ -109,7 +111,7 @@ def _found(content: Any) -> str:
 
 
 def _meant(value: Any, node: dict[str, Any]) -> str | None:
-    """What is wanted, in a text that has it as people write it: 0,5 or 1 000 or "3"."""
+    """What a person meant by a text such as 0,5 or 1 000 or "3"; None if that is not clear."""
     if not isinstance(value, str):
         return None
     kind = node.get("type")

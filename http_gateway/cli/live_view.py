@@ -1,4 +1,4 @@
-"""What a command shows of a job: a moving picture in a terminal, plain lines, or JSON."""
+"""Shows a job: as a live picture in a terminal, as plain lines, or as JSON."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from http_gateway.cli.tables import (
     validation_metrics,
 )
 
-FILE_WIDTH = 120  # columns; a file has no width that a table would have to be cut to
+FILE_WIDTH = 120  # columns; a file has no width to which a table would have to be cut
 
 
 class View(ABC):
-    """Is told of a command's steps, then of the job at every poll, then of its end."""
+    """Gets a command's steps, then the job at every poll, then its end."""
 
     def __init__(self) -> None:
         self._epochs_shown = 0
@@ -51,7 +51,7 @@ class View(ABC):
         """The job has ended: what came out."""
 
     def cut_off(self, error: str) -> None:
-        """The command ends before it could tell of the job's end; ``error`` is on stderr."""
+        """The command ends before the job's end is known; ``error`` is on stderr."""
         return
 
     def close(self) -> None:
@@ -60,19 +60,19 @@ class View(ABC):
 
     def _new_epochs(self, job: dict[str, Any]) -> list[dict[str, Any]]:
         history: list[dict[str, Any]] = job["history"]
-        if len(history) < self._epochs_shown:  # the job was initialized anew
+        if len(history) < self._epochs_shown:  # the job was initialized again
             self._epochs_shown = 0
         new = history[self._epochs_shown :]
         self._epochs_shown = len(history)
         return new
 
     def _new_recovery(self, job: dict[str, Any]) -> dict[str, Any] | None:
-        """What the job waits for, and why, if that is not what was told last."""
+        """What the job waits for, and why, if that is new."""
         before, self._recovery = self._recovery, recovery(job)
         return self._recovery if self._recovery != before else None
 
     def _has_storage_news(self, job: dict[str, Any]) -> bool:
-        """Whether what the job is not saved for is another thing than was told last."""
+        """Whether the reason why the job is not saved has changed."""
         before, self._storage_error = self._storage_error, job.get("storage_error")
         return self._storage_error != before
 

@@ -18,7 +18,7 @@ from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Stora
 from http_gateway.cli.root import Root
 from http_gateway.cli.schedule_commands import schedule
 
-# Help has to be quick: what a command needs to do its work is imported when it does it.
+# Help has to be fast: each command imports the modules for its work when it runs.
 
 RUN_IT = "Run it"
 TRAIN = "Train"
@@ -42,7 +42,7 @@ class DemoDataset(str, Enum):
 
 
 class ChannelChoice(str, Enum):
-    """What may carry tensors between devices."""
+    """The kinds of channels between devices."""
 
     auto = "auto"
     object_store = "object_store"
@@ -72,7 +72,7 @@ def tandem(version: Annotated[bool, Version] = False) -> None:
 
 @contextmanager
 def _one_sentence() -> Iterator[None]:
-    """Errors raised on purpose are told in their own words, without a traceback."""
+    """Prints an error that was raised on purpose as one sentence, without a traceback."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What ``tandem join`` is started with, and what it tells."""
+"""The arguments and messages of ``tandem join``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Member:
         return join_arguments(self._head, self._ports, len(self._devices), place)
 
     def has_left(self) -> bool:
-        """Whether the host has another address now, and this one no more."""
+        """Whether the host has another address now, and no longer this one."""
         return has_left(self._ip, self._head)
 
     def say_started(self) -> None:
@@ -61,7 +61,7 @@ class Member:
 
 
 def _versions() -> str:
-    """Of what must be alike on all devices; torch is not imported for it."""
+    """The versions that must be the same on all devices; torch is not imported for this."""
     from orchestrator.devices.node_probe import describe_host
 
     versions = describe_host()["versions"]

@@ -1,4 +1,4 @@
-"""``tandem head`` and ``tandem join``: make this device a part of a cluster of one's own."""
+"""``tandem head`` and ``tandem join``: make this device a part of the user's own cluster."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ importing what lies there."""
 
 @dataclass(frozen=True)
 class NodeOptions:
-    """What both commands are given. ``detach`` leaves the keeper running in the background."""
+    """Options of both commands. ``detach`` leaves the keeper running in the background."""
 
     device_port: int
     num_devices: int
@@ -124,7 +124,7 @@ def run_join(
 
 
 def _temp_dir() -> Path:
-    """For Ray's files; where it is not what the user's variables say, that is told."""
+    """For Ray's files; says so if it differs from the user's variables."""
     folder = folder_for_node(os.environ)
     if folder.note is not None:
         typer.echo(folder.note)
@@ -152,7 +152,7 @@ def _env(token: Path | None) -> dict[str, str]:
 
 
 def _variables_text() -> str:
-    """Which of the user's variables said what the token is."""
+    """The user's variables that contained the token."""
     given = " and ".join(name for name in FROM_ENVIRONMENT if os.environ.get(name))
     return f"The token comes from the variables {given}"
 
@@ -190,7 +190,7 @@ def _check_ports(ports: Iterable[int], remedy: Callable[[], str]) -> None:
 
 
 def _free_port(taken: int) -> int:
-    """The next one above, or else one that the system gives."""
+    """The next free port above, otherwise one from the system."""
     above = range(taken + 1, MAX_PORT + 1)
     return next((port for port in above if not why_taken(port)), 0) or free_port()
 
@@ -238,7 +238,7 @@ def _own_arguments(given: Sequence[str]) -> list[str]:
 
 
 def _wait_for(sign: str, process: subprocess.Popen[bytes], log: Path) -> str:
-    """What the process has said, once ``sign`` is among it; raises ``ClusterUnavailable``."""
+    """The process's output, once it contains ``sign``; raises ``ClusterUnavailable``."""
     while sign not in (text := log.read_text(errors="replace")):
         if process.poll() is not None:  # it gives up by itself, within its own timeouts
             raise ClusterUnavailable(text.removeprefix("tandem: ").strip())
@@ -247,7 +247,7 @@ def _wait_for(sign: str, process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes], log: Path) -> None:
-    """As Ctrl-C would, which does not reach it."""
+    """Like Ctrl-C, which does not reach it."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(END_TIMEOUT_S)

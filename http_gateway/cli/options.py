@@ -34,7 +34,7 @@ Config = Annotated[Path | None, typer.Option(help="YAML file of settings; flags 
 
 
 def _name_types(params: list[Any]) -> list[Any]:
-    """As help shows them: a flag takes no value, and the limits of a number follow its type."""
+    """For the help: a flag takes no value, and a number's limits follow its type."""
     for param in params:
         if isinstance(param, TyperOption) and param.metavar is None:
             if param.is_flag:
@@ -45,7 +45,7 @@ def _name_types(params: list[Any]) -> list[Any]:
 
 
 def _reworded(error: typer.BadParameter, args: Sequence[str]) -> None:
-    """In the place of pydantic's words: what was given, and what it must be."""
+    """The given value and what it must be, instead of pydantic's message."""
     error.message = error.message.removeprefix("Value error, ")
     param = error.param
     descriptor = getattr(param, "type_descriptor", None)

@@ -83,7 +83,7 @@ def plan_table(told: dict[str, Any]) -> Table:
 
 
 def _count(text: str | None) -> int | str | None:
-    """A number where it is one; what else it may be, the gateway knows."""
+    """A number if it is one; otherwise the gateway checks it."""
     return int(text) if text is not None and text.isascii() and text.isdigit() else text
 
 

@@ -1,4 +1,4 @@
-"""What ``tandem join --register`` does once this host is in the cluster."""
+"""Registers this host's devices for ``tandem join --register``, once it is in the cluster."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ class Registration:
     def at(
         cls, url: str | None, head: str, job_id: str, ports: Sequence[int], ip: str | None = None
     ) -> Registration:
-        """At ``url``, else TANDEM_URL, else on the head's host; raises ``InvalidRequest``."""
+        """At ``url``, otherwise TANDEM_URL, otherwise on the head's host; raises
+        ``InvalidRequest``."""
         default = url_of(parse_host_port(head).host, GATEWAY_PORT)
         found = gateway_url(url, default, "the gateway's address, made of HEAD,")
         return cls(job_id, found, head, ports, ip)
 
     def register(self) -> str:
-        """Whether that was done. What keeps it from that, and how to do it by hand, is told and
-        not raised: the devices have joined all the same."""
+        """Returns whether it was done. If not, it says why and how to do it by hand, and does not
+        raise: the devices have joined in any case."""
         ip = own_ip(self.head, self.ip)  # as Ray, which has taken this one
         registered = 0
         try:
@@ -72,7 +73,8 @@ class Registration:
                 raise
 
     def _curl(self, ip: str, port: int) -> str:
-        """Where the gateway runs, for it may listen there alone; the header does no harm there."""
+        """For the gateway's own host, because the gateway may listen only there; the header does no
+        harm there."""
         body = {"ip": ip, "port": port, "job_id": self.job_id}
         url = f"http://localhost:{urlsplit(self.url).port or GATEWAY_PORT}/api/devices/register"
         words = ["curl", "-X", "POST", url, "-H", "Content-Type: application/json"]

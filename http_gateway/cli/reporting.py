@@ -1,4 +1,4 @@
-"""How a command ends: one sentence on stderr, the last event, and an exit code."""
+"""Ends a command: one sentence on stderr, the last event, and an exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CommandEnd(Exception):
 
 @contextmanager
 def reporting(view: View) -> Iterator[View]:
-    """Stops ``view`` and tells, in one sentence, what kept the command from its end."""
+    """Stops ``view`` and says in one sentence why the command could not finish."""
     try:
         with view:
             yield view

@@ -1,4 +1,4 @@
-"""How every command runs: what interrupts it, where its words go, and with what it ends."""
+"""Runs every command: handles interruptions and output, and ends with an exit code."""
 
 from __future__ import annotations
 

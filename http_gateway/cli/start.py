@@ -1,4 +1,4 @@
-"""Where the process ``tandem`` begins."""
+"""The entry point of the process ``tandem``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command of ``arguments``, or else of the command line.
+    """Runs the command of ``arguments``, or of the command line.
 
-    Until it has begun nothing is there to be ended: a Ctrl-C ends the process without a traceback.
+    Before it has begun, there is nothing to end: Ctrl-C ends the process without a traceback.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from http_gateway.cli.main import app

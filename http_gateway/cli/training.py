@@ -1,4 +1,4 @@
-"""What ``tandem train`` and ``tandem watch`` do, over HTTP alone."""
+"""Runs ``tandem train`` and ``tandem watch``, only over HTTP."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be 
 def run_train(
     path: Path, url: str | None, view: View, model_out: Path | None, wire: str | None = None
 ) -> None:
-    """From the file to the trained weights; ``wire`` is in the place of the file's. Raises
-    ``CommandEnd`` unless the job is completed."""
+    """From the file to the trained weights; ``wire`` overrides the file's. Raises ``CommandEnd``
+    unless the job is completed."""
     job_file = load_job_file(path)
     if wire is not None:
         job_file = job_file.with_wire(wire)
@@ -155,7 +155,7 @@ class _Training:
         self._view.step("model", text, path=str(path), bytes=len(weights))
 
     def why_not_completed(self, job: dict[str, Any]) -> str:
-        """Of a job that failed, or that someone stopped."""
+        """For a job that failed, or that someone stopped."""
         if job["status"] in BAD_ENDS:
             return _failure_text(job)
         job_id, progress = job["job_id"], job["progress"]
@@ -182,7 +182,8 @@ class _Training:
             raise CommandEnd(text) from error
 
     def _take_back(self, job_file: JobFile) -> str:
-        """What became of a job whose training may not have begun. Ctrl-C: it is not waited for."""
+        """Deletes a job whose training may not have begun, and says what happened. Another Ctrl-C
+        ends the wait."""
         deadline = time.monotonic() + TAKE_BACK_S
         try:
             with interruptible():
@@ -234,7 +235,7 @@ def _follow(client: TandemClient, url: str, job_id: str, view: View) -> dict[str
 
 
 def _newest_event(client: TandemClient, job_id: str) -> str | None:
-    """What is known of why it recovers; a gateway that is away is noticed at the next look."""
+    """The latest reason of its recovery; if the gateway has gone, the next poll notices it."""
     try:
         events = client.list_events(job_id, limit=1)
     except (ApiError, requests.RequestException):
@@ -248,7 +249,7 @@ def _failure_text(job: dict[str, Any]) -> str:
 
 
 def _check_writable(path: Path) -> None:
-    """Before anything is trained for it."""
+    """Checked before anything is trained."""
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""What a gateway serves: a Ray cluster, joined or started, and the JobManager in it."""
+"""The gateway's backend: a Ray cluster, joined or started, and the JobManager in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ JOB_CLIENT = "http_gateway.calls.ray_job_client"
 
 @dataclass(frozen=True)
 class Backend:
-    """What the gateway talks to; ``cluster`` is None when it joined one of the user's."""
+    """The cluster and JobManager behind the gateway; ``cluster`` is None if it joined the user's
+    own."""
 
     client: RayJobClient
     address: str
@@ -37,7 +38,7 @@ class Backend:
     cluster: LocalCluster | None
 
     def info(self, url: str) -> dict[str, Any]:
-        """What ``--port-file`` holds."""
+        """The content of ``--port-file``."""
         state = self.cluster.state if self.cluster else None
         host = "localhost"
         return {
@@ -51,7 +52,7 @@ class Backend:
 
 @contextmanager
 def naming_variable(settings: Settings) -> Iterator[None]:
-    """What is wrong with an address of another tool's variable is told with that."""
+    """Adds the variable's name to an error about an address that another tool's variable gave."""
     try:
         yield
     except (ClusterUnavailable, InvalidRequest) as error:
@@ -109,7 +110,7 @@ def imported_meanwhile(module: str) -> Iterator[None]:
     """
 
     def load() -> None:
-        with suppress(Exception):  # whoever needs it is told what is wrong with it
+        with suppress(Exception):  # who needs it gets the error
             import_module(module)
 
     thread = threading.Thread(target=load, name=f"import {module}", daemon=True)
@@ -140,6 +141,6 @@ def _say_other_settings(client: RayJobClient) -> None:
 
 
 def _say_strangers(client: RayJobClient) -> None:
-    with suppress(Unavailable):  # whoever asks for a checkpoint is told
+    with suppress(Unavailable):  # a request for a checkpoint gets the error
         if strangers := client.list_strangers():
             print(f"Note: {strangers_text(strangers)}. They are left alone.", flush=True)

@@ -1,8 +1,9 @@
-"""A gateway whose Ray head is gone begins anew, as the same process at the same port.
+"""If a gateway's Ray head is gone, the gateway begins again, as the same process at the same port.
 
-A driver can't outlive its head: Ray ends its process a minute later, and lets none be a driver
-twice with certainty. So the gateway executes its own command line again. It hands over its
-listening socket, so that no caller is refused meanwhile, and answers 503 until there is a head.
+A driver can't outlive its head: Ray ends its process a minute later, and does not reliably let a
+process be a driver twice. So the gateway executes its own command line again. It hands over its
+listening socket, so that no caller is refused in the meantime, and answers 503 until there is a
+head.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ OPEN_FILES = "/dev/fd"
 
 @dataclass(frozen=True)
 class ComingBack:
-    """What the gateway leaves to itself: its listening socket, and what it waits for."""
+    """What the gateway hands over to itself: its listening socket, and what it waits for."""
 
     listener_fd: int
     reason: str
 
     @classmethod
     def take(cls, environ: MutableMapping[str, str]) -> ComingBack | None:
-        """What was left, once: processes that this one starts must not find it."""
+        """Takes what was handed over, once: processes that this one starts must not find it."""
         left = environ.pop(VARIABLE, None)
         return None if left is None else cls(**json.loads(left))
 
@@ -46,7 +47,7 @@ class ComingBack:
 
 
 class WaitingJobClient:
-    """In the place of a JobClient until there is a JobManager: says what is waited for."""
+    """Stands for the JobClient until there is a JobManager, and says what it waits for."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -66,10 +67,10 @@ class SwitchedApp:
 
 
 def execute_again(listener: socket.socket, reason: str, environ: Mapping[str, str]) -> NoReturn:
-    """The same command line in this very process, with the environment it once had.
+    """Runs the same command line in this very process, with its original environment.
 
-    What asks it to end meanwhile is blocked, for nobody heeds it before the command has begun: it
-    comes then.
+    A signal to end is blocked until the command has begun, because nothing would handle it earlier;
+    it arrives then.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     _reap_children()

@@ -1,9 +1,10 @@
-"""What asks a command to end: Ctrl-C, SIGTERM, a terminal or a pipe that was closed. Alike for all.
+"""Signals that ask a command to end: Ctrl-C, SIGTERM, a closed terminal or pipe. All have the same
+effect.
 
-It is noted at any moment, and interrupts the command by ``KeyboardInterrupt`` inside
-``interruptible()`` alone: so what is outside, such as to start a process and to end it, is done
-whole. It does so once: what follows is the orderly end. Of the later ones only another Ctrl-C
-interrupts, and only what the end itself declares to be ``interruptible()``, to be skipped by it.
+A signal is noted at any moment, but raises ``KeyboardInterrupt`` only inside ``interruptible()``.
+So work outside, such as starting or ending a process, is always finished. The first signal begins
+the orderly end. After that only another Ctrl-C interrupts, and only those parts of the end that are
+``interruptible()``; it skips them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SAME_PRESS_S = 0.1
 
 
 class _Interrupts:
-    """Of one command."""
+    """The state of one command."""
 
     def __init__(self) -> None:
         self.open: frozenset[int] = frozenset()  # what interrupts just now
@@ -46,7 +47,7 @@ class _Interrupts:
         if self.asked is None:
             self.asked = self._pending
         self._pending, self._since_s = None, time.monotonic()
-        self.open = frozenset()  # until the next block: an interruption amid its end changes that
+        self.open = frozenset()  # until the next block: an interruption during its end changes that
         raise KeyboardInterrupt
 
     @property
@@ -59,10 +60,10 @@ _command = _Interrupts()
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Installs the handlers for a command, whatever was set before, and restores that.
+    """Installs the handlers for a command, replacing earlier ones, and restores those afterwards.
 
-    A SIGHUP that was ignored from the start, as by nohup, stays so. Ctrl-C does not: a shell's
-    script has it ignored for what it starts in the background, and `kill -INT` has to end that.
+    A SIGHUP that was ignored from the start, as by nohup, stays ignored. Ctrl-C does not: a shell
+    script ignores it for commands in the background, and `kill -INT` has to end those.
     """
     global _command
     if threading.current_thread() is not threading.main_thread():
@@ -118,12 +119,13 @@ def is_ending() -> bool:
 
 
 def exit_code() -> int:
-    """What a shell makes of the signal that has interrupted the command."""
+    """A shell's exit code for the signal that interrupted the command."""
     return 128 + (_command.asked or signal.SIGINT)
 
 
 def _was_made_of_interruption(error: BaseException) -> bool:
-    """By ``raise … from``: what fails by itself while the command ends is another error."""
+    """By ``raise … from``: an error that happens by itself while the command ends is another
+    one."""
     cause = error.__cause__
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__

@@ -1,4 +1,4 @@
-"""What a command prints can't fail: no text, no pipe and no terminal keeps it from its end."""
+"""Makes printing safe: no text, no pipe and no terminal keeps a command from ending."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Output(io.RawIOBase):
         return os.isatty(self._descriptor)
 
     def write(self, data: Any) -> int:
-        """At least a part of it, as usual; all of it where it is dropped."""
+        """Writes at least a part of it, as usual; all of it if it is dropped."""
         piece = memoryview(data)[:PIECE]
         try:
             if self._is_ready():
@@ -56,7 +56,7 @@ class _Output(io.RawIOBase):
 
 
 def make_safe() -> None:
-    """Makes stdout and stderr such, unless a test has put something else in their place."""
+    """Makes stdout and stderr safe, unless a test has replaced them."""
     _fill_gaps()
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
@@ -95,7 +95,7 @@ def _safe(stream: TextIO | None, descriptor: int) -> TextIO:
 
 
 def _fill_gaps() -> None:
-    """Libraries write to these numbers: no file and no socket may get that of a closed stdout."""
+    """Libraries write to these numbers: no file or socket may get the number of a closed stdout."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)

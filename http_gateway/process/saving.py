@@ -18,8 +18,8 @@ Told = Sequence[dict[str, Any]]
 
 
 def save_jobs(ask: Callable[[], Told], say: Callable[[str], None]) -> None:
-    """``ask`` is the JobManager's ``save_for_end``; ``say`` is told what is done and what can't be.
-    Never raises: a Ctrl-C skips it, and what is not saved goes on from its last checkpoint."""
+    """``ask`` is the JobManager's ``save_for_end``; ``say`` gets the progress and the problems. It
+    never raises: Ctrl-C skips it, and an unsaved job goes on from its last checkpoint."""
     try:
         with interruptible():
             _save(ask, say)

@@ -76,7 +76,7 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
 
 @dataclass(frozen=True)
 class _Gateway:
-    """Serves as long as the Ray head is there, then begins anew; ``environ`` is for that."""
+    """Serves while the Ray head is there, then begins again; ``environ`` is for that."""
 
     settings: Settings
     front: Front
@@ -99,11 +99,12 @@ class _Gateway:
                 if watchdog.head_gone.wait(POLL_S):
                     self._begin_anew(backend)
         finally:
-            watchdog.stop()  # before Ray is left: a ping would start a Ray of its own
+            watchdog.stop()  # before Ray is left: a ping would start another Ray
         raise Unavailable("The HTTP server has stopped unexpectedly; its last messages are above")
 
     def start_again(self, reason: str) -> Backend:
-        """As at the start, once there is a Ray head; answers 503 with the reason until then."""
+        """Like the first start, once there is a Ray head; answers 503 with the reason until
+        then."""
         self.front.show(WaitingJobClient(reason))
         address = self.settings.ray_address
         while address is not None and not _head_listens(address):
@@ -169,7 +170,7 @@ def _print(text: str) -> None:
 
 @contextmanager
 def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Bound before anything slow happens, so that a taken port is told at once."""
+    """Bound before anything slow happens, so that a taken port is reported at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -256,7 +257,7 @@ def _going_on(address: str) -> str:
 
 
 def _try_for(timeout_s: float, *calls: Callable[[], object]) -> None:
-    """What may hang without a Ray head; the processes are ended in any case."""
+    """This may hang without a Ray head; the processes are ended in any case."""
 
     def call_all() -> None:
         for call in calls:

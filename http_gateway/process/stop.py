@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 
 @held()
 def stop_everything(settings: Settings, say: Say) -> str:
-    """What was ended, as a sentence; raises ``ClusterUnavailable`` for an address without Ray, and
-    where something can't be ended."""
+    """Returns a sentence about what was ended; raises ``ClusterUnavailable`` for an address without
+    Ray, and if something can't be ended."""
     check_homes(settings)
     with storage_errors(settings.storage_path), naming_variable(settings):
         return _stop(settings, say)
@@ -92,7 +92,7 @@ def _wait_for_end(gateway: psutil.Process) -> None:
 
 
 def _end_job_manager(address: str, storage: Path, say: Say) -> bool:
-    """False where there is none."""
+    """False if there is none."""
     connect(address, log=storage / LOG_NAME)
     import ray
 

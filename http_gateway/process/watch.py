@@ -1,4 +1,4 @@
-"""What the gateway makes of a JobManager that is silent and a Ray head that is gone. Pure."""
+"""Decides what the gateway does about a silent JobManager or a lost Ray head. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD_MISSES = 3
 
 
 class Ping(Enum):
-    """What came of asking the JobManager for a sign of life."""
+    """The result of asking the JobManager for a sign of life."""
 
     ANSWERED = "answered"
     SILENT = "silent"  # its process is there and says nothing
@@ -18,7 +18,7 @@ class Ping(Enum):
 
 
 class Verdict(Enum):
-    """What is to be done."""
+    """The gateway's next action."""
 
     NOTHING = "nothing"
     KILL_MANAGER = "kill the JobManager"
@@ -27,7 +27,8 @@ class Verdict(Enum):
 
 @dataclass
 class Watch:
-    """Looks in turn; ``look`` tells what the last one means after those before."""
+    """Takes one result after the other; ``look`` returns the meaning of the last one after those
+    before."""
 
     silence_s: float = SILENCE_S
     head_misses: int = HEAD_MISSES

@@ -1,4 +1,4 @@
-"""Looks after the JobManager and the Ray head every two seconds, in a thread of its own."""
+"""Checks the JobManager and the Ray head every two seconds, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more; returns once it does nothing."""
+        """Stops checking; returns once nothing runs any more."""
         self._stop.set()
         self._thread.join(2 * PING_TIMEOUT_S)
 

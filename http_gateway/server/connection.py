@@ -1,4 +1,4 @@
-"""A client's connection: each thing it does has its time, and what is refused is said in JSON."""
+"""A client's connection: each thing it does has a time limit, and a refusal is in JSON."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Connection(HTTPChannel):
             self.handle_close()
 
     def note(self, now: float) -> tuple[Phase, float]:
-        """What it is doing, and since when."""
+        """Records what it is doing, and since when."""
         seen = self._look_at()
         if seen != self._seen:
             self._seen, self._since, self._sent_before = seen, now, self._num_sent
@@ -95,7 +95,7 @@ class Connection(HTTPChannel):
         return num_sent
 
     def _look_at(self) -> tuple[Phase, Any]:
-        """The phase, and what tells it from the next one of its kind."""
+        """The phase, and what distinguishes it from the next one of its kind."""
         request = self.request
         if self._lingers:
             return Phase.LINGER, None
@@ -138,7 +138,7 @@ class Connection(HTTPChannel):
             return self.socket.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:
             return False
-        except (OSError, AttributeError):  # closed meanwhile
+        except (OSError, AttributeError):  # closed in the meantime
             return True
 
 

@@ -27,7 +27,7 @@ class Front:
         self._thread: threading.Thread | None = None
 
     def show(self, client: JobClient) -> None:
-        """From now on requests are ``client``'s; the first time begins to serve."""
+        """From now on ``client`` answers requests; the first call begins to serve."""
         from http_gateway.app import create_app
 
         limit = self._settings.max_request_body_bytes
@@ -58,6 +58,6 @@ class Front:
             time.sleep(POLL_S)
 
     def close(self) -> None:
-        """Takes no more requests."""
+        """Accepts no more requests."""
         if self._server is not None:
             self._server.close()

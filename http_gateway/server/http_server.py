@@ -39,7 +39,7 @@ class HttpServer(TcpWSGIServer):
         self.patience = patience or Patience()
         self._max_connections = max_connections or _max_connections()
         self._next_look = 0.0
-        # It warns of each request that has to wait: thousands of lines, just when there is load.
+        # It warns of each request that has to wait: thousands of lines, just when the load is high.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         adj = Adjustments(
             sockets=[listener],

@@ -1,4 +1,4 @@
-"""How long a connection may take for what it does, and which one makes room for others. Pure."""
+"""How long a connection may take for each phase, and which one makes room for others. Pure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CLAIMS = {Phase.LINGER: 0, Phase.NEW: 1, Phase.IDLE: 1, Phase.HEAD: 1, Phase.BOD
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds for each phase as a whole, not from byte to byte: who sends a byte a second has to
-    end, too. A transfer is given more time for each byte that has passed."""
+    """Seconds for each phase as a whole, not from byte to byte: a client that sends a byte a second
+    has to end, too. A transfer gets more time for each byte that has passed."""
 
     new_s: float = 10.0
     idle_s: float = 30.0
@@ -38,7 +38,7 @@ class Patience:
     look_s: float = 1.0
 
     def limit_s(self, phase: Phase, num_bytes: int) -> float:
-        """How long ``phase`` may last when ``num_bytes`` have passed in it."""
+        """How long ``phase`` may last if ``num_bytes`` have passed in it."""
         if phase in (Phase.BODY, Phase.ANSWER):
             return self.transfer_s + num_bytes / self.bytes_per_s
         return {

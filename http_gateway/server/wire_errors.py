@@ -1,4 +1,4 @@
-"""What the HTTP server itself refuses, before the app sees it, in the API's one error body."""
+"""Turns what the HTTP server itself refuses, before the app sees it, into the API's error body."""
 
 from __future__ import annotations
 
