@@ -53,9 +53,8 @@ class JobManager(JobReader):
     """Every public method is one REST call; many run at once.
 
     The book's lock guards the records and is never held during a wait, not even for a disk.
-    ``Job.busy`` keeps a second operation away from a job in the meantime. An operation that can't
-    be undone comes after the write that can fail: if the storage refuses an operation, nothing has
-    changed.
+    ``Job.busy`` keeps a second operation away from a job in the meantime. The write that can fail
+    comes before what can't be undone: if the storage refuses an operation, nothing has changed.
     """
 
     def __init__(self, config: ManagerConfig) -> None:
@@ -167,8 +166,7 @@ class JobManager(JobReader):
     # Devices
 
     def list_devices(self) -> list[dict[str, Any]]:
-        """The devices of live nodes and the registered ones; waits at most 5 s for nodes to
-        report."""
+        """The devices of live nodes and the registered ones; waits at most 5 s for reports."""
         cluster = self._cluster()
         probed = self._probes.results([node.node_id for node in cluster.nodes])
         with self._lock:
