@@ -35,7 +35,7 @@ from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 
 if TYPE_CHECKING:
-    from actors.channels.gloo_group import Introduction
+    from actors.channels.pair_group import Introduction
 
 CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
 
@@ -57,7 +57,7 @@ class LayerActor:
         self._loop: StageLoop | None = None
         self._keeper = SnapshotKeeper()
         self._watch = LinkWatch()
-        self._ends = EdgeEnds(self._device.host_buffer)
+        self._ends = EdgeEnds(self._device)
         self._orders = Orders()
         self._data = StageData()
 

@@ -316,7 +316,7 @@ class StageLoop:
 
     def _send(self, sender: Sender | None, tensor: torch.Tensor, microbatch: Microbatch) -> None:
         assert sender is not None
-        given = pack(tensor, self._session.recipe.wire, self._device.give)
+        given = pack(tensor, self._session.recipe.wire, sender.give(self._device))
         begin = time.perf_counter()
         sender.send(given, self._turn, microbatch.index, self._mark)
         self.board.seconds.wait_s += time.perf_counter() - begin

@@ -79,8 +79,9 @@ class Validation:
         assert self._links.forward_out is not None and self._links.backward_in is not None
         if index >= AHEAD:
             self._links.backward_in.recv(self._turn, index - AHEAD)
-        given = pack(outputs, self._session.recipe.wire, self._device.give)
-        self._links.forward_out.send(given, self._turn, index)
+        sender = self._links.forward_out
+        given = pack(outputs, self._session.recipe.wire, sender.give(self._device))
+        sender.send(given, self._turn, index)
 
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:

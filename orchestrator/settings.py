@@ -77,8 +77,8 @@ class Settings(BaseSettings):
         default_factory=_default_allowed_dirs,
         description="folders whose files a job may name, such as a text; default data_dir",
     )
-    channel: Literal["auto", "object_store", "shared_memory", "gloo", "actor_calls"] = Field(
-        "auto", description="what carries tensors between devices"
+    channel: Literal["auto", "object_store", "shared_memory", "gloo", "nccl", "actor_calls"] = (
+        Field("auto", description="what carries tensors between devices")
     )
     actor_start_timeout_s: float = Field(60.0, gt=0, le=3600, description="for a LayerActor")
     channel_timeout_s: float = Field(60.0, gt=0, le=3600, description="for one message")

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import ray
-
 from actors.channels.actor_calls import StreamReceiver, StreamSender
-from actors.channels.channel import Receiver, Sender, Transport
-from actors.channels.messages import Buffer, host_memory
+from actors.channels.channel import DeviceTransport, Receiver, Sender, Transport
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
+from actors.core.compute_device import CPU, ComputeDevice
 
 if TYPE_CHECKING:
     # Not every build of torch has gloo; who lacks it uses other kinds.
-    from actors.channels.gloo_group import GlooGroup, Introduction
+    from actors.channels.group_ends import GroupEnds
+    from actors.channels.pair_group import Introduction
 
 DIRECTIONS = ("forward", "backward")
 
@@ -24,6 +23,7 @@ DIRECTIONS = ("forward", "backward")
 class ChannelKind(str, Enum):
     """What moves the bytes of an edge."""
 
+    NCCL = "nccl"
     SHARED_MEMORY = "shared_memory"
     GLOO = "gloo"
     ACTOR_CALLS = "actor_calls"
@@ -48,64 +48,62 @@ class EdgeSpec:
 
 
 class EdgeEnds:
-    """Of one stage: what it sends by and receives by, by direction; ``buffer`` is as in ``decode``.
+    """Of one stage, which computes on ``device``: what it sends by and receives by, by direction.
 
-    A channel is opened by its writer's ``open_out`` and then its reader's ``open_in``. By gloo the
-    reader has its writer ``meet_reader`` within that: either side needs the other's address.
+    A channel is opened by its writer's ``open_out`` and then its reader's ``open_in``. By gloo, and
+    by NCCL beside it, the reader has its writer ``meet_reader`` within that: either side needs what
+    the other one has to tell.
     """
 
-    def __init__(self, buffer: Buffer = host_memory) -> None:
+    def __init__(self, device: ComputeDevice = CPU) -> None:
         self.senders: dict[str, Sender] = {}
         self.receivers: dict[str, Receiver] = {}
-        self._buffer = buffer
+        self._device = device
         self._streams: dict[str, StreamSender] = {}
-        self._groups: dict[str, GlooGroup] = {}
+        self._groups: dict[str, GroupEnds] = {}
 
     def open_out(self, edge: EdgeSpec, reader: Any, reader_node_id: str) -> Any:
         """Opens the sending end; returns what the reader's ``open_in`` wants."""
         transport: Transport
         opened: Any
+        beside: DeviceTransport | None = None
         if edge.kind is ChannelKind.SHARED_MEMORY:
             opened = open_slots(reader, reader_node_id, edge.buffer_bytes, edge.slots)
             transport = SharedMemoryTransport(opened, edge.name)
-        elif edge.kind is ChannelKind.GLOO:
-            from actors.channels.gloo import GlooSender
-
-            group = self._groups[edge.direction] = _group(0, edge)
-            opened = group.introduction()
-            transport = GlooSender(group, edge.buffer_bytes, edge.slots)
-        else:
+        elif edge.kind is ChannelKind.ACTOR_CALLS:
             transport = self._streams[edge.direction] = StreamSender(edge.name)
             opened = transport.stream_id
+        else:
+            group = self._groups[edge.direction] = _group(0, edge, self._device)
+            opened = group.open()
+            transport, beside = group.sender(), group.beside()
         if edge.direction in self.senders:  # of an earlier session
             self.senders[edge.direction].close()
-        self.senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s)
+        self.senders[edge.direction] = Sender(transport, edge.generation, edge.timeout_s, beside)
         return opened
 
     def open_in(self, edge: EdgeSpec, writer: Any, opened: Any) -> None:
         """Opens the receiving end of what ``writer``, a LayerActor, has opened."""
         transport: Transport
+        beside: DeviceTransport | None = None
         if edge.kind is ChannelKind.SHARED_MEMORY:
             transport = SharedMemoryTransport(opened, edge.name)
-        elif edge.kind is ChannelKind.GLOO:
-            from actors.channels.gloo import GlooReceiver
-
-            group = _meet_writer(edge, writer, opened)
-            transport = GlooReceiver(group, edge.buffer_bytes, edge.slots)
-        else:
+        elif edge.kind is ChannelKind.ACTOR_CALLS:
             method = getattr(writer, f"stream_{edge.direction}")
             transport = StreamReceiver(method, opened, edge.name)
+        else:
+            group = _group(1, edge, self._device)
+            group.meet_writer(opened, writer)
+            transport, beside = group.receiver(), group.beside()
         if edge.direction in self.receivers:  # of an earlier session
             self.receivers[edge.direction].close()
         self.receivers[edge.direction] = Receiver(
-            transport, edge.generation, edge.timeout_s, self._buffer
+            transport, edge.generation, edge.timeout_s, self._device.host_buffer, beside
         )
 
     def meet_reader(self, direction: str, reader: Introduction) -> None:
-        """The reader's part of a gloo channel; waits until both ends are connected."""
-        group = self._groups[direction]
-        group.meet(reader)
-        group.ready()
+        """The reader's part of a channel by gloo or NCCL; waits until both ends are connected."""
+        self._groups[direction].meet_reader(reader)
 
     def stream(self, direction: str, stream_id: str) -> Iterator[bytes]:
         """The results of a channel by actor calls; nothing where the call comes too late, and that
@@ -130,21 +128,7 @@ class EdgeEnds:
         self._groups.clear()
 
 
-def _group(rank: int, edge: EdgeSpec) -> GlooGroup:
-    """Listens where Ray knows this node, and nowhere else."""
-    from actors.channels.gloo_group import GlooGroup
+def _group(rank: int, edge: EdgeSpec, device: ComputeDevice) -> GroupEnds:
+    from actors.channels.group_ends import GroupEnds
 
-    return GlooGroup(rank, ray.util.get_node_ip_address(), edge.name, edge.open_timeout_s)
-
-
-def _meet_writer(edge: EdgeSpec, writer: Any, told: Introduction) -> GlooGroup:
-    group = _group(1, edge)
-    try:
-        group.meet(told)
-        met = writer.meet_reader.remote(edge.direction, group.introduction())
-        group.ready()
-        ray.get(met, timeout=2 * edge.open_timeout_s)
-    except BaseException:
-        group.close()
-        raise
-    return group
+    return GroupEnds(rank, edge, device)

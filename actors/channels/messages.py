@@ -15,16 +15,24 @@ import torch
 
 from actors.core.model.model_spec import TensorSpec
 from actors.core.recipe.precision import FP32
-from actors.core.recipe.wire_format import WIRE_FORMATS, WIRES, Packed, pack, sample_bytes
+from actors.core.recipe.wire_format import (
+    WIRE_FORMATS,
+    WIRES,
+    Packed,
+    WireFormat,
+    sample_bytes,
+)
 from actors.core.snapshots import Mark
 
-_HEADER = struct.Struct("<qqqqdqqq")
+_HEADER = struct.Struct("<qqqqdqqqq")
 _MAX_DIMS = 8
 HEADER_BYTES = _HEADER.size + 8 * _MAX_DIMS
 """Room for the header of a tensor of any shape."""
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.uint8, torch.bool)
 _END_OF_SESSION = -1
 _UNDER_WAY = -1.0
+_HERE, _BESIDE = 0, 1
+"""Where the body is: behind the header, or on a way of its own from device to device."""
 INLINE_BYTES = 8 * 2**20
 """Ray takes results of actor calls up to that size along with its own words, larger ones by way of
 two object stores, which takes ten milliseconds."""
@@ -34,6 +42,9 @@ Parts = Sequence[bytes | memoryview]
 
 Buffer = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 """Gives memory for a tensor."""
+
+FromDevice = Callable[[tuple[int, ...], torch.dtype, WireFormat], torch.Tensor]
+"""Gives the tensor whose body came from device to device."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +79,21 @@ def encode(
     generation: int,
     step: int,
     microbatch: int,
-    content: torch.Tensor | Packed | None,
+    packed: Packed | None,
     mark: Mark = Mark.NONE,
     copied_s: float | None = None,
+    is_beside: bool = False,
 ) -> Parts:
-    """The bytes that travel; ``content`` is on the CPU, and a tensor goes as it is. They may share
-    its memory."""
+    """The bytes that travel, which may share ``packed``'s memory; None ends the session.
+    ``is_beside``: the body, which may be on a device, goes another way."""
     told = (generation, step, microbatch, mark, _UNDER_WAY if copied_s is None else copied_s)
-    if content is None:
-        return (_HEADER.pack(*told, 0, 0, _END_OF_SESSION),)
-    packed = content if isinstance(content, Packed) else pack(content)
+    if packed is None:
+        return (_HEADER.pack(*told, 0, 0, _HERE, _END_OF_SESSION),)
     wire, dtype = WIRES.index(packed.wire), _DTYPES.index(packed.dtype)
-    dims = len(packed.shape)
-    header = _HEADER.pack(*told, wire, dtype, dims)
+    dims, place = len(packed.shape), _BESIDE if is_beside else _HERE
+    header = _HEADER.pack(*told, wire, dtype, place, dims)
     shape = struct.pack(f"<{dims}q", *packed.shape)
-    return header, shape, *map(_memory_of, packed.parts)
+    return header, shape, *map(_memory_of, () if is_beside else packed.parts)
 
 
 def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -90,21 +101,30 @@ def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.empty(shape, dtype=dtype)
 
 
-def decode(data: bytes | memoryview, buffer: Buffer = host_memory) -> Message:
+def _no_device(shape: tuple[int, ...], dtype: torch.dtype, wire: WireFormat) -> torch.Tensor:
+    raise AssertionError("this channel has no way from device to device")
+
+
+def decode(
+    data: bytes | memoryview, buffer: Buffer = host_memory, from_device: FromDevice = _no_device
+) -> Message:
     """Reads ``encode``'s form into memory of its own, which ``buffer(shape, dtype)`` gives; what
     ``data`` holds behind it counts for nothing.
 
     The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
     promised to give the same bits for the same alignment.
     """
-    generation, step, microbatch, mark, copied_s, wire, dtype, dims = _HEADER.unpack_from(data)
+    generation, step, microbatch, mark, copied_s, *rest = _HEADER.unpack_from(data)
+    wire, dtype, place, dims = rest
     copied = None if copied_s == _UNDER_WAY else copied_s
     header = Header(generation, step, microbatch, Mark(mark), copied)
     if dims == _END_OF_SESSION:
         return Message(header, None)
     shape = struct.unpack_from(f"<{dims}q", data, _HEADER.size)
-    tensor = buffer(shape, _DTYPES[dtype])
     wire_format = WIRE_FORMATS[WIRES[wire]]
+    if place == _BESIDE:
+        return Message(header, from_device(shape, _DTYPES[dtype], wire_format))
+    tensor = buffer(shape, _DTYPES[dtype])
     parts = wire_format.room(tensor)
     begin = _HEADER.size + 8 * dims
     for part in map(_memory_of, parts):

@@ -14,14 +14,11 @@ from ray.exceptions import RayChannelError, RayChannelTimeoutError
 from ray.experimental.channel.shared_memory_channel import Channel
 
 from actors.channels.messages import Parts
+from actors.channels.polling import pause
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 SPIN_S = 0.002
-POLL_S = 0.00005
-MAX_POLL_S = 0.0005
-POLL_SHARE = 0.02
-"""After spinning a reader sleeps for that share of the time it has waited, within these bounds:
-long waits cost little of the core, and a message is noticed late by little of the wait."""
+"""So long a reader spins before it looks now and then."""
 OVERHEAD_BYTES = 2048
 """Room for Ray's own metadata in a buffer; a message that outgrew it would leak the old buffer."""
 
@@ -77,7 +74,7 @@ class SharedMemoryTransport:
             except (RayChannelError, OSError) as error:
                 raise ChannelClosed(f"{self._edge}: the channel was closed") from error
             wait_s = 0.0
-            time.sleep(min(max(POLL_S, (now - begin) * POLL_SHARE), MAX_POLL_S))
+            pause(now - begin)
         # A read may return the exception instead of raising it.
         if not isinstance(value, bytes):
             raise ChannelClosed(f"{self._edge}: the channel was closed ({value!r})")

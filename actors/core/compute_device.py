@@ -1,8 +1,8 @@
 """The device on which a stage computes: the CPU, or the process's accelerator (CUDA, XPU, MPS).
 
-Tensors of channels, data sets and snapshots are in the host's memory; only ``take`` and ``give``
-move them to the device and back. An accelerator works later than its calls, so its times come from
-events in its own stream.
+Tensors of channels, data sets and snapshots are in the host's memory, except those that NCCL
+carries; only ``take`` and ``give`` move them to the device and back. An accelerator works later
+than its calls, so its times come from events in its own stream.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class ComputeDevice:
     """Its name; None for the CPU."""
     defers = False
     """Whether work may still be under way when its call has returned."""
+    has_nccl = False
+    """Whether it could exchange tensors with another device of its kind by NCCL."""
 
     def place(self, layers: nn.Sequential) -> nn.Sequential:
         """The layers with their parameters on the device."""
@@ -35,8 +37,16 @@ class ComputeDevice:
         """Memory of the host for what the device is to take."""
         return torch.empty(shape, dtype=dtype)
 
+    def own_buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Memory of the device."""
+        return torch.empty(shape, dtype=dtype)
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        """Whether it is in the device's memory."""
+        return True
+
     def take(self, tensor: torch.Tensor) -> torch.Tensor:
-        """From the host to the device, any shape and type."""
+        """From the host to the device, any shape and type; one that is there stays."""
         return tensor
 
     def give(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -81,6 +91,7 @@ class Accelerator(ComputeDevice):
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pins = device.type != "mps"  # which shares the host's memory
+        self.has_nccl = device.type == "cuda"
         self.name = self.accelerator = _name_of(device)
 
     def place(self, layers: nn.Sequential) -> nn.Sequential:
@@ -91,8 +102,18 @@ class Accelerator(ComputeDevice):
         """Page-locked."""
         return torch.empty(shape, dtype=dtype, pin_memory=self._pins)
 
+    def own_buffer(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """There."""
+        return torch.empty(shape, dtype=dtype, device=self._device)
+
+    def has(self, tensor: torch.Tensor) -> bool:
+        """A process has one accelerator."""
+        return tensor.device.type == self._device.type
+
     def take(self, tensor: torch.Tensor) -> torch.Tensor:
         """The copy may still be under way; what uses it comes behind it."""
+        if self.has(tensor):
+            return tensor
         if self._pins and not tensor.is_pinned():
             tensor = tensor.pin_memory()
         return tensor.to(self._device, non_blocking=self._pins)
@@ -101,7 +122,9 @@ class Accelerator(ComputeDevice):
         """Waits for the copy."""
         host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=self._pins)
         host.copy_(tensor, non_blocking=True)
-        self.synchronize()
+        copied = torch.Event(self._device)  # of this stream: another one may wait for a neighbour
+        copied.record()
+        copied.synchronize()
         return host
 
     def mark(self) -> torch.Event:

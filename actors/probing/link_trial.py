@@ -62,7 +62,7 @@ def throw(
         for _ in range(spec.rounds + 1):
             _compute(spec.compute_s)
             begin = time.perf_counter()
-            sender.send(pack(message, spec.wire, device.give), step, 0)
+            sender.send(pack(message, spec.wire, sender.give(device)), step, 0)
             sends.append(time.perf_counter() - begin)
             _take(receiver, step, device)
             round_trips.append(time.perf_counter() - begin)
@@ -81,7 +81,7 @@ def throw_back(
         for _ in range(spec.rounds + 1):
             message = _take(receiver, step, device)
             computed.append(_compute(spec.compute_s))
-            sender.send(pack(message, spec.wire, device.give), step, 0)
+            sender.send(pack(message, spec.wire, sender.give(device)), step, 0)
             step += 1
         found.append(statistics.median(computed[1:]))
     return found[0], found[1]

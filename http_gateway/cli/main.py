@@ -48,6 +48,7 @@ class ChannelChoice(str, Enum):
     object_store = "object_store"
     shared_memory = "shared_memory"
     gloo = "gloo"
+    nccl = "nccl"
     actor_calls = "actor_calls"
 
 

@@ -24,7 +24,7 @@ from orchestrator.planning.memory_model import SLOTS, Held, held_at_once
 from orchestrator.planning.plan_types import Pipelining, Plan, PlanJob, StagePlan
 from orchestrator.planning.split_search import Cuts, SplitProblem, StageTables
 
-BOUNDED_KINDS = ("shared_memory", "gloo")
+BOUNDED_KINDS = ("nccl", "shared_memory", "gloo")
 """Kinds of channel that have a sender wait before many messages are on their way."""
 
 _costs = functools.lru_cache(maxsize=512)(block_costs)

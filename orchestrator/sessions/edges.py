@@ -9,6 +9,7 @@ import ray
 
 from actors.channels.edge_ends import DIRECTIONS, ChannelKind, EdgeSpec
 from actors.channels.messages import message_bytes
+from actors.core.compute_device import CPU
 from actors.core.model.blocks import state_names
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.specs import SessionSpec
@@ -50,14 +51,18 @@ def kinds_of_edge(
     group: StageGroup, edge: int, setting: str, best: str | None = None
 ) -> list[ChannelKind]:
     """The kinds of channel that an edge may have, the best first."""
-    nodes = {p.resolved.node.node_id for p in group.placements[edge : edge + 2]}
-    kinds = channel_kinds(setting, same_node=len(nodes) == 1)
+    ends = group.placements[edge : edge + 2]
+    same_node = len({p.resolved.node.node_id for p in ends}) == 1
+    hosts = [group.hosts.get(p.device.device_id) for p in ends]
+    accelerated = all(host is not None and host.device != CPU.name for host in hosts)
+    kinds = channel_kinds(setting, same_node, accelerated)
     return sorted(kinds, key=lambda kind: kind.value != best)
 
 
-def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
+def channel_kinds(setting: str, same_node: bool, accelerated: bool) -> list[ChannelKind]:
     """The kinds to try for an edge, in this order unless a trial has found a better one.
 
+    NCCL is for two accelerators; those that are not CUDA's refuse it when it is opened.
     Shared memory is only for one Ray node unless it is asked for: across nodes Ray spins a thread
     for every channel (``docs/decisions/0003-actor-calls-across-nodes.md``).
     """
@@ -65,8 +70,9 @@ def channel_kinds(setting: str, same_node: bool) -> list[ChannelKind]:
         return [ChannelKind.SHARED_MEMORY if same_node else ChannelKind.ACTOR_CALLS]
     if setting != "auto":
         return [ChannelKind(setting)]
-    across = [ChannelKind.GLOO, ChannelKind.ACTOR_CALLS]
-    return [ChannelKind.SHARED_MEMORY, *across] if same_node else across
+    kinds = [ChannelKind.NCCL] if accelerated else []
+    kinds += [ChannelKind.SHARED_MEMORY] if same_node else []
+    return [*kinds, ChannelKind.GLOO, ChannelKind.ACTOR_CALLS]
 
 
 def open_trial(

@@ -59,7 +59,7 @@ class WireFormat(ABC):
 
     @abstractmethod
     def room(self, into: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Memory for what travels of a tensor like ``into``."""
+        """Memory for what travels of a tensor like ``into``, where that is."""
 
     @abstractmethod
     def unpack(self, parts: tuple[torch.Tensor, ...], into: torch.Tensor) -> None:
@@ -100,7 +100,7 @@ class Bfloat16(WireFormat):
         return (tensor.to(torch.bfloat16),)
 
     def room(self, into: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return (torch.empty(into.shape, dtype=torch.bfloat16),)
+        return (torch.empty_like(into, dtype=torch.bfloat16),)
 
     def unpack(self, parts: tuple[torch.Tensor, ...], into: torch.Tensor) -> None:
         into.copy_(parts[0])
@@ -134,7 +134,8 @@ class Int8(WireFormat):
     def room(self, into: torch.Tensor) -> tuple[torch.Tensor, ...]:
         length = row_length(into.shape[1:])
         num_rows = into.numel() // length
-        return torch.empty(num_rows), torch.empty(num_rows, length, dtype=torch.int8)
+        scale = torch.empty(num_rows, device=into.device)
+        return scale, torch.empty(num_rows, length, dtype=torch.int8, device=into.device)
 
     def unpack(self, parts: tuple[torch.Tensor, ...], into: torch.Tensor) -> None:
         scale, values = parts
@@ -169,8 +170,13 @@ def wire_of(wire: str, tensor: torch.Tensor) -> str:
     return wire if rounds else FP32
 
 
-def pack(tensor: torch.Tensor, wire: str = FP32, give: Move = lambda part: part) -> Packed:
-    """``[rows, …]`` as it travels; ``give`` brings what is left of it to the host."""
+def as_it_is(part: torch.Tensor) -> torch.Tensor:
+    """Leaves it where it is."""
+    return part
+
+
+def pack(tensor: torch.Tensor, wire: str = FP32, give: Move = as_it_is) -> Packed:
+    """``[rows, …]`` as it travels; ``give`` brings what is left of it to where it is sent from."""
     own = wire_of(wire, tensor)
     parts = tuple(give(part).contiguous() for part in WIRE_FORMATS[own].pack(tensor))
     dtype = parts[0].dtype if own == FP32 else tensor.dtype

@@ -24,6 +24,9 @@ from orchestrator.sessions.stage_group import StageGroup
 
 TRIAL_TIMEOUT_S = 5.0
 ENOUGH = {
+    (ChannelKind.NCCL, ChannelKind.SHARED_MEMORY): 1.0,
+    (ChannelKind.NCCL, ChannelKind.GLOO): 1.0,
+    (ChannelKind.NCCL, ChannelKind.ACTOR_CALLS): 1.0,
     (ChannelKind.SHARED_MEMORY, ChannelKind.GLOO): 0.9,
     (ChannelKind.SHARED_MEMORY, ChannelKind.ACTOR_CALLS): 0.3,
     (ChannelKind.GLOO, ChannelKind.ACTOR_CALLS): 1.0,
@@ -73,7 +76,7 @@ def try_links(
 
 def _is_last_resort(kinds: Sequence[ChannelKind], attempt: int) -> bool:
     """Actor calls within a node."""
-    return attempt > 0 and attempt == len(kinds) - 1 and kinds[0] is ChannelKind.SHARED_MEMORY
+    return kinds[attempt] is ChannelKind.ACTOR_CALLS and ChannelKind.SHARED_MEMORY in kinds
 
 
 def _will_do(found: LinkProfile | None, spec: TrialSpec) -> bool:

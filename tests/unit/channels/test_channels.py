@@ -10,11 +10,12 @@ from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import HEADER_BYTES, decode, encode, message_bytes
 from actors.core.errors import ChannelClosed, ChannelTimeout, NonFiniteLoss, StageFailure
 from actors.core.model.model_spec import TensorSpec
+from actors.core.recipe.wire_format import pack
 from tests.support.mailbox import Mailbox
 
 
 def wire_form(generation: int, step: int, microbatch: int, tensor: torch.Tensor) -> bytes:
-    return b"".join(encode(generation, step, microbatch, tensor))
+    return b"".join(encode(generation, step, microbatch, pack(tensor)))
 
 
 def test_a_message_survives_the_wire_bit_for_bit() -> None:

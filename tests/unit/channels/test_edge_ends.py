@@ -70,7 +70,7 @@ def test_a_side_without_gloo_opens_no_such_channel(
 ) -> None:
     writer, reader, actor = stages
     opened = writer.open_out(EDGE, None, "node")
-    monkeypatch.setitem(sys.modules, "actors.channels.gloo", None)
+    monkeypatch.setitem(sys.modules, "actors.channels.group_ends", None)
     with pytest.raises(ImportError):
         reader.open_in(EDGE, actor, opened)
     assert reader.receivers == {}

@@ -12,8 +12,9 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.channels.gloo import GlooReceiver, GlooSender
-from actors.channels.gloo_group import SECRET_BYTES, GlooGroup
+from actors.channels.gloo_group import GlooGroup
 from actors.channels.messages import HEADER_BYTES
+from actors.channels.pair_group import SECRET_BYTES
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 HOST, LONG_S, SOON_S = "127.0.0.1", 5.0, 0.2

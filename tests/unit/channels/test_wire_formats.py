@@ -124,7 +124,7 @@ def test_tokens_and_masks_are_never_rounded(wire: str, dtype: torch.dtype) -> No
 
 def test_a_tensor_that_is_not_packed_goes_as_it_is() -> None:
     norms = drawn((7,))
-    message = decode(b"".join(encode(1, 1, 1, norms)))
+    message = decode(b"".join(encode(1, 1, 1, pack(norms))))
     assert message.tensor is not None and torch.equal(message.tensor, norms)
 
 

@@ -102,7 +102,7 @@ def test_the_version_is_printed(arguments: list[str]) -> None:
         (["head", "--port", "80"], "'80', but must be an integer from 1024 to 65535"),
         (["head", "--port=abc"], "'abc', but must be an integer from 1024 to 65535"),
         (["serve", "--port", "http"], "'http', but must be an integer"),
-        (["serve", "--channel", "nccl"], "'nccl', but must be one of auto, object_store"),
+        (["serve", "--channel", "mpi"], "'mpi', but must be one of auto, object_store"),
         (["demo", "--dataset", "mnist"], "'mnist', but must be one of digits, MNIST"),
         (["schedule", "show", "gpipe", "--stages", "0"], "'0', but must be an integer from 1 to"),
     ],
