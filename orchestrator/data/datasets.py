@@ -17,6 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from actors.core.errors import CallerError, error_text
 from actors.core.folders import Folders
 from actors.core.sources.data_files import file_signature
+from actors.core.sources.download import downloaded_bytes
 from actors.core.sources.registry import (
     SourceSpec,
     arrays_key,
@@ -30,11 +31,11 @@ from actors.core.sources.registry import (
 from actors.core.sources.samples import Split
 from actors.core.sources.source_facts import Found
 from orchestrator.data.data_identity import DataIdentity, check_same
+from orchestrator.data.load_wait import LoadStalled, wait_for_load
 from orchestrator.errors import DatasetChanged, DatasetUnavailable
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_spec import check_batch_size
 
-LOAD_TIMEOUT_S = 600.0
 EARLY_BYTES = 100 * 10**6
 """Of all files together that are loaded before a job needs them: it may never do."""
 
@@ -112,6 +113,14 @@ class DatasetStore:
             if len(known) == len(before) and sum(sizes) <= EARLY_BYTES:
                 self._current(key)
 
+    def is_begun(self, spec: SourceSpec) -> bool:
+        """Whether the files as they are now are loaded, or being loaded."""
+        key = arrays_key(spec)
+        signature = _signature(key, self._folders)
+        with self._lock:
+            loading = self._loading.get(key)
+        return loading is not None and loading.signature in (None, signature)
+
     def get(self, spec: SourceSpec) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
         loading, facts = self._loaded(spec)
@@ -133,9 +142,9 @@ class DatasetStore:
 
     def _facts(self, key: SourceSpec, loading: _Loading) -> _Facts:
         try:
-            facts: _Facts = ray.get(loading.facts, timeout=LOAD_TIMEOUT_S)
-        except ray.exceptions.RayError as error:
-            if isinstance(error, ray.exceptions.GetTimeoutError):
+            facts: _Facts = wait_for_load(loading.facts, partial(_bytes_here, key, self._folders))
+        except (ray.exceptions.RayError, LoadStalled) as error:
+            if isinstance(error, LoadStalled):
                 # Only then: Ray 2.60 ends this process when it cancels a task that has just failed.
                 ray.cancel(loading.facts, force=True)
             self._forget(key, loading)
@@ -210,8 +219,8 @@ class DatasetStore:
 
 
 def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
-    if isinstance(error, ray.exceptions.GetTimeoutError):
-        return DatasetUnavailable(f"{key.name} was not loaded within {LOAD_TIMEOUT_S:.0f} s")
+    if isinstance(error, LoadStalled):
+        return DatasetUnavailable(f"{key.name} {error}")
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, CallerError):
         return cause
@@ -235,6 +244,11 @@ def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | Non
 
 def _signature(key: SourceSpec, folders: Folders) -> Signature:
     return tuple(file_signature(path) for path in source_files(key, folders))
+
+
+def _bytes_here(key: SourceSpec, folders: Folders) -> int:
+    """In their place, or on their way there."""
+    return _file_bytes(_signature(key, folders)) + downloaded_bytes()
 
 
 def _file_bytes(signature: Signature) -> int:

@@ -13,6 +13,8 @@ from typing import Any
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.torchvision_compat import import_torchvision
 
+FOLDER_PREFIX = "tandem-data-"
+
 
 @dataclass(frozen=True)
 class Download:
@@ -26,7 +28,7 @@ class Download:
         """Downloads all to a folder of its own, then puts the ``missing`` ones of the ``files`` in
         their place, each whole or not at all. Raises ``DatasetUnavailable``."""
         try:
-            with tempfile.TemporaryDirectory(prefix="tandem-data-") as folder:
+            with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
                 for arguments in self.calls:
                     torchvision_set = getattr(import_torchvision("torchvision.datasets"), self.name)
                     torchvision_set(root=folder, download=True, **arguments)
@@ -45,6 +47,19 @@ class Download:
             return f"{self.name} is"
         names = ", ".join(path.name for path in missing)
         return f"{self.name}'s {names} {'are' if len(missing) > 1 else 'is'}"
+
+
+def downloaded_bytes() -> int:
+    """Of all downloads that are under way on this host."""
+    folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
+    return sum(_size(path) for folder in folders for path in folder.rglob("*"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it was put in its place meanwhile
+        return 0
 
 
 def _put(source: Path, place: Path) -> None:

@@ -17,14 +17,15 @@ LOOK_S = 0.1
 
 def lacking_memory(
     num_actors: int,
+    loads: bool,
     memory: Callable[[], Memory] = usable_memory,
     sleep: Callable[[float], None] = time.sleep,
     patience_s: float = PATIENCE_S,
 ) -> str | None:
-    """Why this host lacks the memory for this many more LayerActors and the process that loads the
-    data; None if it has the memory, or if the system does not say. Tries for ``patience_s`` before
-    it gives up."""
-    needed = (num_actors + 1) * PROCESS_BYTES
+    """Why this host lacks the memory for this many more LayerActors, and for the process that
+    ``loads`` the data unless that has begun; None if it has the memory, or if the system does not
+    say. Tries for ``patience_s`` before it gives up."""
+    needed = (num_actors + loads) * PROCESS_BYTES
     left, looks = memory().available_bytes, int(patience_s / LOOK_S)
     while left is not None and left < needed and looks > 0:
         sleep(LOOK_S)

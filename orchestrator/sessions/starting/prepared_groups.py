@@ -59,7 +59,8 @@ class PreparedGroups:
         held = [] if prepared is None else [p.device.device_id for p in prepared.placements]
         here = [p.device for p in placements if p.device.is_local]
         new = [device for device in here if device.device_id not in held]
-        if new and (lacking := lacking_memory(len(new))) is not None:
+        loads = not self._datasets.is_begun(job.spec.source)
+        if new and (lacking := lacking_memory(len(new), loads)) is not None:
             raise DeviceStartFailed(lacking)
 
     def get(self, job_id: str) -> StageGroup | None:

@@ -15,11 +15,11 @@ from tests.support.job_manager_world import JobManagerWorld
 GIB = 2**30
 
 
-def lacking(num_actors: int, *left: int | None) -> str | None:
+def lacking(num_actors: int, *left: int | None, loads: bool = True) -> str | None:
     """Looks at these one after the other, and at the last one again and again."""
     seen = iter(left)
     last = left[-1]
-    return lacking_memory(num_actors, lambda: Memory(GIB, next(seen, last)), lambda _: None)
+    return lacking_memory(num_actors, loads, lambda: Memory(GIB, next(seen, last)), lambda _: None)
 
 
 def test_what_is_left_has_to_do_for_every_actor() -> None:
@@ -28,6 +28,11 @@ def test_what_is_left_has_to_do_for_every_actor() -> None:
     text = lacking(2, 3 * PROCESS_BYTES - 1)
     assert text is not None
     assert "900.0 MB of 1.1 GB of memory left" in text and "2 of its devices" in text
+
+
+def test_a_process_that_loads_already_is_not_counted_again() -> None:
+    assert lacking(2, 2 * PROCESS_BYTES, loads=False) is None
+    assert lacking(2, 2 * PROCESS_BYTES - 1, loads=False) is not None
 
 
 def test_memory_that_an_ended_group_gives_back_is_waited_for() -> None:
@@ -43,11 +48,29 @@ def test_a_job_is_refused_before_anything_is_started(
     monkeypatch.setattr(
         prepared_groups,
         "lacking_memory",
-        lambda num_actors: lacking_memory(num_actors, lambda: Memory(GIB, 10_000_000), _no_sleep),
+        lambda num_actors, loads: lacking_memory(
+            num_actors, loads, lambda: Memory(GIB, 10_000_000), _no_sleep
+        ),
     )
     with pytest.raises(DeviceStartFailed, match=r"10.0 MB of 1.1 GB.*end other programs there"):
         manager.initialize(job_id)
     assert world.actors(job_id) == [] and manager.get_job(job_id)["status"] == "created"
+
+
+def test_data_that_were_begun_when_the_job_was_created_are_not_counted_again(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = world.manager
+    asked: list[bool] = []
+
+    def lacking(num_actors: int, loads: bool) -> None:
+        asked.append(loads)
+
+    monkeypatch.setattr(prepared_groups, "lacking_memory", lacking)
+    job_id = manager.create_job({"layer_sizes": [64, 8, 10]}, {"name": "digits"})
+    manager.register_device("localhost", FIRST_PORT, job_id)
+    manager.initialize(job_id)
+    assert asked == [False]
 
 
 def _no_sleep(_: float) -> None:
