@@ -188,3 +188,21 @@ def _lines(file: Path) -> list[str]:
         return file.read_text().splitlines()
     except OSError:
         return []
+
+
+# What the kernel has ended
+
+
+def kernel_kills(root: Path = ROOT) -> tuple[int | None, int | None]:
+    """How many processes the kernel has ended for want of memory so far: of the caller's control
+    groups, and of the whole host; None where the system does not tell. ``root`` as in
+    ``usable_memory``."""
+    counts = [_kill_count(group / "memory.events") for group in _groups(root, "memory")]
+    of_groups = [count for count in counts if count is not None]
+    return max(of_groups, default=None), _kill_count(root / "proc/vmstat")
+
+
+def _kill_count(file: Path) -> int | None:
+    """Its line ``oom_kill``; a group counts those of the groups below it, too."""
+    rows = (line.split() for line in _lines(file))
+    return next((int(row[1]) for row in rows if row[0] == "oom_kill"), None)

@@ -26,11 +26,12 @@ from actors.core.snapshots import Position
 from actors.core.specs import SessionSpec, StageSpec
 from actors.core.stage import Stage
 from actors.host_kind import HostKind, this_host
+from actors.host_limits import kernel_kills
 from actors.link_watch import LinkWatch
 from actors.orders import Orders
 from actors.probing.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.probing.stage_probe import HostFacts, ProbeRequest, host_facts, probe
-from actors.reports import Seen, StageReport
+from actors.reports import KernelKills, Seen, StageReport
 from actors.stage_io import StageData, StageLinks
 from actors.stage_loop import StageLoop
 
@@ -154,7 +155,8 @@ class LayerActor:
             return None
         checkpoint = self._keeper.checkpoint_position()  # first: its step is in the report then
         report = self._loop.board.report(seen)
-        return replace(report, checkpoint=checkpoint, silent_s=self._watch.silent_s())
+        silent_s, kills = self._watch.silent_s(), KernelKills(*kernel_kills())
+        return replace(report, checkpoint=checkpoint, silent_s=silent_s, kills=kills)
 
     @ray.method(concurrency_group="control")
     def pong(self) -> None:

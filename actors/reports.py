@@ -57,12 +57,22 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class KernelKills:
+    """How many processes a host's kernel has ended for want of memory so far: of the control groups
+    of a stage, and of the whole host; None where the system does not tell."""
+
+    of_groups: int | None = None
+    of_host: int | None = None
+
+
+@dataclass(frozen=True)
 class StageReport:
     """A stage's answer to a poll: ``epochs`` and ``steps`` are the last stage's new ones.
 
     Flops are totals of the training steps in this generation. ``checkpoint`` is the position of the
     snapshot that waits to be fetched. ``silent_s`` says, by stage, how long a neighbour has not
-    answered. ``snapshot_interval_s`` is the time between the last two snapshots.
+    answered. ``snapshot_interval_s`` is the time between the last two snapshots. ``kills`` counts
+    up to this answer.
     """
 
     progress: Progress
@@ -76,6 +86,7 @@ class StageReport:
     checkpoint: Position | None = None
     silent_s: dict[int, float] = field(default_factory=dict)
     snapshot_interval_s: float | None = None
+    kills: KernelKills = field(default_factory=KernelKills)
 
 
 Record = TypeVar("Record")

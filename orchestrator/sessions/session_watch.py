@@ -13,7 +13,7 @@ import ray
 
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError, error_text
 from actors.core.snapshots import TrainingState
-from actors.reports import Progress, Seen, StageReport, StageSeconds
+from actors.reports import KernelKills, Progress, Seen, StageReport, StageSeconds
 from orchestrator.connection.out_of_memory import REMEDY
 from orchestrator.sessions.members.shortage import shortage
 from orchestrator.sessions.recovery.group_failure import (
@@ -22,6 +22,7 @@ from orchestrator.sessions.recovery.group_failure import (
     choose_end,
     out_of_memory,
 )
+from orchestrator.sessions.recovery.kernel_kill import count_kills, why_ended
 from orchestrator.sessions.stage_group import StageGroup
 from orchestrator.sessions.starting.arrivals import NotArrived
 
@@ -212,9 +213,19 @@ class SessionWatch:
                 f"{label} raised {type(cause).__name__}: {error_text(cause)}", can_recover
             )
         if isinstance(error, ray.exceptions.ActorDiedError | ray.exceptions.ActorUnavailableError):
+            if (killed := self._why_killed(index)) is not None:
+                return GroupFailure(f"{label} {killed}. Remedy: {REMEDY}", True, suspect)
             gone = f"{label} is gone: its LayerActor or its Ray node ended ({_line(error)})"
             return GroupFailure(gone, can_recover=True)
         return GroupFailure(f"{label} failed: {_line(error)}", can_recover=True)
+
+    def _why_killed(self, index: int) -> str | None:
+        """Where its last answer and its node tell that the kernel did it, most likely."""
+        report = self._beats[index].report if self._beats else None
+        if report is None or report.kills == KernelKills():
+            return None
+        now = count_kills(self.group.placements[index].resolved.node)
+        return None if now is None else why_ended(report.kills, now)
 
 
 def _is_channel_error(error: Exception) -> bool:

@@ -21,7 +21,7 @@ import ray
 
 from actors.core.snapshot_cadence import Boundary
 from orchestrator.devices.placement import Node
-from orchestrator.sessions import stage_group
+from orchestrator.sessions import session_watch, stage_group
 from orchestrator.sessions.members import liveness
 from orchestrator.sessions.starting.start_watch import Look
 
@@ -181,6 +181,7 @@ class InProcessRay:
             patch.setattr(liveness, "is_listening", lambda ip, port, timeout_s: True)
             patch.setattr(stage_group, "ask_node", self._ask_node)
             patch.setattr(liveness, "start_probe", self._probe)
+            patch.setattr(session_watch, "count_kills", lambda node: None)
             try:
                 yield
             finally:

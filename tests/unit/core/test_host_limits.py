@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors import host_limits
-from actors.host_limits import Memory, usable_cores, usable_memory
+from actors.host_limits import Memory, kernel_kills, usable_cores, usable_memory
 
 GIB, MIB = 2**30, 2**20
 HOST = {"proc/meminfo": "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable: 4194304 kB\n"}
@@ -172,3 +172,19 @@ def test_nothing_else_asks_the_host_for_its_memory_or_its_cores() -> None:
     )
     asking = [p.name for p in sources if any(name in p.read_text() for name in names)]
     assert asking == ["host_limits.py"]
+
+
+def test_what_the_kernel_has_ended_is_counted_for_the_group_and_the_host(tmp_path: Path) -> None:
+    events = "low 0\nhigh 3\nmax 7\noom 2\noom_kill 2\noom_group_kill 0\n"
+    files = {
+        "proc/self/mountinfo": V2_MOUNT,
+        "proc/self/cgroup": "0::/jobs/own\n",
+        "proc/vmstat": "nr_free_pages 12\noom_kill 5\n",
+        "sys/fs/cgroup/jobs/own/memory.events": events.replace("oom_kill 2", "oom_kill 1"),
+        "sys/fs/cgroup/jobs/memory.events": events,
+    }
+    assert kernel_kills(host(tmp_path, files)) == (2, 5)
+
+
+def test_a_system_that_counts_no_kills_tells_none(tmp_path: Path) -> None:
+    assert kernel_kills(host(tmp_path, {"proc/vmstat": "nr_free_pages 12\n"})) == (None, None)
