@@ -28,6 +28,7 @@ LOOK = "Learn and look up"
 app = typer.Typer(
     cls=Root,
     no_args_is_help=True,
+    rich_markup_mode=None,  # rich would take a third of the time of a help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with `tandem demo`; `tandem COMMAND --help` tells more about a command.",

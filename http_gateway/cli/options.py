@@ -105,3 +105,14 @@ class PlainGroup(TyperGroup):
             if isinstance(param, TyperOption) and param.is_flag:
                 param.default = param.default or False
         return params
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Those for one purpose together, each with the first paragraph of its help."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            rows = panels.setdefault(command.rich_help_panel or "Commands", [])
+            rows.append((name, _unwrapped(command.help.partition("\n\n")[0]) or ""))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)

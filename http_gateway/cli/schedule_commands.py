@@ -17,7 +17,7 @@ CANT_WRITE = 1
 
 ScheduleName = Enum("ScheduleName", {name: name for name in SCHEDULES}, type=str)  # type: ignore[misc]
 
-schedule = typer.Typer(cls=PlainGroup, no_args_is_help=True)
+schedule = typer.Typer(cls=PlainGroup, no_args_is_help=True, rich_markup_mode=None)
 
 
 @schedule.callback()
