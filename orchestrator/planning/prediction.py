@@ -114,7 +114,7 @@ def _stage_costs(
     costs = _block_costs(job, stage, num_microbatches)
     seconds = stage_seconds(costs, cuts[stage], cuts[stage + 1])
     if not _goes_back(job, cuts[stage + 1]):
-        return StageCosts(seconds.forward_s + messages.forward_s, 0.0, 0.0, 0.0, seconds.update_s)
+        return StageCosts(seconds.forward_s + messages.forward_s, 0.0, 0.0, 0.0, 0.0)
     return StageCosts(
         seconds.forward_s + messages.forward_s,
         seconds.backward_s + messages.backward_s,
@@ -172,7 +172,8 @@ def _stage_plan(
     busy_s, step_s = busy_and_step_s
     sending_s = count * (messages.forward_s + messages.backward_s)
     costs = _block_costs(job, stage, count)
-    updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s
+    trains = _goes_back(job, cuts[stage + 1])
+    updating_s = stage_seconds(costs, cuts[stage], cuts[stage + 1]).update_s if trains else 0.0
     schedule = stage_schedule(job, pipelining)
     held = held_at_once(schedule[stage])
     need = job.memory(count).of_stage(
@@ -202,23 +203,26 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     num_bytes = np.array(
         [job.message_bytes(cut, num_microbatches) for cut in range(num_blocks + 1)], np.float64
     )
+    back = np.array([_goes_back(job, cut) for cut in range(num_blocks + 1)])
     compute = _cumulated(costs.forward_s + costs.backward_s)
     load = np.where(np.arange(num_blocks + 1) == 0, costs.load_s, 0.0)
     update = _cumulated(costs.update_s)
-    sent, returned, wire = (
-        _handles(after, num_bytes),
-        _handles(before, num_bytes),
-        0.0 * num_bytes,
-    )
+    behind, ahead, wire = 0.0 * num_bytes, 0.0 * num_bytes, 0.0 * num_bytes
     if after is not None:
-        wire = 2 * (after.latency_s + num_bytes / after.bytes_per_s - sent)
+        sent, taken = _handled(after, num_bytes)
+        behind = sent + np.where(back, taken, 0.0)
+        on_its_way_s = after.latency_s + num_bytes / after.bytes_per_s - sent - taken
+        wire = np.where(back, 2.0, 1.0) * on_its_way_s
+    if before is not None:
+        sent, taken = _handled(before, num_bytes)
+        ahead = taken + np.where(back, sent, 0.0)
     memory_end, memory_start = _memory_tables(job, num_microbatches, held_at_once(schedule[stage]))
     room = job.devices[stage].room_bytes
     return StageTables(
         compute,
-        compute + sent + over.forward_s + over.backward_s,
-        compute - returned - load,
-        update + over.update_s,
+        compute + behind + over.forward_s + np.where(back, over.backward_s, 0.0),
+        compute - ahead - load,
+        update + np.where(back, over.update_s, 0.0),
         update,
         wire,
         memory_end,
@@ -227,10 +231,10 @@ def _tables(job: PlanJob, stage: int, num_microbatches: int, schedule: Schedule)
     )
 
 
-def _handles(link: LinkProfile | None, num_bytes: Floats) -> Floats:
-    if link is None:
-        return 0.0 * num_bytes
-    return np.array([link.sending_s(size) + link.taking_s(size) for size in num_bytes])
+def _handled(link: LinkProfile, num_bytes: Floats) -> tuple[Floats, Floats]:
+    """Seconds for handing over messages of these sizes, and for taking them."""
+    sent = np.array([link.sending_s(size) for size in num_bytes])
+    return sent, np.array([link.taking_s(size) for size in num_bytes])
 
 
 def _cumulated(values: Floats) -> Floats:

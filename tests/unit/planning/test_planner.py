@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.core.model.model_spec import mlp
-from actors.core.profiles import LinkProfile
+from actors.core.profiles import LinkProfile, StageOverhead
 from actors.core.recipe.recipe import parse_recipe
 from actors.core.schedules import SCHEDULES
 from orchestrator.errors import InvalidRequest
@@ -122,16 +122,18 @@ def test_one_device_alone_needs_no_messages() -> None:
     st.lists(st.sampled_from([3e8, 1e9, 2e9]), min_size=1, max_size=4),
     st.integers(1, 8),
     st.sampled_from([0.0, 1e-4, 1e-3]),
+    st.sampled_from([(), ("0",), ("0", "1", "2")]),
 )
 @settings(max_examples=60)
 def test_the_tables_of_the_search_state_what_a_prediction_adds_up(
-    speeds: list[float], num_microbatches: int, latency_s: float
+    speeds: list[float], num_microbatches: int, latency_s: float, freeze: tuple[str, ...]
 ) -> None:
     """What ``predict`` has for a split is never below its bound; its memory without copies is the
     tables', but that these take a largest block for each stage's largest."""
     link = LinkProfile("actor_calls", latency_s, 1e8, latency_s / 4, 1e-9)
     devices = [device(i + 1, speed) for i, speed in enumerate(speeds)]
-    planned = job(devices, mlp((50, 100, 20, 30, 40, 10)), link)
+    recipe = parse_recipe({"freeze": freeze} if freeze else {})
+    planned = job(devices, mlp((50, 100, 20, 30, 40, 10)), link, recipe=recipe)
     pipelining = Pipelining("1f1b", num_microbatches)
     problem = split_problem(planned, pipelining)
     largest = planned.memory(num_microbatches).largest_passing()
@@ -164,3 +166,25 @@ def test_what_is_frozen_gets_no_messages_back_and_a_lossy_wire_has_shorter_ones(
     assert plain.stages[0].sending_s - rounded.stages[0].sending_s == pytest.approx(
         8 * 2 * (SLOW.sending_s(size) - SLOW.sending_s(size / 2)), rel=0.2
     )
+
+
+def test_a_stage_that_only_feeds_others_has_no_overhead_of_a_backward_pass_or_an_update() -> None:
+    """By the search's tables as by the prediction, and no message back on its edge."""
+    slow = StageOverhead(forward_s=0.1, backward_s=1.0, update_s=10.0)
+    devices = [
+        replace(d, profile=replace(d.profile, own=replace(d.profile.own, overhead=slow)))
+        for d in (device(1), device(2))
+    ]
+    planned = job(devices, link=SLOW, recipe=parse_recipe({"freeze": ["0", "1"]}))
+    plan = predict(planned, (0, 2, 4), EIGHT)
+    assert plan.stages[0].computing_s == pytest.approx(8 * 0.1, rel=0.01)
+    assert plan.stages[0].updating_s == 0.0 and plan.stages[1].updating_s == 10.0
+    first, second = split_problem(planned, EIGHT).stages
+    size = planned.message_bytes(2, 8)
+    forward_s = (plan.stages[0].computing_s + plan.stages[0].sending_s) / 8
+    assert first.busy_end[2] - first.busy_start[0] == pytest.approx(forward_s)
+    assert first.update_end[2] - first.update_start[0] == 0.0
+    alone_s = SLOW.delivery_s(size) - SLOW.sending_s(size) - SLOW.taking_s(size)
+    assert first.wire[2] == pytest.approx(alone_s)
+    busy_s = (plan.stages[1].computing_s + plan.stages[1].sending_s) / 8
+    assert second.busy_end[4] - second.busy_start[2] == pytest.approx(busy_s)
