@@ -28,6 +28,7 @@ from actors.core.tasks.scoring import metric_names
 from actors.core.tasks.task_spec import TaskSpec
 from orchestrator.jobs.train_options import (
     DEFAULT_OPTIONS,
+    MAX_EPOCHS,
     MAX_MICROBATCHES,
     TRAIN_CONFIG,
     TrainOptions,
@@ -181,7 +182,14 @@ def decided_options(
     epochs = options.epochs
     if max_steps is not None:
         epoch_steps = -(-num_train // (spec.batch_size * accumulate))
-        epochs = min(epochs, epochs_for(max_steps, epoch_steps))
+        needed = epochs_for(max_steps, epoch_steps)
+        if epochs == MAX_EPOCHS < needed:  # which it was for want of another
+            raise InvalidRequest(
+                f"max_steps is {max_steps:,}, but an epoch of this job has {epoch_steps:,} steps "
+                f"and a session {MAX_EPOCHS:,} epochs at most: ask for "
+                f"{MAX_EPOCHS * epoch_steps:,} steps at most, and train again for more"
+            )
+        epochs = min(epochs, needed)
     decided = replace(
         options,
         epochs=epochs,

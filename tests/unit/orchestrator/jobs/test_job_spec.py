@@ -143,6 +143,16 @@ def test_epochs_are_counted_by_the_samples_there_are_now() -> None:
     assert decided_options(options, spec, 2**62, "gpipe", 1).epochs == 1
 
 
+def test_more_steps_than_all_epochs_have_are_refused_and_not_just_left_out() -> None:
+    spec = parse(batch_size=100)
+    options = parse_train_options({"max_steps": 200_001})
+    assert decided_options(options, spec, 300, "gpipe", 1).epochs == 66_667
+    with pytest.raises(InvalidRequest, match=r"max_steps is 200,001.* 2 steps .*100,000.*200,000"):
+        decided_options(options, spec, 200, "gpipe", 1)
+    options = parse_train_options({"max_steps": 200_001, "epochs": 5})
+    assert decided_options(options, spec, 200, "gpipe", 1).epochs == 5
+
+
 NORMED = {"architecture": "mlp", "config": {"norm": "batch"}}
 
 
