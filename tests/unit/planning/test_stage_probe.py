@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+from types import SimpleNamespace
 
+import pytest
 import torch
 
 from actors.core.compute_device import CPU
@@ -12,6 +13,7 @@ from actors.core.model.parse import parse_layers
 from actors.core.profiles import DeviceProfile, block_works, stretched
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.tasks.task_spec import CLASSIFICATION
+from actors.probing import probe_watch
 from actors.probing.probe_watch import Timings, Watch
 from actors.probing.stage_probe import (
     MAX_MEASURED,
@@ -127,20 +129,48 @@ def test_the_memory_of_this_host_is_known() -> None:
     assert memory is not None and memory > 2**27
 
 
-def test_a_core_that_is_shared_stretches_what_it_works_at() -> None:
-    watch = Watch(CPU, 1)
-    times: Timings = {}
+class FakeTime:
+    """The clocks of a thread that has the core for a ``share`` of the time."""
 
-    def work() -> None:
-        end_s = time.thread_time() + 0.02
-        while time.thread_time() < end_s:
-            pass
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._now_s = self._worked_s = 0.0
 
-    watch.time(times, "working", work)
-    alone = watch.stretch
-    watch.time(times, "waiting", lambda: time.sleep(0.02 * alone))
-    assert watch.stretch > 1.9
-    assert times["working"][0] >= 0.02 > times["waiting"][0]
+    def perf_counter(self) -> float:
+        return self._now_s
+
+    def thread_time(self) -> float:
+        return self._worked_s
+
+    def get_clock_info(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(resolution=1e-9)
+
+    def work(self, seconds: float) -> None:
+        self._worked_s += seconds
+        self._now_s += seconds / self.share
+
+
+def test_a_core_that_is_shared_stretches_what_it_works_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeTime()
+    monkeypatch.setattr(probe_watch, "time", clock)
+    watch, times = Watch(CPU, 1), Timings()
+    watch.time(times, "alone", lambda: clock.work(2.0))
+    assert watch.stretch == 1.0
+    clock.share = 0.25
+    watch.time(times, "shared", lambda: clock.work(2.0))
+    assert watch.stretch == (2.0 + 8.0) / 4.0
+    assert times == {"alone": [2.0], "shared": [2.0]}
+
+
+def test_what_several_threads_work_at_is_told_by_the_time_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FakeTime()
+    clock.share = 0.25
+    monkeypatch.setattr(probe_watch, "time", clock)
+    watch, times = Watch(CPU, 2), Timings()
+    watch.time(times, "shared", lambda: clock.work(2.0))
+    assert watch.stretch == 1.0 and times == {"shared": [8.0]}
 
 
 def test_a_stretched_profile_takes_longer_at_everything_but_its_best() -> None:
