@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import safetensors.torch
 
 from tests.support.home_network import LINKS, HomeNetwork
-from tests.support.hosts import why_not
+from tests.support.hosts import clean_environment, why_no_firewall, why_not
 from tests.support.links import Link, LinkUnavailable
 from tests.support.mnist import mnist_dir
 from tests.support.mnist_oracle import assert_same_bits
@@ -20,7 +23,8 @@ CASES = [
     pytest.param(link, marks=pytest.mark.extended) if link.mbit_per_s and link != SLOWEST else link
     for link in LINKS
 ]
-REASON = why_not()
+REASON, NO_FIREWALL = why_not(), why_no_firewall()
+KERNELS_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
@@ -30,6 +34,31 @@ def home_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeNetwo
     home = HomeNetwork.start(tmp_path_factory.mktemp("net"), mnist_dir())
     yield home
     home.stop()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(NO_FIREWALL is not None, reason=str(NO_FIREWALL))
+def test_where_a_firewall_keeps_gloo_out_actor_calls_carry_and_the_doctor_names_the_ports(
+    home_network: HomeNetwork,
+) -> None:
+    """Ray's own ports are open, as ``docs/own_cluster.md`` has them; those that the kernel picks
+    are not. At either host: gloo connects from the higher address to the lower one. The first test
+    here: what was tried counts for a minute."""
+    head, laptop, _ = home_network.hosts
+    first, last = KERNELS_PORTS.read_text().split()
+    doctor = [sys.executable, "-m", "http_gateway.cli", "doctor", "--json"]
+    with head.closed(f"{first}-{last}"), laptop.closed(f"{first}-{last}"):
+        job = home_network.train([head, laptop], EPOCHS)
+        report = json.loads(head.run(doctor, clean_environment()).stdout)
+    assert job["plan"]["channels"] == ["actor_calls"]
+    assert_same_bits(job["history"], safetensors.torch.load_file(home_network.model_file), EPOCHS)
+    told = {
+        f["node"]: f for f in report["findings"] if f["check"] == "ports" and "gloo" in f["text"]
+    }
+    for source, target in ((head, laptop), (laptop, head)):
+        finding = told[f"{target.ip}:5001"]
+        assert finding["level"] == "warning"
+        assert f"from {source.ip} to any port {first}:{last}" in finding["remedy"]
 
 
 @pytest.mark.timeout(300)

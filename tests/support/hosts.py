@@ -117,9 +117,10 @@ class Host:
         )
 
     @contextmanager
-    def closed(self, *ports: int) -> Iterator[None]:
-        """As a firewall here would, meanwhile: nobody else opens a connection to these ports, or to
-        any where none is named. This host still gets out, and what is open stays so."""
+    def closed(self, *ports: int | str) -> Iterator[None]:
+        """As a firewall here would, meanwhile: nobody else opens a connection to these ports (a
+        range is ``first-last``), or to any where none is named. This host still gets out, and what
+        is open stays so."""
         which = f"tcp dport {{ {', '.join(map(str, ports))} }}" if ports else ""
         rule = f'iifname "eth0" {which} tcp flags & (syn | ack) == syn drop'
         chain = f"chain in {{ type filter hook input priority 0; {rule}; }}"
