@@ -34,7 +34,7 @@ from orchestrator.jobs.job_lifecycle import Event, Status
 from orchestrator.jobs.job_plans import steps_of
 from orchestrator.jobs.job_reader import JobReader
 from orchestrator.jobs.job_spec import check_train_options, decided_options, parse_job_spec
-from orchestrator.jobs.train_options import parse_plan_options, parse_train_options
+from orchestrator.jobs.train_options import TrainOptions, parse_plan_options, parse_train_options
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import GivenWeights
 from orchestrator.planning.job_planning import JobPlanning
@@ -277,7 +277,7 @@ class JobManager(JobReader):
             asked = parse_train_options(job.train_config, options)
             check_train_options(asked, job.spec)
             planned = copy(job)  # what is measured now counts once it is saved
-            planned.planning = self._planning_for(job, asked.threads)
+            planned.planning = self._planning_for(job, asked)
             steps = steps_of(planned, asked)
             asked = decided_options(asked, job.spec, num_train, **vars(steps.pipelining))
             started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
@@ -374,12 +374,12 @@ class JobManager(JobReader):
     def _keep_used_data(self) -> None:
         self._datasets.keep_only(job.spec.source for job in self._book.all())
 
-    def _planning_for(self, job: Job, threads: int | None) -> JobPlanning:
-        """Measures, before a session with other threads than the devices were measured with."""
+    def _planning_for(self, job: Job, options: TrainOptions) -> JobPlanning:
+        """Measures, before a session with other threads or another wire than was measured with."""
         group = self._prepared.get(job.job_id)
-        if threads is None or group is None or job.status is not Status.INITIALIZED:
+        if group is None or job.status is not Status.INITIALIZED:
             return job.planning
-        return self._plans.with_threads(job, group, threads)
+        return self._plans.for_session(job, group, options)
 
     def _cluster(self) -> ClusterView:
         nodes = parse_nodes(ray.nodes())

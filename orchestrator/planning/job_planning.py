@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from actors.core.profiles import DeviceProfile, LinkProfile
+from actors.core.recipe.precision import FP32
 from actors.core.recipe.recipe import Recipe
 from orchestrator.jobs.job_spec import JobSpec
 from orchestrator.planning.nominal import nominal_link, usual_profile
@@ -22,11 +23,12 @@ rest."""
 
 @dataclass(frozen=True)
 class MeasuredLink:
-    """A link from one device to the next one."""
+    """A link from one device to the next one, measured with messages in the precision ``wire``."""
 
     before: int
     after: int
     profile: LinkProfile
+    wire: str = FP32
 
 
 @dataclass(frozen=True)

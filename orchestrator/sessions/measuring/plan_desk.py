@@ -61,7 +61,7 @@ class PlanDesk:
         """
         group = self._open(name, placements)
         try:
-            planning = self._probing.planning(group, job, request)
+            planning = self._probing.planning(group, job, request, job.spec.train)
             planned = split_over(job, planning, placements, job.spec.train)
             state = first_state(job.spec, self._initial)
             group.build(planned, state, self._timeout_s)
@@ -81,11 +81,10 @@ class PlanDesk:
         """The plan for such a request. If something about the devices is not known, ``group``
         measures it, if there is one that does not train; otherwise LayerActors do, which end
         afterwards."""
-        threads = options.threads
-        planning = self._probing.known(placements, job, request, threads)
+        planning = self._probing.known(placements, job, request, options)
         if planning is None:
             with self._held(job):
-                planning = self._measured(job, placements, group, request, threads)
+                planning = self._measured(job, placements, group, request, options)
         return asking.preview(job.job_id, job.spec, planning, device_places(placements), options)
 
     def _measured(
@@ -94,14 +93,14 @@ class PlanDesk:
         placements: Sequence[StagePlacement],
         group: StageGroup | None,
         request: PlanRequest,
-        threads: int | None,
+        options: TrainOptions,
     ) -> JobPlanning:
         if group is not None:
-            return self._probing.planning(group, job, request, threads)
+            return self._probing.planning(group, job, request, options)
         name = draw_identity(f"job-{job.job_id}-plan")
         opened = self._open(name, placements)
         try:
-            return self._probing.planning(opened, job, request, threads)
+            return self._probing.planning(opened, job, request, options)
         finally:
             opened.kill()
 
@@ -126,17 +125,19 @@ class PlanDesk:
         with self._table.lent(job.job_id, job.devices):
             yield
 
-    def with_threads(self, job: Job, group: StageGroup, threads: int) -> JobPlanning:
-        """The measurements with this number of threads; measures what is missing. If a device does
-        not answer, the session deals with that, and the job keeps what it has."""
+    def for_session(self, job: Job, group: StageGroup, options: TrainOptions) -> JobPlanning:
+        """The measurements with the threads and the wire of these options; measures what is
+        missing. If a device does not answer, the session deals with that, and the job keeps what it
+        has."""
         planning = job.planning
         known = {i: profile.own.threads for i, profile in planning.profiles.items()}
-        if all(planning.threads(i, threads, n) == n for i, n in known.items()):
+        as_asked = all(planning.threads(i, options.threads, n) == n for i, n in known.items())
+        if as_asked and all(link.wire == options.recipe.wire for link in planning.links):
             return planning
         if group.silent(SILENT_S):
             return planning
         try:
-            return self._probing.planning(group, job, job.planning.request, threads)
+            return self._probing.planning(group, job, job.planning.request, options)
         except ProbeFailed:
             return planning
 

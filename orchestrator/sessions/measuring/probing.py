@@ -22,6 +22,7 @@ from orchestrator.connection.out_of_memory import REMEDY
 from orchestrator.errors import ProbeFailed
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_spec import default_num_microbatches
+from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
 from orchestrator.planning.partition import PlanRequest, check_memory_limits
 from orchestrator.sessions.measuring.link_trials import LinkQuestion, try_links
@@ -97,16 +98,16 @@ class Probing:
         self._links: _Measured[_LinkKey, LinkProfile | None] = _Measured()
 
     def planning(
-        self, group: StageGroup, job: Job, request: PlanRequest, threads: int | None = None
+        self, group: StageGroup, job: Job, request: PlanRequest, options: TrainOptions
     ) -> JobPlanning:
-        """Measures what is not known yet; ``threads`` is the number in a train request.
+        """Measures what is not known yet for a session with these options.
 
         Raises ``ProbeFailed`` with the name of a device that was lost in the meantime,
         ``InvalidRequest`` for a limit beyond what the device has.
         """
         wanted = JobPlanning(request)
         counts = [
-            wanted.threads(p.device.device_id, threads, p.resolved.node.default_threads)
+            wanted.threads(p.device.device_id, options.threads, p.resolved.node.default_threads)
             for p in group.placements
         ]
         self._learn_facts(group)
@@ -115,8 +116,8 @@ class Probing:
             group, [_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
         )
         self._learn_all_cores(group, job, counts)
-        self._learn_links(group, job)
-        found = self._collected(group.placements, job, request, threads, any_age=True)
+        self._learn_links(group, job, options.recipe.wire)
+        found = self._collected(group.placements, job, request, options, any_age=True)
         assert found is not None
         return found
 
@@ -125,22 +126,22 @@ class Probing:
         placements: Sequence[StagePlacement],
         job: Job,
         request: PlanRequest,
-        threads: int | None = None,
+        options: TrainOptions,
     ) -> JobPlanning | None:
         """The same from earlier measurements; None if some are missing or too old. For a job that
         trains they may be old, because it must not be disturbed."""
         self._check_limits(placements, request)
-        return self._collected(placements, job, request, threads, any_age=job.is_active)
+        return self._collected(placements, job, request, options, any_age=job.is_active)
 
     def _collected(
         self,
         placements: Sequence[StagePlacement],
         job: Job,
         request: PlanRequest,
-        threads: int | None,
+        options: TrainOptions,
         any_age: bool,
     ) -> JobPlanning | None:
-        wanted = JobPlanning(request)
+        wanted, threads, wire = JobPlanning(request), options.threads, options.recipe.wire
         profiles: dict[int, DeviceProfile] = {}
         links: list[MeasuredLink] = []
         with self._lock:
@@ -157,13 +158,13 @@ class Probing:
                     int(node.num_cpus), facts.memory_bytes, facts.accelerator, own, every
                 )
             for before, after in itertools.pairwise(placements):
-                link_key = _link_key(before, after, job)
+                link_key = _link_key(before, after, job, wire)
                 if not self._links.knows(link_key, any_age):
                     return None
                 link = self._links.get(link_key)
                 if link is not None:
                     ids = before.device.device_id, after.device.device_id
-                    links.append(MeasuredLink(*ids, link))
+                    links.append(MeasuredLink(*ids, link, wire))
         return JobPlanning(request, profiles, tuple(links))
 
     def _check_limits(self, placements: Sequence[StagePlacement], request: PlanRequest) -> None:
@@ -221,11 +222,11 @@ class Probing:
             with self._lock:
                 self._computes.note({keys[i]: profile for i, profile in answers.items()})
 
-    def _learn_links(self, group: StageGroup, job: Job) -> None:
+    def _learn_links(self, group: StageGroup, job: Job, wire: str) -> None:
         places = group.placements
-        keys = [_link_key(places[i], places[i + 1], job) for i in range(len(places) - 1)]
+        keys = [_link_key(places[i], places[i + 1], job, wire) for i in range(len(places) - 1)]
         missing = [i for i, key in enumerate(keys) if not self._links.knows(key)]
-        found = try_links(group, missing, _question(job), self._setting)
+        found = try_links(group, missing, _question(job, wire), self._setting)
         with self._lock:
             self._links.note({keys[i]: found.get(i) for i in missing})
 
@@ -275,18 +276,18 @@ def _unseeded(model: ModelSpec) -> ModelSpec:
     return replace(model, seed=0)
 
 
-def _link_key(before: StagePlacement, after: StagePlacement, job: Job) -> _LinkKey:
+def _link_key(before: StagePlacement, after: StagePlacement, job: Job, wire: str) -> _LinkKey:
     nodes = before.resolved.node.node_id, after.resolved.node.node_id
-    return _LinkKey(nodes, (before.resolved.port, after.resolved.port), _question(job))
+    return _LinkKey(nodes, (before.resolved.port, after.resolved.port), _question(job, wire))
 
 
-def _question(job: Job) -> LinkQuestion:
-    """Messages of the size that the job's will have, about."""
+def _question(job: Job, wire: str) -> LinkQuestion:
+    """Messages of the size that the job's will have in that precision, about."""
     facts, batch = model_facts(job.spec.model), job.spec.batch_size
     inner = facts[:-1] or facts
     floats = sum(block.outputs.num_bytes for block in inner) // (FLOAT32_BYTES * len(inner))
     rows = -(-batch // default_num_microbatches(batch, 2))
-    return LinkQuestion(rows, TensorSpec((max(1, floats),)), job.spec.train.recipe.wire)
+    return LinkQuestion(rows, TensorSpec((max(1, floats),)), wire)
 
 
 def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:

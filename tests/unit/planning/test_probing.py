@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from actors.core.profiles import LinkProfile
 from actors.layer_actor import LayerActor
 from orchestrator.errors import InvalidRequest, ProbeFailed
 from orchestrator.job_manager import JobManager
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.sessions.measuring import probing
 from tests.support.in_process_ray import FIRST_PORT, GATEWAY_IP, InProcessRay
+from tests.support.jobs import wait_until
 
 MODEL = {"layer_sizes": [64, 16, 16, 10]}
 DATASET = {"name": "digits", "batch_size": 64}
@@ -96,6 +98,26 @@ def test_a_session_with_other_threads_is_predicted_with_these(
     assert {d["threads"] for d in manager.get_plan(job_id)["devices"]} == {1}
     manager.train(job_id, {"epochs": 1, "threads": 2})
     assert {d["threads"] for d in manager.get_plan(job_id)["devices"]} == {2}
+
+
+def test_a_link_is_measured_with_the_wire_of_the_session(
+    manager: JobManager, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def try_links(group: Any, edges: Any, question: Any, setting: str) -> dict[int, LinkProfile]:
+        tried.extend(question.wire for _ in edges)
+        return dict.fromkeys(edges, LinkProfile("actor_calls", 1e-3, 1e8))
+
+    monkeypatch.setattr(probing, "try_links", try_links)
+    manager.initialize(job_id, {})
+    assert tried == ["fp32"]
+    manager.train(job_id, {"epochs": 1})
+    wait_until(lambda: not manager._book.get(job_id).is_active, 20.0, "the session did not end")
+    manager.initialize(job_id, {})
+    manager.train(job_id, {"epochs": 1, "wire": "int8"})
+    assert tried == ["fp32", "int8"]
+    assert {link.wire for link in manager._book.get(job_id).planning.links} == {"int8"}
 
 
 @pytest.mark.parametrize("ask", ["plan", "initialize"])
