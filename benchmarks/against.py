@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.command import child, run
 from benchmarks.report import machine
 from benchmarks.start_up import environment
 
@@ -47,19 +48,17 @@ def first_table(text: str) -> Figures:
 
 def run_once(checkout: Path, benchmark: str, arguments: Sequence[str], timeout_s: float) -> Figures:
     """The benchmark of that checkout; raises ``SystemExit`` with its last words if it fails."""
-    done = subprocess.run(
+    with child(
         [sys.executable, "-m", f"benchmarks.{benchmark}", *arguments],
         cwd=checkout,
         env=environment(checkout),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-    )
-    figures = first_table(done.stdout)
-    if done.returncode or not figures:
-        raise SystemExit(
-            f"{benchmark} of {checkout} failed:\n{(done.stdout + done.stderr)[-3000:]}"
-        )
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        said, complained = process.communicate(timeout=timeout_s)
+    figures = first_table(said)
+    if process.returncode or not figures:
+        raise SystemExit(f"{benchmark} of {checkout} failed:\n{(said + complained)[-3000:]}")
     return figures
 
 
@@ -96,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -14,6 +14,7 @@ from typing import Any
 from actors.core.model.model_spec import mlp
 from actors.core.schedule_checks import simulate
 from actors.core.schedules import SCHEDULES, build_schedule
+from benchmarks.command import run
 from benchmarks.report import machine, write_part
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -17,6 +17,7 @@ from typing import Any
 
 import requests
 
+from benchmarks.command import run
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
@@ -124,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -27,6 +27,7 @@ from actors.core.sources.samples import Samples
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 from actors.core.specs import SessionSpec
+from benchmarks.command import run
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
@@ -186,4 +187,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

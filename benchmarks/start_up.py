@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command import child, run
 from benchmarks.report import machine, write_part
 
 HERE = Path(__file__).resolve().parent.parent
@@ -26,10 +27,9 @@ TIMEOUT_S = 180.0
 def first_step_s(checkout: Path) -> float:
     """One run of the demo of that checkout, which is let come to its end."""
     begin = time.monotonic()
-    with subprocess.Popen(
+    with child(
         [sys.executable, "-c", DEMO, "demo"],
         stdout=subprocess.PIPE,
-        text=True,
         cwd=checkout,
         env=environment(checkout),
     ) as demo:
@@ -77,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

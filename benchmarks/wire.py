@@ -25,6 +25,7 @@ from actors.core.recipe.wire_format import WIRES, pack
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Samples
 from actors.core.specs import SessionSpec
+from benchmarks.command import run
 from benchmarks.report import machine, mnist_data_dir, write_part
 from orchestrator.jobs.job_spec import JobSpec
 from tests.support.in_process import build_pipeline
@@ -205,4 +206,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

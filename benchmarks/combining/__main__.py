@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.combining import memory, prediction, unlike
 from benchmarks.combining.jobs import write_first_of_mnist
+from benchmarks.command import run
 from benchmarks.report import mnist_data_dir, write_part
 
 PARTS = {
@@ -37,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -117,7 +117,7 @@ def pinned_devices(
         finally:
             gateway.stop()
     finally:
-        cluster.kill()
+        cluster.stop()
 
 
 def _check_pinned(

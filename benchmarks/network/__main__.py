@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.command import run
 from benchmarks.network.driver import CELLS, Found, Request
 from benchmarks.network.report import report
 from benchmarks.report import mnist_data_dir, write_part
@@ -92,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

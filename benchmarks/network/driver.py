@@ -14,6 +14,7 @@ from pathlib import Path
 
 import ray
 
+from benchmarks.command import run
 from benchmarks.network.columns import CONVOLUTIONS, MEDIUM, MEGABYTES, SMALL, Places
 from benchmarks.pipeline.round_trip import gloo_round_trips
 from benchmarks.pipeline.tandem import Way, join_cluster
@@ -105,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,6 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from benchmarks.command import run
 from benchmarks.pipeline.cells import CELLS
 from benchmarks.report import mnist_data_dir, write_part
 from http_gateway.process.gateway_process import GatewayProcess
@@ -63,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
