@@ -68,7 +68,7 @@ def _disk_text(_: ClusterFacts) -> str:
 
 def _links_text(facts: ClusterFacts) -> str:
     if not facts.links:
-        return "No two nodes answered, so there is no link to measure"
+        return "Fewer than two nodes answered, so there is no link to measure"
     slowest_s = max(link.round_trip_s or 0.0 for link in facts.links)
     narrowest = min(link.bytes_per_s or 0.0 for link in facts.links)
     return (
