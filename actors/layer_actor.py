@@ -169,7 +169,7 @@ class LayerActor:
 
     @ray.method(concurrency_group="control")
     def take_checkpoint(self, boundary: Boundary) -> None:
-        """Has all stages take a snapshot there that waits to be fetched; asked of stage 0."""
+        """Makes all stages take a snapshot there that waits to be fetched; called on stage 0."""
         self._orders.take_checkpoint(boundary)
 
     @ray.method(concurrency_group="control")

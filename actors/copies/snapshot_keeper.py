@@ -81,7 +81,7 @@ class SnapshotKeeper:
         return tuple(HeldSnapshot(s.start, s.end, s.cursor.position) for s in self._all())
 
     def get(self, start: int, position: Position) -> StageSnapshot | None:
-        """The one whose first layer is ``start``; None when it is no longer kept."""
+        """The snapshot whose first layer is ``start``; None if it is no longer kept."""
         matches = (s for s in self._all() if (s.start, s.cursor.position) == (start, position))
         return next(matches, None)
 

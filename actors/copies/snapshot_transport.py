@@ -74,7 +74,7 @@ def fetch(sent: SentSnapshot) -> StageSnapshot:
 
 
 class _Copy:
-    """One on its way since ``begin_s``, whose ``reference`` is ready when it has arrived."""
+    """A copy on its way since ``begin_s``; ``reference`` is ready when it has arrived."""
 
     def __init__(self, reference: Any, num_bytes: int, begin_s: float) -> None:
         self.reference = reference

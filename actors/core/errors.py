@@ -22,7 +22,7 @@ The message is the only argument, so that all of them survive pickling between p
 
 
 class TandemError(Exception):
-    """Base of all errors raised on purpose; its text is fit to be shown to a user."""
+    """Base of all errors raised on purpose; a user may see its text."""
 
     def __init__(self, message: str) -> None:
         self.message = message if message.strip() else f"{type(self).__name__}, without a reason"

@@ -54,7 +54,7 @@ def check_fields(
 
 
 def check_known(where: str, kind: str, fields: Collection[str], given: Collection[str]) -> None:
-    """Raises ``InvalidRequest`` for a name that is none of ``fields``."""
+    """Raises ``InvalidRequest`` for a name that is not in ``fields``."""
     for name in given:
         if name not in fields:
             known = ", ".join(fields) or "none"
@@ -86,7 +86,7 @@ def shown_value(value: Any) -> str:
 
 
 def count(minimum: int = 1, maximum: int = MAX_SIZE, default: Any = REQUIRED) -> Field:
-    """A whole number; JSON's ``1.0`` and ``true`` are none."""
+    """A whole number; JSON's ``1.0`` and ``true`` are not."""
 
     def check(value: Any) -> int:
         return _whole(value, minimum, maximum)

@@ -40,7 +40,7 @@ class InputForm:
         return "a number that float32 can hold"
 
     def first_wrong(self, numbers: Array) -> int | None:
-        """The index of the first number (float64 ``[n]``) that is none of those."""
+        """The index of the first number (float64 ``[n]``) that is not allowed."""
         if self.is_pixels:
             right = (numbers >= 0) & (numbers <= MAX_PIXEL)
         elif self.num_tokens is not None:

@@ -60,7 +60,7 @@ class Cursor:
         return self.loss_sum / self.averaged if self.averaged else 0.0
 
     def after_step(self, samples: int, loss: float, averaged: int) -> Cursor:
-        """One step of ``samples`` samples later, whose loss is a mean over ``averaged``."""
+        """After one more step of ``samples`` samples; its loss is a mean over ``averaged``."""
         return replace(
             self,
             step=self.step + 1,

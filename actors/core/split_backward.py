@@ -39,7 +39,7 @@ class LayerCall:
 
 
 class WeightGrad(Protocol):
-    """Gradients of a layer's parameters that are still to be computed."""
+    """Gradients of a layer's parameters that have yet to be computed."""
 
     @property
     def output_grad(self) -> torch.Tensor:

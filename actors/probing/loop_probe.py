@@ -22,9 +22,9 @@ STEPS, MICROBATCHES = 24, 4
 
 
 def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
-    """Seconds an action, a forward or a backward pass; the rest of a step is shared among them.
+    """Seconds for each forward or backward pass; the rest of a step is shared among these.
 
-    Measured by a real loop of one stage whose layers are tiny.
+    It runs a real loop of one stage whose layers are tiny.
     """
     batch = 2 * MICROBATCHES
     session = SessionSpec(

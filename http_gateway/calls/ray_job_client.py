@@ -136,7 +136,7 @@ class RayJobClient:
     def _predict(
         self, call: ManagerCall, job_id: str, read: ReadRows, gone: Callable[[], bool]
     ) -> dict[str, Any]:
-        """The rows are read once it is known that they can be predicted."""
+        """Reads the rows only once it is known that they can be predicted."""
         facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
 
         def get_model() -> Any:

@@ -20,7 +20,7 @@ from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
 from http_gateway.cli.reporting import UNKNOWN_JOB, CommandEnd
 from http_gateway.client import ApiError, TandemClient
 
-TIMEOUT_S = 45.0  # longer than the gateway itself waits, whose answer says more
+TIMEOUT_S = 45.0  # longer than the gateway itself waits, because its answer says more
 START_S = 5.0  # for a gateway that was called a moment ago, where someone waits for an answer
 WATCH_S = 60.0  # where someone watches anyhow
 READY_S = 60.0  # for one that is there, and does not answer yet or says that it is not ready

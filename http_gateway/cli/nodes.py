@@ -196,8 +196,8 @@ def _free_port(taken: int) -> int:
 
 
 def _free_device(options: NodeOptions) -> int:
-    """The first port for a device, above those that are wanted if there is one, whose node would
-    have all its ports."""
+    """The first port for a device, above the wanted ones if there is one, whose node would have all
+    its ports."""
     own = options.devices
     others = [*range(own[-1] + 1, MAX_DEVICE_PORT + 1), *range(MIN_PORT, own[0])]
     return next(p for p in others if not any(map(why_taken, NodePorts(p).servers.values())))

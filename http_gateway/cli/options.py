@@ -77,7 +77,7 @@ def _unwrapped(text: str | None) -> str | None:
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help suits the terminal."""
+    """A command whose help fits the terminal."""
 
     def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, help=_unwrapped(help), **kwargs)

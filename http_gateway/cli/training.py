@@ -59,7 +59,7 @@ def run_train(
 
 
 def run_watch(job_id: str, url: str | None, view: View) -> None:
-    """Shows a job until its end; raises ``CommandEnd`` if it failed or there is none."""
+    """Shows a job until its end; raises ``CommandEnd`` if it failed or doesn't exist."""
     with job_client(job_id, url, WATCH_S) as client:
         status = client.get_job(job_id, history_limit=0)["status"]
         view.step("watching", f"Job {job_id} is {status}.", job_id=job_id, status=status)
@@ -172,7 +172,7 @@ class _Training:
             raise CommandEnd(f"Interrupted; {self._take_back(job_file)}", INTERRUPTED) from None
         except ApiError as error:
             if self._job_id is None:
-                raise  # there is none
+                raise  # no job was created
             text = f"Job {self._job_id} was refused: {error.message}; {self._take_back(job_file)}"
             raise CommandEnd(text) from error
         except requests.RequestException as error:
@@ -182,8 +182,8 @@ class _Training:
             raise CommandEnd(text) from error
 
     def _take_back(self, job_file: JobFile) -> str:
-        """Deletes a job whose training may not have begun, and says what happened. Another Ctrl-C
-        ends the wait."""
+        """Deletes a job whose training may not have begun, and returns what happened. Ctrl-C ends
+        the wait."""
         deadline = time.monotonic() + TAKE_BACK_S
         try:
             with interruptible():

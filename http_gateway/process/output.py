@@ -75,7 +75,7 @@ def notice_closed_pipe() -> None:
 
 
 def failed() -> OSError | None:
-    """Why not all that was to be printed was; a pipe that was closed does not count."""
+    """Why some output could not be printed; a closed pipe does not count."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     error = raw.error if isinstance(raw, _Output) else None
     return None if isinstance(error, BrokenPipeError) else error

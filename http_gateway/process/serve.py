@@ -129,8 +129,8 @@ class _Gateway:
 
 @contextmanager
 def _only_gateway(settings: Settings, listener: socket.socket) -> Iterator[None]:
-    """One gateway a storage path whose embedded cluster ends with it; a cluster of the user's may
-    have several."""
+    """If a gateway's embedded cluster ends with it, it is the only one on its storage path. A
+    cluster of the user's own may have several gateways."""
     if settings.ray_address is not None:
         yield
         return

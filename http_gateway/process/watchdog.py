@@ -15,7 +15,7 @@ PING_TIMEOUT_S = 2.0
 
 
 class Watched(Protocol):
-    """The JobManager, to be asked and ended."""
+    """The JobManager, as the watchdog asks and ends it."""
 
     def ping(self, timeout_s: float) -> Ping:
         """Waits that long at most; never raises, never starts one."""

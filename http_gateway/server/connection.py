@@ -70,7 +70,7 @@ class Connection(HTTPChannel):
         return self._is_open() and (self._lingers or super().readable())
 
     def writable(self) -> bool:
-        """One that was closed since the last look is not to be polled."""
+        """A connection that was closed since the last look must not be polled."""
         return self._is_open() and not self._lingers and bool(super().writable())
 
     def handle_read(self) -> None:
@@ -133,7 +133,7 @@ class Connection(HTTPChannel):
         return self._fileno is not None
 
     def _client_is_gone(self) -> bool:
-        """Also one whose end the server's thread has not come to read yet."""
+        """Also true if the server's thread has not read the connection's end yet."""
         try:
             return self.socket.recv(1, socket.MSG_PEEK) == b""
         except BlockingIOError:

@@ -92,7 +92,7 @@ class CheckpointReader:
     def load(self, whose: Lineage, checkpoint_id: str) -> Loaded:
         """One checkpoint.
 
-        Raises ``NotFound`` when there is none of this id, ``CheckpointDamaged``,
+        Raises ``NotFound`` if there is none with this id, ``CheckpointDamaged``,
         ``CheckpointTooNew``.
         """
         for folder in self._folders(whose):

@@ -27,7 +27,7 @@ def show_token(address: str) -> str:
 
 
 def make_token(storage_path: Path, address: str) -> Path:
-    """The cluster's token file, made if there is none: the same one after a restart."""
+    """Makes the cluster's token file if there is none; it stays the same after a restart."""
     file = token_file(storage_path, address)
     if not file.exists():
         save_token(file, secrets.token_hex(32))
@@ -59,8 +59,8 @@ def save_token(file: Path, token: str) -> None:
 def token_variables(
     storage_path: Path, address: str, environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """Ray's variables for the cluster at ``address``, besides those that the user has set: nothing
-    where no token of it is known here."""
+    """Ray's variables for the cluster at ``address`` that the user has not set; empty if no token
+    for it is known here."""
     if environment.get("RAY_AUTH_MODE"):
         return {}
     mode = {"RAY_AUTH_MODE": "token"}  # without it Ray does not look at a token

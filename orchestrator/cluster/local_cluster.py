@@ -105,8 +105,8 @@ def running_address(storage_path: Path) -> str | None:
 def cluster_auth(storage_path: Path) -> dict[str, str]:
     """Environment variables that let a process take part; makes the token if there is none.
 
-    Ray keeps what is not a cluster of several hosts on loopback, as it does on macOS: such a one
-    is not reached from elsewhere, and does not care which address its host has, or gets.
+    Ray keeps a cluster of one host on loopback, as it does on macOS. Such a cluster can't be
+    reached from elsewhere, and does not depend on its host's address.
     """
     token = storage_path / "ray_token"
     if not _is_whole(token):

@@ -32,7 +32,7 @@ def foreign(environ: Mapping[str, str]) -> list[str]:
 
 
 def may_be_the_cause(environ: Mapping[str, str]) -> str:
-    """A sentence to put behind an error whose cause is not known; empty where none is set."""
+    """A sentence to add to an error whose cause is not known; empty if no such variable is set."""
     names = foreign(environ)
     if not names:
         return ""

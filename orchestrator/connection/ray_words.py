@@ -15,9 +15,10 @@ STDERR = 2
 
 @contextmanager
 def ray_words_kept(log: Path | None) -> Iterator[None]:
-    """Meanwhile stderr is the file ``log``, also for libraries that are not Python; None leaves it.
+    """During the block stderr is the file ``log``, also for libraries that are not Python; None
+    leaves it.
 
-    What can't be kept, for the folder can't be written, is dropped.
+    If the folder can't be written, the output is dropped.
     """
     kept = None if log is None else _redirect(log)
     try:
@@ -30,7 +31,7 @@ def ray_words_kept(log: Path | None) -> Iterator[None]:
 
 
 def _redirect(log: Path) -> int | None:
-    """The stderr there was; None where there was none."""
+    """The former stderr; None if there was none."""
     try:
         kept = os.dup(STDERR)
     except OSError:  # it was closed before this process began

@@ -68,10 +68,10 @@ def _resolved(job: Job, cluster: ClusterView, device_id: int, ip: str, port: int
 
 
 def settled(devices: Sequence[Device], cluster: ClusterView) -> list[Device]:
-    """The devices of a job, those on the gateway's own host at the address it has now.
+    """The devices of a job; those on the gateway's own host have its present address.
 
-    Where an earlier version did not note which they are: in a cluster that no other host can be
-    in, a job whose devices all had one address was made there, when the host had that address.
+    An earlier version did not record which they are. In a cluster of one host, if a job's devices
+    all had one address, the job was made there when the host had that address.
     """
     one_host = len({device.ip for device in devices}) == 1
     found = []

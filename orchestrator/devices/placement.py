@@ -66,8 +66,9 @@ class ResolvedDevice:
 
 
 def rename_command(nodes: Iterable[Node], port: int, address: str) -> str:
-    """For one of several nodes of a host that claim to be device ``port``: joins the cluster at
-    ``address`` under the next port of a device that none of ``nodes``, all of that host, claims."""
+    """A command for one of several nodes of a host that claim to be device ``port``. It joins the
+    cluster at ``address`` under the next port that none of ``nodes``, all nodes of that host,
+    claims."""
     claimed = {claim for node in nodes for claim in node.claims}
     others = itertools.chain.from_iterable(
         range(first, MAX_DEVICE_PORT + 1) for first in (port + 1, DEFAULT_DEVICE_PORT)
@@ -140,8 +141,8 @@ class ClusterView:
         """The node at ``ip`` whose node-manager port is ``port``, or which offers
         ``device:<port>``.
 
-        Raises ``NodeNotFound`` with the devices there are and the command that would start one,
-        ``AmbiguousDevice`` when several nodes claim to be this device.
+        Raises ``NodeNotFound`` with the existing devices and the command that would start this one,
+        ``AmbiguousDevice`` if several nodes claim to be this device.
         """
         address = self.canonical_ip(ip)
         there = [node for node in self.nodes if node.ip == address]

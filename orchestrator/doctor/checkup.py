@@ -27,7 +27,7 @@ MAX_CONNECTS_AT_ONCE = 32
 NUM_ROUND_TRIPS = 11
 ROUND_TRIP_BYTES = 8
 FETCHED_BYTES = 16 * 2**20
-FIRST_FETCHED_BYTES = 2**20  # enough to be an object of the store, not a part of the answer
+FIRST_FETCHED_BYTES = 2**20  # too large for Ray to send within the answer
 
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
 

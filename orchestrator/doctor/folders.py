@@ -13,7 +13,7 @@ from orchestrator.settings import lacks_home
 
 
 def check_folder(setting: str, path: Path) -> Folder:
-    """Writes a nameless file there, or, where the folder is still to be made, in the one above."""
+    """Writes an unnamed file there or, if the folder does not exist yet, in the one above."""
     if lacks_home(path):
         return Folder(setting, str(path), error="this user has no home folder")
     mount = network_mount(path)

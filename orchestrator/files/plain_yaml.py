@@ -58,7 +58,7 @@ REMEDIES = (
 """PyYAML's message -> what is wrong, in words for the file's author."""
 
 OPENED = (REMEDIES[1][0], REMEDIES[3][0], REMEDIES[4][0])
-"""The ones whose cause is where the part began, not where the parser noticed."""
+"""Errors whose cause is where the part began, not where the parser noticed it."""
 
 
 @dataclass(frozen=True)

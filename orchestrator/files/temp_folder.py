@@ -32,7 +32,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TempFolder:
-    """The folder, and why those that were wanted more are none."""
+    """The folder, and why the preferred ones can't be used."""
 
     path: Path
     refused: Sequence[str] = ()

@@ -33,7 +33,7 @@ CONFIG = "model_config.config"
 
 def parse_model(config: Mapping[str, Any], data: SourceFacts, task: TaskSpec) -> ModelSpec:
     """``config`` has ``layer_sizes``, ``layers``, or ``architecture`` and perhaps ``config``.
-    Raises ``InvalidRequest`` naming the layer, what it is given and what it wants."""
+    Raises ``InvalidRequest`` with the layer, its input and what it wants."""
     seed, sizes = config.get("seed") or 0, config.get("layer_sizes")
     if sizes is not None:
         model, way = _from_sizes(sizes, data, task, seed), LAYER_SIZES

@@ -29,7 +29,7 @@ class DeviceLimits:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """How a job's layers are to be split. ``manual`` is by device id, ``limits`` too."""
+    """How to split a job's layers. ``manual`` is by device id, ``limits`` too."""
 
     kind: str = AUTO
     manual: Mapping[int, LayerRange] = field(default_factory=dict)

@@ -1,13 +1,13 @@
-"""The quickest split of layers over devices in a fixed order, by a dynamic programme.
+"""The fastest split of layers over devices in a fixed order, by a dynamic programme.
 
 The step time is the bound of ``docs/planner.md``: with M microbatches, t_i the seconds stage i is
 busy for one of them, w_j the wire between stages j and j + 1 both ways, and u_i its update,
 
     T = max( max_i [ M t_i + sum_{j<i} (t_j + w_j) + u_i ], sum_j (t_j + w_j) )
 
-For a given T, of all ways to put the first k layers on the first i devices that keep within T, the
-one with the least sum of (t_j + w_j) is as good as any for what follows. So one pass over stages
-and cuts tells whether T can be had, and halving finds the least T.
+Take a T. There may be many ways to put the first k layers on the first i devices within T. For all
+that follows, the one with the least sum of (t_j + w_j) is as good as any. So one pass over stages
+and cuts shows whether T can be reached, and bisection finds the least T.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def judge(evidence: Evidence) -> dict[str, Any]:
 
 
 def _given_up(claim: Claim) -> list[str]:
-    """Why no equal bits were to be expected of any of these steps."""
+    """Why equal bits were not to be expected in any of these steps."""
     return [
         reason
         for session, count in zip(claim.sessions, claim.counts, strict=True)

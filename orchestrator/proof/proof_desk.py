@@ -45,7 +45,7 @@ class ProofDesk:
     """Serves all jobs; any thread may ask, for a job that nobody changes in the meantime."""
 
     def __init__(self, services: DeskServices, own_node_id: str) -> None:
-        """On ``own_node_id`` a job is replayed none of whose devices is there."""
+        """If none of a job's devices answers, it is replayed on ``own_node_id``."""
         self._services = services
         self._own_node_id = own_node_id
         self.verifications = Verifications()

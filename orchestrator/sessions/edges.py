@@ -21,8 +21,8 @@ from orchestrator.sessions.stage_group import StageGroup
 OBJECT_STORE = "object_store"
 """The setting that takes nothing but Ray's own ways."""
 OPEN_TIMEOUT_S = 2.0
-"""For a connection from process to process where another kind of channel is left to be tried: who
-is not let in hears nothing."""
+"""For a direct connection if another kind of channel is left to try: a process that is not let in
+gets no answer."""
 LAST_OPEN_TIMEOUT_S = 15.0
 """If no other kind is left to try, a busy host gets its full time."""
 

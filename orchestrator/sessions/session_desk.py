@@ -1,4 +1,4 @@
-"""The sessions under way, one a job: started, stopped, taken up again, ended."""
+"""The running sessions, one for each job: starts, stops, takes up and ends them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class SessionDesk:
         if not job.is_active:
             return
         job.apply(Event.LOSE)
-        job.sessions[-1].waiting_for = []  # what it is by now, its session is to find out
+        job.sessions[-1].waiting_for = []  # its session will find out
         start = "the session's beginning"
         with suppress(StorageUnavailable):
             for checkpoint in self._services.checkpoints.list(job.lineage)[:1]:

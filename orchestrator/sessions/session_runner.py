@@ -376,6 +376,7 @@ def _devices(placements: Sequence[StagePlacement]) -> frozenset[int]:
 
 
 def _without(error: DeviceStartFailed) -> GroupFailure:
-    """Another generation may do, for a while without the device that did not start."""
+    """Goes on with another generation, which leaves out the device that did not start for a
+    while."""
     suspect = None if error.device_id is None else Suspect(error.device_id)
     return GroupFailure(error.message, can_recover=True, suspect=suspect)

@@ -37,7 +37,7 @@ def check_arguments(
 ) -> dict[str, Any]:
     """Every argument's value, in the order of ``fields``; raises ``InvalidRequest``.
 
-    ``where`` names the layer, such as ``model_config.layers[3]``; ``before`` is what it is given.
+    ``where`` names the layer, such as ``model_config.layers[3]``; ``before`` is its input.
     """
     check_known(where, kind, fields, given)
     values = {}

@@ -47,7 +47,7 @@ def check_forms(model: ModelSpec, given: Mapping[str, Form], where: str) -> None
 
 
 def check_finite(given: Mapping[str, torch.Tensor], where: str) -> None:
-    """Raises ``InvalidRequest`` naming the first tensor with a value that is none."""
+    """Raises ``InvalidRequest`` with the first tensor that has a value that is not finite."""
     for name, tensor in given.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InvalidRequest(

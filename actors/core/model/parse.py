@@ -34,10 +34,10 @@ class ParsedLayers:
 
 
 def parse_layers(given: Any, inputs: TensorSpec, where: str) -> ParsedLayers:
-    """Checks each layer and fills in what may be left out.
+    """Checks each layer and fills in sizes that were left out.
 
     ``given`` is a list of ``{"type": …, …}``, ``where`` its name in the request. Raises
-    ``InvalidRequest`` naming the layer, what it is given and what it wants.
+    ``InvalidRequest`` with the layer, its input and what it wants.
     """
     if not isinstance(given, list) or not given:
         raise InvalidRequest(f"{where} must be a list of at least one layer, each an object")
@@ -48,7 +48,7 @@ def parse_layers(given: Any, inputs: TensorSpec, where: str) -> ParsedLayers:
 
 
 Different = set[tuple[LayerSpec, TensorSpec]]
-"""The layers tried so far, each with what it is given."""
+"""The layers tried so far, each with its input."""
 
 
 def _parse_list(

@@ -18,5 +18,5 @@ def computing(precision: str, device: torch.device) -> contextlib.AbstractContex
 
 
 def for_loss(outputs: torch.Tensor) -> torch.Tensor:
-    """A model's outputs, whose loss and metrics are of float32."""
+    """A model's outputs in float32, for the loss and metrics."""
     return outputs.float() if outputs.dtype is torch.bfloat16 else outputs

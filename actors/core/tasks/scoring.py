@@ -16,7 +16,7 @@ LOSS = "loss"
 
 
 def metric_names(task: TaskSpec, outputs: TensorSpec) -> tuple[str, ...]:
-    """Those of a task whose model makes ``outputs`` of a sample; the loss comes first."""
+    """The metrics of a task whose model gives ``outputs`` for a sample; the loss comes first."""
     return (LOSS, *(metric.name for metric in _metrics(task, outputs)))
 
 

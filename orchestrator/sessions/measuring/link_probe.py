@@ -1,6 +1,6 @@
-"""Whether two nodes reach each other, asked of themselves by small tasks.
+"""Finds out whether two nodes reach each other, by small tasks on the nodes themselves.
 
-Its code travels with it: a device needs Python and Ray, and nothing of Tandem's.
+Its code travels with it: a device needs Python and Ray, and nothing from Tandem.
 """
 
 from __future__ import annotations

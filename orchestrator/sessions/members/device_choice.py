@@ -32,7 +32,7 @@ from orchestrator.sessions.stage_group import StagePlacement
 
 WAIT_INTERVAL_S = 0.5
 SLOW_S = 15.0
-"""A device that has answered so lately is not said to be missing."""
+"""A device that has answered within this time does not count as missing."""
 NEWCOMER_TIMEOUT_S = 30.0
 """Nobody waits during this time."""
 
@@ -110,7 +110,8 @@ class DeviceChoice:
         return None
 
     def obtainable(self, job: Job) -> list[Available]:
-        """The devices that could be had, by Ray's own table; nobody is asked, nothing held."""
+        """The devices that may be available, by Ray's own table; it asks no device and holds
+        none."""
         found = self._resolvable(job)
         return [a for a in found if not self.suspects.left_out(a.device.device_id)]
 

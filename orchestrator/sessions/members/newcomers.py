@@ -30,7 +30,7 @@ class BetterPlan:
 
 @dataclass(frozen=True)
 class _Offer:
-    """A plan for a group, whose new devices are asked whether they are well."""
+    """A plan for a group; its new devices are asked whether they work."""
 
     group: StageGroup
     text: str

@@ -1,4 +1,4 @@
-"""Why a generation of LayerActors can't go on, and which device the next one does without."""
+"""Says why a generation of LayerActors can't go on, and which device the next one leaves out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from orchestrator.connection.out_of_memory import refused, shortage
 
 @dataclass(frozen=True)
 class Suspect:
-    """A device to be left out for a while; ``peer_id`` is the one that it can't reach, where it is
-    well in itself."""
+    """A device to leave out for a while; ``peer_id`` is the device that it can't reach, if it works
+    otherwise."""
 
     device_id: int
     peer_id: int | None = None

@@ -99,7 +99,7 @@ class _Sight:
         self.stopped = Counter({stage: self.stopped[stage] + 1 for stage in stopped})
 
     def trouble(self, now_s: float, silent_s: float) -> tuple[int, str] | None:
-        """A stage, and why it is not to be waited for."""
+        """A stage, and why waiting for it is pointless."""
         for stage, times in self.stopped.items():
             if times >= IN_A_ROW:
                 return stage, FROZEN

@@ -57,12 +57,12 @@ class SelfAttention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention and two linear layers, each added to what it was given; normalised before
-    (``norm_first``) or behind that.
+    """Self-attention and two linear layers, each added to its input, and normalised before
+    (``norm_first``) or after that.
 
-    With ``init_std`` the linear layers' weights are drawn from N(0, ``init_std``), the two whose
-    results are added to the residual from N(0, ``residual_std``) where that is given, and biases
-    are 0, as GPT-2 does (Radford et al. 2019, section 2.3).
+    With ``init_std``, the linear layers' weights are drawn from N(0, ``init_std``) and biases are
+    0. If ``residual_std`` is given, the two layers whose results are added to the residual are
+    drawn from N(0, ``residual_std``). GPT-2 does the same (Radford et al. 2019, section 2.3).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Adam, and AdamW, whose weight decay leaves the gradients alone."""
+"""Adam, and AdamW, which applies weight decay apart from the gradients."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
