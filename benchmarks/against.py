@@ -1,4 +1,5 @@
-"""``python -m benchmarks.against BEFORE AFTER seed_job -- --rounds 1``: two checkouts, in turns.
+"""``python -m benchmarks.against BEFORE AFTER seed_job -- --rounds 1``: compares two checkouts, in
+turns.
 
 Runs a benchmark of each checkout in turn, in one environment, and compares every figure of the
 first table that it prints. A benchmark writes into its own checkout's ``docs``: give it work trees

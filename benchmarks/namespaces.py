@@ -10,9 +10,9 @@ CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 
 
 def enter_namespace(name: str) -> None:
-    """This thread, and those that it starts from now on, have the network of ``ip netns`` ``name``.
+    """This thread, and those that it starts from now on, use the network of ``ip netns`` ``name``.
 
-    Needs root. Python has a function of its own for this from 3.12 on only.
+    Needs root. Python has its own function for this only from 3.12 on.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     namespace = os.open(f"{NAMESPACES}/{name}", os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What processes take, seen from outside."""
+"""Measures the resources of processes, from outside."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOK_INTERVAL_S = 0.01
 
 @dataclass
 class OwnMemory:
-    """The most memory of its own, which it shares with no other, that a process was seen with."""
+    """The most private memory, shared with no other process, that a process had."""
 
     peak_bytes: int = 0
 

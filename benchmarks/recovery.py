@@ -51,7 +51,7 @@ NETWORKS = (Network([784, 128, 64, 10], 256, 40), Network([784, 2048, 2048, 10],
 
 
 def start(storage: Path) -> GatewayProcess:
-    """Three devices, each a Ray node of its own."""
+    """Three devices, each a separate Ray node."""
     arguments = ["--local-devices", "3", "--local-nodes"]
     return GatewayProcess.start(storage, arguments, timeout_s=120)
 
@@ -73,7 +73,7 @@ def kill_stage(gateway: GatewayProcess, storage: Path) -> None:
 
 
 def freeze_stage(gateway: GatewayProcess, storage: Path) -> None:
-    """The same, stopped."""
+    """The same, but stopped instead of killed."""
     process_of_stage(gateway, 1).suspend()
 
 
@@ -159,7 +159,7 @@ def rate(gateway: GatewayProcess, network: Network, policies: dict[str, Any]) ->
 
 
 def measure_cost(rounds: int) -> dict[str, list[float]]:
-    """Of each network, the share of its samples/s that protection takes, round by round."""
+    """The share of each network's samples/s that protection costs, round by round."""
     shares: dict[str, list[float]] = {str(network): [] for network in NETWORKS}
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         gateway = GatewayProcess.start(Path(folder), ["--local-devices", "2"])

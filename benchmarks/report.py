@@ -12,7 +12,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine of the measurements."""
     return (
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
         f"torch {version('torch')}, ray {version('ray')}"
@@ -20,7 +20,7 @@ def machine() -> str:
 
 
 def mnist_data_dir() -> Path:
-    """The folder that TANDEM_DATA_DIR names; ends the benchmark where there is none."""
+    """The folder in TANDEM_DATA_DIR; ends the benchmark if there is none."""
     folder = os.environ.get("TANDEM_DATA_DIR")
     if not folder:
         raise SystemExit("TANDEM_DATA_DIR must name the folder that holds MNIST/raw")

@@ -85,8 +85,8 @@ def _steps(job: dict[str, Any]) -> int:
 
 
 def _read(urls: Any, seconds: list[float]) -> None:
-    """At a fixed rate, one at a time; a slow read delays those behind it, which counts as theirs,
-    too."""
+    """Reads at a fixed rate, one at a time; a slow read delays the next ones, and that counts as
+    their time, too."""
     with requests.Session() as session:
         begin = time.monotonic()
         for number in range(int(PHASE_S * READS_PER_S)):

@@ -86,7 +86,7 @@ def plain_loop(
 def tandem_job(
     client: TandemClient, devices: list[dict[str, object]], options: dict[str, object]
 ) -> Callable[[int], list[float]]:
-    """The same by REST on ``devices``; samples/s as the job's history tells them."""
+    """The same by REST on ``devices``, with the samples/s of the job's history."""
 
     def run(epochs: int) -> list[float]:
         job_id = client.create_job(

@@ -43,8 +43,7 @@ def first_step_s(checkout: Path) -> float:
 
 
 def environment(checkout: Path) -> dict[str, str]:
-    """In which the checkout is imported, by Ray's workers too, and its byte code is kept, as it is
-    for users."""
+    """Makes Python, Ray's workers too, import the checkout and keep its byte code, as for users."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPATH": str(checkout)}
 

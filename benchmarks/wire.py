@@ -166,7 +166,7 @@ def _encode(tensor: torch.Tensor, wire: str) -> bytes:
 
 
 def _least_ms(call: Callable[[], object]) -> float:
-    """The least of some rounds: what else the machine does is not of interest."""
+    """The least of some rounds, because other work on the machine does not matter here."""
     seconds = []
     for _ in range(ROUNDS):
         begin = time.process_time()

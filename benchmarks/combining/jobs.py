@@ -1,4 +1,4 @@
-"""What the parts share: a cluster, the first samples of MNIST, and a job from create to delete."""
+"""Shared by the parts: a cluster, the first samples of MNIST, and a job from create to delete."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ TRAIN_TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained by batches, in so many epochs, the first left out of what is measured.
-    ``initialize`` and ``options`` are more of the bodies of initialize and train."""
+    """A training for some epochs, of which the first is not measured. ``initialize`` and
+    ``options`` are further fields of the bodies of initialize and train."""
 
     model: Mapping[str, Any]
     batch_size: int

@@ -25,7 +25,7 @@ MEASURED_TIMEOUT_S = 180.0
 
 @dataclass(frozen=True)
 class StagePeaks:
-    """What the plan says of a stage's device, and the most bytes that its process took: of its own,
+    """The plan's figures for a stage's device, and the most bytes that its process took: its own,
     and with the pages that it shares."""
 
     device: dict[str, Any]
@@ -47,13 +47,13 @@ def measure(folder: Path) -> list[str]:
 
 
 def limits(devices: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The same for each."""
+    """The same limit for each device."""
     ids = range(1, len(devices) + 1)
     return {"devices": {str(i): {"max_memory_bytes": LIMIT_BYTES} for i in ids}}
 
 
 def refused(client: TandemClient, devices: Sequence[dict[str, Any]]) -> str:
-    """What initialize says of one device with the limit."""
+    """The refusal of initialize for one device with the limit."""
     job_id = create_job(client, devices, LARGE.dataset, **LARGE.model)
     try:
         client.initialize(job_id, **limits(devices))
@@ -70,8 +70,8 @@ def peaks(
     task: Task,
     initialize: dict[str, Any],
 ) -> list[StagePeaks]:
-    """Of stages that have trained and validated for some epochs and saved some checkpoints: then
-    all that they keep at once has been there."""
+    """The peaks of stages that have trained and validated for some epochs and saved some
+    checkpoints: by then they have held everything that they keep at once."""
     client = connect(gateway)
     policy = {"interval_s": CHECKPOINT_INTERVAL_S}
     job_id = create_job(client, devices, task.dataset, checkpoints=policy, **task.model)

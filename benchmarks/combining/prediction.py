@@ -1,4 +1,5 @@
-"""Predictions: a step's time, and whether the devices are worth combining, beside what happened."""
+"""Compares predictions with what happened: a step's time, and whether the devices are worth
+combining."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ MIN_EPOCHS = 3
 STEPS_PER_EPOCH = 4
 """A cell's epochs: its steps in the other benchmark over this, so that a small one has many."""
 CLEARLY = 1.2
-"""A verdict is judged where one way takes at least so many times as long as the other."""
+"""A verdict is judged only if one way takes at least this many times as long as the other."""
 
 
 @dataclass(frozen=True)

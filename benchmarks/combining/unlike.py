@@ -73,7 +73,7 @@ def measure(folder: Path, rounds: int) -> list[str]:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """What is started meanwhile stays on that core, with all that it starts."""
+    """Processes started during the block stay on that core, with their children."""
     usual = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -84,8 +84,8 @@ def on_core(core: int) -> Iterator[None]:
 
 @contextmanager
 def load_on(core: int) -> Iterator[None]:
-    """A process that computes for nothing. It has a session of its own, as Ray's nodes have: the
-    system may share a core out by sessions."""
+    """A process that computes for nothing. It has its own session, as Ray's nodes have, because the
+    system may divide a core by sessions."""
     with on_core(core):
         process = subprocess.Popen([sys.executable, "-c", LOAD], start_new_session=True)
     try:

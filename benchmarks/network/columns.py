@@ -1,4 +1,4 @@
-"""What is trained over each link, and by which ways."""
+"""The networks trained over each link, and the ways to train them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ SMALL, MEDIUM, CONVOLUTIONS, MEGABYTES = (
 
 
 class Places:
-    """Who trains: LayerActors on two nodes, torch's processes on the same two hosts, and one
-    process that has no network to care for."""
+    """The trainers: LayerActors on two nodes, torch's processes on the same two hosts, and one
+    process without a network."""
 
     def __init__(self, nodes: list[Node], torch: TorchPipeline) -> None:
         self._nodes = nodes

@@ -25,7 +25,7 @@ TORCH_PORT = 29_500
 PROBE_KB = 4096
 SNAPSHOT_WAYS = (Way("gloo", "1f1b", snapshots=False), Way("gloo", "1f1b"))
 SNAPSHOT_CELL = MEDIUM
-"""Of a stage with so many weights several snapshots are taken in a minute."""
+"""A stage with this many weights takes several snapshots in a minute."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from benchmarks.report import machine
 from tests.support.links import Link
 
 Table = Mapping[Link, Found | str]
-"""What was found by link, or why it could not be made."""
+"""The results by link, or why there is none."""
 
 
 def report(table: Table, rounds: int, epochs: int) -> list[str]:

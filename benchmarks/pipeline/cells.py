@@ -1,4 +1,4 @@
-"""What is trained: the networks, their data, and the plain step that every column must match."""
+"""The cells: the networks, their data, and the plain step that every column must match."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Cell:
 
     @property
     def views(self) -> SampleViews:
-        """How samples become what the network takes."""
+        """How samples become the network's inputs."""
         if self.is_text:
             tokens = SampleView(self.network.inputs)
             return SampleViews(tokens, tokens)

@@ -1,4 +1,4 @@
-"""Every way to train a cell, and what became of each."""
+"""Every way to train a cell, and its result."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from orchestrator.cluster.embedded_nodes import free_port
 
 @dataclass(frozen=True)
 class Measured:
-    """Of every cell its columns; ``round_trips`` is None where they were not asked for."""
+    """The columns of each cell; ``round_trips`` is None if they were not asked for."""
 
     cells: dict[Cell, list[Column]]
     round_trips: RoundTrips | None

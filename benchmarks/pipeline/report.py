@@ -12,7 +12,7 @@ from benchmarks.plots import plot_bars
 from benchmarks.report import machine
 
 BOUNDED = "one node, shared memory, 1f1b"
-"""Whose efficiency is told: the bound holds for backward passes that are not split."""
+"""The column whose efficiency is shown: the bound holds for backward passes that are not split."""
 
 
 def best(columns: Sequence[Column], prefix: str) -> Column:

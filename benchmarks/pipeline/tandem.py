@@ -34,8 +34,8 @@ NEVER = 10**9
 
 @dataclass(frozen=True)
 class Way:
-    """How two of our stages train: over which channels, by which schedule, whether they take
-    snapshots, beside the first, and in which precision messages travel."""
+    """How two of our stages train: the channels, the schedule, whether they take snapshots, and the
+    precision of messages."""
 
     kind: str
     schedule: str
@@ -50,7 +50,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Run:
-    """A session's timing, and what each stage tells of it."""
+    """A session's timing, and each stage's report."""
 
     timing: Timing
     reports: list[StageReport]
@@ -79,7 +79,7 @@ class Pair:
         self._generation = 0
 
     def train(self, epochs: int, way: Way) -> Run:
-        """One session from the seed's weights, over channels of its own."""
+        """One session from the seed's weights, over its own channels."""
         self._generation += 1
         session = self._cell.session(epochs, way.schedule, self._generation)
         session = replace(session, recipe=replace(session.recipe, wire=way.wire))
@@ -99,7 +99,7 @@ class Pair:
         return Run(Timing(seconds, losses), reports, self._peaks())
 
     def _run(self, session: SessionSpec) -> None:
-        """To its end; a LayerActor that nobody polls takes itself for left behind."""
+        """Runs to the end and polls, because a LayerActor that nobody polls ends itself."""
         ends = self._group.run(session, [1, 1])
         deadline = time.monotonic() + RUN_TIMEOUT_S
         running = ends

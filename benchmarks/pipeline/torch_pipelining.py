@@ -23,7 +23,7 @@ NUM_STAGES = 2
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process runs: on this host, or on one that is a network namespace."""
+    """The place of a process: this host, or a host that is a network namespace."""
 
     ip: str = "127.0.0.1"
     namespace: str | None = None

@@ -1,5 +1,5 @@
-"""Waits until a stage of a training job is in a phase, then signals processes at once: the nearest
-that a test from outside comes to hitting something in the midst of a forward pass.
+"""Waits until a stage of a training job is in a phase, then signals processes at once. A test from
+outside can't come nearer to hitting the middle of a forward pass.
 
 ``python -m tests.chaos.aim JSON`` with the fields of ``Aim``; prints those of ``Strike``. Ray's
 authentication is that of the embedded cluster of the storage path.
@@ -42,7 +42,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen, when it was asked for, and how far the stage had come."""
+    """The stage's answer, the time of the question, and the stage's position."""
 
     phase: str
     asked_s: float

@@ -83,7 +83,7 @@ class Arena:
             return {}
 
     def held_bytes(self) -> int:
-        """In the object store of the cluster that runs now."""
+        """In the object store of the running cluster."""
         self.gateway.info["ray_address"] = self._cluster()["address"]
         return held_bytes(self.gateway)
 
@@ -125,7 +125,7 @@ class Arena:
         return Strike(**printed_json(done.stdout))
 
     def targets(self, case: Case) -> list[psutil.Process]:
-        """What the case's signal meets, but for a LayerActor, which Ray knows."""
+        """The processes that the case's signal hits, except for a LayerActor, which Ray knows."""
         pids, whole = self._pids(case)
         leaders = [psutil.Process(pid) for pid in pids]
         below = [child for leader in leaders if whole for child in leader.children(recursive=True)]
@@ -142,7 +142,7 @@ class Arena:
         return [self.nodes()[0 if case.target == "head" else case.nodes[case.stage]]], True
 
     def wake_later(self, processes: list[psutil.Process], after_s: float) -> None:
-        """Those that were not killed meanwhile."""
+        """Those that were not killed in the meantime."""
         self.frozen = processes
         timer = threading.Timer(after_s, self.wake)
         timer.daemon = True
@@ -158,7 +158,7 @@ class Arena:
         return [p for p in psutil.process_iter() if _is_left(p, self.sessions, class_name)]
 
     def left_of_gone_nodes(self) -> list[psutil.Process]:
-        """Of nodes that the cluster was started anew without."""
+        """Processes of nodes that the restarted cluster does not have."""
         return [p for p in psutil.process_iter() if _is_of(p, self.sessions - {*self.nodes()})]
 
     def stop(self) -> None:
@@ -193,7 +193,7 @@ def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
 
 
 def patiently(call: Callable[[], Any], timeout_s: float = 240.0) -> Any:
-    """What the API answers once it does; a refusal is raised."""
+    """The API's answer once it comes; a refusal is raised."""
     deadline = time.monotonic() + timeout_s
     while True:
         try:

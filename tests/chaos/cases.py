@@ -1,4 +1,4 @@
-"""What a chaos run does to a cluster: cases drawn by a seed, and how they came out. Pure."""
+"""The cases of a chaos run, drawn by a seed, and their outcomes. Pure."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STEP_ROWS = 128
 MAX_LOST_STEPS = 10
 CHECKPOINT_INTERVAL_S = 2.0
 WRITE_S = 2.0
-"""What a checkpoint may take from its snapshot to its manifest's rename on a busy disk."""
+"""The longest time from a checkpoint's snapshot to its manifest's rename on a busy disk."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Which signal meets what, when. ``nodes`` are the job's devices in the order of its stages, by
-    their place in the cluster, the head's being 0; ``stage`` is the one whose phase is waited for,
-    and for a LayerActor or a Ray node the one that is hit."""
+    """A signal, its target and its moment. ``nodes`` are the job's devices in the order of its
+    stages, by their place in the cluster, where the head's is 0. ``stage`` is the one whose phase
+    is awaited, and for a LayerActor or a Ray node the one that is hit."""
 
     target: str
     how: signal.Signals
@@ -47,8 +47,8 @@ class Case:
 
     @property
     def expected_event(self) -> str | None:
-        """What the job must tell of before it counts as training again; None where it may not have
-        noticed anything, or was not training."""
+        """The event that the job must report before it counts as training again; None if it may not
+        have noticed anything, or was not training."""
         if self.phase == "idle" or self.target == "gateway":
             return None
         if self.hits_device:
@@ -58,11 +58,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Strike:
-    """What was hit, as far as can be seen from outside.
+    """What was hit, as far as it can be seen from outside.
 
-    ``phase`` is the last look before the signal, which came ``gap_ms`` later at the most, and
-    ``phase_after`` the next one, None where nobody answered. ``epoch`` and ``step`` are those of
-    the stage, from 1 within the session; ``at_s`` is the monotonic clock's.
+    ``phase`` is the last look before the signal, which came at most ``gap_ms`` later, and
+    ``phase_after`` the next one, None if nobody answered. ``epoch`` and ``step`` are the stage's,
+    from 1 within the session; ``at_s`` is the monotonic clock's.
     """
 
     phase: str
@@ -75,7 +75,7 @@ class Strike:
 
 @dataclass
 class Outcome:
-    """What became of a case; ``trouble`` is empty when all was well.
+    """The result of a case; ``trouble`` is empty if all was well.
 
     ``recovery_s`` is from the signal to the next optimiser step seen over HTTP; ``lost_steps`` were
     done again, ``allowed_steps`` may have been.
@@ -134,7 +134,7 @@ def allowed_of_devices(num_failures: int) -> int:
 
 
 def allowed_after_restart(steps_per_s: float) -> int:
-    """What is trained in a checkpoint's interval, and while one is written."""
+    """The steps in a checkpoint's interval, and while one is written."""
     return math.ceil((CHECKPOINT_INTERVAL_S + WRITE_S) * steps_per_s)
 
 

@@ -40,7 +40,7 @@ from tests.support.ports import consecutive_free_ports, free_ports
 TANDEM = "from http_gateway.cli.start import main; main()"
 MARK = "INTERRUPTED_RUN"
 SERVICES = ("serve", "serve-nodes", "head", "join")
-"""What goes on where nobody reads what it says, until it is asked to end."""
+"""Commands that go on if nobody reads their output, until they are asked to end."""
 PIPE = "PIPE"
 HOWS = ("INT", "TERM", "HUP", PIPE)
 USAGE = 2  # exit code of a command line that is refused
@@ -56,7 +56,7 @@ Setup = Callable[["World", "Run"], list[str]]
 
 @dataclass
 class Run:
-    """One run of a command, in folders of its own; all that it starts has ``marks``."""
+    """One run of a command, in its own folders; all processes that it starts have ``marks``."""
 
     folder: Path
     marks: dict[str, str] = field(default_factory=lambda: {MARK: token_hex()})
@@ -76,7 +76,7 @@ class Run:
         return {**clean_environment(), **own, **self.marks}
 
     def ray_folder(self) -> Path | None:
-        """That of the cluster which the command has started, if it has begun to."""
+        """The folder of the cluster that the command has started, if it has begun to."""
         with suppress(OSError, ValueError):
             return Path(json.loads((self.storage / "cluster.json").read_text())["temp_dir"])
         return None
@@ -84,7 +84,7 @@ class Run:
 
 @dataclass
 class World:
-    """What the commands that ask a gateway ask."""
+    """The gateway that commands ask."""
 
     gateway: GatewayProcess
 
@@ -144,7 +144,7 @@ def _join(world: World, run: Run) -> list[str]:
 
 
 def _stop(world: World, run: Run) -> list[str]:
-    """Of a cluster whose gateway was killed."""
+    """For a cluster whose gateway was killed."""
     gateway = GatewayProcess.start(run.storage, [], run.env)
     gateway.process.kill()
     gateway.process.wait()
@@ -197,8 +197,8 @@ COMMANDS: dict[str, Setup] = {
 def interrupt(
     world: World, command: str, how: str, moment: float | Callable[[Run], bool]
 ) -> list[str]:
-    """What is wrong after the command was interrupted ``moment`` seconds after its beginning, or
-    as soon as that is so; nothing, if all is well."""
+    """What is wrong after the command was interrupted ``moment`` seconds after its beginning, or as
+    soon as that is true; nothing if all is well."""
     with _new_run() as run:
         arguments = COMMANDS[command](world, run)
         errors = run.folder / "stderr"

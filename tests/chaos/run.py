@@ -1,8 +1,9 @@
-"""Kills and freezes parts of a training cluster, by a seed, and looks what becomes of the job.
+"""Kills and freezes parts of a training cluster, by a seed, and watches what happens to the job.
 
-``python -m tests.chaos.run --seed 1 --runs 20`` (``make chaos SEED=1 RUNS=20``) prints a row a
-run, 70 runs meet every cell of the matrix; ``--target``, ``--phase`` and ``--signal`` choose of it.
-The exit code is 0 when every job ended with the bits of the undisturbed one, and left nothing.
+``python -m tests.chaos.run --seed 1 --runs 20`` (``make chaos SEED=1 RUNS=20``) prints a row for
+each run; 70 runs meet every cell of the matrix, and ``--target``, ``--phase`` and ``--signal``
+choose cells. The exit code is 0 if every job ended with the bits of the undisturbed one and left
+nothing.
 """
 
 from __future__ import annotations
@@ -132,13 +133,14 @@ def _strike_in_recovery(
 
 
 def _remember_frozen(arena: Arena, case: Case, targets: list[psutil.Process]) -> None:
-    """Whom somebody would wake; a frozen LayerActor or JobManager is found and killed."""
+    """Processes that somebody would wake; Tandem itself finds and kills a frozen LayerActor or
+    JobManager."""
     if case.how is signal.SIGSTOP and case.target not in ("layer_actor", "job_manager"):
         arena.wake_later(targets, FROZEN_FOR_S)
 
 
 def _bring_back(arena: Arena, case: Case) -> None:
-    """A killed gateway is started anew by its user."""
+    """The user starts a killed gateway again."""
     if case.target == "gateway" and case.how is signal.SIGKILL:
         arena.gateway.process.wait(10)
         arena.start_gateway()
@@ -166,8 +168,8 @@ def _next_step(arena: Arena, case: Case, job_id: str, num_events: int) -> float:
 
 
 def _count_lost_steps(arena: Arena, outcome: Outcome, job_id: str, speed: float) -> None:
-    """Those that a lost device cost, as the job tells; and those since the checkpoint that a new
-    JobManager went on from."""
+    """The steps that a lost device cost, by the job's events; and those since the checkpoint from
+    which a new JobManager went on."""
     recovery = arena.client.get_job(job_id)["recovery"] or {}
     outcome.lost_steps = recovery.get("lost_steps", 0)
     outcome.allowed_steps = allowed_of_devices(recovery.get("num_failures", 0))
@@ -209,7 +211,7 @@ def _status(client: TandemClient, job_id: str) -> str:
 
 
 def _result(client: TandemClient, job_id: str) -> Any:
-    """Weights and losses; every step's tells which samples it was of."""
+    """Weights and losses; each step's loss shows which samples it had."""
     job = client.get_job(job_id)
     losses = [(r["epoch"], r["train_loss"], r["val_loss"]) for r in job["history"]]
     steps = [(s["epoch"], s["step"], s["loss"]) for s in client.list_steps(job_id)]
@@ -217,7 +219,7 @@ def _result(client: TandemClient, job_id: str) -> Any:
 
 
 def undisturbed(arena: Arena) -> Any:
-    """What every job is to end with."""
+    """The result that every job must have."""
     arena.start_gateway()
     job_id = arena.start_job((0, 1))
     begun_s = time.monotonic()
@@ -285,7 +287,7 @@ def _keep_logs(folder: Path | None, run: Path, outcome: Outcome) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """What is under way is ended as by Ctrl-C: no cluster is left."""
+    """The current run ends as by Ctrl-C: no cluster is left."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(128 + number)

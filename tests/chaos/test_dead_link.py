@@ -63,7 +63,7 @@ def start(client: TandemClient, hosts: JoinedHosts, *numbers: int, **policy: Any
 
 @contextmanager
 def cut(hosts: JoinedHosts, one: int, other: int) -> Iterator[None]:
-    """The link between two devices, counted from 1, is dead meanwhile."""
+    """During the block, the link between two devices, counted from 1, is dead."""
     ends = hosts.devices[one - 1], hosts.devices[other - 1]
     hosts.network.cut(*ends)
     try:
@@ -73,7 +73,7 @@ def cut(hosts: JoinedHosts, one: int, other: int) -> Iterator[None]:
 
 
 def noticed(client: TandemClient, job_id: str, num_failures: int) -> str:
-    """What is said to have been lost; fails when it is not said in time."""
+    """What is reported lost; fails if that does not come in time."""
 
     def recovery() -> Any:
         found = client.get_job(job_id)["recovery"]

@@ -1,5 +1,5 @@
-"""Devices go, come back and are added while jobs train: they are taken in where that pays, waited
-for where a job can't do without, and given up when it was told so; the bits stay."""
+"""Devices go, come back and are added while jobs train. They get layers if that pays; the job waits
+for a device that it needs, and gives up if it was told so; the bits stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots over a slow link keep no step waiting, and a device can be lost all the same: network
+"""Snapshots over a slow link keep no step waiting, and a device can still be lost: network
 namespaces, so root."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DATASET = {"name": "MNIST", "batch_size": 128, "val_batch_size": 1000}
 SIZES = [784, 512, 32, 10]
 LINK = Link(mbit_per_s=50)
 COPY_S = 2 * 4 * 784 * 512 * 8e-6 / 50
-"""What the first block's weights and momentum take on the link, at least."""
+"""The least time of the first block's weights and momentum on the link."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def end_all(host: Host) -> None:
 
 
 def second_snapshot(client: TandemClient, job_id: str) -> Any:
-    """What the first stage's device tells of its time, once it has taken two."""
+    """The first stage's report of its time, once it has taken two."""
 
     def stats() -> Any:
         job = client.get_job(job_id)

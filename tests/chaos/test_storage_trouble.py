@@ -48,7 +48,8 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def checkpoint_disk(disk: Path) -> Iterator[Path]:
-    """Of their own, for no file is open there between two of them: it can be made read-only."""
+    """A separate disk, because no file is open there between two checkpoints: it can be made
+    read-only."""
     with small_disk(disk / "checkpoints", "24m") as folder:
         yield folder
 
@@ -102,7 +103,7 @@ def is_saved(client: TandemClient, job_id: str) -> bool:
 
 
 def assert_told(client: TandemClient, job_id: str, *words: str) -> None:
-    """The job says of its storage what these words are from."""
+    """The job's storage error has one of these words."""
     wait_until(lambda: not is_saved(client, job_id), 20, "nothing was said")
     text = client.get_job(job_id)["storage_error"]
     assert all(word.lower() in text.lower() for word in words), text
@@ -114,7 +115,7 @@ def events(client: TandemClient, job_id: str) -> dict[str, str]:
 
 
 def assert_trains_on(client: TandemClient, job_id: str) -> None:
-    """Or it has come to its end meanwhile."""
+    """Or it has come to its end in the meantime."""
     first = client.get_job(job_id)["progress"]
     wait_until(lambda: has_moved(client, job_id, first), 20, "it does not train on")
 
@@ -270,7 +271,7 @@ def set_revision(disk: Path, revision: str) -> tuple[str, ...]:
 
 
 def second_gateway(disk: Path, *arguments: str, **env: str) -> str:
-    """What one says that is to use the storage as well, and can't."""
+    """The message of a second gateway that can't use the same storage."""
     command = [sys.executable, "-m", "http_gateway", "--port", "0", "--host", "127.0.0.1"]
     command += ["--storage-path", str(disk), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=env or None)

@@ -1,4 +1,5 @@
-"""The wheel and the sdist hold what a user needs, and nothing else. `make dist` trains from one."""
+"""The wheel and the sdist contain what a user needs, and nothing else. `make dist` trains from
+one."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ print(getattr(build_meta, sys.argv[1])(sys.argv[2]))
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Wheel and sdist, built from a copy: the build leaves files beside its sources."""
+    """Wheel and sdist, built from a copy, because the build leaves files beside its sources."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in (*FLOORS, *BESIDE, *FOR_READERS):
         if (ROOT / name).is_dir():
@@ -38,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def build(what: str, source: Path, out: Path) -> Path:
-    """In a process of its own: setuptools remembers the one before."""
+    """In a separate process, because setuptools remembers the build before."""
     command = [sys.executable, "-c", BUILD, what, str(out)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr

@@ -42,7 +42,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 
 def tandem_calls() -> list[tuple[str, list[str]]]:
-    """What follows ``tandem``, in blocks and within sentences."""
+    """The words after ``tandem``, in blocks and within sentences."""
     found = []
     for name, text in pages().items():
         lines = [line for block in blocks("shell", text) for line in block.splitlines()]

@@ -1,4 +1,4 @@
-"""What the house rules say of files, functions and packages."""
+"""The rules for files, functions and packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and the pages under docs/ name is really there."""
+"""What the README and the pages under docs/ name exists."""
 
 from __future__ import annotations
 

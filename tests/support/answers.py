@@ -1,4 +1,4 @@
-"""What must hold of every answer of the API, checked where it is read."""
+"""Rules for every answer of the API, checked where it is read."""
 
 from __future__ import annotations
 

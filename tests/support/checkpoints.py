@@ -146,7 +146,8 @@ def kill_at_every_operation(
     tmp_path: Path,
     torn: float = 0.5,
 ) -> Iterator[Path]:
-    """A prepared folder for each operation of ``act``, killed in it; those of the first first."""
+    """A prepared folder for each operation of ``act``, killed in that operation; the earliest
+    first."""
     for num_operations in range(1000):
         root = tmp_path / f"{num_operations}-{torn}"
         prepare(root)

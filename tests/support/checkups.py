@@ -1,4 +1,4 @@
-"""What a checkup may have seen: a cluster that is well, and what a test says is wrong with it."""
+"""Facts of a checkup: a healthy cluster, and the problems that a test adds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CHECKS = {
 
 
 def node(number: int, **told: Any) -> Examined:
-    """The node at 10.0.0.<number>, well but for what is told."""
+    """The node at 10.0.0.<number>, healthy except for the given facts."""
     ray_node = Node(f"id{number}", f"10.0.0.{number}", 5001, 4.0, frozenset(), f"host{number}")
     checked = CheckedNode(ray_node, 5101, 2 * GIB, "/tmp/ray")
     return replace(Examined(checked, HOST, Clock(0.001, 0.002)), **told)

@@ -19,5 +19,5 @@ def tandem(*arguments: Any) -> Result:
 
 
 def events(stdout: str) -> list[dict[str, Any]]:
-    """What ``--json`` printed: one object a line and nothing else."""
+    """The output of ``--json``: one object a line and nothing else."""
     return [json.loads(line) for line in stdout.splitlines()]

@@ -28,7 +28,7 @@ def make_session(**changes: object) -> SessionSpec:
 
 
 def run(pipeline: Pipeline) -> Pipeline:
-    """To its end, without an error."""
+    """Runs to the end, without an error."""
     pipeline.run()
     assert not pipeline.errors
     return pipeline

@@ -1,4 +1,4 @@
-"""Small disks of their own for tests: filled up, made read-only, and mended. They need root."""
+"""Small separate disks for tests: filled up, made read-only, and repaired. They need root."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """Not a byte is free on the disk meanwhile."""
+    """During the block, no byte is free on the disk."""
     ballast = disk / "ballast"
     try:
         with ballast.open("wb", buffering=0) as file:
@@ -53,7 +53,7 @@ def _takes(descriptor: int, size: int) -> bool:
 
 @contextmanager
 def read_only(disk: Path) -> Iterator[None]:
-    """The disk takes no write meanwhile."""
+    """During the block, the disk refuses writes."""
     wait_until(lambda: _remounted(disk, "ro"), 10, "no moment without an open file")
     try:
         yield

@@ -28,7 +28,7 @@ def pages() -> dict[str, str]:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading of the second level."""
+    """The text under a heading of the second level."""
     found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
     assert found is not None, title
     return found[1]

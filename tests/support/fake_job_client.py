@@ -252,7 +252,7 @@ class FakeJobClient:
     answers: dict[str, Any] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """As new."""
+        """Resets it."""
         self.calls.clear()
         self.errors.clear()
         self.answers.clear()
@@ -272,7 +272,7 @@ class FakeJobClient:
         return io.BytesIO(answer) if call.name == "get_model" else answer
 
     def usual(self, call: ManagerCall) -> Any:
-        """What it answers when a test says nothing else."""
+        """The answer unless a test sets another one."""
         if call.name in USUAL:
             return USUAL[call.name]
         assert isinstance(call, Operation)

@@ -1,4 +1,5 @@
-"""A device that tells when something was not handed over to it, for machines without any."""
+"""A device that shows if something was not handed over to it, for machines without an
+accelerator."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from actors.core.sources.views import SampleView
 
 
 class FarDevice(ComputeDevice):
-    """The CPU, but its numbers are float64: what meets one of the host's fails by its type, as it
-    fails by its place with an accelerator. It works later than it is told to."""
+    """The CPU, but its numbers are float64. An operation with a host tensor fails by its type, as
+    it fails by its place with an accelerator. It works later than its calls."""
 
     name = accelerator = "far"
     defers = True

@@ -1,4 +1,4 @@
-"""A home network: a head and two devices with addresses and environments of their own."""
+"""A home network: a head and two devices with their own addresses and environments."""
 
 from __future__ import annotations
 
@@ -49,10 +49,8 @@ client.delete_job(job_id)
 
 @dataclass
 class HomeNetwork:
-    """Three hosts by the commands of ``docs/own_cluster.md``: `tandem head`, `tandem join`, and a
-    plain `ray start` in an environment without anything of Tandem's. Each host has an environment
-    of its own.
-    """
+    """Three hosts with the commands of ``docs/own_cluster.md``: `tandem head`, `tandem join`, and a
+    plain `ray start` in an environment without Tandem. Each host has its own environment."""
 
     network: Network
     services: list[Service] = field(default_factory=list)
@@ -68,7 +66,7 @@ class HomeNetwork:
 
     @property
     def model_file(self) -> Path:
-        """What the last training has given."""
+        """The result of the last training."""
         return self.head.home / "model.safetensors"
 
     @classmethod
@@ -108,7 +106,7 @@ class HomeNetwork:
         (command,) = re.findall(r"asks for the token that this shows here: (.*)", said)
         token = head.run(shlex.split(command), clean_environment()).stdout.strip()
         own = BareEnvironment.make(folder / "own").with_tandem(folder / "tandem")
-        env = {**own.first_in_path, "RAY_AUTH_TOKEN": token}  # in the place of a prompt
+        env = {**own.first_in_path, "RAY_AUTH_TOKEN": token}  # instead of a prompt
         joined = self._paste(laptop, cluster_block("tandem join"), "join", env=env)
         bare = BareEnvironment.make(folder / "bare").first_in_path
         start = cluster_block("ray start --address")

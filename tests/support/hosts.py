@@ -1,4 +1,4 @@
-"""Hosts on one machine: network namespaces with addresses of their own, joined by a bridge."""
+"""Hosts on one machine: network namespaces with their own addresses, joined by a bridge."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Service:
         return said
 
     def stop(self) -> int:
-        """As Ctrl-C would, then by force with all its children."""
+        """Ends it as Ctrl-C would, then by force with all its children."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -118,9 +118,9 @@ class Host:
 
     @contextmanager
     def closed(self, *ports: int | str) -> Iterator[None]:
-        """As a firewall here would, meanwhile: nobody else opens a connection to these ports (a
-        range is ``first-last``), or to any where none is named. This host still gets out, and what
-        is open stays so."""
+        """Works like a firewall during the block: nobody else can connect to these ports (a range
+        is ``first-last``), or to any port if none is given. This host still gets out, and open
+        connections stay."""
         which = f"tcp dport {{ {', '.join(map(str, ports))} }}" if ports else ""
         rule = f'iifname "eth0" {which} tcp flags & (syn | ack) == syn drop'
         chain = f"chain in {{ type filter hook input priority 0; {rule}; }}"
@@ -180,7 +180,7 @@ class Network:
 
     @contextmanager
     def shaped(self, link: Link) -> Iterator[None]:
-        """Every host's way out is like ``link`` meanwhile; raises ``LinkUnavailable``."""
+        """During the block, every host's way out is like ``link``; raises ``LinkUnavailable``."""
         with ExitStack() as ways:
             for number, host in enumerate(self.hosts, start=1):
                 way = WayOut(host.namespace, self._outside(number), self.name)
@@ -188,8 +188,8 @@ class Network:
             yield
 
     def cut(self, one: Host, other: Host) -> None:
-        """As a cable pulled out between these two: no frame arrives, none is refused, and each
-        still reaches everybody else."""
+        """Works as if the cable between these two were pulled out: no frame arrives, none is
+        refused, and each still reaches everybody else."""
         for here, there in ((one, other), (other, one)):
             nowhere = ("lladdr", "02:00:00:00:00:00", "dev", "eth0", "nud", "permanent")
             self._ip("-n", here.namespace, "neigh", "replace", there.ip, *nowhere)
@@ -200,7 +200,7 @@ class Network:
             self._ip("-n", here.namespace, "neigh", "del", there.ip, "dev", "eth0")
 
     def remove(self) -> None:
-        """With everything that still runs there."""
+        """Removes it, with everything that still runs there."""
         for host in self.hosts:
             listed = subprocess.run(
                 ["ip", "netns", "pids", host.namespace], capture_output=True, text=True, check=False

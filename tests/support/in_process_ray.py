@@ -1,7 +1,7 @@
-"""As much of Ray as the JobManager, its sessions and its LayerActors use, in this process.
+"""The parts of Ray that the JobManager, its sessions and its LayerActors use, in this process.
 
-Everything above it is real. A node has actors; one that is lost takes them along, and their pending
-calls fail as they do in Ray. Nothing is copied on its way, and nothing runs out.
+Everything above is real. A node has actors; if it is lost, they are lost too, and their pending
+calls fail as in Ray. Nothing is copied on its way, and nothing runs out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GROUP = "__ray_concurrency_group__"
 
 
 class Reference(Future[Any]):
-    """What ``remote`` returns; the first outcome counts."""
+    """The result of ``remote``; the first outcome counts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,10 +53,11 @@ class Reference(Future[Any]):
 
 
 class Stream:
-    """What ``remote`` of a streaming method returns: a reference to each value that it yields.
+    """The result of ``remote`` of a streaming method: a reference to each value that it yields.
 
     One thread reads, others may settle it. The last reference is settled once, with the end or an
-    error, and stays."""
+    error, and stays.
+    """
 
     def __init__(self) -> None:
         self._references = [Reference()]
@@ -82,7 +83,7 @@ class Stream:
         last.settle(value)
 
     def settle(self, value: Any = None, error: BaseException | None = None) -> None:
-        """It has come to its end; ``value`` is told to nobody."""
+        """Marks the end; nobody gets ``value``."""
         self._references[-1].settle(self, error)
 
 
@@ -171,7 +172,7 @@ class InProcessRay:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """In the place of Ray, in this process; afterwards none of its threads is left."""
+        """Replaces Ray in this process; afterwards none of its threads is left."""
         with pytest.MonkeyPatch.context() as patch:
             for name in ("get", "put", "wait", "kill", "nodes", "remote", "get_runtime_context"):
                 patch.setattr(ray, name, getattr(self, name))
@@ -191,7 +192,7 @@ class InProcessRay:
                     actor.join()
 
     def lose(self, node: int) -> None:
-        """With all actors there."""
+        """Loses the node with all its actors."""
         self.lost.add(node)
         self.end_actors(lambda actor: actor.node_id == node_id_of(node))
 
@@ -202,10 +203,10 @@ class InProcessRay:
                 actor.end()
 
     def bring_back(self, node: int) -> None:
-        """Without its actors."""
+        """Brings the node back without its actors."""
         self.lost.discard(node)
 
-    # What is called in Ray's place
+    # Called in Ray's place
 
     def get(self, what: Any, timeout: float | None = None) -> Any:
         if isinstance(what, Reference):
@@ -328,7 +329,7 @@ class _ActorClass:
 
 
 def node_id_of(node: int) -> str:
-    """Of a node by its place; Ray wants 28 bytes."""
+    """The id of a node by its place; Ray wants 28 bytes."""
     return f"{node:056x}"
 
 

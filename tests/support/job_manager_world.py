@@ -41,7 +41,7 @@ _read = datasets.read_source
 
 
 class _Host:
-    """What the actor of the JobManager is to a stage that trains alone."""
+    """Stands for the JobManager's actor, for a stage that trains alone."""
 
     def __init__(self, manager: JobManager) -> None:
         self.keep_copy = manager.keep_copy
@@ -106,14 +106,14 @@ class JobManagerWorld:
         return b"".join(model_file(self.manager.get_model(job_id)))
 
     def assert_still(self, before: Mapping[str, dict[str, Any]]) -> None:
-        """What is ``shown`` of these jobs is what was."""
+        """``shown`` of these jobs has not changed."""
         for job_id, shown in before.items():
             now = self.shown(job_id)
             differs = {n: (v, now.get(n)) for n, v in shown.items() if now.get(n) != v}
             assert (differs, now.keys()) == ({}, shown.keys())
 
     def teraflops(self) -> list[Any]:
-        """Of every session so far."""
+        """The TFLOPs of every session so far."""
         with contextlib.suppress(NoTrainingSessions):
             return list(self.manager.previous_teraflops())
         return []
@@ -154,7 +154,7 @@ def _read_digits_once(spec: SourceSpec, folders: Folders) -> Samples:
 
 @contextlib.contextmanager
 def _quick(look_interval_s: float) -> Iterator[None]:
-    """What waits by the clock, waits less."""
+    """Shortens waits that use the clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "read_source", _read_digits_once)
         patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)

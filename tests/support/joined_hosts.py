@@ -51,7 +51,7 @@ class JoinedHosts:
         return (head.home / ".tandem" / "tokens" / f"{head.ip}_6379").read_text()
 
     def addresses(self, *numbers: int) -> list[dict[str, Any]]:
-        """What these devices, counted from 1, are registered with."""
+        """The registration of these devices, counted from 1."""
         return [{"ip": self.devices[n - 1].ip, "port": DEVICE_PORT} for n in numbers]
 
     def stop(self) -> None:

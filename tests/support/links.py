@@ -1,4 +1,4 @@
-"""What lies between a host and the others: rate, delay and loss of its way out."""
+"""Properties of a host's way out to the others: rate, delay and loss."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tests.support.frame_delay import READY
 
 ROOT = Path(__file__).resolve().parents[2]
 LOST_OF = 100_000
-# What a host gets is not delayed; what the bridge gave to the TAP device would go round for ever.
+# Frames to a host are not delayed: those that the bridge gave to the TAP device would circulate for
+# ever.
 NO_WAY_BACK = ("learning", "flood", "mcast_flood", "bcast_flood")
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a host's way out is like; None leaves it as it is."""
+    """A host's way out; None leaves a property as it is."""
 
     mbit_per_s: int | None = None
     delay_ms: float | None = None
@@ -48,7 +49,7 @@ class WayOut:
 
     @contextmanager
     def shaped(self, link: Link) -> Iterator[None]:
-        """It is like ``link`` meanwhile; raises ``LinkUnavailable``."""
+        """During the block it is like ``link``; raises ``LinkUnavailable``."""
         with ExitStack() as undo:
             if link.delay_ms is None or not self._has_netem(link, undo):
                 self._limit_rate(link, undo)
@@ -126,7 +127,7 @@ def _undo(*command: str) -> None:
 
 
 def _complaint(command: list[str] | tuple[str, ...]) -> str:
-    """What the command complained of; empty when it worked."""
+    """The command's complaint; empty if it worked."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:

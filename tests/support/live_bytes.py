@@ -30,7 +30,7 @@ class LiveBytes(TorchDispatchMode):
         given = {tensor.untyped_storage()._cdata for tensor in _tensors((args, kwargs))}
         for tensor in _tensors(results):
             storage = tensor.untyped_storage()
-            if storage._cdata not in given:  # else it is a view, or was changed in place
+            if storage._cdata not in given:  # otherwise it is a view, or was changed in place
                 self._living[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
         self._living = {key: kept for key, kept in self._living.items() if not kept[0].expired()}
         self.peak = max(self.peak, sum(size for _, size in self._living.values()))

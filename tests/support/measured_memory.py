@@ -1,4 +1,4 @@
-"""How many bytes the stages of a pipeline really take."""
+"""Measures how many bytes the stages of a pipeline really take."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def measured_peaks(
     data: Samples,
     cuts: tuple[int, ...],
 ) -> list[int]:
-    """By stage the most bytes of tensors in a session, without messages and copies."""
+    """By stage, the most bytes of tensors in a session, without messages and copies."""
     tracks: dict[int, LiveBytes] = {}
 
     def tracked(loop: StageLoop) -> bool:

@@ -1,4 +1,4 @@
-"""Where the tests find real MNIST, and data in its format made up for a test."""
+"""Finds real MNIST for the tests, and makes data in its format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.core.sources.registry import parse_source, source_files
 
 
 def mnist_dir() -> Path:
-    """The folder that TANDEM_DATA_DIR names; skips the test where there is none."""
+    """The folder in TANDEM_DATA_DIR; skips the test if there is none."""
     folder = os.environ.get("TANDEM_DATA_DIR")
     if not folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         pytest.skip("TANDEM_DATA_DIR does not name a folder with MNIST/raw")

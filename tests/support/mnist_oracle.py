@@ -29,7 +29,7 @@ DATASET = {
 
 @functools.cache
 def plain(epochs: int) -> PlainResult:
-    """With one thread, once a test session."""
+    """With one thread, once in a test session."""
     data = read("MNIST", mnist_dir())
     return train_plainly(NETWORK, session_of(data, epochs), data)
 

@@ -1,4 +1,4 @@
-"""Hosts that join a cluster of their own by `tandem head` and `tandem join`."""
+"""Hosts that join their own cluster by `tandem head` and `tandem join`."""
 
 from __future__ import annotations
 

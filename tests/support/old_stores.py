@@ -31,7 +31,7 @@ def old_store(folder: Path, revision: str) -> Iterator[Connection]:
 
 
 def insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
-    """What of it the table has columns for."""
+    """Inserts the values for which the table has columns."""
     known = {column["name"] for column in inspect(connection).get_columns(table)}
     own = {name: _stored(value) for name, value in row.items() if name in known}
     names, values = ", ".join(f'"{name}"' for name in own), ", ".join(f":{name}" for name in own)

@@ -28,7 +28,7 @@ class OtherPython:
 
 
 def other_python() -> OtherPython | None:
-    """One that is on this host, in PATH or as pyenv keeps them; None where there is none."""
+    """Another Python on this host, in PATH or in pyenv's folder; None if there is none."""
     pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
     for minor in (minor for minor in MINORS if minor != sys.version_info.minor):
         kept = glob.glob(f"{pyenv}/versions/3.{minor}.*/bin/python3.{minor}")

@@ -26,7 +26,7 @@ def plain_loss(
 
 
 def plain_count(task: TaskSpec, targets: torch.Tensor) -> int:
-    """How many count."""
+    """How many of them count."""
     return int((targets != -100).sum()) if task.kind == "next_token" else targets.numel()
 
 

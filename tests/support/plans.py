@@ -1,4 +1,4 @@
-"""A plan as the API tells it."""
+"""A plan in the API's form."""
 
 from __future__ import annotations
 

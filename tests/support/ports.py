@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Which of the processes this is that pass the tests side by side, from 0."""
+"""The number of this process among those that run the tests side by side, from 0."""
 MAX_WORKERS = 4
 PORTS_A_WORKER = 3000
 assert WORKER < MAX_WORKERS, f"WORKERS is {MAX_WORKERS} at most: each has ports of its own"
 RAY_LIKE = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-"""What a Ray head, which speaks HTTP/2, says first: its settings."""
+"""The first bytes of a Ray head, which speaks HTTP/2: its settings."""
 
 
 def consecutive_free_ports(count: int) -> list[int]:
-    """Free ports in a row, below those the system gives out by itself, and none that another worker
-    of the tests takes."""
+    """Free ports in a row, below those that the system gives out by itself, and outside the ranges
+    of other test workers."""
     first_port = 20_000 + WORKER * PORTS_A_WORKER
     for first in random.sample(range(first_port, first_port + PORTS_A_WORKER - count), 100):
         ports = list(range(first, first + count))

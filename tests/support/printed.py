@@ -1,4 +1,4 @@
-"""What a script in another process has printed for the test."""
+"""Reads what a script in another process has printed for the test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def printed_json(stdout: str) -> Any:
-    """The last line that is JSON: Ray may write lines of its own behind it."""
+    """The last line that is JSON: Ray may print its own lines after it."""
     for line in reversed(stdout.splitlines()):
         try:
             return json.loads(line)

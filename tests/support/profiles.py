@@ -23,7 +23,7 @@ FREE = LinkProfile("shared_memory", 0.0, 1e15)
 
 
 def compute(weights_per_s: float = 1e9, threads: int = 1) -> ComputeProfile:
-    """Multiplies so many weights with a row in a second, at any size; nothing else takes time."""
+    """Multiplies this many weights with a row in a second, at any size; nothing else takes time."""
     num_weights, blocks = 100 * 100, []
     for needs_input_grad in (False, True):
         product_s = num_weights / weights_per_s

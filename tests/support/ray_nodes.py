@@ -69,7 +69,7 @@ class BareEnvironment:
         return BareEnvironment(self.python, {"PYTHONPATH": paths})
 
     def without(self, package: str, folder: Path) -> BareEnvironment:
-        """The same, where ``package`` is not installed; ``folder`` gets links to all others."""
+        """The same, but ``package`` is not installed; ``folder`` gets links to all others."""
         folder.mkdir()
         for entry in Path(self.env["PYTHONPATH"]).iterdir():
             if entry.name.partition("-")[0].lower() != package:
@@ -89,7 +89,7 @@ class BareEnvironment:
         return {**self.env, "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}"}
 
     def add_command(self, name: str, function: str) -> None:
-        """As pip makes it of an entry point ``module:function``."""
+        """Writes the script that pip makes of an entry point ``module:function``."""
         module, _, attribute = function.partition(":")
         script = self._bin / name
         script.write_text(f"#!{self.python}\nfrom {module} import {attribute}\n{attribute}()\n")
@@ -115,7 +115,7 @@ class BareEnvironment:
 
 @dataclass
 class RayCluster:
-    """A head and more nodes, with a temporary folder and a home of their own."""
+    """A head and more nodes, with their own temporary folder and home."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="tr-", dir="/tmp")))
     nodes: list[RayNode] = field(default_factory=list)

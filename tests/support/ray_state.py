@@ -1,4 +1,4 @@
-"""What Ray itself says of an embedded cluster, asked by a driver of its own with its token."""
+"""Asks Ray itself about an embedded cluster, by a separate driver with its token."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def store_bytes(gateway: GatewayProcess) -> int:
 
 
 def held_bytes(gateway: GatewayProcess) -> int:
-    """Bytes of objects that somebody holds. What else is in use is Ray's to drop when it needs the
-    room: copies on other nodes than the holder's, and its notes of objects whose owner died."""
+    """Bytes of objects that somebody holds. Ray may drop the rest when it needs the room: copies on
+    nodes other than the holder's, and notes of objects whose owner died."""
     return int(_ask(gateway, _STORE)[1])
 
 
@@ -69,7 +69,7 @@ def process_of_stage(gateway: GatewayProcess, stage: int) -> psutil.Process:
 @contextmanager
 def frozen_while_starting(gateway: GatewayProcess, stage: int) -> Iterator[Callable[[], int]]:
     """Stops the next LayerActor of this stage before it has started, which takes as long as its
-    imports; gives what waits for that and tells its process."""
+    imports. Yields a function that waits for that and returns its process."""
     looking = subprocess.Popen(
         _command(gateway, _FREEZE_STARTING, str(stage)), stdout=subprocess.PIPE, text=True
     )

@@ -33,7 +33,7 @@ class ScriptedJobClient(FakeJobClient):
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """As new."""
+        """Resets it."""
         super().forget()
         self.script = [DETAILS]
         self.hooks.clear()
@@ -56,7 +56,7 @@ class ScriptedJobClient(FakeJobClient):
         return {**job, "job_id": job_id, "history": history, "num_epochs": len(job["history"])}
 
     def asked(self) -> list[tuple[str, tuple[Any, ...]]]:
-        """What was asked so far: the calls, without looks and what keys of requests bring."""
+        """The calls so far, without reads and without requests' keys."""
         others = ("get_job", "begin_request", "finish_request", "drop_request")
         return [call for call in self.calls if call[0] not in others]
 
@@ -66,7 +66,7 @@ class ScriptedJobClient(FakeJobClient):
 
 
 def job_at(epochs_done: int, step: int = 0, status: str = "training", **more: Any) -> Any:
-    """The details of a job on two devices after so many epochs, and steps of the next."""
+    """The details of a job on two devices after this many epochs, and steps of the next."""
     begun = epochs_done + 1 if step else epochs_done
     return {
         **DETAILS,

@@ -17,7 +17,7 @@ def make_session(**changes: Any) -> Session:
 
 
 def epoch_record(epoch: int, session: int = 1) -> dict[str, Any]:
-    """As a history has it."""
+    """In the history's form."""
     measured = {"metrics": {"loss": 0.25, "accuracy": 0.75}, "samples_per_s": 10.0}
     return {"epoch": epoch, "session": session, "train_loss": 0.5, **measured}
 

@@ -1,4 +1,4 @@
-"""Samples for tests: those of a source, and those made up."""
+"""Samples for tests, from a source or made up."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ def samples_of(train: Split, val: Split) -> Samples:
 
 
 def first(samples: Samples, num_train: int) -> Samples:
-    """With so many of the training samples."""
+    """With this many of the training samples."""
     train = samples.train
     return samples_of(split_of(train.inputs[:num_train], train.targets[:num_train]), samples.val)
 
 
 def views(mean: float = 0.3059, std: float = 0.3763, shape: tuple[int, ...] = (64,)) -> SampleViews:
-    """Of pixels and classes, by default those of digits."""
+    """Views of pixels and classes, by default those of digits."""
     return SampleViews(SampleView(TensorSpec(shape), Scaling((mean,), (std,), 255.0)), CLASS)
 
 
 def fitting(session: SessionSpec, network: ModelSpec) -> SessionSpec:
-    """With inputs of the form that the network takes."""
+    """With inputs of the network's form."""
     inputs = replace(session.views.inputs, sample=network.inputs)
     return replace(session, views=replace(session.views, inputs=inputs))
 
 
 def facts(name: str, **config: Any) -> SourceFacts:
-    """Of a source that is known without reading it."""
+    """The facts of a source that need no reading."""
     source = parse_source({"name": name, **config})
     found = known_of(source, folders(NO_FOLDER))
     assert found is not None
@@ -72,8 +72,8 @@ def job_spec(
     num_train: int | None = None,
     train_config: dict[str, Any] | None = None,
 ) -> JobSpec:
-    """A job's; where only reading tells what is in its source, it is read. ``num_train`` samples
-    are there."""
+    """The specification of a job; if only reading shows what is in its source, it is read. There
+    are ``num_train`` samples."""
 
     def find(source: SourceSpec) -> Found:
         found = known_of(source, folders(folder)) or read_source(source, folders(folder)).found

@@ -97,7 +97,7 @@ def locked(file: Path) -> Iterator[None]:
 
 @contextmanager
 def writing_process(storage_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that adds job after job and prints each number once it is saved."""
+    """A separate process that adds job after job and prints each number once it is saved."""
     command = [sys.executable, "-m", "tests.support.stores", str(storage_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -110,7 +110,7 @@ def writing_process(storage_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def write_for_ever(storage_path: Path) -> None:
-    """Each job is added, saved with its results, and only then told."""
+    """Adds a job, saves it with its results, and only then prints it."""
     store = JobStore.open(storage_path, OWNER)
     while True:
         number = store.next_job_number()

@@ -1,7 +1,7 @@
-"""``StreamReceiver`` in this process and a ``StreamSender`` in an actor, tried out over real Ray.
+"""Tries ``StreamReceiver`` in this process and a ``StreamSender`` in an actor, over real Ray.
 
-``python -m tests.support.streams ADDRESS STORAGE`` prints the name of each trial and what came of
-it as JSON. Ray's authentication is that of the embedded cluster of the storage path.
+``python -m tests.support.streams ADDRESS STORAGE`` prints the name and result of each trial as
+JSON. Ray's authentication is that of the embedded cluster of the storage path.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def message(number: int) -> bytes:
 
 
 class Trials:
-    """One after another, each with a channel of its own."""
+    """One after another, each with its own channel."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
@@ -101,8 +101,8 @@ def outcome(call: Callable[[], Any]) -> str:
 
 
 def while_waiting(receiver: Any, event: Callable[[], object]) -> list[str]:
-    """What becomes of a ``get`` amid which the event happens, and of the next one; nothing where
-    it goes on waiting."""
+    """The result of a ``get`` during which the event happens, and of the next one; nothing if it
+    goes on waiting."""
     outcomes: list[str] = []
 
     def wait() -> None:
@@ -126,7 +126,7 @@ def main(address: str, storage: str) -> None:
     connect(address)
     import ray
 
-    # Each channel keeps a thread, and a method that is called meanwhile needs another one.
+    # Each channel keeps a thread, and a method that is called during that needs another one.
     trials = Trials(ray.remote(num_cpus=0, max_concurrency=8)(Neighbour).remote())
     in_turn = (trials.order, trials.nothing_in_time, trials.closed_here, trials.closed_there)
     found = {trial.__name__: trial() for trial in (*in_turn, trials.killed)}

@@ -20,7 +20,7 @@ EXAMPLES = [CLASSIFICATION, REGRESSION, BINARY, MULTILABEL, NEXT_TOKEN]
 def data_for(
     targets: TensorSpec, num_classes: int | None, task: str, inputs: TensorSpec = PIXELS
 ) -> SourceFacts:
-    """Of a source with such targets."""
+    """The data of a source with such targets."""
     views = SampleViews(SampleView(inputs), SampleView(targets))
     return SourceFacts("example", views, num_classes, 100, 20, task)
 

@@ -1,4 +1,4 @@
-"""A command at a terminal of its own, as a person has it."""
+"""A command at its own terminal, as a person sees it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START_TIMEOUT_S = 90.0
 
 @dataclass
 class Terminal:
-    """What a command has shown so far, and the keys."""
+    """The output of a command so far, and the keys."""
 
     process: subprocess.Popen[bytes]
     descriptor: int

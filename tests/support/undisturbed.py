@@ -1,4 +1,4 @@
-"""What a job that nothing happened to would have given, by the plain loop."""
+"""The results of an undisturbed job, by the plain loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.support.sources import job_spec
 def assert_undisturbed(
     client: TandemClient, job_id: str, options: dict[str, Any], data_dir: Path = Path("unused")
 ) -> None:
-    """Every weight, every step's loss once and in order, every epoch's losses and accuracy.
+    """Compares every weight, every step's loss once and in order, every epoch's losses and
+    accuracy.
 
     ``options`` are those of the job's only session, which was completed, or stopped at a step.
     """
