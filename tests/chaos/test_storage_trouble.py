@@ -103,7 +103,7 @@ def is_saved(client: TandemClient, job_id: str) -> bool:
 
 
 def assert_told(client: TandemClient, job_id: str, *words: str) -> None:
-    """The job's storage error has one of these words."""
+    """The job's storage error has all of these words."""
     wait_until(lambda: not is_saved(client, job_id), 20, "nothing was said")
     text = client.get_job(job_id)["storage_error"]
     assert all(word.lower() in text.lower() for word in words), text
