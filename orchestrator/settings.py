@@ -55,16 +55,19 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the gateway listens on")
     port: int = Field(4000, ge=0, le=65535, description="the gateway's port; 0 takes a free one")
     api_token: SecretStr | None = Field(
-        None, description="what requests must bring; in no YAML file; needed but on loopback"
+        None,
+        description="what requests must bring; never in a YAML file; needed except on loopback",
     )
-    api_token_file: Path | None = Field(None, description="holds the token, if api_token doesn't")
+    api_token_file: Path | None = Field(
+        None, description="a file with the token, if api_token is not set"
+    )
     ray_address: str | None = Field(
         None,
         validation_alias=AliasChoices(ENV_PREFIX + RAY_ADDRESS, RAY_ADDRESS),
         description="Ray cluster to join, e.g. 192.168.1.5:6379; none starts an embedded one",
     )
     ip: str | None = Field(
-        None, description="this host's address for its devices, where it has several networks"
+        None, description="this host's address for its devices, if it is in several networks"
     )
     local_devices: int = Field(2, ge=1, le=64, description="devices of the embedded cluster")
     local_nodes: bool = Field(False, description="make each embedded device its own Ray node")
@@ -82,7 +85,9 @@ class Settings(BaseSettings):
     )
     actor_start_timeout_s: float = Field(60.0, gt=0, le=3600, description="for a LayerActor")
     channel_timeout_s: float = Field(60.0, gt=0, le=3600, description="for one message")
-    heartbeat_timeout_s: float = Field(4.0, ge=1, le=3600, description="a silent device is gone")
+    heartbeat_timeout_s: float = Field(
+        4.0, ge=1, le=3600, description="a device silent for this long is gone"
+    )
     max_request_body_bytes: int = Field(64 * 2**20, ge=1024, le=2**31, description="HTTP body")
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
     dashboard: bool | None = Field(

@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich would take a third of the time of a help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with `tandem demo`; `tandem COMMAND --help` tells more about a command.",
+    epilog="Begin with `tandem demo`; `tandem COMMAND --help` explains a command.",
 )
 
 
@@ -102,7 +102,7 @@ def serve(
         int | None, typer.Option(help="devices that it starts here (default: 2)")
     ] = None,
     local_nodes: Annotated[
-        bool | None, typer.Option("--local-nodes", help="each of them as a Ray node of its own")
+        bool | None, typer.Option("--local-nodes", help="make each of them a Ray node of its own")
     ] = None,
     local_device_port: Annotated[
         int | None, typer.Option(help="port of the first of them (default: 5001)")
@@ -112,7 +112,7 @@ def serve(
         Path | None, typer.Option(help="folder of the data sets (default: ~/.tandem/data)")
     ] = None,
     channel: Annotated[
-        ChannelChoice | None, typer.Option(help="what carries tensors (default: auto)")
+        ChannelChoice | None, typer.Option(help="how tensors travel (default: auto)")
     ] = None,
     port_file: PortFile = None,
 ) -> None:

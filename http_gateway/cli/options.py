@@ -19,7 +19,7 @@ Url = Annotated[
     str | None,
     typer.Option("--url", help=f"the gateway (default: {URL_VARIABLE}, or {DEFAULT_URL})"),
 ]
-JsonLines = Annotated[bool, typer.Option("--json", help="one JSON object a line, for programs")]
+JsonLines = Annotated[bool, typer.Option("--json", help="one JSON object per line, for programs")]
 AsJson = Annotated[bool, typer.Option("--json", help="the API's answer as JSON, for programs")]
 RayAddress = Annotated[
     str | None, typer.Option(help="the Ray cluster, such as 192.168.1.5:6379 (default: one here)")
@@ -30,7 +30,7 @@ Ip = Annotated[
 Storage = Annotated[
     Path | None, typer.Option(help="folder of Tandem's own files (default: ~/.tandem)")
 ]
-Config = Annotated[Path | None, typer.Option(help="YAML file of settings; flags come first")]
+Config = Annotated[Path | None, typer.Option(help="YAML file of settings; flags override it")]
 
 
 def _name_types(params: list[Any]) -> list[Any]:
