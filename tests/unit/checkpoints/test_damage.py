@@ -37,7 +37,7 @@ def saved_twice(root: Path) -> Path:
 
 
 def assert_goes_back(root: Path, *said: str) -> None:
-    """To the first of both, saying why."""
+    """To the first of both, with the reason."""
     loaded = store_at(root).load_latest(OURS)
     assert loaded is not None
     assert_same(loaded.state, state(1))

@@ -95,7 +95,8 @@ def test_the_sessions_of_a_job_are_one_row_of_checkpoints(tmp_path: Path) -> Non
 
 
 def test_a_checkpoint_of_before_identities_belongs_to_the_job_of_its_number(tmp_path: Path) -> None:
-    """As today's migration leaves the job: its number is its identity, its run its folder."""
+    """Today's migration leaves the job like this: its number is its identity, its run its
+    folder."""
     legacy = replace(OURS, identity="7", sessions=((1, "run-1"), (2, "run-1")))
     store = store_at(tmp_path)
     store.save(about(5, identity="7", session_folder="run-1"), state(5))

@@ -34,7 +34,7 @@ DATA = encode_manifest(MANIFEST)
 
 
 def with_checksum(content: dict[str, object]) -> bytes:
-    """As the format's rules, which hold for all its versions, want it."""
+    """By the rule that holds for all versions of the format."""
     body = json.dumps(content, indent=4).removesuffix("\n}").encode()
     return body + b',\n  "sha256": "%s"\n}\n' % hashlib.sha256(body).hexdigest().encode()
 

@@ -20,7 +20,7 @@ NEWEST = f"{FOLDER}/step-000000000002"
 
 
 class InterruptedStorage(LocalStorage):
-    """Does something else, once, just before it reads or lists a file of such a name."""
+    """Does something else, once, just before it reads or lists a file with such a name."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

@@ -42,7 +42,7 @@ def fake() -> ScriptedJobClient:
 
 @pytest.fixture
 def tandem(fake: ScriptedJobClient, url: str, monkeypatch: pytest.MonkeyPatch) -> Tandem:
-    """Runs a command; its gateway is the fake's unless it is told another."""
+    """Runs a command; its gateway is the fake's unless the test gives another."""
     monkeypatch.setenv("TANDEM_URL", url)
     monkeypatch.delenv("TANDEM_API_TOKEN", raising=False)
     monkeypatch.setattr(training, "POLL_S", 0.001)

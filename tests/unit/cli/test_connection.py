@@ -1,4 +1,4 @@
-"""Where a command looks for its gateway, and what it says when none is there."""
+"""How a command finds its gateway, and its message if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tandem doctor``: what it shows of a report, and what it does where none is to be had."""
+"""``tandem doctor``: its display of a report, and its behaviour without one."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_without_a_gateway_this_host_is_looked_at(
 
 
 def test_ray_is_told_of_clusters_before_it_is_imported(tmp_path: Path) -> None:
-    """On macOS it would call this host 127.0.0.1 else, under which no token is kept."""
+    """Otherwise, on macOS, it would call this host 127.0.0.1, and no token is kept under that."""
     env = {**os.environ, "TANDEM_STORAGE_PATH": str(tmp_path), "TANDEM_URL": "http://127.0.0.1:1"}
     env.pop("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", None)
     command = [sys.executable, "-c", WATCHED, "doctor"]

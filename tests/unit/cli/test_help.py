@@ -1,4 +1,4 @@
-"""What ``--help`` shows, and what it does without."""
+"""The output of ``--help``, and the imports that it avoids."""
 
 from __future__ import annotations
 

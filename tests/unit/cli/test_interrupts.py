@@ -1,4 +1,4 @@
-"""What asks a command to end, and when it is heeded."""
+"""Signals that ask a command to end, and when they take effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs in YAML files: what is taken, and how what is wrong is told."""
+"""Jobs in YAML files: accepted ones, and the errors of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job looks like in a terminal, and what is left of the picture elsewhere."""
+"""The view of a job in a terminal, and what remains of it elsewhere."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_real_terminal_is_drawn_in_and_left_as_it_was(
 
 
 def read_until(fd: int, words: str) -> str:
-    """What a terminal shows, up to these words."""
+    """The terminal's output, up to these words."""
     shown = ""
     while words not in shown:
         assert select.select([fd], [], [], 20.0)[0], shown

@@ -1,4 +1,4 @@
-"""What ``tandem join --register`` says of a host's devices, some of which the job has already."""
+"""The messages of ``tandem join --register`` for devices of which the job already has some."""
 
 from __future__ import annotations
 

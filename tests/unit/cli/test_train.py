@@ -1,4 +1,4 @@
-"""``tandem train``: from a file to weights, and what becomes of the job when that fails."""
+"""``tandem train``: from a file to weights, and what happens to the job if that fails."""
 
 from __future__ import annotations
 

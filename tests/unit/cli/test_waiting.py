@@ -1,4 +1,4 @@
-"""Commands whose gateway is not there yet, or not ready, and one that goes away meanwhile."""
+"""Commands whose gateway is not there yet or not ready, and one whose gateway goes away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stage loop does while the copies of its snapshots are on a slow link."""
+"""A stage loop while the copies of its snapshots are on a slow link."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def always_due(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class SlowCopier:
-    """A copy arrives when this was asked for it so often; whoever waits for it is refused."""
+    """A copy arrives after this many questions for it; waiting for it is an error."""
 
     def __init__(self, looks: float) -> None:
         self.positions: list[Position] = []

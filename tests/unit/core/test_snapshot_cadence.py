@@ -118,7 +118,8 @@ def test_of_a_number_of_steps_a_snapshot_waits_for_the_copies_before() -> None:
 
 @dataclass(frozen=True)
 class Training:
-    """What came of ``simulate``: shares of the time, and the longest time between two snapshots."""
+    """The result of ``simulate``: shares of the time, and the longest time between two
+    snapshots."""
 
     cost: float
     copying: float
@@ -156,7 +157,7 @@ def test_snapshots_cost_no_more_than_their_share_whatever_the_link(
     copy_s = copied_steps * step_s
     duration_s = 200 * max(step_s, copy_s)
     training = simulate(step_s, copy_s, slower, duration_s)
-    # Of the first copy and of a step that only partly lies beside one more is lost once.
+    # The first copy, and a step only partly beside another one, are lost once.
     once = (copy_s + 3 * step_s * slower) / duration_s
     assert training.cost <= 2 * MAX_COST + once
     assert training.copying <= MAX_COPYING + once

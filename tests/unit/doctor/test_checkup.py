@@ -1,4 +1,4 @@
-"""What runs on a node, run here; it needs nothing of Tandem's."""
+"""The code that runs on a node, run here; it needs nothing from Tandem."""
 
 from __future__ import annotations
 

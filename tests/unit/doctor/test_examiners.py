@@ -1,4 +1,4 @@
-"""What is made of a node's answers, without Ray."""
+"""The use of a node's answers, without Ray."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = {name: None for name in HostFacts.__dataclass_fields__}
 
 
 def clock_of(monkeypatch: pytest.MonkeyPatch, read: Callable[[], float]) -> Clock | None:
-    """Of a node whose clock is read by ``read``."""
+    """The clock of a node that ``read`` reads."""
 
     def get(call: Callable[[], float], timeout: float) -> float:
         assert timeout <= examiners.CLOCK_CALL_TIMEOUT_S

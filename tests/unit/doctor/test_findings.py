@@ -1,4 +1,4 @@
-"""What a checkup makes of what it saw; each check with nothing wrong, and with each wrong."""
+"""The findings of a checkup: each check with nothing wrong, and with each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which links are measured, and in what order."""
+"""The links that are measured, and their order."""
 
 from __future__ import annotations
 

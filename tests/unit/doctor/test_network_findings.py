@@ -1,4 +1,4 @@
-"""What a checkup makes of the nodes' names, ports and links."""
+"""The findings about the nodes' names, ports and links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host that is looked at alone."""
+"""The findings about a host alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets an answer of the application, with a token and without one."""
+"""Which requests the application answers, with a token and without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At which URLs a gateway answers, and what it says of them."""
+"""The URLs of a gateway, and the lines printed about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the token comes from, and when a gateway may start without one."""
+"""The sources of the token, and when a gateway may start without one."""
 
 from __future__ import annotations
 

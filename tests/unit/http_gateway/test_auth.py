@@ -128,7 +128,7 @@ def test_a_character_that_can_not_be_encoded_stands_for_no_other() -> None:
 
 @pytest.fixture
 def compared(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, Any]]]:
-    """What ``hmac.compare_digest`` was asked to compare."""
+    """The arguments of ``hmac.compare_digest``."""
     calls: list[tuple[Any, Any]] = []
     genuine = hmac.compare_digest
 

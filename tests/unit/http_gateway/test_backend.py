@@ -1,4 +1,4 @@
-"""What a gateway does before it serves."""
+"""A gateway's work before it serves."""
 
 import sys
 from pathlib import Path

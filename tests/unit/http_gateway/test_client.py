@@ -69,7 +69,7 @@ def client(url: str) -> Iterator[TandemClient]:
 
 
 def _without_commands(devices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without what the route adds, in which the server's port is."""
+    """Without the part that the route adds, which contains the server's port."""
     return [{k: v for k, v in device.items() if k != "register"} for device in devices]
 
 

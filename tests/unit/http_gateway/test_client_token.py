@@ -1,4 +1,4 @@
-"""TandemClient with a token, against an application that asks for it."""
+"""TandemClient with a token, against an application that asks for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gateway that begins anew: what it leaves to itself, and what it answers meanwhile."""
+"""A gateway that begins again: what it hands over to itself, and its answers until then."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_same_process_goes_on_at_the_same_port() -> None:
         assert process.stdout is not None
         pid, port, other, *arguments = process.stdout.readline().split()
         assert (int(pid), arguments) == (process.pid, ["an", "argument"])
-        # Nobody is refused, however long it takes to begin anew.
+        # Nobody is refused, however long the new beginning takes.
         with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
             assert connection.recv(10) == b"here"
         assert process.stdout.readline() == f"{pid} {port} gone – {other} False\n"

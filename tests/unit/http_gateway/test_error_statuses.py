@@ -1,4 +1,4 @@
-"""What the JobClient raises becomes a status and the one error body."""
+"""Errors of the JobClient become a status and the API's error body."""
 
 from __future__ import annotations
 

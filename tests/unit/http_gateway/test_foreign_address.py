@@ -1,4 +1,4 @@
-"""A Ray address that comes from another tool's variable is told with its name."""
+"""An error about a Ray address from another tool's variable names the variable."""
 
 from __future__ import annotations
 

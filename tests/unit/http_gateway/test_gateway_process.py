@@ -1,4 +1,4 @@
-"""What a gateway as a child process is given; no process is started here."""
+"""The arguments of a gateway as a child process; no process is started here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKEN = "correct-horse-battery-staple"
 
 
 class Recorded:
-    """In the place of a process: notes how it was started, and serves at once."""
+    """Stands for a process: records how it was started, and serves at once."""
 
     def __init__(self, command: list[str], *, env: dict[str, str], **_: Any) -> None:
         self.command, self.env = command, env

@@ -73,7 +73,7 @@ def test_what_only_reads_may_be_repeated_and_a_deletion_not() -> None:
 
 @pytest.fixture
 def added() -> dict[str, Any]:
-    """What the page's two pieces of code define: the table's line, and what does the work."""
+    """The definitions in the page's two pieces of code: the table's line, and the method."""
     names: dict[str, Any] = {"__name__": "page"}
     for code in re.findall(r"```python\n(.*?)```", EXTENDING.read_text("utf-8"), re.DOTALL):
         if "stop_all" in code:

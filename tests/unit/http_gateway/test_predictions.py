@@ -1,4 +1,4 @@
-"""Predictions in a process of their own; here it is an actor of this process."""
+"""Predictions in a separate process; here it is an actor of this process."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def predict(desk: Predictions, rows: Rows = ROWS, gone: Any = bool) -> dict[str,
 def test_the_answer_is_that_of_the_network_whatever_the_blocks(
     desk: Predictions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its last bits are those of the thread that computes, which has a number of threads of its
-    own."""
+    """The last bits depend on the thread that computes, because it has its own number of
+    threads."""
     expected = Network(MODEL).predict(VALUES)
     classes, probabilities = expected["classes"], expected["probabilities"]
     for rows in (trained.MAX_BLOCK_ROWS, 3):

@@ -35,7 +35,7 @@ def refused(http: FlaskClient, fake: FakeJobClient, path: str, body: Any) -> str
 
 
 def shown(value: Any) -> str:
-    """As an error text writes it."""
+    """In the form of error texts."""
     return json.dumps(value) if value is True or value is None else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""What is saved before a JobManager is ended, and what is said of what is not."""
+"""What is saved before a JobManager ends, and the messages about the rest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def job(job_id: str, is_done: bool, error: str | None = None, num_bytes: int = 8
 
 
 def said(*looks: list[dict[str, Any]]) -> list[str]:
-    """What is said where the JobManager answers so, the last answer for ever."""
+    """The messages if the JobManager answers like this; the last answer repeats for ever."""
     left, texts = list(looks), list[str]()
     save_jobs(lambda: left.pop(0) if len(left) > 1 else left[0], texts.append)
     return texts

@@ -1,4 +1,4 @@
-"""Work that is done one at a time, and who waits for it."""
+"""Work that is done one at a time, and the queue for it."""
 
 from __future__ import annotations
 

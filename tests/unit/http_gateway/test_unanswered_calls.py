@@ -1,4 +1,4 @@
-"""A call that the JobManager does not answer: what the caller is told of its outcome."""
+"""A call that the JobManager does not answer: what the caller learns about its outcome."""
 
 from __future__ import annotations
 

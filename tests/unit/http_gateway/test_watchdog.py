@@ -1,4 +1,4 @@
-"""What is done about a silent JobManager and a head that is gone, by a clock of the test's."""
+"""Reactions to a silent JobManager and a lost head, by the test's own clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING, KILL, GONE = Verdict.NOTHING, Verdict.KILL_MANAGER, Verdict.HEAD_GONE
 
 
 def verdicts(looks: Sequence[tuple[bool, Ping]]) -> list[Verdict]:
-    """What a watch says to each look, at pings of two seconds."""
+    """The watch's verdict after each look, with pings of two seconds."""
     watch = Watch()
     return [watch.look(listens, ping, 2.0) for listens, ping in looks]
 

@@ -1,4 +1,4 @@
-"""What the HTTP server refuses by itself still has the API's one error body."""
+"""Refusals of the HTTP server itself also have the API's error body."""
 
 from __future__ import annotations
 

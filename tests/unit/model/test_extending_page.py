@@ -19,7 +19,7 @@ PAGE = Path("docs/extending.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def examples() -> Iterator[None]:
-    """What the page's Python adds."""
+    """The additions of the page's Python."""
     names: dict[str, Any] = {"__name__": "page"}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(code, names)

@@ -1,4 +1,4 @@
-"""Owners' limits after a loss: layers move only to where they fit, else the job waits."""
+"""Owners' limits after a loss: layers move only where they fit, otherwise the job waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which kind of channel is taken, from how trials went."""
+"""The kind of channel that is chosen, by the results of trials."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SHARED, GLOO, CALLS = KINDS
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, list[ChannelKind]]]:
-    """The kind that is taken for an edge, and those that were tried, where they take so many
-    seconds; None for what does not work."""
+    """The kind chosen for an edge, and the kinds tried, if they take this many seconds; None for a
+    kind that does not work."""
 
     def kind_of(setting: str, *seconds: float | None, num_nodes: int = 1) -> Any:
         order: list[ChannelKind] = []

@@ -1,4 +1,4 @@
-"""What a plan says of a stage's memory, against what its tensors take."""
+"""A plan's figures for a stage's memory, compared with the memory of its tensors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOMENTUM = parse_recipe({"momentum": 0.9})
 def measured(
     monkeypatch: pytest.MonkeyPatch, job: PlanJob, cuts: tuple[int, ...], pipelining: Pipelining
 ) -> list[int]:
-    """By stage the most bytes of tensors in an epoch of two steps with its validation."""
+    """By stage, the most bytes of tensors in an epoch of two steps with its validation."""
     session = make_session(
         epochs=1,
         batch_size=job.batch_size,
@@ -137,7 +137,7 @@ OTHER = DevicePlace(3, "device 3", "10.0.0.2", "node 3")
 
 
 def rooms(memory_bytes: int, **limits: int) -> list[int | None]:
-    """Of two devices of a host and one of another; ``limits`` are such as ``d1=10**9``."""
+    """For two devices of one host and one of another; ``limits`` are such as ``d1=10**9``."""
     asked = {int(name[1:]): DeviceLimits(limit) for name, limit in limits.items()}
     profile = DeviceProfile(4, memory_bytes, None, compute(), None)
     planning = JobPlanning(PlanRequest(limits=asked), {i: profile for i in (1, 2, 3)})

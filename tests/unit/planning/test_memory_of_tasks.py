@@ -1,4 +1,4 @@
-"""What a plan says of the last stage's memory where its outputs are most of it, task by task."""
+"""A plan's figures for the last stage's memory if its outputs dominate, task by task."""
 
 from __future__ import annotations
 

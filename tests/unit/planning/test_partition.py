@@ -106,6 +106,6 @@ def test_limits_of_one_host_are_refused_where_they_exceed_it_together() -> None:
         check_memory_limits(request, {1: 100, 2: 100}, hosts)
 
     limits_of({1: "10.0.0.1", 2: "10.0.0.2"})
-    limits_of({})  # accelerators have a memory of their own
+    limits_of({})  # accelerators have their own memory
     with pytest.raises(InvalidRequest, match=r"devices\.1\..* and devices\.2\..* are 120 together"):
         limits_of({1: "10.0.0.1", 2: "10.0.0.1"})

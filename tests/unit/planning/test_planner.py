@@ -128,8 +128,8 @@ def test_one_device_alone_needs_no_messages() -> None:
 def test_the_tables_of_the_search_state_what_a_prediction_adds_up(
     speeds: list[float], num_microbatches: int, latency_s: float, freeze: tuple[str, ...]
 ) -> None:
-    """What ``predict`` has for a split is never below its bound; its memory without copies is the
-    tables', but that these take a largest block for each stage's largest."""
+    """The prediction for a split is never below its bound. Its memory without copies is that of the
+    tables, except that these take a largest block for each stage's largest."""
     link = LinkProfile("actor_calls", latency_s, 1e8, latency_s / 4, 1e-9)
     devices = [device(i + 1, speed) for i, speed in enumerate(speeds)]
     recipe = parse_recipe({"freeze": freeze} if freeze else {})

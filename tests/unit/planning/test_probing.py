@@ -1,4 +1,4 @@
-"""What measures, over the real JobManager and LayerActors; only Ray is another."""
+"""Measuring, over the real JobManager and LayerActors; only Ray is replaced."""
 
 from __future__ import annotations
 

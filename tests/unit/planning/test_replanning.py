@@ -1,4 +1,4 @@
-"""When a train request has the blocks placed anew."""
+"""Train requests for which the blocks are placed again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def placed_job(request: PlanRequest) -> Job:
 
 
 def limited_job(times: float) -> Job:
-    """Device 2 may take so many times what it takes by the job's own recipe."""
+    """Device 2 may take this many times the memory that it takes with the job's own recipe."""
     (_, second) = plan_in_force(placed_job(PlanRequest()))["devices"]
     limit = DeviceLimits(int(times * second["memory"]["needed_bytes"]))
     return placed_job(PlanRequest(limits={2: limit}))

@@ -58,7 +58,7 @@ def small_problems(draw: st.DrawFn) -> SplitProblem:
 
 
 def shortage(tried: SplitProblem, cuts: Cuts) -> float:
-    """What the worst-off device would need, as a share of what it offers."""
+    """The need of the worst-off device, as a share of what it offers."""
     pairs = zip(tried.stages, cuts, cuts[1:], strict=False)
     return max(stage.memory(start, end) / stage.room for stage, start, end in pairs)
 

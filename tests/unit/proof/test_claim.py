@@ -1,4 +1,4 @@
-"""What a replay is to find, from what is on record."""
+"""What a replay has to compare, from the records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verification says of a replay."""
+"""The result of a verification, from a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is frozen: by which patterns, and what that spares."""
+"""Frozen parameters: the patterns that choose them, and what is saved."""
 
 from __future__ import annotations
 

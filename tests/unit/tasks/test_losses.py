@@ -29,7 +29,7 @@ def test_losses_are_those_of_pytorch() -> None:
 
 
 def test_one_number_a_sample_is_compared_with_targets_without_that_dimension() -> None:
-    """Without a word, PyTorch would compare every output with every target."""
+    """PyTorch would silently compare every output with every target."""
     numbers, targets = torch.tensor([[1.0], [2.0]]), torch.tensor([1.0, 4.0])
     assert Loss(REGRESSION)(numbers, targets).item() == 2.0
     logits, classes = torch.tensor([[0.0], [0.0]]), torch.tensor([0, 1])

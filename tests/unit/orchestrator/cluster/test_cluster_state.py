@@ -1,4 +1,4 @@
-"""What is made of a state file whose cluster can't be seen from here."""
+"""State files whose cluster can't be seen from here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tests.support.ports import free_ports, listening
 
 
 def write_state(storage: Path, port: int) -> Path:
-    """Of a cluster of another host that shares the folder, whose head listens at ``port``."""
+    """The state of a cluster of another host that shares the folder; its head listens at
+    ``port``."""
     state = ClusterState(
         address=f"127.0.0.1:{port}",
         dashboard_url=None,

@@ -1,4 +1,4 @@
-"""What Ray's nodes get to know of the user's environment."""
+"""The part of the user's environment that Ray's nodes get."""
 
 from __future__ import annotations
 

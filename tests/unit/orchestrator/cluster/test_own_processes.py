@@ -1,4 +1,4 @@
-"""Which processes are ours, told by what no clock moves; and that none of them is disowned."""
+"""Our own processes are recognised by facts that no clock changes, and none is overlooked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Node = tuple["subprocess.Popen[bytes]", ProcessRecord]
 
 
 class Nodes:
-    """Processes that lead sessions of their own, as Ray's nodes do."""
+    """Processes that lead their own sessions, as Ray's nodes do."""
 
     def __init__(self) -> None:
         self.marks = {MARK: token_hex()}
@@ -85,7 +85,7 @@ def test_a_clock_that_is_set_changes_no_record(
 ) -> None:
     process, record = nodes.start()
     boot_time = psutil.boot_time()
-    # What psutil makes the time of day of a process's start of: it moves with the clock.
+    # psutil computes the time of day of a process's start from this; it moves with the clock.
     monkeypatch.setattr("psutil._psplatform.boot_time", lambda: boot_time + 3600.0)
     assert ProcessRecord.of(process.pid) == record and record.process() is not None
 

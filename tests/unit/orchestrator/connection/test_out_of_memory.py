@@ -1,4 +1,4 @@
-"""What is said where Ray's memory monitor ended a process, or PyTorch was refused memory."""
+"""Messages after Ray's memory monitor ended a process, or PyTorch was refused memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANAGER, OTHER = "job_manager:JobManagerActor", "job-1-generation-1-stage-0:Laye
 
 
 def killed(actor: str = MANAGER, used: int = 1_029_939_200, threshold: int = 1_020_054_720) -> str:
-    """As Ray 2.60 tells it."""
+    """Ray 2.60's message."""
     return (
         "1 worker(s) were killed due to the node running low on memory. Memory on the node "
         "(IP: 10.0.0.7, ID: 0d6f5a) was 0.96GB used / 1.00GB limit (0.960518)\n"

@@ -1,4 +1,4 @@
-"""By which address other devices reach this host."""
+"""The address by which other devices reach this host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Reaching a Ray head: what is none is told as that, and Ray's own words stay out of the way."""
+"""Connecting to a Ray head: other programs are recognised, and Ray's own output stays out of the
+way."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_what_can_not_be_read_is_on_no_mount() -> None:
 
 @pytest.fixture
 def on_a_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is said to lie on one."""
+    """A folder that seems to be on a network share."""
     mounts = tmp_path / "mounts"
     share = tmp_path.resolve() / "share"
     share.mkdir()

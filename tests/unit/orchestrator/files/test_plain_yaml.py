@@ -1,4 +1,4 @@
-"""Files in YAML: read as JSON would say it, and what is wrong told by its line."""
+"""YAML files: their meaning in JSON, and errors with their line."""
 
 from __future__ import annotations
 

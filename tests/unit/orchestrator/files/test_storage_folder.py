@@ -1,4 +1,4 @@
-"""Folders that can't be used are told with the setting and the remedy."""
+"""Errors about unusable folders name the setting and the remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.errors import InvalidRequest, StorageUnavailable
 from orchestrator.files.storage_folder import storage_errors, storage_in_use
 from orchestrator.settings import load_settings
 
-# A user that the system does not know, who may do what this one's folders allow, and no more.
+# A user that the system does not know, who may do what this user's folders allow, and no more.
 UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 TANDEM = (sys.executable, "-m", "http_gateway.cli")
 CLIENT = ("resume", "1", "--url", "http://127.0.0.1:9")
@@ -32,7 +32,7 @@ needs_unknown_user = pytest.mark.skipif(not _can_be_unknown(), reason="no user n
 
 
 def run_as_unknown(arguments: Sequence[str], **env: str) -> subprocess.CompletedProcess[str]:
-    """By a user without a home folder."""
+    """Runs as a user without a home folder."""
     known = {k: v for k, v in os.environ.items() if k != "HOME" and not k.startswith("TANDEM_")}
     return subprocess.run(
         [*UNKNOWN_USER, *TANDEM, *arguments],

@@ -1,4 +1,4 @@
-"""Where Ray keeps its sockets and logs."""
+"""The folder of Ray's sockets and logs."""
 
 from __future__ import annotations
 

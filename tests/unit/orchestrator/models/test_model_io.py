@@ -45,7 +45,7 @@ def file_of(model: TrainedModel) -> bytes:
 
 
 def metadata(file: bytes) -> dict[str, str]:
-    """What a safetensors file says of itself: a length in 8 bytes, then JSON."""
+    """A safetensors file's header: a length in 8 bytes, then JSON."""
     length = int.from_bytes(file[:8], "little")
     said: dict[str, str] = json.loads(file[8 : 8 + length])["__metadata__"]
     return said
@@ -131,7 +131,7 @@ def test_a_block_of_rows_takes_little_memory_however_wide_the_network() -> None:
 
 
 def test_a_model_of_other_layers_predicts_as_it_validates() -> None:
-    """Nothing is dropped, and batch norm goes by its running statistics."""
+    """Nothing is dropped, and batch norm uses its running statistics."""
     layers = [*CNN_LAYERS]
     spec = job_spec({"layers": layers, "seed": 1}, {"name": "digits"})
     plain = build_blocks(spec.model, 0, spec.num_blocks)

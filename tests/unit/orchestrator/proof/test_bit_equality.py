@@ -32,7 +32,7 @@ def by_devices(*devices: tuple[int, HostKind, int]) -> list[ComputedLayers]:
 
 
 def read_back(computed: Sequence[ComputedFrom]) -> list[ComputedFrom]:
-    """From the store."""
+    """Stored and read again."""
     return [from_stored(ComputedFrom, to_stored(known)) for known in computed]
 
 

@@ -26,7 +26,7 @@ class Coming(Future[Any]):
 
 
 def comes_after(looks: int, coming: Coming) -> Callable[[Collection[int]], list[int]]:
-    """All devices answer; the bytes are here after so many looks."""
+    """All devices answer; the bytes arrive after this many looks."""
     seen: list[Collection[int]] = []
 
     def silent(stages: Collection[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Which end of a dead link the next generation does without."""
+"""The end of a dead link that the next generation leaves out."""
 
 from __future__ import annotations
 

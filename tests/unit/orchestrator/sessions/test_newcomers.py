@@ -41,7 +41,7 @@ def book(tmp_path: Path) -> Iterator[JobBook]:
 
 
 def offered(book: JobBook, job: Job, planning: JobPlanning) -> BetterPlan | None:
-    """To a job that trains on device 1, when device 2 has been registered meanwhile."""
+    """The offer to a job that trains on device 1, after device 2 was registered."""
     in_force = place(job, CLUSTER)
     job.stages, job.planning = plan_stages(in_force), planning
     job.sessions = [Session(1, TrainOptions(), num_microbatches=4, first_epoch_index=0)]
@@ -55,7 +55,7 @@ def training_alone(width: int) -> Job:
 
 
 def measured(*weights_per_s: float, link: LinkProfile | None = None) -> JobPlanning:
-    """Of device 1, and then of device 2."""
+    """The measurements of device 1, then those of device 2."""
     profiles = {n: device(n, speed).profile for n, speed in enumerate(weights_per_s, start=1)}
     links = () if link is None else (MeasuredLink(1, 2, link),)
     return JobPlanning(profiles=profiles, links=links)
@@ -107,7 +107,7 @@ def test_spares_that_do_not_pay_are_weighed_again_where_something_has_changed_on
     group = StageGroup("group", place(job, CLUSTER)[:1], [], SnapshotCopies())
 
     def looks() -> list[int]:
-        """How many devices were weighed, while the session looks three times."""
+        """How many devices were considered, while the session looks three times."""
         weighed.clear()
         for _ in range(3):
             spares.look(group)

@@ -1,4 +1,4 @@
-"""What was asked of a job that trains is done soon, and survives the JobManager."""
+"""Requests to a training job are done soon, and survive the JobManager."""
 
 from __future__ import annotations
 

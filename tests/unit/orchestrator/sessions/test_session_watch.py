@@ -9,7 +9,7 @@ from orchestrator.sessions.session_watch import SessionWatch, _Heartbeat
 
 
 def report(*losses: float) -> StageReport:
-    """Of a stage that has new steps to tell."""
+    """The report of a stage that has new steps."""
     steps = tuple(StepRecord(1, step, loss) for step, loss in enumerate(losses, start=1))
     return StageReport(Progress(), (), steps, StageSeconds(), 0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""What a host ran out of is no fault of what is computed there."""
+"""A host that lacks room does not make the job fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.sessions.session_watch import SessionWatch
 
 
 def raised_in_a_stage(cause: BaseException) -> BaseException:
-    """As it comes out of a call."""
+    """The error in the form in which a call raises it."""
     error = ray.exceptions.RayTaskError("run", "words", cause, proctitle="-", pid=1, ip="10.0.0.1")
     as_cause: BaseException = error.as_instanceof_cause()
     return as_cause

@@ -51,7 +51,7 @@ class World:
         return future
 
     def why_stuck(self) -> tuple[int, str] | None:
-        """What one more look finds."""
+        """The result of one more look."""
         try:
             self.watch.look()
         except StartStuck as stuck:

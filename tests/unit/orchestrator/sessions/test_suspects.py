@@ -1,4 +1,4 @@
-"""How long a device that failed is left out."""
+"""How long a device is left out after a failure."""
 
 from __future__ import annotations
 
