@@ -42,13 +42,14 @@ def parse_body(data: bytes) -> dict[str, Any]:
         raise
     except RecursionError as error:
         raise InvalidRequest(
-            "The request body is nested too deeply to be JSON for this API"
+            "The request body is nested too deeply: send it with fewer levels"
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The request body is not valid JSON: {error}") from error
     except ValueError as error:  # Python's own guard: converting takes quadratic time
         raise InvalidRequest(
-            f"The request body has an integer of more than {sys.get_int_max_str_digits()} digits"
+            "The request body has an integer of too many digits: send at most "
+            f"{sys.get_int_max_str_digits()}"
         ) from error
     if not isinstance(body, dict):
         raise InvalidRequest(
@@ -68,7 +69,9 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f'The request body has the field "{shorten(twice)}" twice')
+        raise InvalidRequest(
+            f'The request body has the field "{shorten(twice)}" twice: send it once'
+        )
     return fields
 
 

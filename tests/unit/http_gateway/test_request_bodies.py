@@ -82,7 +82,7 @@ def test_an_integer_of_thousands_of_digits_is_refused_by_its_length(
     for body in ['{"epochs": %s}', '{"epochs": [1, -%s]}', "%s"]:
         with subtests.test(body=body):
             text = error_of(http.post(TRAIN, data=body % ("9" * 5000)), 400)
-            assert "an integer of more than" in text and str(sys.get_int_max_str_digits()) in text
+            assert "digits" in text and str(sys.get_int_max_str_digits()) in text
             assert "not valid JSON" not in text and "sys." not in text
             assert fake.calls == []
 
