@@ -40,7 +40,7 @@ def show(told: dict[str, Any], console: Console) -> None:
     """The plan as a table, the verdict, and what was measured."""
     console.print(plan_table(told))
     console.print(
-        f"{told['schedule']}, {told['num_microbatches']} microbatches, wire {told['wire']}: "
+        f"{told['schedule']}, microbatches: {told['num_microbatches']}, wire {told['wire']}: "
         f"a step should take {_ms(told['step_s'])} ({told['samples_per_s']:,.0f} samples/s); "
         f"devices wait for {told['bubble']:.0%} of it. "
         f"Channels: {', '.join(told['channels']) or 'none'}.",
