@@ -220,7 +220,7 @@ class SessionWatch:
         return GroupFailure(f"{label} failed: {_line(error)}", can_recover=True)
 
     def _why_killed(self, index: int) -> str | None:
-        """Where its last answer and its node tell that the kernel did it, most likely."""
+        """Says so if its last answer and its node show that most likely the kernel ended it."""
         report = self._beats[index].report if self._beats else None
         if report is None or report.kills == KernelKills():
             return None

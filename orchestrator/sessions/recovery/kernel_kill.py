@@ -1,4 +1,5 @@
-"""Whether the kernel has ended a LayerActor for want of memory: it tells nobody, but counts."""
+"""Finds out whether the kernel has ended a LayerActor for lack of memory: the kernel does not say
+so, but counts."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from orchestrator.devices.placement import Node
 
 CONNECT_TIMEOUT_S = 0.5
 ANSWER_TIMEOUT_S = 2.0
-"""The next generation waits for it; without an answer nothing is told."""
+"""The next generation waits for it; without an answer the event says nothing about it."""
 
 CountKills = Callable[[Node], KernelKills | None]
 
@@ -26,8 +27,8 @@ ray.cloudpickle.register_pickle_by_value(host_limits)
 
 
 def why_ended(before: KernelKills, now: KernelKills) -> str | None:
-    """What followed the last answer of a process that is gone, in words that follow its name; None
-    where the kernel has ended nobody for want of memory."""
+    """What happened after the last answer of a process that is gone, in words that follow its name;
+    None if the kernel has ended no process for lack of memory."""
     counts = (
         (before.of_groups, now.of_groups, "of its control group"),
         (before.of_host, now.of_host, "on its host"),
