@@ -35,14 +35,19 @@ REQUIRED = [
     "rich>=14,<16",
     "requests~=2.32",
     "scikit-learn>=1.6,<2",
+    "pillow>=11,<14",
     "psutil>=7,<8",
     "filelock>=3.16,<5",
     "sqlalchemy~=2.1.0",
     "alembic>=1.18,<2",
 ]
 
+TABLES = ["pyarrow>=22,<27"]
+
 EXTRAS = {
+    "tables": TABLES,
     "test": [
+        *TABLES,
         "build>=1.2,<2",
         "pytest>=9.0,<10",
         "pytest-timeout~=2.4",
@@ -85,6 +90,9 @@ setup(
         "actors.core.recipe.optimizers",
         "actors.core.sources",
         "actors.core.sources.kinds",
+        "actors.core.sources.readers",
+        "actors.core.sources.transforms",
+        "actors.core.sources.transforms.kinds",
         "actors.core.tasks",
         "actors.core.tasks.kinds",
         "actors.probing",

@@ -32,6 +32,7 @@ from actors.core.snapshots import Mark, StageSnapshot
 from actors.core.specs import SessionSpec
 from actors.core.stage import Stage
 from actors.core.tasks.loss import BatchTargets, Loss
+from actors.core.transform_spec import Draws
 from actors.orders import Orders
 from actors.reports import Phase, Progress, ReportBoard
 from actors.run_ahead import RunAhead
@@ -241,7 +242,8 @@ class StageLoop:
         assert self._data.train_targets is not None
         view, stored = self._session.views.targets, self._data.train_targets
         begin = time.perf_counter()
-        targets = [view.prepare(view.gather(stored, m.samples)) for m in microbatches]
+        draws = self._draws()
+        targets = [view.prepare(view.gather(stored, m.samples, draws)) for m in microbatches]
         self._targets = self._task_loss.weighed(targets)
         self.board.seconds.load_s += time.perf_counter() - begin
 
@@ -292,13 +294,18 @@ class StageLoop:
         flops = self._flops(len(microbatch.samples)).of(Kind.WEIGHT_GRAD)
         self._clock.add("backward", begin, flops)
 
+    def _draws(self) -> Draws:
+        epoch = self._session.first_epoch_index + self._cursor.epoch
+        return Draws(self._session.seed, epoch)
+
     def _inputs(self, microbatch: Microbatch) -> torch.Tensor:
         if not self._stage.spec.is_first:
             return self._recv(self._links.forward_in, microbatch.index)
         assert self._data.train_inputs is not None
         begin = time.perf_counter()
         view = self._session.views.inputs
-        inputs = self._device.load(view, self._data.train_inputs, microbatch.samples)
+        stored = self._data.train_inputs
+        inputs = self._device.load(view, stored, microbatch.samples, self._draws())
         self.board.seconds.load_s += time.perf_counter() - begin
         return inputs
 

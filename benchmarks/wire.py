@@ -78,7 +78,7 @@ CASES = (
         "GPT, tinyshakespeare",
         {"architecture": "gpt", "config": {"embed_dim": 128, "depth": 4, "num_heads": 4}},
         {
-            "name": "text",
+            "format": "text",
             "path": "text/tinyshakespeare.txt",
             "context": 64,
             "stride": 1,

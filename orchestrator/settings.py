@@ -34,7 +34,7 @@ def _default_data_dir(values: dict[str, Any]) -> Path:
     return Path(values.get("storage_path", Path())) / "data"
 
 
-def _default_allowed_dirs(values: dict[str, Any]) -> tuple[Path, ...]:
+def _default_data_roots(values: dict[str, Any]) -> tuple[Path, ...]:
     return (values["data_dir"],) if "data_dir" in values else ()
 
 
@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default_factory=_default_data_dir, description="data sets; default <storage_path>/data"
     )
-    allowed_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default_factory=_default_allowed_dirs,
+    data_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default_factory=_default_data_roots,
         description="folders whose files a job may name, such as a text; default data_dir",
     )
     channel: Literal["auto", "object_store", "shared_memory", "gloo", "nccl", "actor_calls"] = (
@@ -103,13 +103,13 @@ class Settings(BaseSettings):
         except RuntimeError:  # no home: most commands need no folder, and those that do say so
             return path
 
-    @field_validator("allowed_dirs", mode="before")
+    @field_validator("data_roots", mode="before")
     @classmethod
     def _folders(cls, given: Any) -> Any:
         """A list, or one text with the separator of PATH between them."""
         return [own for own in given.split(os.pathsep) if own] if isinstance(given, str) else given
 
-    @field_validator("allowed_dirs")
+    @field_validator("data_roots")
     @classmethod
     def _all_absolute(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path for own in paths if (path := cls._absolute(own)) is not None)

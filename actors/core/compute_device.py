@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from actors.core.sources.views import SampleView
+from actors.core.transform_spec import Draws
 
 MS_PER_S = 1000.0
 
@@ -54,11 +55,15 @@ class ComputeDevice:
         return tensor
 
     def load(
-        self, view: SampleView, stored: torch.Tensor, samples: torch.Tensor | slice
+        self,
+        view: SampleView,
+        stored: torch.Tensor,
+        samples: torch.Tensor | slice,
+        draws: Draws | None = None,
     ) -> torch.Tensor:
-        """A batch of those samples from the host's array. They travel as they are stored: bytes
-        are a quarter of what floats would be on the way."""
-        return view.prepare(self.take(view.gather(stored, samples)))
+        """A batch of those samples from the host's array, transformed there. They travel as they
+        are stored: bytes are a quarter of what floats would be on the way."""
+        return view.prepare(self.take(view.gather(stored, samples, draws)))
 
     def mark(self) -> Any:
         """This moment of the device's work; ``seconds`` gives the time between two of them."""

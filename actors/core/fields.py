@@ -69,6 +69,8 @@ def check_field(where: str, kind: str, name: str, field: Field, given: Mapping[s
         return field.default
     try:
         return field.check(given[name])
+    except InvalidRequest:  # which names what is wrong in it
+        raise
     except ValueError:
         shown = shown_value(given[name])
         raise InvalidRequest(f"{path(where, name)} is {shown}, but must be {field.says}") from None

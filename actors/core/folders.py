@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,24 +26,39 @@ class Folders:
         """Finds the regular file that ``path`` names: an absolute path, or one in the first allowed
         folder that has it. Raises ``InvalidRequest``; ``where`` names the field. It does not touch
         files elsewhere."""
-        wanted = Path(path)
+        return self._find(where, path, "file", is_file)
+
+    def find_folder(self, where: str, path: str) -> Path:
+        """The folder that it names, likewise."""
+        return self._find(where, path, "folder", os.path.isdir)
+
+    def find_any(self, where: str, path: str) -> Path:
+        """A regular file or a folder."""
+        return self._find(where, path, "file or folder", _is_either)
+
+    def contains(self, place: Path) -> bool:
+        """Whether what is there may be read, wherever its links lead."""
+        return self._allowed(place) is not None
+
+    def _find(self, where: str, path: str, wanted: str, suits: Callable[[Path], bool]) -> Path:
+        given = Path(path)
         if "\0" in path or not path:
             raise InvalidRequest(f"{where} is {shown_value(path)}, but must be a path")
-        places = [wanted] if wanted.is_absolute() else [own / wanted for own in self.allowed]
+        places = [given] if given.is_absolute() else [own / given for own in self.allowed]
         found = [resolved for place in places if (resolved := self._allowed(place)) is not None]
         if not found:
             raise InvalidRequest(
                 f"{where} is {shown_value(path)}, which is in none of the folders whose files may "
                 f"be read: {self._names()}. Put it there, or name its folder in the setting "
-                "allowed_dirs (TANDEM_ALLOWED_DIRS)"
+                "data_roots (TANDEM_DATA_ROOTS)"
             )
-        files = [place for place in found if _is_file(place)]
-        if not files:
+        suitable = [place for place in found if suits(place)]
+        if not suitable:
             raise InvalidRequest(
-                f"{where} is {shown_value(path)}, but there is no such file in {self._names()} "
+                f"{where} is {shown_value(path)}, but there is no such {wanted} in {self._names()} "
                 "that may be read: put it there, and give the user who runs Tandem the right to it"
             )
-        return files[0]
+        return suitable[0]
 
     def _allowed(self, place: Path) -> Path | None:
         try:
@@ -56,9 +73,13 @@ class Folders:
         return ", ".join(map(str, self.allowed)) or "none is named"
 
 
-def _is_file(place: Path) -> bool:
+def is_file(place: Path) -> bool:
     """Reading a pipe would wait for ever."""
     try:
         return stat.S_ISREG(place.stat().st_mode)
     except OSError:
         return False
+
+
+def _is_either(place: Path) -> bool:
+    return is_file(place) or os.path.isdir(place)

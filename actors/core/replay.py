@@ -26,8 +26,10 @@ from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.precision import computing, for_loss
 from actors.core.recipe.recipe import Recipe
 from actors.core.snapshots import Cursor, Tensors
+from actors.core.sources.views import SampleView
 from actors.core.specs import SessionSpec
 from actors.core.tasks.loss import Loss
+from actors.core.transform_spec import Draws
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,19 @@ class _Data:
     def loss(self) -> Loss:
         return Loss(self.spec.task, self.spec.recipe.label_smoothing)
 
-    def inputs_of(self, microbatch: Microbatch) -> torch.Tensor:
-        view = self.spec.views.inputs
-        return view.prepare(view.gather(self.inputs, microbatch.samples))
+    def inputs_of(self, microbatch: Microbatch, epoch: int) -> torch.Tensor:
+        """``epoch`` counts from when the weights were drawn."""
+        return self._given(self.spec.views.inputs, self.inputs, microbatch, epoch)
 
-    def targets_of(self, microbatch: Microbatch) -> torch.Tensor:
-        view = self.spec.views.targets
-        return view.prepare(view.gather(self.targets, microbatch.samples))
+    def targets_of(self, microbatch: Microbatch, epoch: int) -> torch.Tensor:
+        """Likewise."""
+        return self._given(self.spec.views.targets, self.targets, microbatch, epoch)
+
+    def _given(
+        self, view: SampleView, stored: torch.Tensor, microbatch: Microbatch, epoch: int
+    ) -> torch.Tensor:
+        draws = Draws(self.spec.seed, epoch)
+        return view.prepare(view.gather(stored, microbatch.samples, draws))
 
 
 @dataclass
@@ -184,10 +192,12 @@ def _step(
     """One update; the loss that it began with."""
     optimizer.zero_grad()
     loss = 0.0
-    batch = data.loss.weighed([data.targets_of(m) for m in microbatches])
+    epoch = now.moment.epoch
+    batch = data.loss.weighed([data.targets_of(m, epoch) for m in microbatches])
     for m, targets, weight in zip(microbatches, batch.targets, batch.weights, strict=True):
         now.moment = replace(now.moment, microbatch=m.index)
-        loss += _microbatch(parts, data, m, targets, weight)
+        inputs = data.inputs_of(m, epoch)
+        loss += _microbatch(parts, data, inputs, targets, weight)
     _clip(parts, data.spec.recipe)
     optimizer.step()  # each number by itself: threads do not matter
     return loss
@@ -212,12 +222,12 @@ def _clip(parts: Sequence[_Part], recipe: Recipe) -> None:
 def _microbatch(
     parts: Sequence[_Part],
     data: _Data,
-    microbatch: Microbatch,
+    inputs: torch.Tensor,
     targets: torch.Tensor,
     weight: float,
 ) -> float:
     """Adds its gradients to those of the parameters; returns its share of the batch's mean loss."""
-    outputs = data.inputs_of(microbatch)
+    outputs = inputs
     held: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in parts:
         torch.set_num_threads(part.threads)

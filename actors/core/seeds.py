@@ -9,6 +9,10 @@ WEIGHTS_STREAM = 1
 ORDER_STREAM = 2
 TRAINING_STREAM = 3
 """For layers that draw while they train, by block, step and microbatch."""
+TRANSFORM_STREAM = 4
+"""For what transforms draw for a sample, by epoch."""
+MIXING_STREAM = 5
+"""For which other sample a sample is mixed with, and how."""
 
 
 def stream_seed(seed: int, stream: int, *index: int) -> int:

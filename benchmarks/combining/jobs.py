@@ -41,7 +41,7 @@ class Task:
         if not self.is_text:
             return {"name": "MNIST", **batches}
         text = {"path": TEXT, "tokens": "characters", "context": CONTEXT, "stride": CONTEXT}
-        return {"name": "text", **text, **batches, "val_batch_size": self.batch_size}
+        return {"format": "text", **text, **batches, "val_batch_size": self.batch_size}
 
 
 def write_text(folder: Path) -> None:

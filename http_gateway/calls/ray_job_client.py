@@ -79,7 +79,7 @@ class RayJobClient:
         """
         config = ManagerConfig(
             data_dir=str(settings.data_dir),
-            allowed_dirs=tuple(map(str, settings.allowed_dirs)),
+            data_roots=tuple(map(str, settings.data_roots)),
             storage_path=str(settings.storage_path),
             channel=settings.channel,
             actor_start_timeout_s=settings.actor_start_timeout_s,

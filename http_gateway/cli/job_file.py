@@ -50,6 +50,12 @@ class JobFile:
             return f"{len(layers)} layers"
         return str(config.get("architecture") or config["layer_sizes"])
 
+    @property
+    def data_text(self) -> str:
+        """The data in a word: its name, or where it lies."""
+        config = self.dataset_config
+        return str(config.get("name") or config.get("path") or config["format"])
+
     def with_wire(self, wire: str) -> JobFile:
         """With that precision of messages in all its sessions, and so in its plan."""
         train = {name: value for name, value in self.train.items() if name != "wire"}

@@ -12,6 +12,7 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
+from http_gateway.cli.dataset_commands import dataset, init
 from http_gateway.cli.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.node_commands import doctor, head, join
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
@@ -175,10 +176,11 @@ def version() -> None:
 
 for _panel, _commands in (
     (RUN_IT, (demo, serve, stop)),
-    (TRAIN, (train, watch, pause, resume, plan, verify)),
+    (TRAIN, (init, train, watch, pause, resume, plan, verify)),
     (OWN_CLUSTER, (head, join, doctor)),
 ):
     for _command in _commands:
         app.command(cls=PlainCommand, rich_help_panel=_panel)(_one_sentence()(_command))
+app.add_typer(dataset, name="dataset", rich_help_panel=TRAIN)
 app.add_typer(schedule, name="schedule", rich_help_panel=LOOK)
 app.command(cls=PlainCommand, rich_help_panel=LOOK)(version)

@@ -87,7 +87,7 @@ class _Training:
         """The id of a job that trains."""
         with self._taken_back(job_file), interruptible():
             job_id = self._job_id = self._create(job_file)
-            model, data = job_file.model_text, job_file.dataset_config["name"]
+            model, data = job_file.model_text, job_file.data_text
             self._view.step(
                 "created", f"Job {job_id} at {self._url}: {model} on {data}", job_id=job_id
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from http_gateway.operations.operation import ManagerCall, Operation
-from http_gateway.schemas import models, planning, responses
+from http_gateway.schemas import datasets, models, planning, responses
 from http_gateway.schemas import requests as schemas
 from http_gateway.schemas.doctor import DoctorReport
 from http_gateway.schemas.proof import Verified
@@ -30,6 +30,7 @@ JOBS = (
         summary="Create a job",
         body=schemas.CreateJob,
         as_sent=True,
+        timeout_s=LOADING_TIMEOUT_S,
         response=responses.JobCreated,
         status=201,
         message="Job created successfully",
@@ -290,9 +291,21 @@ CATALOGUE = (
         **QUICK,
         path="/api/sources",
         noun="models",
-        summary="The sources of data for dataset_config.name, with their own fields",
+        summary="The sources of data for dataset_config, with their own fields",
         response=models.SourceList,
         result_name="sources",
+    ),
+    Operation(
+        name="inspect_dataset",
+        method="POST",
+        path="/api/datasets/inspect",
+        noun="models",
+        summary="What a data set is, before anything is trained on it; reads all of it",
+        body=datasets.InspectDataset,
+        as_sent=True,
+        response=datasets.InspectedDataset,
+        timeout_s=LOADING_TIMEOUT_S,
+        may_repeat=True,
     ),
 )
 

@@ -25,7 +25,7 @@ class InitialWeights(Body):
     file: str | None = Field(
         None,
         max_length=MAX_PATH_CHARS,
-        description="a safetensors file: absolute, or from a folder in the setting allowed_dirs",
+        description="a safetensors file: absolute, or from a folder in the setting data_roots",
     )
     job: str | None = Field(None, max_length=MAX_TEXT_CHARS, description="a job's id")
     checkpoint: str | None = Field(
@@ -143,9 +143,10 @@ class ShownSource(BaseModel):
     """A source of data."""
 
     name: str
+    asked_by: str = Field(description="the field of dataset_config for its name: name or format")
     about: str
     fields: dict[str, KindField] = Field(
-        description="of dataset_config, beside name, batch_size, val_batch_size and shuffle"
+        description="of dataset_config, beside name or format, batch_size, val_batch_size, shuffle"
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -68,17 +69,37 @@ PlainCount = Annotated[int, Field(ge=1, le=MAX_INDEX), BeforeValidator(_plain_di
 
 
 class DatasetConfig(Body):
-    """What the network is trained on. Each source has fields of its own beside these, such as
-    ``resize`` and ``normalize`` of images."""
+    """What the network is trained on, given by exactly one of ``name`` and ``format``. Each source
+    has fields of its own beside these, such as ``resize`` and ``normalize`` of images."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    name: str = Field(
-        max_length=MAX_TEXT_CHARS, description="the source, such as MNIST", examples=["MNIST"]
+    name: str | None = Field(
+        None,
+        max_length=MAX_TEXT_CHARS,
+        description="a data set that Tandem knows, such as MNIST",
+        examples=["MNIST"],
+    )
+    format: str | None = Field(
+        None,
+        max_length=MAX_TEXT_CHARS,
+        description="of files of yours, such as csv; path says where they lie",
     )
     batch_size: BatchSize | None = Field(None, description="samples a step; default 256")
     val_batch_size: BatchSize | None = Field(None, description="default 1000")
     shuffle: bool | None = Field(None, description="a new order every epoch; default true")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_one_source(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        given = [way for way in ("name", "format") if value.get(way) is not None]
+        if len(given) != 1:
+            has = " and ".join(given) or "neither name nor format"
+            text = f"dataset_config has {has}, but must have exactly one of name, format"
+            raise PydanticCustomError("exactly_one", "{text}", {"text": text})
+        return value
 
 
 class FailurePolicy(Body):

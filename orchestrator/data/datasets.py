@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import CallerError, error_text
 from actors.core.folders import Folders
-from actors.core.sources.data_files import file_signature
 from actors.core.sources.download import downloaded_bytes
+from actors.core.sources.inspection import inspected
 from actors.core.sources.registry import (
+    Signature,
     SourceSpec,
     arrays_key,
     facts_of_source,
@@ -26,22 +27,19 @@ from actors.core.sources.registry import (
     known_of,
     place_of,
     read_source,
-    source_files,
+    source_signature,
 )
 from actors.core.sources.samples import Split
-from actors.core.sources.source_facts import Found
+from actors.core.sources.source_facts import Found, SourceFacts
 from orchestrator.data.data_identity import DataIdentity, check_same
 from orchestrator.data.load_wait import LoadStalled, wait_for_load
 from orchestrator.errors import DatasetChanged, DatasetUnavailable
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_spec import check_batch_size
+from orchestrator.models.suggestion import suggested_job
 
 EARLY_BYTES = 100 * 10**6
 """Of all files together that are loaded before a job needs them: it may never do."""
-
-
-Signature = tuple[tuple[int, ...] | None, ...]
-"""Of a data set's files: another one once a file was replaced or changed."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,18 @@ class DatasetStore:
         known = known_of(spec, self._folders)
         return self._loaded(spec)[1].found if known is None else known
 
+    def inspect(self, spec: SourceSpec) -> dict[str, Any]:
+        """What it is, fit for JSON, and a job that would fit. Reads all of it, and keeps nothing;
+        raises ``DatasetUnavailable``, ``InvalidRequest``."""
+        task = self._task(_inspect, 1).remote(spec, self._folders)
+        try:
+            found: dict[str, Any] = wait_for_load(task, partial(_bytes_here, spec, self._folders))
+        except (ray.exceptions.RayError, LoadStalled) as error:
+            if isinstance(error, LoadStalled):
+                ray.cancel(task, force=True)
+            raise _unavailable(spec, error) from error
+        return found
+
     def start_loading(self, spec: SourceSpec) -> None:
         """Starts to load unless that was done already, from files as they are now; returns at
         once. ``get`` does it where there is much to load, or something is being loaded."""
@@ -109,27 +119,21 @@ class DatasetStore:
             with self._lock:
                 before = [loading.signature for loading in self._loading.values()]
             known = [signature for signature in before if signature is not None]
-            sizes = [_file_bytes(found) for found in (*known, _signature(key, self._folders))]
+            sizes = [_file_bytes(found) for found in (*known, source_signature(key, self._folders))]
             if len(known) == len(before) and sum(sizes) <= EARLY_BYTES:
                 self._current(key)
 
     def is_begun(self, spec: SourceSpec) -> bool:
         """Whether the files as they are now are loaded, or being loaded."""
         key = arrays_key(spec)
-        signature = _signature(key, self._folders)
+        signature = source_signature(key, self._folders)
         with self._lock:
             loading = self._loading.get(key)
         return loading is not None and loading.signature in (None, signature)
 
     def get(self, spec: SourceSpec) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
-        loading, facts = self._loaded(spec)
-        source = facts_of_source(spec, facts.found)
-        inputs, targets, val_inputs, val_targets = loading.arrays
-        if not facts.has_targets:
-            targets, val_targets = inputs, val_inputs
-        numbers = (source.num_train, source.num_val)
-        return StoredDataset(inputs, targets, val_inputs, val_targets, *numbers, facts.fingerprint)
+        return _stored(spec, *self._loaded(spec))
 
     def _loaded(self, spec: SourceSpec) -> tuple[_Loading, _Facts]:
         key = arrays_key(spec)
@@ -155,23 +159,24 @@ class DatasetStore:
     def get_for(self, job: Job) -> StoredDataset:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
-        stored = self.get(job.spec.source)
+        loading, facts = self._loaded(job.spec.source)
+        stored = _stored(job.spec.source, loading, facts)
         if job.data is not None:
             place = place_of(job.spec.source, self._folders)
             check_same(job.job_id, job.data, stored.identity, place)
-        self._check_kinds(job)
+        self._check_kinds(job, facts.found)
         check_batch_size(job.spec, stored.num_train)
         return stored
 
-    def _check_kinds(self, job: Job) -> None:
-        """The model was made for so many classes, and characters have their numbers."""
-        found, known = self._loaded(job.spec.source)[1].found, job.spec.data
-        now = facts_of_source(job.spec.source, found)
-        if (now.num_classes, now.vocabulary) != (known.num_classes, known.vocabulary):
+    def _check_kinds(self, job: Job, found: Found) -> None:
+        """The model was made for so many classes, and characters and classes have their numbers."""
+        now, known = facts_of_source(job.spec.source, found), job.spec.data
+        if _numbered(now) != _numbered(known):
             place = place_of(job.spec.source, self._folders)
             raise DatasetChanged(
-                f"Job {job.job_id} was created for other data than {place} has now: its classes or "
-                "characters are not the same. Put the old files back, or create the job again"
+                f"Job {job.job_id} was created for other data than {place} has now: its classes, "
+                "characters or columns are not the same. Put the old files back, or create the "
+                "job again"
             )
 
     def keep_only(self, specs: Iterable[SourceSpec]) -> None:
@@ -182,7 +187,7 @@ class DatasetStore:
 
     def _current(self, key: SourceSpec) -> _Loading:
         """The load of the files as they are now, or of those before if it is still under way."""
-        signature = _signature(key, self._folders)
+        signature = source_signature(key, self._folders)
         with self._lock:
             loading = self._loading.get(key)
             if loading is not None and loading.signature in (None, signature):
@@ -200,22 +205,40 @@ class DatasetStore:
             loading.signature = ended.result().signature
 
     def _submit(self, key: SourceSpec) -> _Loading:
+        *arrays, facts = tuple(self._task(_load_arrays, 5).remote(key, self._folders))
+        return _Loading(arrays, facts)
+
+    def _task(self, function: Callable[..., Any], num_returns: int) -> Any:
+        """In a process of its own, here."""
         strategy = NodeAffinitySchedulingStrategy(self._node_id, soft=False)
         # Its process has some 200 MB, with which it would wait for more tasks.
-        task: Any = ray.remote(max_calls=1)(_load_arrays).options(
+        return ray.remote(max_calls=1)(function).options(
             num_cpus=0,
-            num_returns=5,
+            num_returns=num_returns,
             max_retries=0,
             scheduling_strategy=strategy,
         )
-        *arrays, facts = tuple(task.remote(key, self._folders))
-        return _Loading(arrays, facts)
 
     def _forget(self, key: SourceSpec, loading: _Loading) -> None:
         """So that the next job tries again."""
         with self._lock:
             if self._loading.get(key) is loading:
                 del self._loading[key]
+
+
+def _stored(spec: SourceSpec, loading: _Loading, facts: _Facts) -> StoredDataset:
+    source = facts_of_source(spec, facts.found)
+    inputs, targets, val_inputs, val_targets = loading.arrays
+    if not facts.has_targets:
+        targets, val_targets = inputs, val_inputs
+    numbers = (source.num_train, source.num_val)
+    return StoredDataset(inputs, targets, val_inputs, val_targets, *numbers, facts.fingerprint)
+
+
+def _numbered(data: SourceFacts) -> tuple[Any, ...]:
+    """What numbers stand for in the samples."""
+    categories = [(column.name, column.categories) for column in data.columns]
+    return data.num_classes, data.vocabulary, data.class_names, categories
 
 
 def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
@@ -228,9 +251,16 @@ def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
     return DatasetUnavailable(f"{key.name} could not be loaded: {kind}: {error_text(cause)}")
 
 
+def _inspect(spec: SourceSpec, folders: Folders) -> dict[str, Any]:
+    samples = read_source(spec, folders)
+    facts = facts_of_source(spec, samples.found)
+    return {**inspected(samples, facts), "suggested": suggested_job(facts)}
+
+
 def _load_arrays(key: SourceSpec, folders: Folders) -> tuple[Any, ...]:
     fetch_source(key, folders)
-    signature = _signature(key, folders)  # before they are read: what changes since is noticed
+    # Before they are read: what changes since is noticed.
+    signature = source_signature(key, folders)
     data = read_source(key, folders)
     has_targets = data.train.targets is not data.train.inputs
     facts = _Facts(data.found, data.fingerprint, has_targets, signature)
@@ -242,14 +272,10 @@ def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | Non
     return np.ascontiguousarray(split.inputs), targets
 
 
-def _signature(key: SourceSpec, folders: Folders) -> Signature:
-    return tuple(file_signature(path) for path in source_files(key, folders))
-
-
 def _bytes_here(key: SourceSpec, folders: Folders) -> int:
     """In their place, or on their way there."""
-    return _file_bytes(_signature(key, folders)) + downloaded_bytes()
+    return _file_bytes(source_signature(key, folders)) + downloaded_bytes()
 
 
 def _file_bytes(signature: Signature) -> int:
-    return sum(found[1] for found in signature if found is not None)
+    return sum(found[1] for _, found in signature if found is not None)

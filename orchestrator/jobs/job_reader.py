@@ -5,10 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from actors.core.sources.registry import sources
+from actors.core.sources.registry import parse_source, sources
 from actors.core.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
 from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.job import Job
@@ -25,10 +26,11 @@ class JobReader:
     """The reading half of the JobManager; also keeps the answers of requests that may be sent
     twice."""
 
-    def __init__(self, book: JobBook, checkpoints: CheckpointStore) -> None:
+    def __init__(self, book: JobBook, checkpoints: CheckpointStore, datasets: DatasetStore) -> None:
         self._book = book
         self._lock = book.lock
         self._checkpoints = checkpoints
+        self._datasets = datasets
 
     def list_jobs(self) -> list[dict[str, Any]]:
         """The jobs not deleted, oldest first."""
@@ -108,6 +110,11 @@ class JobReader:
     def list_sources(self) -> list[dict[str, Any]]:
         """What ``dataset_config`` may name."""
         return sources()
+
+    def inspect_dataset(self, dataset_config: dict[str, Any]) -> dict[str, Any]:
+        """What it is, and a job that would fit; raises ``InvalidRequest``,
+        ``DatasetUnavailable``."""
+        return self._datasets.inspect(parse_source(dataset_config))
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""

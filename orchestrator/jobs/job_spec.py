@@ -96,6 +96,7 @@ def parse_job_spec(
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
         train=parse_train_options(train_config),
     )
+    check_mixing(spec)
     check_train_options(spec.train, spec, TRAIN_CONFIG)
     check_batch_size(spec, data.num_train)
     check_rows(spec.train, spec, data.num_train)
@@ -112,6 +113,16 @@ def check_known(spec: JobSpec) -> None:
         raise InvalidRequest(f"there is no source {spec.source.name} here")
     if spec.task.kind not in TASKS:
         raise InvalidRequest(f"there is no task {spec.task.kind} here")
+
+
+def check_mixing(spec: JobSpec) -> None:
+    """Raises ``InvalidRequest`` where classes would be mixed that the task's loss takes whole."""
+    mixing = spec.views.targets.mixing
+    if mixing is not None and not TASKS[spec.task.kind].smooths:
+        raise InvalidRequest(
+            f"dataset_config.transform has {mixing.kind}, which mixes classes, but the task is "
+            f"{spec.task.kind}: use classification, or leave {mixing.kind} out"
+        )
 
 
 def check_batch_size(spec: JobSpec, num_train: int) -> None:

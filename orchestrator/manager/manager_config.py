@@ -14,7 +14,7 @@ class ManagerConfig:
 
     data_dir: str
     storage_path: str
-    allowed_dirs: tuple[str, ...] = ()
+    data_roots: tuple[str, ...] = ()
     channel: str = "auto"
     actor_start_timeout_s: float = 60.0
     channel_timeout_s: float = 60.0
@@ -23,4 +23,4 @@ class ManagerConfig:
     @property
     def folders(self) -> Folders:
         """The folders from which data is read."""
-        return Folders(Path(self.data_dir), tuple(map(Path, self.allowed_dirs)))
+        return Folders(Path(self.data_dir), tuple(map(Path, self.data_roots)))

@@ -41,6 +41,7 @@ def facts_of(spec: JobSpec) -> ModelFacts:
         spec.data.name,
         view.repeated,
         spec.data.vocabulary,
+        view.for_validation().transforms,
     )
 
 
@@ -57,7 +58,7 @@ class Network:
         own = self._facts = model.facts
         scaling = Scaling(own.mean, own.std, own.unit) if own.mean else None
         sample = TensorSpec(own.shape, own.dtype)
-        self._view = SampleView(sample, scaling, repeated=own.repeated)
+        self._view = SampleView(sample, scaling, None, own.repeated, own.transforms)
         spec = model_of_json(model.facts.model, model.facts.shape)
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
@@ -69,6 +70,8 @@ class Network:
         Raises ``InvalidRequest`` if a result is not finite.
         """
         stored = torch.tensor(rows).view(-1, *self._facts.inputs.shape)
+        if self._view.transforms:  # which take pixels as bytes
+            stored = self._view.gather(stored.round().to(torch.uint8), slice(None))
         with torch.no_grad():
             answer = TASKS[self._facts.task].predictions(self._layers(self._view.prepare(stored)))
         for values in answer.values():

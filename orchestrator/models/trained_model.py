@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from actors.core.input_form import InputForm
+from actors.core.transform_spec import TransformSpec
 
 BLOCK_BYTES = 64 * 2**20
 MAX_BLOCK_ROWS = 1024
@@ -22,9 +23,9 @@ class ModelFacts:
     """The inputs and outputs of a model. ``model`` is its ``model_config`` without the seed,
     ``shape`` and ``dtype`` describe a sample as the model gets it, and ``inputs`` as the data
     stores it. ``mean``, ``std`` and ``unit`` come from its ``Scaling``; they are empty and 1 if
-    there is none. ``repeated`` comes from its ``SampleView``. ``task`` answers with ``num_outputs``
-    numbers. ``num_bytes`` counts its state, ``row_bytes`` a sample on its way; ``dataset`` names
-    its training data."""
+    there is none. ``repeated`` and ``transforms``, those of validation, come from its
+    ``SampleView``. ``task`` answers with ``num_outputs`` numbers. ``num_bytes`` counts its state,
+    ``row_bytes`` a sample on its way; ``dataset`` names its training data."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
@@ -40,6 +41,7 @@ class ModelFacts:
     dataset: str
     repeated: int = 1
     vocabulary: str | None = None
+    transforms: tuple[TransformSpec, ...] = ()
 
     @property
     def block_rows(self) -> int:

@@ -9,7 +9,7 @@ from actors.core.records import EpochRecord
 from actors.core.snapshot_cadence import Boundary
 from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
-from tests.support.digit_sessions import NETWORK, make_session, run
+from tests.support.digit_sessions import NETWORK, make_session, run, stop_after
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.sources import read
 
@@ -36,7 +36,7 @@ def test_a_session_goes_on_with_the_same_bits_on_other_stages(
 ) -> None:
     whole = run(build_pipeline(NETWORK, make_session(), digits, CUTS))
     first = build_pipeline(NETWORK, make_session(max_lost_steps=1), digits, CUTS)
-    taken = TrainingState(tuple(_stop_after(first, num_steps)))
+    taken = TrainingState(tuple(stop_after(first, num_steps)))
     rest = make_session(start=taken.cursor)
     second = run(build_pipeline(NETWORK, rest, digits, cuts, state=taken))
     told = {r.epoch: losses(r) for r in taken.untold.epochs}
@@ -44,24 +44,6 @@ def test_a_session_goes_on_with_the_same_bits_on_other_stages(
     assert [told[epoch] for epoch in sorted(told)] == records(whole)
     weights, expected = second.weights(), whole.weights()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
-
-
-def _stop_after(pipeline: Pipeline, num_steps: int) -> list[object]:
-    """Each stage's state when stage 0 has stopped before step ``num_steps`` + 1."""
-    loop = pipeline.loops[0]
-    begin_step = loop._begin_step
-
-    def stop_in_time() -> None:
-        if len(pipeline.loops[-1].board.steps.all()) >= num_steps:
-            loop.orders.stop(Boundary.STEP)
-        begin_step()
-
-    loop._begin_step = stop_in_time  # type: ignore[method-assign]
-    run(pipeline)
-    assert set(pipeline.completed.values()) == {False}
-    states = [each.state() for each in pipeline.loops]
-    assert len({state.cursor.position for state in states}) == 1
-    return list(states)
 
 
 def test_a_session_stopped_at_an_epochs_end_has_whole_epochs(digits: Samples) -> None:

@@ -57,7 +57,7 @@ def test_the_table_of_settings_states_every_default() -> None:
     assert {name for name, _ in rows} == set(Settings.model_fields)
     for name, stated in rows:
         default = Settings.model_fields[name].default
-        if name not in ("data_dir", "allowed_dirs"):
+        if name not in ("data_dir", "data_roots"):
             shown = {None: "none", False: "false"}.get(default, str(default))
             assert stated.strip("`") == shown, name
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from actors.core.model.model_spec import mlp
 from actors.core.recipe.recipe import parse_recipe
+from actors.core.snapshot_cadence import Boundary
+from actors.core.snapshots import StageSnapshot
 from actors.core.specs import SessionSpec
 from tests.support.in_process import Pipeline
 from tests.support.sources import views
@@ -32,3 +34,21 @@ def run(pipeline: Pipeline) -> Pipeline:
     pipeline.run()
     assert not pipeline.errors
     return pipeline
+
+
+def stop_after(pipeline: Pipeline, num_steps: int) -> list[StageSnapshot]:
+    """Each stage's state when stage 0 has stopped before step ``num_steps`` + 1."""
+    loop = pipeline.loops[0]
+    begin_step = loop._begin_step
+
+    def stop_in_time() -> None:
+        if len(pipeline.loops[-1].board.steps.all()) >= num_steps:
+            loop.orders.stop(Boundary.STEP)
+        begin_step()
+
+    loop._begin_step = stop_in_time  # type: ignore[method-assign]
+    run(pipeline)
+    assert set(pipeline.completed.values()) == {False}
+    states = [each.state() for each in pipeline.loops]
+    assert len({state.cursor.position for state in states}) == 1
+    return list(states)

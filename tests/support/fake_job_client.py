@@ -200,7 +200,7 @@ ARCHITECTURES = [
         "fields": {"hidden": {"values": "a list", "required": True}},
     }
 ]
-SOURCES = [{"name": "iris", "about": "flowers", "fields": {}}]
+SOURCES = [{"name": "iris", "asked_by": "name", "about": "flowers", "fields": {}}]
 READY = {"nodes": 2, "ray_version": "1.2.3", "dashboard_url": None}
 WEIGHTS = b"\x00weights\xff"
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from actors.core.compute_device import ComputeDevice
 from actors.core.sources.views import SampleView
+from actors.core.transform_spec import Draws
 
 
 class FarDevice(ComputeDevice):
@@ -38,9 +39,13 @@ class FarDevice(ComputeDevice):
         return tensor.float()
 
     def load(
-        self, view: SampleView, stored: torch.Tensor, samples: torch.Tensor | slice
+        self,
+        view: SampleView,
+        stored: torch.Tensor,
+        samples: torch.Tensor | slice,
+        draws: Draws | None = None,
     ) -> torch.Tensor:
-        return self.take(super().load(view, stored, samples))
+        return self.take(super().load(view, stored, samples, draws))
 
     def mark(self) -> Any:
         self.not_waited_for += 1

@@ -296,10 +296,16 @@ class _Task:
     function: Callable[..., Any]
     num_returns: int
 
-    def remote(self, *arguments: Any) -> list[Reference]:
+    def remote(self, *arguments: Any) -> Reference | list[Reference]:
+        """As Ray: one reference if there is one value."""
+        references = self._run(arguments)
+        return references[0] if self.num_returns == 1 else references
+
+    def _run(self, arguments: Sequence[Any]) -> list[Reference]:
         references = [Reference() for _ in range(self.num_returns)]
         try:
             values = self.function(*arguments)
+            values = (values,) if self.num_returns == 1 else values
         except Exception as error:
             for reference in references:
                 reference.settle(error=_task_error(self.function.__name__, error))

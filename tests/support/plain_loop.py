@@ -14,7 +14,9 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.recipe import Recipe
 from actors.core.sources.samples import Samples
+from actors.core.sources.views import SampleView
 from actors.core.specs import SessionSpec
+from actors.core.transform_spec import Draws
 from tests.support.plain_tasks import plain_count, plain_loss, plain_metrics
 from tests.support.sources import fitting
 
@@ -38,7 +40,7 @@ def train_plainly(
     """
     torch.set_num_threads(session.threads)
     session = fitting(session, network)
-    view, target_view = session.views.inputs, session.views.targets
+    view = session.views.targets
     model = build_blocks(network, 0, num_blocks(network))
     now = Moment()
     drawing = drawing_layers(network, 0, num_blocks(network))
@@ -59,13 +61,13 @@ def train_plainly(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate(epoch * session.num_steps + step, session.length.total)
             step_loss = 0.0
-            told = [
-                target_view.prepare(target_view.gather(targets, m.samples)) for m in microbatches
-            ]
+            index = session.first_epoch_index + epoch
+            told = [_given(session, view, targets, m.samples, index) for m in microbatches]
             counts = [plain_count(session.task, own) for own in told]
             for m, own, count in zip(microbatches, told, counts, strict=True):
-                now = Moment(session.first_epoch_index + epoch, step, m.index)
-                outputs = _forward(model, view.prepare(view.gather(inputs, m.samples)), recipe)
+                now = Moment(index, step, m.index)
+                given = _given(session, session.views.inputs, inputs, m.samples, index)
+                outputs = _forward(model, given, recipe)
                 loss = plain_loss(session.task, outputs, own, recipe.label_smoothing)
                 if len(microbatches) > 1:
                     loss = loss * (count / sum(counts))
@@ -79,6 +81,16 @@ def train_plainly(
         result.train_losses.append(loss_sum / averaged)
         _validate(model, session, dataset, result)
     return _with_weights(result, model)
+
+
+def _given(
+    session: SessionSpec,
+    view: SampleView,
+    stored: torch.Tensor,
+    samples: torch.Tensor,
+    epoch: int,
+) -> torch.Tensor:
+    return view.prepare(view.gather(stored, samples, Draws(session.seed, epoch)))
 
 
 def _forward(model: nn.Module, inputs: torch.Tensor, recipe: Recipe) -> torch.Tensor:

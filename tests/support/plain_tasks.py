@@ -27,6 +27,8 @@ def plain_loss(
 
 def plain_count(task: TaskSpec, targets: torch.Tensor) -> int:
     """How many of them count."""
+    if task.kind == "classification":
+        return len(targets)
     return int((targets != -100).sum()) if task.kind == "next_token" else targets.numel()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from actors.core.folders import Folders
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.sources.registry import (
+    SOURCES,
     SourceSpec,
     facts_of_source,
     known_of,
@@ -29,7 +30,12 @@ def folders(folder: Path) -> Folders:
 
 
 def read(name: str, folder: Path = NO_FOLDER, **config: Any) -> Samples:
-    return read_source(parse_source({"name": name, **config}), folders(folder))
+    return read_source(source_of(name, **config), folders(folder))
+
+
+def source_of(name: str, **config: Any) -> SourceSpec:
+    """As a job asks for it, by its name or its format."""
+    return parse_source({SOURCES[name].asked_by: name, **config})
 
 
 def split_of(inputs: Array, targets: Array) -> Split:

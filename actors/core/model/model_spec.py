@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-DTYPES = {"float32": torch.float32, "int64": torch.int64}
+from actors.core.arguments import Argument
 
-Argument = bool | int | float | str | tuple[bool | int | float | str, ...] | None
-"""A layer's argument; its type survives the store."""
+DTYPES = {"float32": torch.float32, "int64": torch.int64}
 
 
 @dataclass(frozen=True)

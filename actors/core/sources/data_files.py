@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -21,11 +20,15 @@ def is_there(path: Path) -> bool:
 
 def file_signature(path: Path) -> tuple[int, ...] | None:
     """Another one once the file, or the archive beside its place, was replaced or changed."""
-    for place in (path, archive_of(path)):
-        with contextlib.suppress(OSError):
-            found = place.stat()
-            return (found.st_mtime_ns, found.st_size, found.st_ino)
-    return None
+    found = _stat(path) or _stat(archive_of(path))
+    return found and (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _stat(place: Path) -> os.stat_result | None:
+    try:
+        return os.stat(place)
+    except OSError:
+        return None
 
 
 def archive_of(path: Path) -> Path:

@@ -22,9 +22,17 @@ from actors.core.sources.download import Download
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Array, Samples, Split, fingerprint
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
+from actors.core.sources.transforms.mixing import Mixing
+from actors.core.sources.transforms.registry import (
+    TRANSFORMS,
+    parse_transforms,
+    transformed_shape,
+)
 from actors.core.sources.views import SampleView, SampleViews, Scaling
+from actors.core.transform_spec import TransformSpec
 
 MAX_PIXELS_A_SIDE = 512
+TRANSFORM = f"{WHERE}.transform"
 MAX_CHANNELS = 64
 FILES_REMEDY = "Put the right files in their place, or delete them and they are downloaded"
 
@@ -62,12 +70,22 @@ def normalize_field() -> Field:
     return Field(check, says, None)
 
 
+def transform_field() -> Field:
+    """What is done with an image each time that it is used."""
+    says = (
+        'a list of objects with a type and torchvision\'s arguments, such as {"type": '
+        '"RandomHorizontalFlip", "p": 0.5}'
+    )
+    return Field(lambda value: parse_transforms(TRANSFORM, value), says, ())
+
+
 IMAGE_FIELDS: Mapping[str, Field] = {
     "resize": resize_field(),
     "normalize": normalize_field(),
     "channels": count(1, MAX_CHANNELS, None),
+    "transform": transform_field(),
 }
-IMAGE_VIEW_FIELDS = frozenset({"normalize", "channels"})
+IMAGE_VIEW_FIELDS = frozenset({"normalize", "channels", "transform"})
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
@@ -88,11 +106,12 @@ def image_facts(
         own = spec.keywords
         channels, *size = shape
         repeated = _repeated(own["channels"], channels, spec.name)
-        inputs = TensorSpec((channels * repeated, *(own["resize"] or size)))
-        scaling = _scaling(own["normalize"], found, spec.name, channels)
+        height, width = own["resize"] or size
+        scaling = image_scaling(own["normalize"], found, spec.name, channels)
+        stored = (channels, height, width)
         return SourceFacts(
             spec.name,
-            SampleViews(SampleView(inputs, scaling, repeated=repeated), CLASS),
+            image_views(own["transform"], stored, scaling, found.num_classes, repeated),
             found.num_classes,
             found.num_train,
             found.num_val,
@@ -100,6 +119,29 @@ def image_facts(
         )
 
     return facts
+
+
+def image_views(
+    transforms: tuple[TransformSpec, ...],
+    stored: tuple[int, int, int],
+    scaling: Scaling,
+    num_classes: int | None,
+    repeated: int = 1,
+) -> SampleViews:
+    """Of images of the shape ``stored`` and their classes; raises ``InvalidRequest`` for a
+    transform that can't be done with them."""
+    channels, height, width = transformed_shape(TRANSFORM, transforms, stored)
+    sample = TensorSpec((channels * repeated, height, width))
+    if not transforms:
+        return SampleViews(SampleView(sample, scaling, repeated=repeated), CLASS)
+    mixing = None
+    if transforms and TRANSFORMS[transforms[-1].kind].mixes:
+        assert num_classes is not None, "images have classes"
+        *alone, last = transforms
+        mixing = Mixing(last.kind, last.keywords["alpha"], height, width, num_classes)
+        transforms = tuple(alone)
+    view = SampleView(sample, scaling, None, repeated, transforms, stored, mixing)
+    return SampleViews(view, replace(CLASS, mixing=mixing))
 
 
 def _repeated(asked: int | None, channels: int, name: str) -> int:
@@ -114,9 +156,11 @@ def _repeated(asked: int | None, channels: int, name: str) -> int:
     return asked
 
 
-def _scaling(
+def image_scaling(
     normalize: tuple[float, ...] | None, found: Found, name: str, channels: int
 ) -> Scaling:
+    """Of pixels, as ``normalize_field`` keeps them; raises ``InvalidRequest`` where there are other
+    channels."""
     if normalize is None:
         return Scaling(found.mean, found.std, float(MAX_PIXEL))
     count = len(normalize) // 2

@@ -8,24 +8,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actors.core.errors import InvalidRequest
+from actors.core.arguments import Argument
+from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import Field, check_field, described, shown_value
 from actors.core.folders import Folders
-from actors.core.model.model_spec import Argument
+from actors.core.sources.data_files import file_signature
 from actors.core.sources.samples import Samples, check_split, fingerprint
 from actors.core.sources.source_facts import Found, SourceFacts
+from actors.core.transform_spec import TransformSpec
 
 WHERE = "dataset_config"
-COMMON_FIELDS = ("name", "batch_size", "val_batch_size", "shuffle")
+COMMON_FIELDS = ("name", "format", "batch_size", "val_batch_size", "shuffle")
 """Of every ``dataset_config``; what else is in one is its source's own."""
 
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as a job asks for it: its name, and every argument as checked."""
+    """A source as a job asks for it: its name or its format, and every argument as checked."""
 
     name: str
-    arguments: tuple[tuple[str, Argument], ...] = ()
+    arguments: tuple[tuple[str, Argument | tuple[TransformSpec, ...]], ...] = ()
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -59,7 +61,9 @@ class SourceKind:
     arguments do not go with that. ``known`` tells what is in the arrays without reading them, if
     that can be told; ``files`` is what they are read from, ``fetch`` gets what is missing.
     Arguments in ``view_fields`` change no array: jobs that differ in them share the arrays.
-    ``remedy`` is what helps where the samples are not what they should be.
+    ``remedy`` is what helps where the samples are not what they should be. A kind that
+    ``is_format`` reads files of one's own: jobs ask for it by ``format``, and say where they lie by
+    ``path``; for the others they ask by ``name``.
     """
 
     name: str
@@ -72,6 +76,12 @@ class SourceKind:
     fields: Mapping[str, Field] = field(default_factory=dict)
     view_fields: frozenset[str] = frozenset()
     remedy: str = "Install Tandem's packages again"
+    is_format: bool = False
+
+    @property
+    def asked_by(self) -> str:
+        """The field of ``dataset_config`` that has its name."""
+        return "format" if self.is_format else "name"
 
 
 SOURCES: dict[str, SourceKind] = {}
@@ -87,17 +97,29 @@ def add_source(kind: SourceKind) -> None:
 def parse_source(config: Mapping[str, Any]) -> SourceSpec:
     """``config`` is a job's ``dataset_config``; null stands for a field that is left out. Raises
     ``InvalidRequest``."""
-    name = config.get("name")
-    if not isinstance(name, str) or name not in SOURCES:
-        raise InvalidRequest(
-            f"{WHERE}.name is {shown_value(name)}, but must be one of {', '.join(SOURCES)}"
-        )
+    name = _asked_kind(config)
     fields = SOURCES[name].fields
     given = {n: v for n, v in config.items() if n not in COMMON_FIELDS and v is not None}
     for unknown in given.keys() - fields.keys():
         raise InvalidRequest(_unknown_field(unknown, name, [*COMMON_FIELDS, *fields]))
     values = {n: check_field(WHERE, name, n, own, given) for n, own in fields.items()}
     return SourceSpec(name, tuple(values.items()))
+
+
+def _asked_kind(config: Mapping[str, Any]) -> str:
+    asked = {by: config[by] for by in ("name", "format") if config.get(by) is not None}
+    if len(asked) == 2:
+        raise InvalidRequest(
+            f"{WHERE} has name and format, but takes one: the name of a data set that Tandem "
+            "knows, or the format of files of yours"
+        )
+    by, name = next(iter(asked.items()), ("name", None))
+    known = [kind.name for kind in SOURCES.values() if kind.asked_by == by]
+    if not isinstance(name, str) or name not in known:
+        raise InvalidRequest(
+            f"{WHERE}.{by} is {shown_value(name)}, but must be one of {', '.join(known)}"
+        )
+    return name
 
 
 def _unknown_field(unknown: str, name: str, known: list[str]) -> str:
@@ -114,6 +136,7 @@ def sources() -> list[dict[str, Any]]:
     return [
         {
             "name": kind.name,
+            "asked_by": kind.asked_by,
             "about": kind.says,
             "fields": {name: described(one) for name, one in kind.fields.items()},
         }
@@ -131,8 +154,27 @@ def source_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
     return SOURCES[spec.name].files(spec, folders)
 
 
+Signature = tuple[tuple[str, tuple[int, ...] | None], ...]
+"""The files' paths, and what changes with each of them."""
+
+
+def source_signature(spec: SourceSpec, folders: Folders) -> Signature:
+    """Another one once a file was replaced, changed, added or taken away."""
+    return tuple((str(path), file_signature(path)) for path in source_files(spec, folders))
+
+
+def _check_unchanged(before: Signature, after: Signature) -> None:
+    changed = sorted(path for path, _ in set(before) ^ set(after))
+    if changed:
+        raise DatasetUnavailable(
+            f"{changed[0]} changed while it was read: try again once nothing writes to it"
+        )
+
+
 def place_of(spec: SourceSpec, folders: Folders) -> str:
     """Where its samples come from, for people."""
+    if SOURCES[spec.name].is_format:
+        return str(spec.keywords["path"])
     files = source_files(spec, folders)
     if not files:
         return f"the source {spec.name}"
@@ -158,12 +200,14 @@ def fetch_source(spec: SourceSpec, folders: Folders) -> None:
 def read_source(spec: SourceSpec, folders: Folders) -> Samples:
     """Reads the arrays, and checks them.
 
-    Raises ``DatasetUnavailable`` when its files are neither there nor to be had, or not what they
-    should be, naming file, finding and remedy.
+    Raises ``DatasetUnavailable`` when its files are neither there nor to be had, not what they
+    should be, or changed amid it, naming file, finding and remedy.
     """
     kind = SOURCES[spec.name]
     kind.fetch(spec, folders)
+    before = source_signature(spec, folders)
     samples = kind.read(spec, folders)
+    _check_unchanged(before, source_signature(spec, folders))
     for split in (samples.train, samples.val):
         check_split(split, samples.found.num_classes, kind.remedy)
     if samples.fingerprint:

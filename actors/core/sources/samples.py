@@ -19,12 +19,22 @@ Array = np.ndarray[Any, Any]
 class Split:
     """Samples as they are stored: uint8 images ``[n, channels, height, width]``, float32 rows
     ``[n, features]``, tokens ``[n]``; targets int64 classes ``[n]`` or float32 ``[n, …]``, or the
-    inputs themselves, shifted. ``inputs_at`` and ``targets_at`` tell people where they are from."""
+    inputs themselves, shifted. ``inputs_at`` and ``targets_at`` tell people where they are from,
+    ``places`` where each sample is, if each has its own."""
 
     inputs: Array
     targets: Array
     inputs_at: str
     targets_at: str
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What lay among a source's files and was not read, and why."""
+
+    place: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Samples:
     val: Split
     found: Found
     fingerprint: str = ""
+    skipped: tuple[Skipped, ...] = ()
 
 
 def fingerprint(train: Split, val: Split) -> str:
@@ -53,6 +64,15 @@ def fingerprint(train: Split, val: Split) -> str:
         if targets is not inputs:
             digest.update(np.ascontiguousarray(_narrow(targets)).data)
     return digest.hexdigest()
+
+
+def column_statistics(rows: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each column, reckoned in float64; a column whose values are
+    all the same is only shifted."""
+    wide = rows.astype(np.float64)
+    std = wide.std(axis=0)
+    std[std == 0.0] = 1.0
+    return tuple(wide.mean(axis=0).tolist()), tuple(std.tolist())
 
 
 def check_split(split: Split, num_classes: int | None, remedy: str) -> None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from actors.core.model.model_spec import DTYPES, TensorSpec
+from actors.core.sources.transforms.mixing import Mixing, mixed
+from actors.core.sources.transforms.registry import apply_transforms, for_validation
+from actors.core.transform_spec import Draws, TransformSpec
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,55 @@ class Window:
 @dataclass(frozen=True)
 class SampleView:
     """``sample`` is what it becomes; without a ``window`` sample i is row i of the array. The only
-    channel of an image comes ``repeated`` so many times."""
+    channel of an image comes ``repeated`` so many times. Images of the shape ``stored`` (channels,
+    height, width) pass ``transforms``; ``mixing`` makes one of two samples, images and classes."""
 
     sample: TensorSpec
     scaling: Scaling | None = None
     window: Window | None = None
     repeated: int = 1
+    transforms: tuple[TransformSpec, ...] = ()
+    stored: tuple[int, ...] = ()
+    mixing: Mixing | None = None
 
-    def gather(self, stored: torch.Tensor, samples: torch.Tensor | slice) -> torch.Tensor:
-        """Those samples as they are stored, where ``stored`` is; ``samples`` are indices."""
+    def gather(
+        self, stored: torch.Tensor, samples: torch.Tensor | slice, draws: Draws | None = None
+    ) -> torch.Tensor:
+        """Those samples as they are stored, where ``stored`` is, but for transforms; ``samples``
+        are indices. What is random in transforms needs ``draws``."""
+        gathered = self._rows(stored, samples, draws)
+        if self.mixing is None:
+            return gathered
+        assert draws is not None and isinstance(samples, torch.Tensor)
+        told = mixed(self.mixing, draws, samples, len(stored))
+        others = self._rows(stored, told.partners, draws)
+        mix = told.targets if gathered.ndim == 1 else told.images
+        return mix(gathered, others)
+
+    def _rows(
+        self, stored: torch.Tensor, samples: torch.Tensor | slice, draws: Draws | None
+    ) -> torch.Tensor:
         if self.window is not None:
             own = self.window
             stored = stored[own.shift :].unfold(0, own.length, own.stride)
         if isinstance(samples, slice):
-            return stored[samples]
-        return stored.index_select(0, samples)  # a tenth of the time that [] takes
+            gathered = stored[samples]
+        else:
+            gathered = stored.index_select(0, samples)  # a tenth of the time that [] takes
+        if not self.transforms:
+            return gathered
+        return apply_transforms(self.transforms, gathered, samples, draws)
 
-    def without_overlap(self) -> SampleView:
-        """With windows side by side, if it has windows."""
-        if self.window is None:
-            return self
-        return replace(self, window=replace(self.window, stride=self.window.length))
+    def for_validation(self) -> SampleView:
+        """With windows side by side, and transforms that draw nothing."""
+        window = self.window and replace(self.window, stride=self.window.length)
+        transforms = for_validation(self.transforms)
+        return replace(self, window=window, transforms=transforms, mixing=None)
 
     def prepare(self, gathered: torch.Tensor) -> torch.Tensor:
         """A batch of ``sample``, on the device that ``gathered`` is on."""
+        if self.mixing is not None and self.scaling is None:
+            return gathered  # shares of classes
         if self.scaling is not None:
             gathered = self.scaling.of(gathered)
         if self.repeated != 1:
@@ -83,7 +111,7 @@ class SampleViews:
 
     def for_validation(self) -> SampleViews:
         """Windows do not overlap there: each token is told once."""
-        return SampleViews(self.inputs.without_overlap(), self.targets.without_overlap())
+        return SampleViews(self.inputs.for_validation(), self.targets.for_validation())
 
 
 def window_views(context: int, stride: int) -> SampleViews:

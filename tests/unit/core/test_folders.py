@@ -39,7 +39,7 @@ def test_what_lies_elsewhere_is_refused_whether_it_is_there_or_not(
         str(link),
         "/etc/passwd",
     ):
-        with pytest.raises(InvalidRequest, match=r"path is .*TANDEM_ALLOWED_DIRS") as caught:
+        with pytest.raises(InvalidRequest, match=r"path is .*TANDEM_DATA_ROOTS") as caught:
             allowed.find("dataset_config.path", path)
         texts.add(caught.value.message.partition(", which")[2])
     assert len(texts) == 1

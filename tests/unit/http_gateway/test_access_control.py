@@ -34,6 +34,7 @@ PRIVATE = [
     ("GET", "/api/layers"),
     ("GET", "/api/architectures"),
     ("GET", "/api/sources"),
+    ("POST", "/api/datasets/inspect"),
     ("GET", "/api/doctor"),
     ("GET", "/api/version"),
     ("GET", "/ready"),

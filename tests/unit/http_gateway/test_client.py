@@ -40,6 +40,8 @@ from tests.support.fake_job_client import (
 from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
 
+(INSPECTED,) = (FakeJobClient().usual(o) for o in OPERATIONS if o.name == "inspect_dataset")
+
 SERVED = FakeJobClient()
 GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in special.GATEWAYS_OWN]
 
@@ -168,6 +170,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.list_layers(), "list_layers", (), LAYER_KINDS),
     (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
     (lambda c: c.list_sources(), "list_sources", (), SOURCES),
+    (lambda c: c.inspect_dataset(DATASET), "inspect_dataset", (DATASET,), INSPECTED),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "ready", (), {"ready": True, **READY}),
 ]

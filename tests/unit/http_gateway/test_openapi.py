@@ -39,6 +39,7 @@ ROUTES = [
     ("/api/layers", "get", "200", None),
     ("/api/architectures", "get", "200", None),
     ("/api/sources", "get", "200", None),
+    ("/api/datasets/inspect", "post", "200", True),
     ("/api/doctor", "get", "200", None),
     ("/health", "get", "200", None),
     ("/ready", "get", "200", None),

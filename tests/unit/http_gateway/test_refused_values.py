@@ -175,11 +175,21 @@ def test_batch_sizes(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Su
                 assert text == f"dataset_config.{field} is {shown(value)}, but must be {BATCH}"
 
 
+def test_a_data_set_is_given_in_exactly_one_way(http: FlaskClient, fake: FakeJobClient) -> None:
+    for dataset, has in [
+        ({"name": None}, "neither name nor format"),
+        ({"format": "csv"}, "name and format"),
+    ]:
+        fake.forget()
+        text = refused(http, fake, "/api/jobs", job(dataset=dataset))
+        assert text == f"dataset_config has {has}, but must have exactly one of name, format"
+
+
 def test_data_set_fields(http: FlaskClient, fake: FakeJobClient, subtests: pytest.Subtests) -> None:
     for dataset, text in [
         ({"name": 1}, "name is 1, but must be a string of at most 64 characters"),
         ({"name": ["MNIST"]}, "name is ['MNIST'], but must be a string of at most 64 characters"),
-        ({"name": None}, "name is null, but must be a string of at most 64 characters"),
+        ({"format": 1, "name": None}, "format is 1, but must be a string of at most 64 characters"),
         ({"shuffle": 1}, "shuffle is 1, but must be true or false"),
         ({"shuffle": "no"}, "shuffle is 'no', but must be true or false"),
     ]:
@@ -195,7 +205,7 @@ def test_a_configuration_is_an_object(
 ) -> None:
     for field, names in [
         ("model_config", "layer_sizes, layers, architecture, config, initial_weights, seed"),
-        ("dataset_config", "name, batch_size, val_batch_size, shuffle"),
+        ("dataset_config", "name, format, batch_size, val_batch_size, shuffle"),
     ]:
         for config in [[], "MNIST", 1, True]:
             with subtests.test(field=field, names=names, config=config):

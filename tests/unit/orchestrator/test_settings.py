@@ -44,13 +44,13 @@ def test_data_lie_under_the_storage_path_unless_told_otherwise(tmp_path: Path) -
 def test_the_allowed_folders_are_the_data_folder_or_those_that_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert load_settings(data_dir=tmp_path).allowed_dirs == (tmp_path,)
-    monkeypatch.setenv("TANDEM_ALLOWED_DIRS", f"/a:{tmp_path}")
-    assert load_settings().allowed_dirs == (Path("/a"), tmp_path)
-    monkeypatch.delenv("TANDEM_ALLOWED_DIRS")
+    assert load_settings(data_dir=tmp_path).data_roots == (tmp_path,)
+    monkeypatch.setenv("TANDEM_DATA_ROOTS", f"/a:{tmp_path}")
+    assert load_settings().data_roots == (Path("/a"), tmp_path)
+    monkeypatch.delenv("TANDEM_DATA_ROOTS")
     config = tmp_path / "settings.yaml"
-    config.write_text("allowed_dirs: [/b, /c]")
-    assert load_settings(config).allowed_dirs == (Path("/b"), Path("/c"))
+    config.write_text("data_roots: [/b, /c]")
+    assert load_settings(config).data_roots == (Path("/b"), Path("/c"))
 
 
 def test_relative_paths_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

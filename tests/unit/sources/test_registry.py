@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from actors.core.fields import count
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.registry import (
+    COMMON_FIELDS,
     SOURCES,
     SourceKind,
     SourceSpec,
@@ -93,7 +95,7 @@ def test_every_source_says_what_it_is_and_names_what_can_be_given() -> None:
     for name, kind in SOURCES.items():
         assert kind.name == name and kind.says and kind.remedy
         assert kind.view_fields <= kind.fields.keys()
-        assert not kind.fields.keys() & {"name", "batch_size", "val_batch_size", "shuffle"}
+        assert not kind.fields.keys() & set(COMMON_FIELDS)
 
 
 def test_what_can_be_given_is_listed_by_what_it_is_checked_by() -> None:
@@ -104,18 +106,26 @@ def test_what_can_be_given_is_listed_by_what_it_is_checked_by() -> None:
     assert "'byclass'" in listed["EMNIST"]["fields"]["split"]["values"]
 
 
+NEEDED = {"path": "x", "context": 2, "inputs": [2], "target": "y"}
+WRONG: tuple[Any, ...] = (float("nan"), float("inf"), -1, 10**30, "", {}, [[]], [None], object())
+
+
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_every_field_of_every_source_refuses_what_it_can_not_be(name: str) -> None:
-    for field in SOURCES[name].fields:
-        for wrong in (float("nan"), float("inf"), -1, 10**30, "", {}, [[]], [None], object()):
-            given = {"name": name, "path": "x", "context": 2, "inputs": [2], field: wrong}
-            given = {n: v for n, v in given.items() if n in SOURCES[name].fields or n == "name"}
-            with pytest.raises(InvalidRequest, match=rf"dataset_config\.{field} is .*must be"):
-                parse_source(given)
+    kind = SOURCES[name]
+    needed = {n: NEEDED[n] for n, own in kind.fields.items() if own.is_required}
+    for field in kind.fields:
+        for wrong in WRONG:
+            if (field, wrong) == ("missing_numbers", -1):
+                continue  # a number like any other
+            with pytest.raises(
+                InvalidRequest, match=rf"dataset_config\.{field}(\[0\])? is .*must be"
+            ):
+                parse_source({kind.asked_by: name, **needed, field: wrong})
 
 
 def test_sources_that_differ_in_how_samples_are_viewed_share_their_arrays() -> None:
-    given = {"name": "text", "path": "a.txt", "context": 8}
+    given = {"format": "text", "path": "a.txt", "context": 8}
     one, other = parse_source(given), parse_source({**given, "context": 4, "stride": 1})
     assert arrays_key(one) == arrays_key(other)
     assert arrays_key(one) != arrays_key(parse_source({**given, "tokens": "bytes"}))

@@ -28,7 +28,7 @@ def read_text(folder: Path, **config: Any) -> Samples:
 
 
 def facts_of(folder: Path, **config: Any) -> SourceFacts:
-    given = {"name": "text", "path": "text.txt", "context": 8, **config}
+    given = {"format": "text", "path": "text.txt", "context": 8, **config}
     return facts_of_source(parse_source(given), read_text(folder, **config).found)
 
 
@@ -138,12 +138,12 @@ def test_what_is_no_text_is_refused_with_its_place(folder: Path) -> None:
 def test_a_wrong_argument_is_named_with_what_it_may_be(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(InvalidRequest, match=rf"dataset_config\.{name} is .*but must be"):
-        parse_source({"name": "text", "path": "text.txt", "context": 8, **wrong})
+        parse_source({"format": "text", "path": "text.txt", "context": 8, **wrong})
 
 
 @pytest.mark.parametrize("name", ["path", "context"])
 def test_a_missing_argument_is_named(name: str) -> None:
-    given = {"name": "text", "path": "text.txt", "context": 8}
+    given = {"format": "text", "path": "text.txt", "context": 8}
     del given[name]
     with pytest.raises(InvalidRequest, match=f"dataset_config.{name} is missing"):
         parse_source(given)

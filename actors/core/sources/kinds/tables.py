@@ -12,7 +12,7 @@ from actors.core.fields import flag
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.registry import SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.samples import Array, Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 
@@ -41,7 +41,7 @@ class Table:
             Split(inputs[own], targets[own], place, place)
             for own in (order[:num_val], order[num_val:])
         )
-        mean, std = statistics(train.inputs)
+        mean, std = column_statistics(train.inputs)
         found = Found(len(train.inputs), num_val, self.num_classes, mean, std)
         return Samples(train, val, found)
 
@@ -72,15 +72,6 @@ class Table:
         if self.num_classes is None:
             return inputs, bunch.target.astype(np.float32)[:, None]
         return inputs, bunch.target.astype(np.int64)
-
-
-def statistics(rows: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each column, reckoned in float64; a column whose values are
-    all the same is only shifted."""
-    wide = rows.astype(np.float64)
-    std = wide.std(axis=0)
-    std[std == 0.0] = 1.0
-    return tuple(wide.mean(axis=0).tolist()), tuple(std.tolist())
 
 
 TABLES = (

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
-from actors.core.fields import Field, choice, count, number
-from actors.core.folders import MAX_PATH_CHARS, Folders
+from actors.core.fields import choice, count, number
+from actors.core.folders import Folders
+from actors.core.sources.readers.fields import path_field
+from actors.core.sources.readers.file_tree import list_files
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import Found, SourceFacts
@@ -20,38 +22,40 @@ from actors.core.sources.views import window_views
 MAX_CONTEXT = 65_536
 CHUNK_BYTES = 2**24
 NUM_BYTES = 256
-
-
-def _path_field() -> Field:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or not 1 <= len(value) <= MAX_PATH_CHARS:
-            raise ValueError
-        return value
-
-    says = "a file's path: absolute, or from one of the folders in the setting allowed_dirs"
-    return Field(check, says)
+SUFFIXES = frozenset({".txt", ".md"})
+"""Of the files that are read of a folder."""
 
 
 def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
-    return (folders.find(f"{WHERE}.path", str(spec.keywords["path"])),)
+    path = folders.find_any(f"{WHERE}.path", str(spec.keywords["path"]))
+    if not path.is_dir():
+        return (path,)
+    files = list_files(path, folders, SUFFIXES).files
+    if not files:
+        raise DatasetUnavailable(
+            f"{path} has no file whose name ends in {', '.join(sorted(SUFFIXES))}: put texts "
+            f"there, or name a single file in {WHERE}.path"
+        )
+    return files
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
     """The end of the text is for validation."""
-    (path,) = _files(spec, folders)
+    paths = _files(spec, folders)
+    place = str(spec.keywords["path"])
     try:
         if spec.keywords["tokens"] == "bytes":
-            tokens, vocabulary = np.fromfile(path, np.uint8), None
+            tokens, vocabulary = np.concatenate([np.fromfile(own, np.uint8) for own in paths]), None
         else:
-            tokens, vocabulary = _characters(path)
+            tokens, vocabulary = _characters(paths)
     except OSError as error:
         raise DatasetUnavailable(
-            f"{path} can't be read ({error_text(error)}): give the user who runs Tandem the right "
+            f"{place} can't be read ({error_text(error)}): give the user who runs Tandem the right "
             "to it"
         ) from error
     end = int(len(tokens) * (1.0 - float(spec.keywords["val_share"])))
     train, val = (
-        Split(own, own, f"{part} part of {path}", str(path))
+        Split(own, own, f"{part} part of {place}", place)
         for own, part in ((tokens[:end], "the training"), (tokens[end:], "the validation"))
     )
     num_classes = NUM_BYTES if vocabulary is None else max(1, len(vocabulary))
@@ -59,15 +63,16 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
     return Samples(train, val, found)
 
 
-def _characters(path: Path) -> tuple[Array, str]:
-    """Tokens, numbered in the order of their code points, and the character of each."""
+def _characters(paths: Sequence[Path]) -> tuple[Array, str]:
+    """Tokens of all files one after the other, numbered in the order of their code points, and the
+    character of each."""
     known: Array = np.zeros(0, np.uint32)
     length = 0
-    for points in _code_points(path):
+    for points in itertools.chain.from_iterable(map(_code_points, paths)):
         known, length = np.union1d(known, points), length + len(points)
     tokens = np.empty(length, np.uint8 if len(known) <= NUM_BYTES else np.int32)
     at = 0
-    for points in _code_points(path):
+    for points in itertools.chain.from_iterable(map(_code_points, paths)):
         tokens[at : at + len(points)] = np.searchsorted(known, points)
         at += len(points)
     return tokens, "".join(map(chr, known.tolist()))
@@ -96,7 +101,7 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
     context = int(own["context"])
     stride = int(own["stride"] or context)
     return SourceFacts(
-        spec.name,
+        str(own["path"]),
         window_views(context, stride),
         found.num_classes,
         _num_windows(spec, "training", found.num_train, context, stride),
@@ -121,12 +126,12 @@ def _num_windows(spec: SourceSpec, part: str, num_tokens: int, context: int, str
 add_source(
     SourceKind(
         "text",
-        "a file of yours as tokens: each sample is a window, and its targets are the next tokens",
+        "texts of yours as tokens: each sample is a window, and its targets are the next tokens",
         _read,
         _facts,
         files=_files,
         fields={
-            "path": _path_field(),
+            "path": path_field("a text, or of a folder of texts"),
             "tokens": choice(("characters", "bytes"), "characters"),
             "context": count(maximum=MAX_CONTEXT),
             "stride": count(default=None),
@@ -134,5 +139,6 @@ add_source(
         },
         view_fields=frozenset({"context", "stride"}),
         remedy="Put the right file in its place",
+        is_format=True,
     )
 )

@@ -36,6 +36,7 @@ add_task(
         loss=functional.cross_entropy,
         score=_score,
         predictions=_predictions,
+        count=len,  # a target may be a class, or shares of all classes
         smooths=True,
     )
 )

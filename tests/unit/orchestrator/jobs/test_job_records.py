@@ -7,6 +7,8 @@ from typing import Any
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.model.parse import parse_layers
 from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.sources.registry import facts_of_source, parse_source
+from actors.core.sources.source_facts import Found
 from orchestrator.files.stored_json import to_stored
 from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.job import Job, Session
@@ -51,7 +53,12 @@ def test_a_job_comes_back_as_it_was_parsed_whatever_would_be_parsed_today() -> N
     inputs = TensorSpec((1, 8, 8))
     model = ModelSpec(parse_layers(LAYERS, inputs, "layers").layers, inputs, seed=3)
     config = {"optimizer": {"type": "AdamW", "betas": [0.5, 0.75]}, "lr_schedule": "one_cycle"}
-    job.spec = replace(job.spec, model=model, train=parse_train_options(config))
+    transform = [{"type": "RandomCrop", "size": [6, 8]}, {"type": "RandomHorizontalFlip"}]
+    source = parse_source({"name": "digits", "transform": transform})
+    data = facts_of_source(source, Found(1_438, 359, 10, (0.3,), (0.4,)))
+    job.spec = replace(
+        job.spec, model=model, train=parse_train_options(config), source=source, data=data
+    )
     job.train_config = config
     record = replace(to_record(job), model_config={"layer_sizes": "no list at all"})
     spec = read(record).spec

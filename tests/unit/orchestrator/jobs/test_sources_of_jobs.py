@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from orchestrator.errors import DatasetChanged, InvalidRequest
@@ -11,6 +12,7 @@ from tests.support.image_files import write_set
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.jobs import wait_until
+from tests.support.own_files import picture, write_folder
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 20
 TIMEOUT_S = 30.0
@@ -20,15 +22,29 @@ GPT = [
     {"type": "Linear", "out_features": 29},
 ]
 HEAD = [{"type": "Flatten"}, {"type": "Linear", "out_features": 10}]
+TWO_LAYERS = [{"type": "Flatten"}, {"type": "Linear", "out_features": 8}, *HEAD[1:]]
 JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "text": (
         {"layers": GPT},
-        {"name": "text", "path": "text.txt", "context": 8, "batch_size": 32, "stride": 2},
+        {"format": "text", "path": "text.txt", "context": 8, "batch_size": 32, "stride": 2},
     ),
     "colour images": (
         {"layers": [{"type": "Conv2d", "out_channels": 4, "kernel_size": 3}, *HEAD]},
         {"name": "CIFAR10", "batch_size": 10},
     ),
+    "an image folder": (
+        {"layers": TWO_LAYERS},
+        {"format": "image_folder", "path": "pets", "batch_size": 10},
+    ),
+    "transformed images": (
+        {"layers": TWO_LAYERS},
+        {
+            "name": "digits",
+            "transform": [{"type": "RandomCrop", "size": 6}, {"type": "RandomHorizontalFlip"}],
+            "batch_size": 200,
+        },
+    ),
+    "arrays": ({"layer_sizes": [7, 8, 4]}, {"format": "npz", "path": "a.npz", "batch_size": 10}),
     "a table": ({"layer_sizes": [4, 8, 3]}, {"name": "iris", "batch_size": 40}),
     "numbers": ({"layer_sizes": [10, 8, 1]}, {"name": "diabetes", "batch_size": 100}),
     "labels": (
@@ -46,6 +62,9 @@ JOBS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def data(world: JobManagerWorld) -> JobManagerWorld:
     (world.storage / "text.txt").write_text(TEXT)
     write_set("CIFAR10", world.storage)
+    write_folder(world.storage / "pets", {str(i): 3 for i in range(10)})
+    rng = np.random.default_rng(0)
+    np.savez(world.storage / "a.npz", x=rng.normal(size=(60, 7)), y=np.arange(60) % 4)
     return world
 
 
@@ -72,7 +91,7 @@ def test_a_job_on_it_is_trained_and_verified(data: JobManagerWorld, kind: str) -
     assert data.manager.verify(job_id)["equal"]
 
 
-@pytest.mark.parametrize("kind", ["text", "numbers"])
+@pytest.mark.parametrize("kind", ["text", "numbers", "an image folder", "transformed images"])
 def test_a_job_manager_takes_it_up_again(data: JobManagerWorld, kind: str) -> None:
     job_id = new_job(data, kind)
     data.manager.initialize(job_id)
@@ -87,7 +106,7 @@ def test_a_job_manager_takes_it_up_again(data: JobManagerWorld, kind: str) -> No
     ("config", "named"),
     [
         ({"path": "gone.txt"}, "dataset_config.path is 'gone.txt'"),
-        ({"path": "/etc/passwd"}, "allowed_dirs"),
+        ({"path": "/etc/passwd"}, "data_roots"),
         ({"context": 2000}, "dataset_config.context is 2,000"),
         ({"batch_size": 1000}, "batch_size is 1000"),
         ({"resize": [2, 2]}, "dataset_config.resize is no field of the source text"),
@@ -109,12 +128,24 @@ def test_layer_sizes_are_refused_for_tokens(data: JobManagerWorld) -> None:
         data.manager.create_job({"layer_sizes": [8, 29]}, JOBS["text"][1])
 
 
+def test_other_images_are_not_trained_on_whatever_their_classes(data: JobManagerWorld) -> None:
+    job_id = new_job(data, "an image folder", 1)
+    data.manager.initialize(job_id)
+    train(data, job_id)
+    picture(99).save(data.storage / "pets" / "0" / "000.png")
+    with pytest.raises(DatasetChanged, match=r"24 training .* 24 training"):
+        data.manager.train(job_id, {"epochs": 1})
+    (data.storage / "pets" / "0").rename(data.storage / "pets" / "other")
+    with pytest.raises(DatasetChanged):
+        data.manager.train(job_id, {"epochs": 1})
+
+
 @pytest.mark.parametrize("text", [TEXT + "ü", TEXT.replace("q", "ü")])
 def test_a_text_of_other_characters_is_not_trained_on(data: JobManagerWorld, text: str) -> None:
     job_id = new_job(data, "text", 1)
     data.manager.initialize(job_id)
     (data.storage / "text.txt").write_text(text)
-    with pytest.raises(DatasetChanged, match=r"classes or characters are not the same"):
+    with pytest.raises(DatasetChanged, match=r"classes, characters or columns are not the same"):
         data.manager.train(job_id, {"epochs": 1})
 
 

@@ -1,0 +1,85 @@
+"""Folders of images: each class is a folder, and its name is the class's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actors.core.errors import DatasetUnavailable
+from actors.core.folders import Folders
+from actors.core.sources.readers.file_tree import FileTree, list_files, list_folders
+from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
+from actors.core.sources.readers.labelled_images import (
+    REMEDY,
+    VIEW_FIELDS,
+    Part,
+    image_facts_of,
+    image_fields,
+    image_samples_of,
+)
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
+from actors.core.sources.samples import Samples, Skipped
+
+TRAIN, VAL = "train", "val"
+
+
+def _root(spec: SourceSpec, folders: Folders) -> Path:
+    return folders.find_folder(f"{WHERE}.path", str(spec.keywords["path"]))
+
+
+def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+    return list_files(_root(spec, folders), folders, SUFFIXES).files
+
+
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    root = _root(spec, folders)
+    skipped: list[Skipped] = []
+    has_parts = (root / TRAIN).is_dir()
+    train = _part(root / TRAIN if has_parts else root, folders, skipped)
+    val = _part(root / VAL, folders, skipped) if has_parts and (root / VAL).is_dir() else None
+    return image_samples_of(spec, train, val, tuple(skipped))
+
+
+def _part(folder: Path, folders: Folders, skipped: list[Skipped]) -> Part:
+    """A class's folder may have folders of its own; what lies beside the classes is skipped."""
+    refs: list[ImageRef] = []
+    classes: list[str] = []
+    own_folders, beside = list_folders(folder, folders)
+    skipped += beside
+    for own in own_folders:
+        tree = list_files(own, folders, SUFFIXES)
+        if not tree.files:
+            raise _no_images(own, tree)
+        refs += [ImageRef(str(path), path) for path in tree.files]
+        classes += [own.name] * len(tree.files)
+        skipped += tree.skipped
+    if not own_folders:
+        raise DatasetUnavailable(
+            f"{folder} has {len(beside):,} files and no folders, but each class is a folder "
+            "with its images: make one a class, and move the images there"
+        )
+    return Part(str(folder), tuple(refs), tuple(classes))
+
+
+def _no_images(folder: Path, tree: FileTree) -> DatasetUnavailable:
+    lies_there = ""
+    if tree.skipped:
+        lies_there = f"; there is {tree.skipped[0].place}, which {tree.skipped[0].reason}"
+    return DatasetUnavailable(
+        f"{folder} has no images{lies_there}: put images of the class "
+        f"{folder.name!r} there, or delete the folder"
+    )
+
+
+add_source(
+    SourceKind(
+        "image_folder",
+        "a folder of images of yours: train/<class>/… and val/<class>/…, or <class>/…",
+        _read,
+        image_facts_of,
+        files=_files,
+        fields=image_fields("a folder"),
+        view_fields=VIEW_FIELDS,
+        remedy=REMEDY,
+        is_format=True,
+    )
+)

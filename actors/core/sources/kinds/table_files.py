@@ -1,0 +1,213 @@
+"""Tables of one's own: csv, jsonl and parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable, InvalidRequest
+from actors.core.fields import Field, choice, flag, shown_value, text, texts
+from actors.core.folders import Folders
+from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
+from actors.core.sources.readers.splitting import drawn_for_validation
+from actors.core.sources.readers.table_columns import (
+    OWN_CATEGORY,
+    REFUSE,
+    Targets,
+    encoded,
+    fitted,
+    input_names,
+    targets_of,
+)
+from actors.core.sources.readers.table_reading import (
+    MAX_COLUMNS,
+    RawTable,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+)
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
+from actors.core.sources.samples import Array, Samples, Split, column_statistics
+from actors.core.sources.source_facts import CLASS, Column, Found, SourceFacts
+from actors.core.sources.views import SampleView, SampleViews, Scaling
+
+MAX_NAME_CHARS = 500
+MAX_FILL = 1e15
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """A format of files of tables; ``fields`` are its own."""
+
+    name: str
+    says: str
+    read_table: Callable[[Path, Mapping[str, Any]], RawTable]
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+    def files(self, spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+        """The one to train with, and perhaps one to validate with."""
+        own = spec.keywords
+        named = [name for name in ("path", "val_path") if own[name] is not None]
+        return tuple(folders.find(f"{WHERE}.{name}", str(own[name])) for name in named)
+
+    def read(self, spec: SourceSpec, folders: Folders) -> Samples:
+        """Categories are those of all rows, statistics those of the training rows alone."""
+        own = spec.keywords
+        train, *val = [self.read_table(path, own) for path in self.files(spec, folders)]
+        if val and own["validation_split"] is not None:
+            raise InvalidRequest(
+                f"{WHERE}.validation_split is {own['validation_split']:g}, but val_path has the "
+                "rows for validation: leave one of them out"
+            )
+        names = input_names(train, own["inputs"], own["target"])
+        targets = targets_of(train, own)
+        for_val = np.zeros(train.num_rows, bool) if val else _drawn(targets, own)
+        columns = tuple(
+            fitted(train, train.column(name, name in own["categorical"]), ~for_val, own)
+            for name in names
+        )
+        rows = encoded(train, columns, own)
+        at = train.place
+        split = Split(rows[~for_val], targets.values[~for_val], at, at)
+        if val:
+            of_val = _of_another_file(val[0], targets, columns, own)
+        else:
+            of_val = Split(rows[for_val], targets.values[for_val], at, at)
+        return Samples(split, of_val, _found(split, of_val, targets, columns))
+
+
+def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
+    is_classes = bool(targets.class_names)
+    count = len(targets.values)
+    classes = targets.values if is_classes else np.zeros(count, np.int64)
+    share = own["validation_split"] or DEFAULT_SPLIT
+    return drawn_for_validation(count, share, own["seed"], classes)
+
+
+def _of_another_file(
+    table: RawTable, training: Targets, columns: tuple[Column, ...], own: Mapping[str, Any]
+) -> Split:
+    """Rows of the file for validation, encoded as those of the training."""
+    input_names(table, [column.name for column in columns], own["target"])
+    rows = encoded(table, columns, own)
+    if not training.class_names:
+        numbers = targets_of(table, {**own, "target_type": "numbers"}).values
+        return Split(rows, numbers, table.place, table.place)
+    raw = table.column(own["target"], True)
+    place = {name: i for i, name in enumerate(training.class_names)}
+    for row, code in enumerate(raw.numbers.tolist()):
+        name = None if code != code else raw.categories[int(code)]
+        if name not in place:
+            raise DatasetUnavailable(
+                f"{table.at(row, raw.name)} is {shown_value(name)}, but no training row has that "
+                "class: put one there, or delete the row"
+            )
+    classes = [place[raw.categories[int(code)]] for code in raw.numbers.tolist()]
+    return Split(rows, np.array(classes, np.int64), table.place, table.place)
+
+
+def _found(train: Split, val: Split, targets: Targets, columns: tuple[Column, ...]) -> Found:
+    """Numbers that say a category by 0 and 1 are left as they are."""
+    mean, std = column_statistics(train.inputs)
+    one_hot = [column.width > 1 or bool(column.categories) for column in columns]
+    stays = [s for column, s in zip(columns, one_hot, strict=True) for _ in range(column.width)]
+    mean = tuple(0.0 if own else m for own, m in zip(stays, mean, strict=True))
+    std = tuple(1.0 if own else s for own, s in zip(stays, std, strict=True))
+    return Found(
+        len(train.inputs),
+        len(val.inputs),
+        len(targets.class_names) or None,
+        mean,
+        std,
+        shape=train.inputs.shape[1:],
+        class_names=targets.class_names,
+        columns=columns,
+    )
+
+
+def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
+    scaling = Scaling(found.mean, found.std) if spec.keywords["normalize"] else None
+    is_numbers = found.num_classes is None
+    return SourceFacts(
+        str(spec.keywords["path"]),
+        SampleViews(
+            SampleView(TensorSpec(found.shape), scaling),
+            SampleView(TensorSpec((1,))) if is_numbers else CLASS,
+        ),
+        found.num_classes,
+        found.num_train,
+        found.num_val,
+        "regression" if is_numbers else "classification",
+        class_names=found.class_names,
+        columns=found.columns,
+    )
+
+
+def _missing_numbers() -> Field:
+    def check(value: Any) -> float | str:
+        if value in (REFUSE, "mean", "median"):
+            return str(value)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not abs(value) <= MAX_FILL
+        ):
+            raise ValueError
+        return float(value)
+
+    return Field(
+        check, f"{REFUSE!r}, 'mean', 'median', or a number of at most {MAX_FILL:g}", REFUSE
+    )
+
+
+def _delimiter() -> Field:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in '"\r\n':
+            raise ValueError
+        return value
+
+    return Field(check, "one character, such as ',' or ';' or a tab", ",")
+
+
+FIELDS: Mapping[str, Field] = {
+    "path": path_field("a file"),
+    "val_path": path_field("a file with the rows for validation", None),
+    "target": text(MAX_NAME_CHARS),
+    "target_type": choice(("classes", "numbers"), None),
+    "inputs": texts(MAX_COLUMNS, MAX_NAME_CHARS),
+    "categorical": texts(MAX_COLUMNS, MAX_NAME_CHARS),
+    "categories": choice(("one_hot", "integers"), "one_hot"),
+    "missing_numbers": _missing_numbers(),
+    "missing_categories": choice((REFUSE, OWN_CATEGORY), REFUSE),
+    "normalize": flag(True),
+    **split_fields(),
+}
+FORMATS = (
+    TableFormat(
+        "csv",
+        "a table of yours, a line for each row",
+        read_csv,
+        {"delimiter": _delimiter(), "header": flag(True)},
+    ),
+    TableFormat("jsonl", "a table of yours, a JSON object a line for each row", read_jsonl),
+    TableFormat("parquet", "a table of yours as parquet", read_parquet),
+)
+for own in FORMATS:
+    add_source(
+        SourceKind(
+            own.name,
+            own.says,
+            own.read,
+            _facts,
+            files=own.files,
+            fields={**FIELDS, **own.fields},
+            view_fields=frozenset({"normalize"}),
+            remedy="Correct the file",
+            is_format=True,
+        )
+    )

@@ -1,0 +1,157 @@
+"""Tars of images with their classes, as webdataset has them: ``<key>.jpg`` beside ``<key>.cls``."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from actors.core.errors import DatasetUnavailable, error_text
+from actors.core.folders import Folders
+from actors.core.sources.readers.file_tree import list_files
+from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
+from actors.core.sources.readers.labelled_images import (
+    REMEDY,
+    VIEW_FIELDS,
+    Part,
+    image_facts_of,
+    image_fields,
+    image_samples_of,
+)
+from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
+from actors.core.sources.samples import Samples, Skipped
+
+CLASS_SUFFIX = ".cls"
+MAX_CLASS_BYTES = 1000
+VAL_PREFIX = "val"
+
+
+@dataclass
+class _Key:
+    """What belongs to one sample."""
+
+    image: ImageRef | None = None
+    class_name: str | None = None
+    place: str = ""
+
+
+@dataclass
+class _Read:
+    """So far."""
+
+    refs: list[ImageRef] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def _tars(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+    path = folders.find_any(f"{WHERE}.path", str(spec.keywords["path"]))
+    if not path.is_dir():
+        return (path,)
+    files = list_files(path, folders, {".tar"}).files
+    if not files:
+        raise DatasetUnavailable(
+            f"{path} has no file whose name ends in .tar: put tars there, or name a single one in "
+            f"{WHERE}.path"
+        )
+    return files
+
+
+def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    """Tars whose names begin with ``val`` are for validation, if others are there, too."""
+    tars, place = _tars(spec, folders), str(spec.keywords["path"])
+    for_val = [tar for tar in tars if tar.name.startswith(VAL_PREFIX)]
+    for_training = [tar for tar in tars if tar not in for_val]
+    if not for_training:
+        for_training, for_val = for_val, []
+    read = _Read()
+    train = _part(place, for_training, read)
+    val = _part(f"{place} (val…)", for_val, read) if for_val else None
+    return image_samples_of(spec, train, val, tuple(read.skipped))
+
+
+def _part(place: str, tars: Sequence[Path], read: _Read) -> Part:
+    read.refs, read.classes = [], []
+    for tar in tars:
+        _index(tar, read)
+    return Part(place, tuple(read.refs), tuple(read.classes))
+
+
+def _index(tar: Path, read: _Read) -> None:
+    keys: dict[str, _Key] = {}
+    for member in _members(tar):
+        place = f"{tar}, {member.name}"
+        if not member.isreg():
+            read.skipped += [] if member.isdir() else [Skipped(place, "is no regular file")]
+            continue
+        folder, _, name = member.name.rpartition("/")
+        stem, dot, suffix = name.partition(".")
+        key = keys.setdefault(f"{folder}/{stem}", _Key(place=place))
+        where = ImageRef(place, tar, member.offset_data, member.size)
+        if (dot + suffix).lower() in SUFFIXES:
+            key.image = where
+        elif dot + suffix == CLASS_SUFFIX:
+            key.class_name = _class_name(where, member.size)
+        else:
+            read.skipped.append(Skipped(place, "is neither an image nor a .cls"))
+    for key in keys.values():
+        _take(key, read)
+
+
+def _take(key: _Key, read: _Read) -> None:
+    if key.image is None and key.class_name is None:
+        return
+    if key.image is None or key.class_name is None:
+        lacks = "no image" if key.image is None else f"no {CLASS_SUFFIX} with its class"
+        raise DatasetUnavailable(
+            f"{key.place} has {lacks} beside it: a sample is <key>.jpg (or png, webp, …) and "
+            f"<key>{CLASS_SUFFIX} in the same tar. Write both, or neither"
+        )
+    read.refs.append(key.image)
+    read.classes.append(key.class_name)
+
+
+def _class_name(where: ImageRef, num_bytes: int) -> str:
+    if num_bytes > MAX_CLASS_BYTES:
+        raise DatasetUnavailable(
+            f"{where.place} has {num_bytes:,} bytes, but a class's name has at most "
+            f"{MAX_CLASS_BYTES:,}: write the class alone into it"
+        )
+    with where.opened() as file:
+        name = file.read().decode("utf-8", errors="replace").strip()
+    if not name:
+        raise DatasetUnavailable(f"{where.place} is empty: write the image's class into it")
+    return name
+
+
+def _members(tar: Path) -> Iterator[tarfile.TarInfo]:
+    """Headers only: nothing is unpacked, and names lead nowhere."""
+    num_bytes = os.path.getsize(tar)
+    try:
+        with tarfile.open(tar, "r:") as opened:
+            for member in opened:
+                if member.offset_data + member.size > num_bytes:
+                    raise tarfile.ReadError(f"{member.name} is cut short")
+                yield member
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        raise DatasetUnavailable(
+            f"{tar} can't be read as a tar ({error_text(error)}): write it again, whole and not "
+            "compressed"
+        ) from error
+
+
+add_source(
+    SourceKind(
+        "webdataset",
+        "tars of images of yours: <key>.jpg (or png, webp, …) beside <key>.cls with its class",
+        _read,
+        image_facts_of,
+        files=_tars,
+        fields=image_fields("a tar, or of a folder of tars"),
+        view_fields=VIEW_FIELDS,
+        remedy=REMEDY,
+        is_format=True,
+    )
+)

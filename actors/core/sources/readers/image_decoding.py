@@ -1,0 +1,145 @@
+"""One image of any common file format -> pixels, whatever way it has them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable, error_text
+from actors.core.sources.samples import Array
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+MAX_PIXELS = 64 * 10**6
+"""Of one image as it lies in its file: a few kilobytes may claim to be billions."""
+REMEDY = "replace it by the whole image, or delete it"
+_ORIENTATION = 0x0112
+_LYING = frozenset({5, 6, 7, 8})
+"""Values of EXIF's orientation that swap height and width."""
+_GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
+_DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
+"""Modes of 16 bits a pixel."""
+_SEE_THROUGH = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_WHITE = 255
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """Where an encoded image lies: a file, or ``num_bytes`` of one from ``offset`` on. ``place``
+    tells people."""
+
+    place: str
+    path: Path
+    offset: int = 0
+    num_bytes: int | None = None
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Its bytes."""
+        with self.path.open("rb") as file:
+            if self.num_bytes is None:
+                yield file
+            else:
+                file.seek(self.offset)
+                yield BytesIO(file.read(self.num_bytes))
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """The size in which an image is shown, and whether it has no colours."""
+
+    height: int
+    width: int
+    is_grey: bool
+
+
+def read_header(ref: ImageRef) -> ImageHeader:
+    """Decodes no pixel; raises ``DatasetUnavailable``."""
+    with _opened(ref) as image:
+        height, width = image.height, image.width
+        # A PNG is asked for it by decoding all of it.
+        exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
+        if exif.get(_ORIENTATION) in _LYING:
+            height, width = width, height
+        return ImageHeader(height, width, image.mode in _GREY)
+
+
+def decode(ref: ImageRef, channels: int, size: tuple[int, int] | None) -> Array:
+    """uint8 ``[channels, height, width]``, with 1 or 3 channels, turned as EXIF says, of an
+    animation its first picture; stretched to ``size`` (height, width), bilinear with antialiasing.
+
+    16 bits become 8; what can be seen through lies on white. Raises ``DatasetUnavailable``.
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(ref) as image:
+        if image.mode == "F":
+            raise DatasetUnavailable(
+                f"{ref.place} has floating-point pixels, of which nobody says what is white: save "
+                "it with 8 or 16 bits"
+            )
+        image.load()
+        turned = ImageOps.exif_transpose(image)
+        plain = _without_alpha(_of_8_bits(turned)).convert("L" if channels == 1 else "RGB")
+        if size is not None and size != (plain.height, plain.width):
+            plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        pixels = np.asarray(plain)
+    shaped: Array = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return shaped
+
+
+@contextmanager
+def _opened(ref: ImageRef) -> Iterator[Image.Image]:
+    """Whatever goes wrong becomes ``DatasetUnavailable``: decoders raise anything."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), ref.opened() as file:
+            warnings.simplefilter("ignore")  # of odd metadata, and of sizes below our limit
+            with Image.open(file) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise _too_large(ref, f"{image.width:,} × {image.height:,} pixels")
+                yield image
+    except Image.DecompressionBombError as error:
+        raise _too_large(ref, error_text(error)) from error
+    except DatasetUnavailable:
+        raise
+    except Exception as error:
+        finding = f"can't be decoded as an image ({error_text(error)[:200]})"
+        raise DatasetUnavailable(f"{ref.place} {finding}: {REMEDY}") from error
+
+
+def _too_large(ref: ImageRef, finding: str) -> DatasetUnavailable:
+    return DatasetUnavailable(
+        f"{ref.place} claims {finding}, but the limit is {MAX_PIXELS:,}: make it smaller, or "
+        "delete it"
+    )
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    if image.mode not in _DEEP:
+        return image
+    deep = np.asarray(image).astype(np.int64).clip(0, 2**16 - 1)
+    return Image.fromarray((deep // 257).astype(np.uint8))
+
+
+def _without_alpha(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    is_see_through = image.mode in _SEE_THROUGH or "transparency" in image.info
+    if not is_see_through:
+        return image
+    layered = image.convert("RGBA")
+    below = Image.new("RGBA", layered.size, (_WHITE, _WHITE, _WHITE, _WHITE))
+    return Image.alpha_composite(below, layered)

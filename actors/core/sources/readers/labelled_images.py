@@ -1,0 +1,202 @@
+"""Encoded images with their classes -> the samples of a source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable, InvalidRequest
+from actors.core.fields import Field, shown_value
+from actors.core.sources.images import (
+    channel_statistics,
+    image_scaling,
+    image_views,
+    normalize_field,
+    resize_field,
+    transform_field,
+)
+from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
+from actors.core.sources.readers.image_decoding import (
+    ImageHeader,
+    ImageRef,
+    decode,
+    read_header,
+)
+from actors.core.sources.readers.splitting import drawn_for_validation
+from actors.core.sources.registry import WHERE, SourceSpec
+from actors.core.sources.samples import Array, Samples, Skipped, Split
+from actors.core.sources.source_facts import Found, SourceFacts
+
+MAX_BYTES = 2**33
+"""Of the pixels of all images together: they lie in memory."""
+VIEW_FIELDS = frozenset({"normalize", "transform"})
+REMEDY = "Look at the files"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images to train or to validate with; ``classes`` has the name of each one's class. ``place``
+    tells people."""
+
+    place: str
+    refs: tuple[ImageRef, ...]
+    classes: tuple[str, ...]
+
+
+def image_fields(wanted: str) -> dict[str, Field]:
+    """What can be given of images; ``wanted`` is what ``path`` names."""
+    return {
+        "path": path_field(wanted),
+        "channels": _channels_field(),
+        "resize": resize_field(),
+        "normalize": normalize_field(),
+        "transform": transform_field(),
+        **split_fields(),
+    }
+
+
+def _channels_field() -> Field:
+    def check(value: object) -> int:
+        if type(value) is not int or value not in (1, 3):
+            raise ValueError
+        return value
+
+    return Field(check, "1 (grey) or 3 (colours); default: 1 if no image has colours", None)
+
+
+def image_samples_of(
+    spec: SourceSpec, train: Part, val: Part | None, skipped: tuple[Skipped, ...]
+) -> Samples:
+    """Decodes all images; without a part for validation a share of the other is drawn. Raises
+    ``InvalidRequest``, ``DatasetUnavailable``."""
+    own = spec.keywords
+    names = _class_names(train, val)
+    if val is None:
+        train, val = _drawn(train, names, own["validation_split"] or DEFAULT_SPLIT, own["seed"])
+    elif own["validation_split"] is not None:
+        raise InvalidRequest(
+            f"{WHERE}.validation_split is {own['validation_split']:g}, but {val.place} has images "
+            "for validation: leave it out"
+        )
+    shape = _common_shape((*train.refs, *val.refs), own["channels"], own["resize"])
+    for_training, for_val = (_read(part, names, shape) for part in (train, val))
+    mean, std = channel_statistics(for_training.inputs)
+    found = Found(
+        len(train.refs), len(val.refs), len(names), mean, std, shape=shape, class_names=names
+    )
+    return Samples(for_training, for_val, found, skipped=skipped)
+
+
+def image_facts_of(spec: SourceSpec, found: Found) -> SourceFacts:
+    """Of images as they were read."""
+    path = str(spec.keywords["path"])
+    channels, height, width = found.shape
+    scaling = image_scaling(spec.keywords["normalize"], found, path, channels)
+    transforms, stored = spec.keywords["transform"], (channels, height, width)
+    return SourceFacts(
+        path,
+        image_views(transforms, stored, scaling, found.num_classes),
+        found.num_classes,
+        found.num_train,
+        found.num_val,
+        "classification",
+        class_names=found.class_names,
+    )
+
+
+def read_images(refs: Sequence[ImageRef], shape: tuple[int, int, int]) -> Array:
+    """uint8 ``[n, channels, height, width]``, each image stretched to that size."""
+    images = np.empty((len(refs), *shape), np.uint8)
+    for row, ref in enumerate(refs):
+        images[row] = decode(ref, shape[0], shape[1:])
+    return images
+
+
+def _class_names(train: Part, val: Part | None) -> tuple[str, ...]:
+    names = tuple(sorted(set(train.classes)))
+    if not names:
+        raise DatasetUnavailable(
+            f"{train.place} has no images: put them there, those of each class together"
+        )
+    if len(names) == 1:
+        raise DatasetUnavailable(
+            f"{train.place} has only the class {names[0]!r}: a network is trained to tell classes "
+            "apart, so put images of another one beside it"
+        )
+    if val is None:
+        return names
+    if not val.refs:
+        raise DatasetUnavailable(
+            f"{val.place} has no images: put some there, or delete it, and a share of the training "
+            "images is drawn"
+        )
+    for ref, name in zip(val.refs, val.classes, strict=True):
+        if name not in names:
+            raise DatasetUnavailable(
+                f"{ref.place} is of the class {name!r}, but {train.place} has no image of it: put "
+                "some there, or delete the class from both"
+            )
+    return names
+
+
+def _drawn(whole: Part, names: tuple[str, ...], share: float, seed: int) -> tuple[Part, Part]:
+    mask = drawn_for_validation(len(whole.refs), share, seed, _numbers(whole, names))
+    parts = []
+    for own in (~mask, mask):
+        chosen = np.flatnonzero(own).tolist()
+        refs, classes = ([of[i] for i in chosen] for of in (whole.refs, whole.classes))
+        parts.append(Part(whole.place, tuple(refs), tuple(classes)))
+    return parts[0], parts[1]
+
+
+def _numbers(part: Part, names: tuple[str, ...]) -> Array:
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[name] for name in part.classes], np.int64)
+
+
+def _common_shape(
+    refs: Sequence[ImageRef], channels: int | None, resize: tuple[int, int] | None
+) -> tuple[int, int, int]:
+    """Channels, height, width of all; reads headers as far as it takes."""
+    if channels is not None and resize is not None:
+        return _bounded(len(refs), (channels, *resize))
+    is_grey, size = True, resize
+    for ref in refs:
+        header = read_header(ref)
+        is_grey &= header.is_grey
+        if size is None:
+            size = header.height, header.width
+        elif resize is None and size != (header.height, header.width):
+            raise _unlike(refs[0], size, ref, header)
+        if resize is not None and not is_grey:
+            break
+    assert size is not None, "there are images"
+    return _bounded(len(refs), (channels or (1 if is_grey else 3), *size))
+
+
+def _unlike(
+    first: ImageRef, size: tuple[int, int], ref: ImageRef, header: ImageHeader
+) -> InvalidRequest:
+    return InvalidRequest(
+        f"{WHERE}.resize is missing: {ref.place} has {header.height} × {header.width} pixels "
+        f"(height × width), but {first.place} {size[0]} × {size[1]}. Give [height, width], and all "
+        "are made that large"
+    )
+
+
+def _bounded(num_images: int, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    num_bytes = num_images * shape[0] * shape[1] * shape[2]
+    if num_bytes > MAX_BYTES:
+        raise InvalidRequest(
+            f"{WHERE}.resize is {shown_value(shape[1:])}, so that {num_images:,} images take "
+            f"{num_bytes:,} bytes of memory, but the limit is {MAX_BYTES:,}: give a smaller resize"
+        )
+    return shape
+
+
+def _read(part: Part, names: tuple[str, ...], shape: tuple[int, int, int]) -> Split:
+    images = read_images(part.refs, shape)
+    places = tuple(ref.place for ref in part.refs)
+    return Split(images, _numbers(part, names), part.place, part.place, places)

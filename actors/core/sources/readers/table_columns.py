@@ -1,0 +1,219 @@
+"""Columns of a table -> the rows of numbers that a network takes, by what the training rows say."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from actors.core.errors import DatasetUnavailable, InvalidRequest
+from actors.core.fields import shown_value
+from actors.core.sources.readers.table_reading import RawColumn, RawTable
+from actors.core.sources.registry import WHERE
+from actors.core.sources.samples import Array
+from actors.core.sources.source_facts import Column
+
+REFUSE = "refuse"
+OWN_CATEGORY = "own_category"
+MISSING = "missing"
+"""The name of that category."""
+MAX_CATEGORIES = 1_000
+MAX_FEATURES = 65_536
+MAX_CLASSES = 10_000
+FEW_CLASSES = 20
+"""Whole numbers are classes if there are at most so many different ones."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """``values`` are int64 classes ``[rows]`` with their names, or float32 ``[rows, 1]``."""
+
+    values: Array
+    class_names: tuple[str, ...] = ()
+
+
+def input_names(table: RawTable, asked: Sequence[str], target: str) -> tuple[str, ...]:
+    """The columns that are inputs: those that are asked for, or all but the target."""
+    for name in (target, *asked):
+        _check_there(table, "target" if name == target else "inputs", name)
+    if target in asked:
+        raise InvalidRequest(
+            f"{WHERE}.inputs has {target!r}, which is the target: leave one of them out"
+        )
+    names = tuple(asked) or tuple(name for name in table.names if name != target)
+    if not names:
+        raise InvalidRequest(
+            f"{table.place} has only the target's column {target!r}: a network needs inputs, too"
+        )
+    return names
+
+
+def _check_there(table: RawTable, field: str, name: str) -> None:
+    if name in table.names:
+        return
+    close = difflib.get_close_matches(name, table.names, n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(map(repr, table.names[:20])) + (", …" if len(table.names) > 20 else "")
+    raise InvalidRequest(
+        f"{WHERE}.{field} names the column {shown_value(name)}, but {table.place} has {shown}."
+        f"{meant}"
+    )
+
+
+def targets_of(table: RawTable, own: Mapping[str, Any]) -> Targets:
+    """Of the column ``own["target"]``. Raises ``DatasetUnavailable``, ``InvalidRequest``."""
+    name, wanted = own["target"], own["target_type"]
+    raw = table.column(name, wanted == "classes" or name in own["categorical"])
+    _check_all_there(table, raw, "a sample needs its target: fill it in, or delete the row")
+    if not raw.categories and _are_classes(raw.numbers):
+        raw = table.column(name, True) if wanted is None else raw
+    if not raw.categories:
+        return Targets(raw.numbers.astype(np.float32)[:, None])
+    if wanted == "numbers":
+        raise DatasetUnavailable(
+            f"{table.place}, column {name!r} has text, such as {shown_value(raw.categories[0])}, "
+            f"but {WHERE}.target_type wants numbers: use 'classes', or another target"
+        )
+    return _classes(table, raw)
+
+
+def _are_classes(numbers: Array) -> bool:
+    different = np.unique(numbers)
+    return len(different) <= FEW_CLASSES and bool((different == np.floor(different)).all())
+
+
+def _classes(table: RawTable, raw: RawColumn) -> Targets:
+    """Classes that are numbers are in the order of these."""
+    names, count = raw.categories, len(raw.categories)
+    if not 1 < count <= MAX_CLASSES:
+        raise DatasetUnavailable(
+            f"{table.place}, column {raw.name!r} has {count:,} different values, but a network is "
+            f"trained to tell 2 to {MAX_CLASSES:,} classes apart: take another target, or set "
+            f"{WHERE}.target_type to 'numbers'"
+        )
+    try:
+        order = sorted(range(count), key=lambda i: float(names[i]))
+    except ValueError:
+        order = list(range(count))
+    place = np.empty(count, np.int64)
+    place[order] = np.arange(count)
+    return Targets(place[raw.numbers.astype(np.int64)], tuple(names[i] for i in order))
+
+
+def fitted(table: RawTable, raw: RawColumn, is_training: Array, own: Mapping[str, Any]) -> Column:
+    """How the column becomes numbers; rows of ``is_training`` (bool) tell what fills gaps."""
+    num_missing = int(raw.missing.sum())
+    if num_missing == table.num_rows:
+        raise DatasetUnavailable(
+            f"{table.place}, column {raw.name!r} has no value in any row: leave it out of "
+            f"{WHERE}.inputs"
+        )
+    if raw.categories:
+        column = _fitted_categories(table, raw, own)
+    else:
+        column = Column(raw.name, fill=_fill(table, raw, is_training, own["missing_numbers"]))
+    return replace(column, num_missing=num_missing)
+
+
+def _fitted_categories(table: RawTable, raw: RawColumn, own: Mapping[str, Any]) -> Column:
+    categories, is_numbered = raw.categories, own["categories"] == "integers"
+    if len(categories) > MAX_CATEGORIES and not is_numbered:
+        raise InvalidRequest(
+            f"{table.place}, column {raw.name!r} has {len(categories):,} different values, but at "
+            f"most {MAX_CATEGORIES:,} become inputs each: leave it out of {WHERE}.inputs, or set "
+            f"{WHERE}.categories to 'integers'"
+        )
+    if own["missing_categories"] == REFUSE:
+        _check_all_there(
+            table, raw, f"fill it in, or set {WHERE}.missing_categories to {OWN_CATEGORY!r}"
+        )
+        return Column(raw.name, categories, is_numbered)
+    if MISSING not in categories:
+        categories = (*categories, MISSING)
+    return Column(raw.name, categories, is_numbered, MISSING)
+
+
+def _fill(table: RawTable, raw: RawColumn, is_training: Array, rule: float | str) -> float | None:
+    if rule == REFUSE:
+        remedy = f"fill it in, or set {WHERE}.missing_numbers to 'mean', 'median' or a number"
+        _check_all_there(table, raw, remedy)
+        return None
+    if not isinstance(rule, str):
+        return float(rule)
+    known = raw.numbers[is_training & ~raw.missing]
+    if not len(known):
+        raise DatasetUnavailable(
+            f"{table.place}, column {raw.name!r} has no value in any training row: leave it out of "
+            f"{WHERE}.inputs"
+        )
+    return float(known.mean() if rule == "mean" else np.median(known))
+
+
+def _check_all_there(table: RawTable, raw: RawColumn, remedy: str) -> None:
+    rows = np.flatnonzero(raw.missing)
+    if len(rows):
+        more = f", and so have {len(rows) - 1:,} more" if len(rows) > 1 else ""
+        raise DatasetUnavailable(f"{table.at(int(rows[0]), raw.name)} has no value{more}: {remedy}")
+
+
+def encoded(table: RawTable, columns: Sequence[Column], own: Mapping[str, Any]) -> Array:
+    """float32 ``[rows, features]``, the columns side by side."""
+    width = sum(column.width for column in columns)
+    if width > MAX_FEATURES:
+        raise InvalidRequest(
+            f"{WHERE}.inputs become {width:,} numbers a row, but the limit is {MAX_FEATURES:,}: "
+            f"take fewer columns, or set {WHERE}.categories to 'integers'"
+        )
+    rows = np.zeros((table.num_rows, width), np.float32)
+    at = 0
+    for column in columns:
+        raw = table.column(column.name, column.name in own["categorical"])
+        _encode(table, raw, column, rows[:, at : at + column.width])
+        at += column.width
+    return rows
+
+
+def _encode(table: RawTable, raw: RawColumn, column: Column, rows: Array) -> None:
+    if not column.categories:
+        if raw.categories:
+            raise DatasetUnavailable(
+                f"{table.place}, column {raw.name!r} has text, such as "
+                f"{shown_value(raw.categories[0])}, but numbers where the network is trained: "
+                "write numbers there"
+            )
+        fill = np.nan if column.fill is None else float(column.fill)
+        rows[:, 0] = np.where(raw.missing, fill, raw.numbers)
+        if np.isnan(rows[:, 0]).any():
+            _check_all_there(table, raw, "fill it in")
+        return
+    codes = _codes(table, raw, column)
+    if column.is_numbered:
+        rows[:, 0] = codes
+    else:
+        rows[np.arange(len(rows)), codes] = 1.0
+
+
+def _codes(table: RawTable, raw: RawColumn, column: Column) -> Array:
+    """int64 ``[rows]``, the place of each row's value among the column's categories."""
+    place = {name: i for i, name in enumerate(column.categories)}
+    own = [place.get(name, -1) for name in raw.categories]
+    own.append(place.get(str(column.fill), -1) if column.fill is not None else -1)
+    if not raw.categories and not raw.missing.all():
+        raise DatasetUnavailable(
+            f"{table.place}, column {raw.name!r} has numbers, but text where the network is "
+            f"trained: name the column in {WHERE}.categorical"
+        )
+    index = np.where(raw.missing, len(own) - 1, np.nan_to_num(raw.numbers)).astype(np.int64)
+    codes = np.array(own, np.int64)[index]
+    if (wrong := np.flatnonzero(codes < 0)).size:
+        row = int(wrong[0])
+        if raw.missing[row]:
+            _check_all_there(table, raw, "fill it in")
+        raise DatasetUnavailable(
+            f"{table.at(row, raw.name)} is {shown_value(raw.categories[int(raw.numbers[row])])}, "
+            "which no training row has: put a row with it there, or correct it"
+        )
+    return codes

@@ -1,0 +1,212 @@
+"""``tandem dataset show`` and ``tandem init``: what data is, and a job file that trains on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import typer
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from actors.core.errors import InvalidRequest
+from http_gateway.cli.connection import make_client
+from http_gateway.cli.live_view import new_console
+from http_gateway.cli.reporting import CommandEnd
+from http_gateway.client import ApiError, TandemClient
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    ".npy": "npy",
+    ".tar": "webdataset",
+    ".txt": "text",
+    ".md": "text",
+    "": "image_folder",
+}
+"""By the ending of a name; a folder's has none."""
+USUAL_SIZE = [64, 64]
+USUAL_CONTEXT = 64
+UNLIKE = "dataset_config.resize is missing"
+"""How the error begins that says that images differ in size."""
+NUM_DEVICES = 2
+LOCAL_DEVICES = [{"ip": "localhost", "port": 5001}, {"ip": "localhost", "port": 5002}]
+
+
+def run_show(
+    path: str,
+    kind: str | None,
+    target: str | None,
+    fields: Sequence[str],
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Raises ``InvalidRequest``, ``ApiError``."""
+    config = dataset_config(path, kind, target, fields)
+    with make_client(url) as client:
+        told = client.inspect_dataset(config)
+    if as_json:
+        typer.echo(json.dumps(told))
+    else:
+        show(told, new_console())
+
+
+def run_init(
+    path: str,
+    kind: str | None,
+    target: str | None,
+    fields: Sequence[str],
+    url: str | None,
+    out: Path,
+) -> None:
+    """Raises ``InvalidRequest``, ``ApiError``, ``CommandEnd`` where the file is there already."""
+    if out.exists():
+        raise CommandEnd(f"{out} is there already: move it away, or name another file by --out")
+    config = dataset_config(path, kind, target, fields)
+    if config["format"] == "text":
+        config.setdefault("context", USUAL_CONTEXT)
+    with make_client(url) as client:
+        told, config = _inspected(client, config)
+        devices = _devices(client)
+    suggested = told["suggested"]
+    job = {
+        "model_config": suggested["model_config"],
+        "dataset_config": {**config, "batch_size": suggested["batch_size"]},
+        "train_config": suggested["train_config"],
+        "devices": devices,
+    }
+    text = f"# {_in_short(told)}\n#   tandem train {out}\n" + yaml.safe_dump(job, sort_keys=False)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandEnd(f"can't write {out}: {error.strerror}") from error
+    typer.echo(f"{_in_short(told)}\nWritten to {out}. To train: tandem train {out}")
+
+
+def dataset_config(
+    path: str, kind: str | None, target: str | None, fields: Sequence[str]
+) -> dict[str, Any]:
+    """As a job's request has it; raises ``InvalidRequest``."""
+    suffix = PurePath(path).suffix.lower()
+    known = kind or FORMATS.get(suffix)
+    if known is None:
+        raise InvalidRequest(
+            f"{path} ends in {suffix}, which is of no format that Tandem reads: name the format by "
+            f"--format, one of {', '.join(sorted(set(FORMATS.values())))}"
+        )
+    config: dict[str, Any] = {"format": known, "path": _sent_path(path)}
+    if suffix == ".tsv" and known == "csv":
+        config["delimiter"] = "\t"
+    if target is not None:
+        config["target"] = target
+    return {**config, **dict(map(_field, fields))}
+
+
+def _sent_path(path: str) -> str:
+    """One that begins here, for the gateway's host; any other is looked for in its data_roots."""
+    if path.startswith(("./", "../", "~")) or path in (".", ".."):
+        return str(Path(path).expanduser().resolve())
+    return path
+
+
+def _field(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    try:
+        return name, yaml.safe_load(value) if equals and name else _refuse(text)
+    except yaml.YAMLError:
+        return _refuse(text)
+
+
+def _refuse(text: str) -> Any:
+    raise InvalidRequest(f"--set is {text!r}, but must be NAME=VALUE, such as resize=[64,64]")
+
+
+def _inspected(
+    client: TandemClient, config: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the data is, and ``config``; images of several sizes are given one."""
+    try:
+        return client.inspect_dataset(config), config
+    except ApiError as error:
+        if UNLIKE not in str(error):
+            raise
+    typer.echo(f"The images differ in size: all are made {USUAL_SIZE[0]} × {USUAL_SIZE[1]} pixels.")
+    sized = {**config, "resize": USUAL_SIZE}
+    return client.inspect_dataset(sized), sized
+
+
+def _devices(client: TandemClient) -> list[dict[str, Any]]:
+    """Of the cluster, free ones first."""
+    found = sorted(client.list_devices(), key=lambda device: device["status"] != "free")
+    shown = [{"ip": device["ip"], "port": device["port"]} for device in found[:NUM_DEVICES]]
+    return shown or LOCAL_DEVICES
+
+
+def _in_short(told: Mapping[str, Any]) -> str:
+    shape = " × ".join(map(str, told["inputs"]["shape"]))
+    classes = f", {told['num_classes']:,} classes" if told["classes"] else ""
+    return (
+        f"{told['data']}: {told['num_train']:,} training and {told['num_val']:,} validation "
+        f"samples of {shape} {told['inputs']['kind']}{classes}"
+    )
+
+
+def show(told: Mapping[str, Any], console: Console) -> None:
+    """Tables of classes and columns, and lines for the rest."""
+    for line in _lines(told):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if told["classes"]:
+        console.print(_table(("class", "training", "validation"), _class_rows(told)))
+    if told["columns"]:
+        console.print(_table(("column", "type", "missing", "values"), _column_rows(told)))
+    for example in told["examples"]:
+        shown = json.dumps(example["input"], ensure_ascii=False)
+        place = f"{example['place']}: " if example["place"] else ""
+        console.print(
+            f"Example: {place}{shown[:300]} → {example['target']}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(
+        f"A model to begin with: {json.dumps(told['suggested']['model_config'])}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+    yield _in_short(told)
+    yield f"Task: {told['task']}"
+    for one in told["skipped"]:
+        yield f"Skipped: {one['place']} {one['reason']}"
+    if (more := told["num_skipped"] - len(told["skipped"])) > 0:
+        yield f"Skipped: {more:,} more"
+
+
+def _class_rows(told: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for one in told["classes"]:
+        yield one["name"], f"{one['num_train']:,}", f"{one['num_val']:,}"
+
+
+def _column_rows(told: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for one in told["columns"]:
+        yield one["name"], one["type"], f"{one['num_missing']:,}", ", ".join(one["categories"][:8])
+
+
+def _table(names: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in names:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*row)
+    return table
