@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import ray
@@ -28,7 +29,8 @@ def failure(
         return now
 
     monkeypatch.setattr(session_watch, "count_kills", count)
-    watch = SessionWatch(SimpleNamespace(placements=[placement]), [], 1.0, lambda _: None)
+    group: Any = SimpleNamespace(placements=[placement])
+    watch = SessionWatch(group, [], 1.0, lambda _: None)
     report = None
     if last is not None:
         report = StageReport(Progress(), (), (), StageSeconds(), 0, 0, 0, kills=last)
