@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -33,11 +34,41 @@ FORMATS = {
     "": "image_folder",
 }
 """By the ending of a name; a folder's has none."""
-USUAL_SIZE = [64, 64]
 USUAL_CONTEXT = 64
-UNLIKE = "dataset_config.resize is missing"
-"""How the error begins that says that images differ in size."""
 NUM_DEVICES = 2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen for a ``field`` that the data turns out to need, which the refusal
+    ``names``."""
+
+    names: str
+    field: str
+    value: Any
+    says: str
+
+
+CHOICES = (
+    Choice(
+        "dataset_config.resize is missing",
+        "resize",
+        [64, 64],
+        "The images differ in size: all are made 64 × 64 pixels",
+    ),
+    Choice(
+        "dataset_config.missing_numbers",
+        "missing_numbers",
+        "median",
+        "Numbers are missing: the median stands for them",
+    ),
+    Choice(
+        "dataset_config.missing_categories",
+        "missing_categories",
+        "own_category",
+        "Texts are missing: gaps are a category of their own",
+    ),
+)
 LOCAL_DEVICES = [{"ip": "localhost", "port": 5001}, {"ip": "localhost", "port": 5002}]
 
 
@@ -52,7 +83,7 @@ def run_show(
     """Raises ``InvalidRequest``, ``ApiError``."""
     config = dataset_config(path, kind, target, fields)
     with make_client(url) as client:
-        told = client.inspect_dataset(config)
+        told, _ = _inspected(client, config)
     if as_json:
         typer.echo(json.dumps(told))
     else:
@@ -132,15 +163,16 @@ def _refuse(text: str) -> Any:
 def _inspected(
     client: TandemClient, config: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the data is, and ``config``; images of several sizes are given one."""
-    try:
-        return client.inspect_dataset(config), config
-    except ApiError as error:
-        if UNLIKE not in str(error):
-            raise
-    typer.echo(f"The images differ in size: all are made {USUAL_SIZE[0]} × {USUAL_SIZE[1]} pixels.")
-    sized = {**config, "resize": USUAL_SIZE}
-    return client.inspect_dataset(sized), sized
+    """What the data is, and ``config`` with what was chosen where the data needs a choice."""
+    while True:
+        try:
+            return client.inspect_dataset(config), config
+        except ApiError as error:
+            choice = next((c for c in CHOICES if c.names in str(error)), None)
+            if choice is None or choice.field in config:
+                raise
+        typer.echo(f"{choice.says} (--set {choice.field}=… chooses otherwise).", err=True)
+        config = {**config, choice.field: choice.value}
 
 
 def _devices(client: TandemClient) -> list[dict[str, Any]]:

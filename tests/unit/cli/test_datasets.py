@@ -141,6 +141,25 @@ def test_images_of_several_sizes_are_given_one(
     assert load_job_file(out).dataset_config["resize"] == [64, 64]
 
 
+def test_gaps_are_filled_and_said_and_a_choice_of_yours_stays(
+    tandem: Tandem, fake: ScriptedJobClient
+) -> None:
+    def answer(dataset_config: dict[str, Any]) -> dict[str, Any]:
+        for field in ("missing_numbers", "missing_categories"):
+            if dataset_config.get(field, "refuse") == "refuse":
+                raise InvalidRequest(f"a.csv has no value: set dataset_config.{field} to …")
+        return TOLD
+
+    fake.answers["inspect_dataset"] = answer
+    done = tandem("dataset", "show", "a.csv", "--json")
+    assert json.loads(done.stdout) == TOLD
+    assert "median" in done.stderr and "category" in done.stderr
+    assert asked(fake)[-1]["missing_numbers"] == "median"
+    assert asked(fake)[-1]["missing_categories"] == "own_category"
+    refused = tandem("dataset", "show", "a.csv", "--set", "missing_numbers=refuse")
+    assert refused.exit_code == 1 and "missing_numbers" in refused.stderr
+
+
 def test_a_refusal_is_one_sentence(tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path) -> None:
     fake.errors["inspect_dataset"] = InvalidRequest("pets has only one class")
     for command in (("dataset", "show"), ("init", "--out", str(tmp_path / "job.yaml"))):

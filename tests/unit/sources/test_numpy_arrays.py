@@ -36,6 +36,17 @@ def test_bytes_of_three_dimensions_are_grey_images(tmp_path: Path) -> None:
     assert own.views.inputs.scaling is not None and own.views.inputs.scaling.unit == 255.0
 
 
+def test_images_in_arrays_are_transformed_and_other_samples_are_not(tmp_path: Path) -> None:
+    transform = [{"type": "CenterCrop", "size": 2}]
+    samples = read_npz(tmp_path, {"x": IMAGES, "y": CLASSES})
+    assert facts(samples, transform=transform).inputs.shape == (1, 2, 2)
+    with pytest.raises(InvalidRequest, match=r"dataset_config\.transform is for images"):
+        facts(samples, transform=transform, normalize=False)
+    rows = read_npz(tmp_path, {"x": ROWS, "y": CLASSES})
+    with pytest.raises(InvalidRequest, match=r"dataset_config\.transform is for images"):
+        facts(rows, transform=transform)
+
+
 def test_rows_are_standardised_by_the_training_rows(tmp_path: Path) -> None:
     samples = read_npz(tmp_path, {"x": ROWS, "y": CLASSES})
     scaling = facts(samples).views.inputs.scaling

@@ -14,7 +14,12 @@ from actors.core.fields import Field, flag, text
 from actors.core.folders import Folders
 from actors.core.input_form import MAX_PIXEL
 from actors.core.model.model_spec import TensorSpec
-from actors.core.sources.images import channel_statistics
+from actors.core.sources.images import (
+    TRANSFORM,
+    channel_statistics,
+    image_views,
+    transform_field,
+)
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
@@ -95,15 +100,28 @@ def _samples(spec: SourceSpec, read: ReadArray, place: Callable[[str], str]) -> 
 def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
     is_numbers = found.num_classes is None
     path = str(spec.keywords["path"])
-    inputs = SampleView(TensorSpec(found.shape), _scaling(spec, found))
     return SourceFacts(
         path,
-        SampleViews(inputs, SampleView(TensorSpec((1,))) if is_numbers else CLASS),
+        _views(spec, found),
         found.num_classes,
         found.num_train,
         found.num_val,
         "regression" if is_numbers else "classification",
     )
+
+
+def _views(spec: SourceSpec, found: Found) -> SampleViews:
+    scaling, transforms = _scaling(spec, found), spec.keywords["transform"]
+    targets = SampleView(TensorSpec((1,))) if found.num_classes is None else CLASS
+    if not transforms:
+        return SampleViews(SampleView(TensorSpec(found.shape), scaling), targets)
+    if scaling is None or len(found.shape) != 3 or found.num_classes is None:
+        raise InvalidRequest(
+            f"{TRANSFORM} is for images with classes that are normalised, but {WHERE}.path has "
+            f"samples of the shape {list(found.shape)}: leave it out"
+        )
+    channels, height, width = found.shape
+    return image_views(transforms, (channels, height, width), scaling, found.num_classes)
 
 
 def _scaling(spec: SourceSpec, found: Found) -> Scaling | None:
@@ -232,7 +250,7 @@ def _name_field(default: str | None) -> Field:
 
 
 def _add() -> None:
-    common = {"normalize": flag(True), **split_fields()}
+    common = {"normalize": flag(True), "transform": transform_field(), **split_fields()}
     npz = {
         "path": path_field("an .npz file"),
         "inputs": _name_field("x"),
@@ -259,7 +277,7 @@ def _add() -> None:
                 _facts,
                 files=files,
                 fields={**fields, **common},
-                view_fields=frozenset({"normalize"}),
+                view_fields=frozenset({"normalize", "transform"}),
                 remedy=REMEDY,
                 is_format=True,
             )
