@@ -15,25 +15,25 @@ import numpy as np
 import ray
 import torch
 
-from actors.allocator import keep_freed_memory
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.copies.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
-from actors.core.compute_device import this_device
-from actors.core.profiles import ComputeProfile
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Position
-from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Stage
-from actors.host_kind import HostKind, this_host
-from actors.host_limits import kernel_kills
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import Position
+from actors.core.stages.compute_device import this_device
+from actors.core.stages.profiles import ComputeProfile
+from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.stage import Stage
+from actors.host.allocator import keep_freed_memory
+from actors.host.host_kind import HostKind, this_host
+from actors.host.host_limits import kernel_kills
 from actors.link_watch import LinkWatch
-from actors.orders import Orders
+from actors.loop.orders import Orders
+from actors.loop.reports import KernelKills, Seen, StageReport
+from actors.loop.stage_io import StageData, StageLinks
+from actors.loop.stage_loop import StageLoop
 from actors.probing.link_trial import TrialSpec, TrialTimes, throw, throw_back
-from actors.probing.stage_probe import HostFacts, ProbeRequest, host_facts, probe
-from actors.reports import KernelKills, Seen, StageReport
-from actors.stage_io import StageData, StageLinks
-from actors.stage_loop import StageLoop
+from actors.probing.stage_probe import ComputeResources, ProbeRequest, compute_resources, probe
 
 if TYPE_CHECKING:
     from actors.channels.pair_group import Introduction
@@ -66,9 +66,9 @@ class LayerActor:
         """Answers once this process has started."""
         return this_host(self._device)
 
-    def facts(self) -> HostFacts:
+    def facts(self) -> ComputeResources:
         """The facts of the device."""
-        return host_facts(self._device)
+        return compute_resources(self._device)
 
     def probe(self, request: ProbeRequest) -> ComputeProfile:
         """How fast it computes; before ``build``."""

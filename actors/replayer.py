@@ -13,7 +13,7 @@ import torch
 
 from actors.copies.snapshot_transport import Arrays
 from actors.core.replay import Replayed, ReplayPlan, replay
-from actors.host_kind import HostKind, this_host
+from actors.host.host_kind import HostKind, this_host
 
 # The arrays are shared with other processes; they are only ever read.
 warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

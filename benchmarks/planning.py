@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.core.model.model_spec import mlp
-from actors.core.schedule_checks import simulate
-from actors.core.schedules import SCHEDULES, build_schedule
+from actors.core.schedule.checks import simulate
+from actors.core.schedule.schedules import SCHEDULES, build_schedule
 from benchmarks.command import run
 from benchmarks.report import machine, write_part
 from orchestrator.planning.partition import PlanRequest

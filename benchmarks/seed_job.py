@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from actors.core.batches import epoch_batches
 from actors.core.folders import Folders
 from actors.core.model.blocks import build_blocks
 from actors.core.model.model_spec import TensorSpec, mlp
@@ -26,7 +25,8 @@ from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Samples
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec
+from actors.core.stages.batches import epoch_batches
+from actors.core.stages.specs import SessionSpec
 from benchmarks.command import run
 from benchmarks.report import machine, mnist_data_dir, write_part
 from http_gateway.client import TandemClient

@@ -17,14 +17,14 @@ from typing import Any
 
 import torch
 
-from actors.allocator import keep_freed_memory
 from actors.channels.messages import decode, encode
 from actors.core.model.facts import model_facts
 from actors.core.recipe.precision import FP32
 from actors.core.recipe.wire_format import WIRES, pack
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
+from actors.host.allocator import keep_freed_memory
 from benchmarks.command import run
 from benchmarks.report import machine, mnist_data_dir, write_part
 from orchestrator.jobs.job_spec import JobSpec

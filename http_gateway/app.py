@@ -20,7 +20,7 @@ from http_gateway.operations.routes import add_routes
 from http_gateway.operations.special import VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.validation_text import shorten, validation_text
-from http_gateway.schemas import responses
+from http_gateway.schemas.base import Error
 
 MAX_BODY_BYTES = 64 * 2**20
 DESCRIPTION = """Trains one neural network across the devices you own.
@@ -47,7 +47,7 @@ def create_app(
         "http_gateway",
         info=Info(title="Tandem", version=version, description=DESCRIPTION),
         validation_error_status="400",
-        validation_error_model=responses.Error,
+        validation_error_model=Error,
         validation_error_callback=_refusal(operations),
         doc_prefix="/openapi",
     )

@@ -19,7 +19,8 @@ from http_gateway.operations.operation import (
     PATH_NAME,
     Operation,
 )
-from http_gateway.operations.table import OPERATIONS, READY_TIMEOUT_S
+from http_gateway.operations.table import OPERATIONS
+from http_gateway.operations.table.health import READY_TIMEOUT_S
 from http_gateway.watched_job import WatchedJob
 
 CONNECT_TIMEOUT_S = 10.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import asdict
 from pathlib import Path
@@ -14,38 +14,32 @@ import ray
 from actors.copies.snapshot_transport import SentSnapshot
 from actors.core.version import __version__
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.checkpoints.initial_weights import InitialWeights
+from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.checkpoints.storage import LocalStorage
-from orchestrator.connection.own_address import own_ips
 from orchestrator.data.datasets import DatasetStore
-from orchestrator.devices import device_registry
-from orchestrator.devices.device_list import Registrations, list_devices
 from orchestrator.devices.device_table import DeviceTable
-from orchestrator.devices.node_probe import NodeProbes
-from orchestrator.devices.placement import ClusterView, parse_nodes
 from orchestrator.doctor.doctor import Doctor
-from orchestrator.doctor.facts import Folder
+from orchestrator.doctor.facts import FolderFacts
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import InvalidRequest, StorageUnavailable
 from orchestrator.jobs.failure_policy import parse_checkpoint_policy, parse_failure_policy
-from orchestrator.jobs.job import Device, Job
+from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_lifecycle import Event, Status
 from orchestrator.jobs.job_plans import steps_of
 from orchestrator.jobs.job_reader import JobReader
 from orchestrator.jobs.job_spec import check_train_options, decided_options, parse_job_spec
-from orchestrator.jobs.train_options import TrainOptions, parse_plan_options, parse_train_options
+from orchestrator.jobs.train_options import parse_plan_options, parse_train_options
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import GivenWeights
-from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.planning.partition import parse_plan_request
 from orchestrator.proof.proof_desk import ProofDesk
 from orchestrator.sessions.measuring.plan_desk import PlanDesk, check_request
 from orchestrator.sessions.members.device_choice import place
+from orchestrator.sessions.members.device_desk import ClusterReader, DeviceDesk
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
-from orchestrator.sessions.stage_group import state_bytes
 from orchestrator.sessions.starting.prepared_groups import PreparedGroups
 
 
@@ -62,17 +56,16 @@ class JobManager(JobReader):
         self._config = config
         self._table = DeviceTable()
         self._copies = SnapshotCopies()
-        self._probes = NodeProbes()
         context = ray.get_runtime_context()
-        self._node_id = context.get_node_id()
-        self._ray_address = context.gcs_address
-        self._doctor = Doctor(self._node_id, self._ray_address)
+        node_id, ray_address = context.get_node_id(), context.gcs_address
+        self._cluster = ClusterReader(node_id, ray_address).read
+        self._doctor = Doctor(node_id, ray_address)
         storage = Path(config.storage_path)
-        book = JobBook(storage, f"the JobManager of the cluster at {self._ray_address}")
+        book = JobBook(storage, f"the JobManager of the cluster at {ray_address}")
         checkpoints = LocalStorage(storage / "checkpoints")
-        datasets = DatasetStore(config.folders, self._node_id)
+        datasets = DatasetStore(config.folders, node_id)
         super().__init__(book, CheckpointStore(checkpoints), datasets)
-        self._initial = InitialWeights(checkpoints)
+        self._initial = InitialWeightsStore(checkpoints)
         self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)
         self._plans = PlanDesk(config, self._copies, self._table, self._initial)
         self._prepared = PreparedGroups(self._plans, self._book, self._table, self._datasets)
@@ -87,8 +80,10 @@ class JobManager(JobReader):
             self._cluster,
         )
         self._desk = SessionDesk(services)
-        self._proofs = ProofDesk(services, self._node_id)
-        self._settle_devices()
+        self._proofs = ProofDesk(services, node_id)
+        moved_off, release = self._desk.moved_off, self._prepared.release
+        self._devices = DeviceDesk(services, self._exclusive, moved_off, release)
+        self._devices.settle()
         self._table.hold_again(self._book.all())
         for job in self._book.all():
             self._desk.take_up(job)
@@ -103,7 +98,7 @@ class JobManager(JobReader):
             "notes": self._book.store.notes,
         }
 
-    def doctor(self, storage: Folder) -> dict[str, Any]:
+    def doctor(self, storage: FolderFacts) -> dict[str, Any]:
         """Whether the cluster is fit to train; ``storage`` is the gateway's own. Takes up to half
         a minute; raises ``Conflict`` while another one is under way."""
         with self._lock:
@@ -113,8 +108,6 @@ class JobManager(JobReader):
         with suppress(StorageUnavailable):  # the findings about the folders say it themselves
             strangers = self.list_strangers()
         return self._doctor.check([storage, data], training, strangers)
-
-    # Jobs
 
     def create_job(
         self,
@@ -126,7 +119,6 @@ class JobManager(JobReader):
         checkpoints: dict[str, Any] | None = None,
     ) -> str:
         """Raises ``InvalidRequest``, ``DatasetUnavailable``, ``StorageUnavailable``."""
-        find = self._datasets.find
         policies = parse_failure_policy(failure_policy), parse_checkpoint_policy(checkpoints)
 
         def make(job_id: str) -> Job:
@@ -135,7 +127,9 @@ class JobManager(JobReader):
             return job
 
         try:
-            parsed = parse_job_spec(model_config, dataset_config, find, train_config, task)
+            parsed = parse_job_spec(
+                model_config, dataset_config, self._datasets.find, train_config, task
+            )
             with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
                 job_id = self._book.add(make).job_id
         except (InvalidRequest, StorageUnavailable):
@@ -163,75 +157,23 @@ class JobManager(JobReader):
                 self._book.forget(job_id)
         self._tidy(job.identity)
 
-    # Devices
-
     def list_devices(self) -> list[dict[str, Any]]:
         """The devices of live nodes and the registered ones; waits at most 5 s for reports."""
-        cluster = self._cluster()
-        probed = self._probes.results([node.node_id for node in cluster.nodes])
-        with self._lock:
-            jobs = device_registry.jobs_by_device(self._book.all())
-            registrations = Registrations(jobs, self._table.holders())
-        return list_devices(cluster, registrations, probed)
+        return self._devices.list()
 
     def register_device(self, ip: str, port: int, job_id: str, replaces: int | None = None) -> int:
         """The device's id, from 1 in the job; ``replaces`` is the id of a device that has come back
         as this one. Raises ``JobNotFound``, ``NodeNotFound``, ``DeviceAlreadyRegistered``, …"""
         if replaces is not None:
-            return self._move_device(job_id, replaces, ip, port)
-        cluster = self._cluster()
-        doing = "changing its devices"
-        with self._exclusive(job_id, doing, Event.CHANGE_DEVICES, "Invalid job ID") as job:
-            device = device_registry.new_device(job, cluster, ip, port)
-            with self._book.changing(job, result=device.device_id) as (draft,):
-                device_registry.add(draft, device)
-            if not job.is_active:
-                self._prepared.release(job_id)
-            return device.device_id
-
-    def _move_device(self, job_id: str, device_id: int, ip: str, port: int) -> int:
-        """Raises ``JobNotFound``, ``DeviceNotFound``, ``NodeNotFound``, ``Conflict``, …"""
-        cluster = self._cluster()
-        with self._exclusive(job_id, "changing its devices", missing="Invalid job ID") as job:
-            device = device_registry.moved_device(job, cluster, device_id, ip, port)
-            was_prepared = job.status is Status.INITIALIZED
-            with self._book.changing(job, result=device_id) as (draft,):
-                device_registry.move(draft, device)
-            if was_prepared:
-                self._prepared.release(job_id)
-        self._book.note(job, "device_moved", f"Device {device_id} is at {device.address} now")
-        return device_id
+            return self._devices.move(job_id, replaces, ip, port)
+        return self._devices.register(ip, port, job_id)
 
     def unregister_device(
         self, port: int, ip: str | None = None, job_id: str | None = None
     ) -> None:
         """If the job trains, its layers first move off the device, which may take minutes. Raises
         ``DeviceNotFound``, ``AmbiguousDevice``, ``IllegalTransition`` for a job's only device."""
-        cluster = self._cluster()
-        with ExitStack() as held:
-            with self._lock:  # all jobs, or none
-                if job_id is not None:
-                    self._book.get(job_id)
-                found = device_registry.find(self._book.all(), cluster, port, ip, job_id)
-                for job in found:
-                    device_registry.check_spareable(job)
-                    doing = "changing its devices"
-                    held.enter_context(self._exclusive(job.job_id, doing, Event.CHANGE_DEVICES))
-            self._take_out(found)
-
-    def _take_out(self, found: Mapping[Job, Device]) -> None:
-        """Takes it out of all these jobs or of none."""
-        with ExitStack() as moved:
-            for job, device in found.items():
-                moved.enter_context(self._desk.moved_off(job, device))
-            with self._book.changing(*found) as drafts:
-                for draft, device in zip(drafts, found.values(), strict=True):
-                    device_registry.remove(draft, device)
-        for job in found:
-            if not job.is_active:
-                self._prepared.release(job.job_id)
-
-    # Training
+        self._devices.unregister(port, ip, job_id)
 
     def initialize(self, job_id: str, options: dict[str, Any] | None = None) -> None:
         """Measures devices, allocates layers, starts the LayerActors and draws the weights; takes
@@ -276,13 +218,14 @@ class JobManager(JobReader):
             num_train = self._datasets.get_for(job).num_train
             asked = parse_train_options(job.train_config, options)
             check_train_options(asked, job.spec)
+            group = self._prepared.get(job_id)
             planned = copy(job)  # what is measured now counts once it is saved
-            planned.planning = self._planning_for(job, asked)
+            planned.planning = self._plans.for_session(job, group, asked)
             steps = steps_of(planned, asked)
             asked = decided_options(asked, job.spec, num_train, **vars(steps.pipelining))
             started = {"epochs": asked.epochs, "learning_rate": asked.recipe.learning_rate}
             session = new_session(job, asked, steps.pipelining.num_microbatches)
-            prepared = self._prepared.get(job_id) if steps.keeps_split else None
+            prepared = group if steps.keeps_split else None
             with (
                 self._table.given(job_id, job.devices),
                 self._desk.entered(job, session, prepared) as begin,
@@ -321,31 +264,12 @@ class JobManager(JobReader):
             return {"status": job.status.value}
 
     def save_for_end(self) -> list[dict[str, Any]]:
-        """Runs before this process ends: every session stops at its next step and saves its state,
-        and a later JobManager goes on there. It does not wait; another call returns the progress.
-
-        ``error`` is why nothing newer than the last checkpoint is kept.
-        """
-        with self._lock:
-            suspended = self._desk.suspend()
-            jobs = [
-                (job, suspended[job.job_id]) for job in self._book.all() if job.job_id in suspended
-            ]
-        return [
-            {
-                "job_id": job.job_id,
-                "bytes": state_bytes(job.spec.model),
-                "is_done": is_done,
-                "error": self._book.unsaved_because(job) or job.checkpoint_error,
-            }
-            for job, is_done in jobs
-        ]
+        """Runs before this process ends. It does not wait; another call returns the progress."""
+        return self._desk.save_for_end()
 
     def keep_copy(self, group: str, sent: SentSnapshot) -> None:
         """A stage that trains alone has no neighbour to keep its snapshots."""
         self._copies.keep(group, sent)
-
-    # Inside
 
     @contextmanager
     def _exclusive(
@@ -373,28 +297,3 @@ class JobManager(JobReader):
 
     def _keep_used_data(self) -> None:
         self._datasets.keep_only(job.spec.source for job in self._book.all())
-
-    def _planning_for(self, job: Job, options: TrainOptions) -> JobPlanning:
-        """Measures, before a session with other threads or another wire than was measured with."""
-        group = self._prepared.get(job.job_id)
-        if group is None or job.status is not Status.INITIALIZED:
-            return job.planning
-        return self._plans.for_session(job, group, options)
-
-    def _cluster(self) -> ClusterView:
-        nodes = parse_nodes(ray.nodes())
-        own_ip = next(node.ip for node in nodes if node.node_id == self._node_id)
-        return ClusterView(tuple(nodes), own_ip, self._ray_address, own_ips())
-
-    def _settle_devices(self) -> None:
-        """This host may have had another address when the jobs were stored."""
-        cluster = self._cluster()
-        for job in self._book.all():
-            devices = device_registry.settled(job.devices, cluster)
-            moved = [old for old, new in zip(job.devices, devices, strict=True) if old != new]
-            job.devices = devices
-            for old in moved:
-                text = f"Device {old.address} is this host's, which is {cluster.gateway_ip} now"
-                self._book.note(job, "device_moved", text)
-            if moved or any(device.is_local for device in devices):  # which may be new
-                self._book.try_save(job)

@@ -10,10 +10,10 @@ from typing import Protocol
 import torch
 
 from actors.channels.messages import Buffer, Message, Parts, decode, encode, host_memory
-from actors.core.compute_device import ComputeDevice
 from actors.core.errors import StageFailure
+from actors.core.progress.snapshots import Mark
 from actors.core.recipe.wire_format import Move, Packed, WireFormat, as_it_is, pack
-from actors.core.snapshots import Mark
+from actors.core.stages.compute_device import ComputeDevice
 
 
 class Transport(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actors.channels.actor_calls import StreamReceiver, StreamSender
 from actors.channels.channel import DeviceTransport, Receiver, Sender, Transport
 from actors.channels.shared_memory import SharedMemoryTransport, open_slots
-from actors.core.compute_device import CPU, ComputeDevice
+from actors.core.stages.compute_device import CPU, ComputeDevice
 
 if TYPE_CHECKING:
     # Not every build of torch has gloo; who lacks it uses other kinds.

@@ -17,8 +17,8 @@ from actors.channels.gloo import GlooReceiver, GlooSender
 from actors.channels.gloo_group import GlooGroup
 from actors.channels.nccl import NcclGroup, NcclTransport
 from actors.channels.pair_group import Introduction
-from actors.core.compute_device import ComputeDevice
 from actors.core.errors import ChannelClosed
+from actors.core.stages.compute_device import ComputeDevice
 
 
 @dataclass(frozen=True)

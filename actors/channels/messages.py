@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from actors.core.model.model_spec import TensorSpec
+from actors.core.progress.snapshots import Mark
 from actors.core.recipe.precision import FP32
 from actors.core.recipe.wire_format import (
     WIRE_FORMATS,
@@ -22,7 +23,6 @@ from actors.core.recipe.wire_format import (
     WireFormat,
     sample_bytes,
 )
-from actors.core.snapshots import Mark
 
 _HEADER = struct.Struct("<qqqqdqqqq")
 _MAX_DIMS = 8

@@ -18,9 +18,9 @@ import torch.distributed
 
 from actors.channels.pair_group import SECRET_BYTES, PairGroup
 from actors.channels.polling import pause
-from actors.core.compute_device import ComputeDevice
 from actors.core.errors import ChannelClosed
 from actors.core.recipe.wire_format import WireFormat
+from actors.core.stages.compute_device import ComputeDevice
 
 ENVIRONMENT = {
     "TORCH_NCCL_BLOCKING_WAIT": "1",

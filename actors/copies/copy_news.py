@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.copies.snapshot_keeper import SnapshotKeeper
-from actors.stage_io import StageLinks
+from actors.loop.stage_io import StageLinks
 
 
 class CopyNews:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from actors.core.snapshots import Mark, Position, StageSnapshot
+from actors.core.progress.snapshots import Mark, Position, StageSnapshot
 
 NUM_KEPT = 2
 """A stage that has finished step n proves that all others have begun it, and so that the copies of

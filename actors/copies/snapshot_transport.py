@@ -12,8 +12,8 @@ import torch
 
 from actors.core.errors import ChannelClosed, ChannelTimeout
 from actors.core.patience import patience_s
-from actors.core.records import Untold
-from actors.core.snapshots import Cursor, StageSnapshot, Tensors
+from actors.core.progress.records import Untold
+from actors.core.progress.snapshots import Cursor, StageSnapshot, Tensors
 
 Arrays = dict[str, npt.NDArray[Any]]
 

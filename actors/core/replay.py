@@ -17,17 +17,17 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
 from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
+from actors.core.progress.snapshots import Cursor, Tensors
 from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.precision import computing, for_loss
 from actors.core.recipe.recipe import Recipe
-from actors.core.snapshots import Cursor, Tensors
 from actors.core.sources.views import SampleView
-from actors.core.specs import SessionSpec
+from actors.core.stages.batches import Microbatch, epoch_batches
+from actors.core.stages.specs import SessionSpec
 from actors.core.tasks.loss import Loss
 from actors.core.transform_spec import Draws
 

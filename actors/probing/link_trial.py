@@ -15,11 +15,11 @@ import torch
 
 from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
-from actors.core.compute_device import ComputeDevice
 from actors.core.model.model_spec import TensorSpec
-from actors.core.profiles import LinkProfile
 from actors.core.recipe.precision import FP32
 from actors.core.recipe.wire_format import pack
+from actors.core.stages.compute_device import ComputeDevice
+from actors.core.stages.profiles import LinkProfile
 
 WORK_SIZE = 96
 MIN_BYTES_PER_S, MAX_BYTES_PER_S = 1e4, 1e11

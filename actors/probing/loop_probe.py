@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import torch
 
-from actors.core.compute_device import ComputeDevice
 from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Stage
-from actors.stage_io import StageData, StageLinks
-from actors.stage_loop import StageLoop
+from actors.core.stages.compute_device import ComputeDevice
+from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.stage import Stage
+from actors.loop.stage_io import StageData, StageLinks
+from actors.loop.stage_loop import StageLoop
 
 TINY = 8
 STEPS, MICROBATCHES = 24, 4

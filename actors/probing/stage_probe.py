@@ -17,11 +17,13 @@ from functools import partial
 
 import torch
 
-from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import DTYPES, ModelSpec, TensorSpec, mlp
 from actors.core.model.randomness import Moment
-from actors.core.profiles import (
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.sources.views import SampleView, Scaling, Window
+from actors.core.stages.compute_device import CPU, ComputeDevice
+from actors.core.stages.profiles import (
     BlockPoint,
     BlockProfile,
     BlockTimes,
@@ -30,16 +32,14 @@ from actors.core.profiles import (
     StageOverhead,
     stretched,
 )
-from actors.core.recipe.recipe import PLAIN_SGD, Recipe
-from actors.core.sources.views import SampleView, Scaling, Window
-from actors.core.specs import StageSpec
-from actors.core.stage import Stage
+from actors.core.stages.specs import StageSpec
+from actors.core.stages.stage import Stage
 from actors.core.tasks.loss import Loss
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.task_spec import TaskSpec
-from actors.host_limits import usable_memory
+from actors.host.host_limits import usable_memory
 from actors.probing.loop_probe import loop_overhead_s
-from actors.probing.probe_watch import Timings, Watch
+from actors.probing.operation_timer import OperationTimer, Timings
 
 MAX_MEASURED = 8
 """Different blocks; the times of the others are derived from the most similar ones."""
@@ -83,36 +83,36 @@ class ProbeRequest:
 
 
 @dataclass(frozen=True)
-class HostFacts:
+class ComputeResources:
     """Memory of what computes, and the accelerator's name, if it is one."""
 
     memory_bytes: int | None
     accelerator: str | None
 
 
-def host_facts(device: ComputeDevice = CPU) -> HostFacts:
+def compute_resources(device: ComputeDevice = CPU) -> ComputeResources:
     """For the calling process, which computes there. The host's memory keeps the snapshots, so the
     memory of an accelerator counts only up to the host's."""
     both = (usable_memory().total_bytes, device.own_memory_bytes())
     memory_bytes = min((size for size in both if size is not None), default=None)
-    return HostFacts(memory_bytes, device.accelerator)
+    return ComputeResources(memory_bytes, device.accelerator)
 
 
 def probe(request: ProbeRequest, device: ComputeDevice = CPU) -> ComputeProfile:
     """Must be called in the thread that computes: torch's thread count is set here, and stays."""
     torch.set_num_threads(request.threads)
     deadline = time.perf_counter() + request.budget_s
-    matmul = _matmul_flops_per_s(Watch(device, request.threads))
-    watch = Watch(device, request.threads)
-    overhead = _stage_overhead(watch)
-    load_s, load_per_row_s = _loading(request.model.inputs, request.rows[0], watch)
-    blocks = _measured(request, overhead, watch, deadline)
+    matmul = _matmul_flops_per_s(OperationTimer(device, request.threads))
+    timer = OperationTimer(device, request.threads)
+    overhead = _stage_overhead(timer)
+    load_s, load_per_row_s = _loading(request.model.inputs, request.rows[0], timer)
+    blocks = _measured(request, overhead, timer, deadline)
     found = ComputeProfile(request.threads, matmul, overhead, blocks, load_s, load_per_row_s)
-    return _in_a_loop(stretched(found, watch.stretch), loop_overhead_s(device, request.threads))
+    return _in_a_loop(stretched(found, timer.stretch), loop_overhead_s(device, request.threads))
 
 
 def _measured(
-    request: ProbeRequest, overhead: StageOverhead, watch: Watch, deadline: float
+    request: ProbeRequest, overhead: StageOverhead, timer: OperationTimer, deadline: float
 ) -> tuple[BlockProfile, ...]:
     """Groups of blocks one after the other, each with its share of the time that is left."""
     groups = _in_turns(request, _chosen(request))
@@ -120,7 +120,7 @@ def _measured(
     for number, group in enumerate(groups):
         now = time.perf_counter()
         end = now + (deadline - now) / (len(groups) - number)
-        probes = [_BlockProbe(request, index, watch) for index in group]
+        probes = [_BlockProbe(request, index, timer) for index in group]
         points = _measure(probes, request, end)
         found += [_profile(p, points[p.index], request, overhead) for p in probes]
     return tuple(found)
@@ -167,11 +167,11 @@ class _BlockProbe:
 
     request: ProbeRequest
     index: int
-    watch: Watch
+    timer: OperationTimer
     stage: Stage = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(_spec(self.request, self.index), device=self.watch.device)
+        self.stage = Stage(_spec(self.request, self.index), device=self.timer.device)
 
     def rows(self, asked: int) -> int:
         """As many of the requested rows as the block's work allows."""
@@ -181,25 +181,25 @@ class _BlockProbe:
     def microbatch(self, rows: int, times: Timings, name: str = "backward") -> None:
         """One forward and one backward pass, whose seconds go under ``name``."""
         grad = self._forward(rows, times)
-        self.watch.time(times, name, partial(self.stage.backward, 0, grad))
+        self.timer.time(times, name, partial(self.stage.backward, 0, grad))
 
     def split_microbatch(self, rows: int, times: Timings) -> None:
         """The same in halves."""
         grad = self._forward(rows, {})
-        self.watch.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
-        self.watch.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
+        self.timer.time(times, "input_grad", partial(self.stage.input_grad, 0, grad))
+        self.timer.time(times, "weight_grad", partial(self.stage.weight_grad, 0))
 
     def _forward(self, rows: int, times: Timings) -> torch.Tensor | None:
         """Returns a gradient for the way back."""
-        spec, take = self.stage.spec, self.watch.device.take
+        spec, take = self.stage.spec, self.timer.device.take
         inputs = take(_batch(spec.facts[0].inputs, rows))
         if not spec.is_last:
-            self.watch.time(times, "forward", partial(self.stage.forward, Moment(), inputs))
+            self.timer.time(times, "forward", partial(self.stage.forward, Moment(), inputs))
             return take(_batch(spec.outputs, rows))
         task = self.request.task
         targets = take(_batch(TASKS[task.kind].targets(spec.outputs), rows))
         forward = partial(self.stage.forward_loss, Moment(), inputs, targets, Loss(task), 1.0)
-        self.watch.time(times, "forward", forward)
+        self.timer.time(times, "forward", forward)
         return None
 
 
@@ -254,7 +254,7 @@ def _rounds(
         for probe_ in probes:
             own_rows = probe_.rows(rows)
             times = found[probe_.index].setdefault(own_rows, {})
-            probe_.watch.time(times, "update", partial(probe_.stage.update, 0.0))
+            probe_.timer.time(times, "update", partial(probe_.stage.update, 0.0))
             probe_.microbatch(own_rows, times, "first_backward")
             probe_.microbatch(own_rows, times)
         took_s.append(time.perf_counter() - begin)
@@ -322,36 +322,36 @@ def _own(seconds: float, overhead_s: float) -> float:
     return max(seconds - overhead_s, SMALLEST_SHARE * seconds)
 
 
-def _stage_overhead(watch: Watch) -> StageOverhead:
+def _stage_overhead(timer: OperationTimer) -> StageOverhead:
     """The time of a stage of one tiny layer beyond the time of each further layer."""
-    one, three = (_tiny(num_layers, watch) for num_layers in (1, 3))
+    one, three = (_tiny(num_layers, timer) for num_layers in (1, 3))
     return StageOverhead(
         *(max(0.0, a - (b - a) / 2) for a, b in zip(one, three, strict=True)),
     )
 
 
-def _tiny(num_layers: int, watch: Watch) -> tuple[float, ...]:
+def _tiny(num_layers: int, timer: OperationTimer) -> tuple[float, ...]:
     """Seconds of a forward pass, a backward pass and an update."""
     model = mlp((TINY,) * (num_layers + 3))
-    stage = Stage(StageSpec(model, 1, 3, 1, 1 + num_layers, ()), device=watch.device)
+    stage = Stage(StageSpec(model, 1, 3, 1, 1 + num_layers, ()), device=timer.device)
     stage.start_session(PLAIN_SGD)
     times: Timings = {}
     for _ in range(TINY_ROUNDS):
-        inputs, grad = watch.device.take(torch.rand(2, TINY, TINY))
-        watch.time(times, "forward", partial(stage.forward, Moment(), inputs))
-        watch.time(times, "backward", partial(stage.backward, 0, grad))
-        watch.time(times, "update", partial(stage.update, 0.0))
+        inputs, grad = timer.device.take(torch.rand(2, TINY, TINY))
+        timer.time(times, "forward", partial(stage.forward, Moment(), inputs))
+        timer.time(times, "backward", partial(stage.backward, 0, grad))
+        timer.time(times, "update", partial(stage.update, 0.0))
     return tuple(_usual(times[name]) for name in ("forward", "backward", "update"))
 
 
-def _loading(sample: TensorSpec, rows: int, watch: Watch) -> tuple[float, float]:
+def _loading(sample: TensorSpec, rows: int, timer: OperationTimer) -> tuple[float, float]:
     """The time to load a microbatch, and to load each of its samples."""
     view, stored = _stored(sample, 2 * rows)
     times: Timings = {}
     for _ in range(LOAD_ROUNDS):
         samples = torch.randperm(2 * rows)[:rows]
         for name, some in (("many", samples), ("one", samples[:1])):
-            watch.time(times, name, partial(watch.device.load, view, stored, some))
+            timer.time(times, name, partial(timer.device.load, view, stored, some))
     one_s, many_s = _usual(times["one"]), _usual(times["many"])
     return one_s, max(0.0, many_s - one_s) / rows
 
@@ -365,10 +365,10 @@ def _stored(sample: TensorSpec, count: int) -> tuple[SampleView, torch.Tensor]:
     return view, torch.zeros(count + math.prod(sample.shape), dtype=torch.uint8)
 
 
-def _matmul_flops_per_s(watch: Watch) -> float:
+def _matmul_flops_per_s(timer: OperationTimer) -> float:
     """The best of some products of square matrices."""
-    left, right = watch.device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
+    left, right = timer.device.take(torch.rand(2, MATMUL_SIZE, MATMUL_SIZE))
     times: Timings = {}
     for _ in range(MATMUL_ROUNDS):
-        watch.time(times, "matmul", partial(torch.mm, left, right))
+        timer.time(times, "matmul", partial(torch.mm, left, right))
     return 2 * MATMUL_SIZE**3 / min(times["matmul"])

@@ -19,7 +19,7 @@ from actors.core.recipe.recipe import parse_recipe
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from actors.core.tasks.loss import Loss
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from benchmarks.report import mnist_data_dir

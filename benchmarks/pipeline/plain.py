@@ -6,8 +6,8 @@ import time
 
 import torch
 
-from actors.core.batches import Microbatch, epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
+from actors.core.stages.batches import Microbatch, epoch_batches
 from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 
 

@@ -13,8 +13,8 @@ import ray
 
 from actors.core.model.blocks import num_blocks
 from actors.core.recipe.precision import FP32
-from actors.core.specs import SessionSpec, StageSpec
-from actors.reports import Seen, StageReport
+from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.loop.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
 from benchmarks.processes import peak_bytes
 from orchestrator.connection.ray_connection import connect
@@ -24,7 +24,7 @@ from orchestrator.jobs.job import Device
 from orchestrator.sessions import edges
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
-from orchestrator.sessions.starting.stage_data import StageData
+from orchestrator.sessions.starting.stage_data import DataDelivery
 
 START_TIMEOUT_S = 60.0
 RUN_TIMEOUT_S = 300.0
@@ -75,7 +75,7 @@ class Pair:
         places = _placements(cell, nodes)
         self._places, self._name = places, name
         self._group = StageGroup.start(name, places, None, START_TIMEOUT_S, SnapshotCopies())
-        StageData(_stored(cell, samples)).give(self._group, lambda: False)
+        DataDelivery(_stored(cell, samples)).give(self._group, lambda: False)
         self._generation = 0
 
     def train(self, epochs: int, way: Way) -> Run:

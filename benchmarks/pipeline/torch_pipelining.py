@@ -12,8 +12,8 @@ import torch
 import torch.distributed as dist
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleInterleavedZeroBubble
 
-from actors.core.batches import epoch_batches
 from actors.core.model.blocks import build_blocks, num_blocks
+from actors.core.stages.batches import epoch_batches
 from benchmarks.namespaces import enter_namespace
 from benchmarks.pipeline.cells import LEARNING_RATE, Cell, Samples, Timing
 from benchmarks.pipeline.worker import Worker

@@ -19,7 +19,7 @@ from http_gateway.calls.turns import Turns
 from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall
 from http_gateway.operations.request_key import current_key
 from http_gateway.operations.rows import ReadRows
-from http_gateway.process.watch import Ping
+from http_gateway.process.manager_monitor import Ping
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import StorageUnavailable
 from orchestrator.manager.manager_config import ManagerConfig

@@ -17,7 +17,7 @@ from actors.core.errors import InvalidRequest, Unavailable
 from http_gateway.access.api_token import users_token
 from http_gateway.access.auth import TOKEN_VARIABLE
 from http_gateway.cli.options import DEFAULT_URL, URL_VARIABLE
-from http_gateway.cli.reporting import UNKNOWN_JOB, CommandEnd
+from http_gateway.cli.showing.reporting import UNKNOWN_JOB, CommandEnd
 from http_gateway.client import ApiError, TandemClient
 
 TIMEOUT_S = 45.0  # longer than the gateway itself waits, because its answer says more

@@ -51,8 +51,8 @@ def show(
     skipped, and a few examples.
     """
     from http_gateway.cli.datasets import run_show
-    from http_gateway.cli.live_view import new_view
-    from http_gateway.cli.reporting import reporting
+    from http_gateway.cli.showing.live_view import new_view
+    from http_gateway.cli.showing.reporting import reporting
 
     with reporting(new_view(False)):
         run_show(path, kind, target, fields or [], url, as_json)

@@ -16,8 +16,8 @@ from rich.table import Table
 
 from actors.core.errors import InvalidRequest
 from http_gateway.cli.connection import make_client
-from http_gateway.cli.live_view import new_console
-from http_gateway.cli.reporting import CommandEnd
+from http_gateway.cli.showing.live_view import new_console
+from http_gateway.cli.showing.reporting import CommandEnd
 from http_gateway.client import ApiError, TandemClient
 
 FORMATS = {

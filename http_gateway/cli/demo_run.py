@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from http_gateway.cli.live_view import console_view, new_console
-from http_gateway.cli.tables import curl_panel, image_text
-from http_gateway.cli.training import ENDED
+from http_gateway.cli.jobs.training import ENDED
+from http_gateway.cli.showing.live_view import console_view, new_console
+from http_gateway.cli.showing.tables import curl_panel, image_text
 from http_gateway.client import TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
 

@@ -12,9 +12,9 @@ import typer
 
 from actors.core.errors import TandemError
 from actors.core.version import __version__
+from http_gateway.cli.cluster.node_commands import doctor, head, join
 from http_gateway.cli.dataset_commands import dataset, init
-from http_gateway.cli.job_commands import pause, plan, resume, train, verify, watch
-from http_gateway.cli.node_commands import doctor, head, join
+from http_gateway.cli.jobs.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root
 from http_gateway.cli.schedule_commands import schedule
@@ -79,7 +79,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from http_gateway.cli.reporting import CommandEnd, exit_code
+        from http_gateway.cli.showing.reporting import CommandEnd, exit_code
         from http_gateway.client import ApiError
         from http_gateway.process.gateway_process import GatewayStartError
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from http_gateway.cli.options import PlainCommand, PlainGroup
 
 MAX_STAGES = 64
@@ -40,8 +40,8 @@ def show(
 
     A column is as long as a forward pass of one microbatch.
     """
-    from actors.core.schedule_grid import draw
-    from actors.core.schedule_svg import svg_grid
+    from actors.core.schedule.grid import draw
+    from actors.core.schedule.svg import svg_grid
 
     drawing = draw(name.value, stages, microbatches)
     if svg is None:

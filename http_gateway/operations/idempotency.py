@@ -14,14 +14,16 @@ import re
 from flask import Flask, Response, jsonify, request
 
 from actors.core.errors import InvalidRequest, TandemError
-from http_gateway.operations.operation import JobClient
+from http_gateway.operations.operation import JobClient, ManagerCall
 from http_gateway.operations.request_key import current_key
-from http_gateway.operations.table import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
 from http_gateway.operations.validation_text import shorten
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+BEGIN_REQUEST = ManagerCall(name="begin_request")
+FINISH_REQUEST = ManagerCall(name="finish_request", may_repeat=True)
+DROP_REQUEST = ManagerCall(name="drop_request", may_repeat=True)
 logger = logging.getLogger(__name__)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from http_gateway.operations.operation import JSON, JobClient, Operation
 from http_gateway.operations.special import GATEWAYS_OWN, LATE_ARGUMENTS, SHOWN
-from http_gateway.schemas.responses import ERRORS
+from http_gateway.schemas.base import ERRORS
 
 
 def add_routes(app: OpenAPI, client: JobClient, operations: Iterable[Operation]) -> None:

@@ -16,7 +16,7 @@ from actors.core.errors import InvalidRequest
 from actors.core.input_form import InputForm
 from http_gateway.operations.json_request import parse_body
 from http_gateway.operations.validation_text import validation_text
-from http_gateway.schemas.requests import MAX_PREDICT_ROWS, Predict
+from http_gateway.schemas.predict import MAX_PREDICT_ROWS, Predict
 
 Array = np.ndarray[Any, Any]
 

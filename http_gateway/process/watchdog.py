@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from actors.background import Rounds
-from http_gateway.process.watch import Ping, Verdict, Watch
+from http_gateway.process.manager_monitor import ManagerMonitor, MonitorVerdict, Ping
 
 INTERVAL_S = 2.0
 PING_TIMEOUT_S = 2.0
@@ -40,7 +40,7 @@ class Watchdog:
         self._head_listens = head_listens
         self._say = say
         self._clock = clock
-        self._watch = Watch()
+        self._monitor = ManagerMonitor()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self.head_gone = threading.Event()
@@ -54,21 +54,21 @@ class Watchdog:
         self._stop.set()
         self._thread.join(2 * PING_TIMEOUT_S)
 
-    def look(self) -> Verdict:
+    def look(self) -> MonitorVerdict:
         """One look, and what follows of it."""
         head_listens = self._head_listens()
         begun = self._clock()
         ping = self._manager.ping(PING_TIMEOUT_S)
         # Of a longer wait the gateway slept the rest itself, as a laptop does with its lid closed.
         waited_s = min(self._clock() - begun, PING_TIMEOUT_S)
-        verdict = self._watch.look(head_listens, ping, waited_s)
-        if verdict is Verdict.KILL_MANAGER:
+        verdict = self._monitor.look(head_listens, ping, waited_s)
+        if verdict is MonitorVerdict.KILL_MANAGER:
             self._say(
-                f"The JobManager has not answered for {self._watch.silence_s:.0f} s though its "
+                f"The JobManager has not answered for {self._monitor.silence_s:.0f} s though its "
                 "process is there: it is ended, and Ray starts it again."
             )
             self._manager.kill_job_manager()
-        elif verdict is Verdict.HEAD_GONE:
+        elif verdict is MonitorVerdict.HEAD_GONE:
             self.head_gone.set()
         return verdict
 

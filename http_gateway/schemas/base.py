@@ -1,13 +1,21 @@
-"""What bodies of requests have in common."""
+"""What bodies of requests have in common, and those of errors and of bare answers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 MAX_TEXT_CHARS = 64
+
+
+def only(given: dict[str, str], absent: Sequence[str]) -> dict[str, Any]:
+    """A JSON schema: an object with the ``given``, by their types, and none of the ``absent``."""
+    types = {name: {"type": kind} for name, kind in given.items()}
+    nulls = {name: {"type": "null"} for name in absent}
+    return {"required": list(given), "properties": types | nulls}
 
 
 class Body(BaseModel):
@@ -34,3 +42,23 @@ class OptionalBody(Body):
     """A body that may be absent, which the document has to say."""
 
     model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]
+
+
+class Error(BaseModel):
+    """The body of every error."""
+
+    error: str
+
+
+ERRORS: Any = {str(code): Error for code in (400, 401, 403, 404, 405, 409, 413, 500, 503)}
+"""What any route may answer, for the document."""
+
+
+class Done(BaseModel):
+    """What was done."""
+
+    message: str
+
+
+class NoBody(OptionalBody):
+    """A request that takes no fields."""

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from http_gateway.schemas.base import RequiredTogether
-from http_gateway.schemas.requests import DatasetConfig
+from http_gateway.schemas.job_request import DatasetConfig
 
 
 class InspectDataset(RequiredTogether):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from http_gateway.schemas.responses import DeviceVersions
+from http_gateway.schemas.devices import DeviceVersions
 
 
 class DoctorFinding(BaseModel):

@@ -8,14 +8,16 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from http_gateway.schemas.base import Body, OptionalBody
-from http_gateway.schemas.requests import NumMicrobatches, ScheduleName, Threads, Wire
+from http_gateway.schemas.training import NumMicrobatches, ScheduleName, Threads, Wire
 
 MAX_BYTES = 2**62
 PARTITION_TEXT = (
     '"auto", "even", or ranges of layers by device id such as {"1": [0, 2], "2": [2, 3]}'
 )
 
-LayerNumber = Annotated[int, Field(ge=0, le=100_000)]
+MAX_LAYER_NUMBER = 99_999
+
+LayerNumber = Annotated[int, Field(ge=0, le=MAX_LAYER_NUMBER)]
 LayerRange = Annotated[list[LayerNumber], Field(min_length=2, max_length=2)]
 
 
@@ -27,20 +29,24 @@ def _partition(value: Any) -> Any:
     return value
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_LAYER_NUMBER
+
+
 def _are_ranges(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     ranges = value.values()
     return bool(value) and all(
-        isinstance(r, list) and len(r) == 2 and all(type(n) is int and 0 <= n < 10**5 for n in r)
-        for r in ranges
+        isinstance(r, list) and len(r) == 2 and all(_is_number(n) for n in r) for r in ranges
     )
 
 
-Partition = Annotated[Literal["auto", "even"] | dict[str, LayerRange], BeforeValidator(_partition)]
+Ranges = Annotated[dict[str, LayerRange], Field(min_length=1)]
+Partition = Annotated[Literal["auto", "even"] | Ranges, BeforeValidator(_partition)]
 
 
-class DeviceLimits(Body):
+class DeviceLimitsFields(Body):
     """What a device's owner allows."""
 
     max_memory_bytes: int | None = Field(
@@ -55,14 +61,14 @@ class Initialize(OptionalBody):
     partition: Partition | None = Field(
         None, description="auto (the default): the quickest split, by measuring the devices"
     )
-    devices: dict[str, DeviceLimits] | None = Field(
+    devices: dict[str, DeviceLimitsFields] | None = Field(
         None,
         description="limits by device id",
         examples=[{"2": {"max_memory_bytes": 10**9, "threads": 2}}],
     )
 
 
-class PlanRequest(Initialize):
+class PlanFields(Initialize):
     """POST /api/network/plan/<job_id>: what initialize and train would be asked."""
 
     schedule: ScheduleName | None = Field(None, description="default 1f1b")

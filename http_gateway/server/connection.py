@@ -8,7 +8,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 
-from http_gateway.server.patience import Phase
+from http_gateway.server.patience import ConnectionPhase
 from http_gateway.server.wire_errors import Busy, JsonErrorTask, Parser, RequestTimeout
 
 
@@ -27,7 +27,7 @@ class Connection(HTTPChannel):
         self._num_sent = 0
         self._lingers = False
         self._queued_at = self._since = time.monotonic()
-        self._seen: tuple[Phase, Any] = (Phase.NEW, 0)
+        self._seen: tuple[ConnectionPhase, Any] = (ConnectionPhase.NEW, 0)
         self._sent_before = 0
         super().__init__(server, sock, *args, **kwargs)
 
@@ -36,12 +36,12 @@ class Connection(HTTPChannel):
         phase = self.note(now)[0]
         if now - self._since < self.server.patience.limit_s(phase, self._passed_in(phase)):
             return
-        if phase in (Phase.HEAD, Phase.BODY):
+        if phase in (ConnectionPhase.HEAD, ConnectionPhase.BODY):
             self._refuse(RequestTimeout(_late_text(phase, now - self._since)))
         else:
             self.handle_close()
 
-    def note(self, now: float) -> tuple[Phase, float]:
+    def note(self, now: float) -> tuple[ConnectionPhase, float]:
         """Records what it is doing, and since when."""
         seen = self._look_at()
         if seen != self._seen:
@@ -94,21 +94,25 @@ class Connection(HTTPChannel):
         self._num_sent += num_sent
         return num_sent
 
-    def _look_at(self) -> tuple[Phase, Any]:
+    def _look_at(self) -> tuple[ConnectionPhase, Any]:
         """The phase, and what distinguishes it from the next one of its kind."""
         request = self.request
         if self._lingers:
-            return Phase.LINGER, None
+            return ConnectionPhase.LINGER, None
         if self.total_outbufs_len:
-            return Phase.ANSWER, None
+            return ConnectionPhase.ANSWER, None
         if self.requests:
-            return Phase.WORK, None
+            return ConnectionPhase.WORK, None
         if request is not None:
-            return (Phase.BODY if request.headers_finished else Phase.HEAD), request
-        return (Phase.IDLE if self._num_requests else Phase.NEW), self._num_requests
+            return (
+                ConnectionPhase.BODY if request.headers_finished else ConnectionPhase.HEAD
+            ), request
+        return (
+            ConnectionPhase.IDLE if self._num_requests else ConnectionPhase.NEW
+        ), self._num_requests
 
-    def _passed_in(self, phase: Phase) -> int:
-        if phase is Phase.BODY and self.request is not None:
+    def _passed_in(self, phase: ConnectionPhase) -> int:
+        if phase is ConnectionPhase.BODY and self.request is not None:
             return int(self.request.body_bytes_received)
         return self._num_sent - self._sent_before
 
@@ -142,6 +146,6 @@ class Connection(HTTPChannel):
             return True
 
 
-def _late_text(phase: Phase, waited_s: float) -> str:
-    what = "first line and headers have" if phase is Phase.HEAD else "body has"
+def _late_text(phase: ConnectionPhase, waited_s: float) -> str:
+    what = "first line and headers have" if phase is ConnectionPhase.HEAD else "body has"
     return f"the request's {what} not arrived within {waited_s:.0f} s; send it again, faster"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Phase(Enum):
+class ConnectionPhase(Enum):
     """What a connection is doing."""
 
     LINGER = "it was answered and closed by us, and its client still sends"
@@ -20,7 +20,13 @@ class Phase(Enum):
 
 # Where there is no room left, the lowest goes, and of several the one that has taken the longest.
 # Those that are not here stay.
-CLAIMS = {Phase.LINGER: 0, Phase.NEW: 1, Phase.IDLE: 1, Phase.HEAD: 1, Phase.BODY: 2}
+CLAIMS = {
+    ConnectionPhase.LINGER: 0,
+    ConnectionPhase.NEW: 1,
+    ConnectionPhase.IDLE: 1,
+    ConnectionPhase.HEAD: 1,
+    ConnectionPhase.BODY: 2,
+}
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,14 @@ class Patience:
     queue_s: float = 10.0  # a request that no thread has taken in that time is not begun any more
     look_s: float = 1.0
 
-    def limit_s(self, phase: Phase, num_bytes: int) -> float:
+    def limit_s(self, phase: ConnectionPhase, num_bytes: int) -> float:
         """How long ``phase`` may last if ``num_bytes`` have passed in it."""
-        if phase in (Phase.BODY, Phase.ANSWER):
+        if phase in (ConnectionPhase.BODY, ConnectionPhase.ANSWER):
             return self.transfer_s + num_bytes / self.bytes_per_s
         return {
-            Phase.LINGER: self.linger_s,
-            Phase.NEW: self.new_s,
-            Phase.IDLE: self.idle_s,
-            Phase.HEAD: self.head_s,
-            Phase.WORK: float("inf"),
+            ConnectionPhase.LINGER: self.linger_s,
+            ConnectionPhase.NEW: self.new_s,
+            ConnectionPhase.IDLE: self.idle_s,
+            ConnectionPhase.HEAD: self.head_s,
+            ConnectionPhase.WORK: float("inf"),
         }[phase]

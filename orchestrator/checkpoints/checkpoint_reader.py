@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from actors.core.snapshots import StageSnapshot, TrainingState
+from actors.core.progress.snapshots import StageSnapshot, TrainingState
 from orchestrator.checkpoints.layout import (
     JOBS,
     MANIFEST,
@@ -43,7 +43,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Folder:
+class CheckpointFolder:
     """A checkpoint's folder as it was listed: its name in the storage, and its files."""
 
     name: str
@@ -125,7 +125,9 @@ class CheckpointReader:
             found |= {f.name for f in self._folders(whose) if self._is_foreign(whose, f)}
         return [self._path(name) for name in sorted(found)]
 
-    def _load_newest(self, whose: Lineage, folders: builtins.list[Folder]) -> Loaded | None:
+    def _load_newest(
+        self, whose: Lineage, folders: builtins.list[CheckpointFolder]
+    ) -> Loaded | None:
         passed_over: builtins.list[str] = []
         any_damaged = False
         for folder in folders:
@@ -146,7 +148,7 @@ class CheckpointReader:
         return None
 
     def _infos(
-        self, whose: Lineage, folders: builtins.list[Folder]
+        self, whose: Lineage, folders: builtins.list[CheckpointFolder]
     ) -> builtins.list[CheckpointInfo]:
         infos: dict[str, CheckpointInfo] = {}
         for folder in folders:
@@ -156,7 +158,7 @@ class CheckpointReader:
                 infos.setdefault(folder.checkpoint_id, info)
         return builtins.list(infos.values())
 
-    def _is_foreign(self, whose: Lineage, folder: Folder) -> bool:
+    def _is_foreign(self, whose: Lineage, folder: CheckpointFolder) -> bool:
         with contextlib.suppress(CheckpointDamaged, CheckpointTooNew, _Moved):
             try:
                 self._manifest(whose, folder)
@@ -164,7 +166,9 @@ class CheckpointReader:
                 return True
         return False
 
-    def _look(self, whose: Lineage, act: Callable[[builtins.list[Folder]], Result]) -> Result:
+    def _look(
+        self, whose: Lineage, act: Callable[[builtins.list[CheckpointFolder]], Result]
+    ) -> Result:
         """Looks again when retention was quicker than ``act``."""
         for _ in range(MAX_LOOKS):
             with contextlib.suppress(_Moved):
@@ -174,7 +178,7 @@ class CheckpointReader:
             f"they could be read, {MAX_LOOKS} times: try again"
         )
 
-    def _folders(self, whose: Lineage) -> builtins.list[Folder]:
+    def _folders(self, whose: Lineage) -> builtins.list[CheckpointFolder]:
         """The sessions' checkpoints, whole or not, newest first."""
         found: dict[str, set[str]] = {}
         for session in reversed(whose.folders):
@@ -183,13 +187,13 @@ class CheckpointReader:
                 name, _, file = path.partition("/")
                 if is_checkpoint_name(name):
                     found.setdefault(f"{top}/{name}", set()).add(file)
-        folders = [Folder(name, frozenset(files)) for name, files in found.items()]
+        folders = [CheckpointFolder(name, frozenset(files)) for name, files in found.items()]
         # Of two of one step, which come of two sessions, the later session's stays first.
         return sorted(
             folders, key=lambda f: int(f.checkpoint_id.removeprefix("step-")), reverse=True
         )
 
-    def _load(self, whose: Lineage, folder: Folder) -> Loaded:
+    def _load(self, whose: Lineage, folder: CheckpointFolder) -> Loaded:
         with self._pins.reading(folder.name):
             try:
                 manifest = self._manifest(whose, folder)
@@ -199,7 +203,7 @@ class CheckpointReader:
                 raise
         return Loaded(manifest.info, TrainingState(stages))
 
-    def _manifest(self, whose: Lineage, folder: Folder) -> Manifest:
+    def _manifest(self, whose: Lineage, folder: CheckpointFolder) -> Manifest:
         """Raises ``CheckpointDamaged``, also if a file is missing or has another size; ``Foreign``
         for a checkpoint that does not belong to ``whose``. Nothing there is deleted in the
         meantime."""

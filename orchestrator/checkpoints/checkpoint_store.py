@@ -12,9 +12,9 @@ from datetime import datetime, timezone
 
 import torch
 
-from actors.core.snapshots import StageSnapshot, TrainingState
+from actors.core.progress.snapshots import StageSnapshot, TrainingState
 from actors.core.version import __version__
-from orchestrator.checkpoints.checkpoint_reader import CheckpointReader, Folder, Foreign
+from orchestrator.checkpoints.checkpoint_reader import CheckpointFolder, CheckpointReader, Foreign
 from orchestrator.checkpoints.layout import (
     MANIFEST,
     checkpoint_name,
@@ -127,8 +127,8 @@ class CheckpointStore(CheckpointReader):
         return StageEntry(name, num_bytes, digest.hexdigest(), stage.start, stage.end, stage.cursor)
 
     def _sort_out(
-        self, whose: Lineage, folders: builtins.list[Folder]
-    ) -> tuple[dict[str, Manifest], builtins.list[Folder]]:
+        self, whose: Lineage, folders: builtins.list[CheckpointFolder]
+    ) -> tuple[dict[str, Manifest], builtins.list[CheckpointFolder]]:
         """The whole ones by their folders, and folders that hold no usable checkpoint, or one of a
         step of which a later session has a whole one."""
         whole: dict[str, Manifest] = {}
@@ -148,7 +148,7 @@ class CheckpointStore(CheckpointReader):
                 ids.add(folder.checkpoint_id)
         return whole, useless
 
-    def _examine(self, whose: Lineage, folder: Folder) -> Manifest:
+    def _examine(self, whose: Lineage, folder: CheckpointFolder) -> Manifest:
         """The manifest of a checkpoint that seems whole; otherwise ``CheckpointDamaged``.
 
         A checkpoint that a load found damaged is read again, now that nobody writes. Otherwise it

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import safetensors.torch
 
-from actors.core.snapshots import Tensors
+from actors.core.progress.snapshots import Tensors
 from orchestrator.checkpoints.storage import Storage
 from orchestrator.errors import CheckpointDamaged
 from orchestrator.models.trained_model import safetensors_file
@@ -22,7 +22,7 @@ FOLDER = "initial_weights"
 _SUFFIX = ".safetensors"
 
 
-class InitialWeights:
+class InitialWeightsStore:
     """Any thread may read and write. All methods raise ``StorageUnavailable``."""
 
     def __init__(self, storage: Storage) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from actors.core.snapshots import Cursor
+from actors.core.progress.snapshots import Cursor
 from orchestrator.checkpoints.layout import checkpoint_name
 from orchestrator.errors import CheckpointDamaged, CheckpointTooNew
 from orchestrator.jobs.metrics import shown_metrics

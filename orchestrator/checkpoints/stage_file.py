@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import safetensors.torch
 
-from actors.core.snapshots import StageSnapshot, Tensors
+from actors.core.progress.snapshots import StageSnapshot, Tensors
 from orchestrator.models.trained_model import safetensors_file
 
 OPTIMIZER_PREFIX = "optimizer."

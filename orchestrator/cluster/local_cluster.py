@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from actors.core.addresses import is_loopback, join_host_port, parse_host_port
-from actors.host_limits import usable_memory
+from actors.host.host_limits import usable_memory
 from orchestrator.cluster.embedded_nodes import NodeLauncher, child_env, free_port, is_listening
 from orchestrator.cluster.node_keeper import why_taken
 from orchestrator.cluster.node_size import has_dashboard

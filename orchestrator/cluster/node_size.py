@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.host_limits import Memory, usable_cores, usable_memory
+from actors.host.host_limits import Memory, usable_cores, usable_memory
 from orchestrator.cluster.ray_start import LITTLE_STORE_BYTES
 
 SHARED_MEMORY = Path("/dev/shm")

@@ -20,9 +20,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors import host_limits
 from actors.core.errors import error_text
-from actors.host_limits import usable_memory
+from actors.host import host_limits
+from actors.host.host_limits import usable_memory
 from orchestrator.devices.device_list import NodeFacts, Probed
 
 PROBE_TIMEOUT_S = 5.0

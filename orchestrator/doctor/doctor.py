@@ -10,7 +10,7 @@ import ray
 
 from orchestrator.doctor.checkup import examine_host
 from orchestrator.doctor.examiners import examine_cluster
-from orchestrator.doctor.facts import ClusterFacts, Folder, HostFacts, parse_checked_nodes
+from orchestrator.doctor.facts import ClusterFacts, FolderFacts, HostFacts, parse_checked_nodes
 from orchestrator.doctor.findings import report
 from orchestrator.errors import Conflict
 
@@ -25,7 +25,7 @@ class Doctor:
 
     def check(
         self,
-        folders: Sequence[Folder],
+        folders: Sequence[FolderFacts],
         training_jobs: Sequence[str],
         strangers: Sequence[str] = (),
     ) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Doctor:
             self._examining.release()
 
     def _look(
-        self, folders: Sequence[Folder], training_jobs: Sequence[str], strangers: Sequence[str]
+        self, folders: Sequence[FolderFacts], training_jobs: Sequence[str], strangers: Sequence[str]
     ) -> ClusterFacts:
         nodes = parse_checked_nodes(ray.nodes())
         own = next(node for node in nodes if node.node.node_id == self._node_id)

@@ -104,7 +104,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderFacts:
     """A folder of the gateway's host; ``setting`` names what chooses it, ``network`` the network
     file system on which it lies."""
 
@@ -127,7 +127,7 @@ class ClusterFacts:
     host: HostFacts
     nodes: Sequence[Examined]
     links: Sequence[Link]
-    folders: Sequence[Folder]
+    folders: Sequence[FolderFacts]
     training_jobs: Sequence[str] = ()
     strangers: Sequence[str] = ()
 

@@ -7,20 +7,20 @@ import tempfile
 from pathlib import Path
 
 from actors.core.errors import error_text
-from orchestrator.doctor.facts import Folder
+from orchestrator.doctor.facts import FolderFacts
 from orchestrator.files.file_systems import network_mount
 from orchestrator.settings import lacks_home
 
 
-def check_folder(setting: str, path: Path) -> Folder:
+def check_folder(setting: str, path: Path) -> FolderFacts:
     """Writes an unnamed file there or, if the folder does not exist yet, in the one above."""
     if lacks_home(path):
-        return Folder(setting, str(path), error="this user has no home folder")
+        return FolderFacts(setting, str(path), error="this user has no home folder")
     mount = network_mount(path)
     network = None if mount is None else str(mount)
     try:
         there = next(folder for folder in (path, *path.parents) if folder.exists())
         with tempfile.TemporaryFile(dir=there):
-            return Folder(setting, str(path), shutil.disk_usage(there).free, network=network)
+            return FolderFacts(setting, str(path), shutil.disk_usage(there).free, network=network)
     except OSError as error:
-        return Folder(setting, str(path), None, error.strerror or error_text(error), network)
+        return FolderFacts(setting, str(path), None, error.strerror or error_text(error), network)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.cluster.ray_start import LITTLE_STORE_BYTES
 from orchestrator.doctor import remedies
-from orchestrator.doctor.facts import ClusterFacts, Folder, HostFacts
+from orchestrator.doctor.facts import ClusterFacts, FolderFacts, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding, Level, size_text, strangers_text
 
 # Nothing in Tandem or Ray compares the clocks of two hosts, so a wrong one never ends a training
@@ -178,7 +178,7 @@ def folders(facts: ClusterFacts) -> Iterator[Finding]:
         )
 
 
-def folder(checked: Folder) -> Iterator[Finding]:
+def folder(checked: FolderFacts) -> Iterator[Finding]:
     """One folder. A data_dir may be read-only, as long as nothing has to be downloaded."""
     where = f"{checked.setting} {checked.path} on the gateway's host"
     if checked.error is not None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.cluster.ray_start import MAX_DEVICE_PORT, NodePorts, firewall_line
 from orchestrator.devices.placement import Node, rename_command
-from orchestrator.doctor.facts import CheckedNode, Folder, HostFacts
+from orchestrator.doctor.facts import CheckedNode, FolderFacts, HostFacts
 from orchestrator.doctor.finding import MAX_FOLDERS
 
 SHOW_MEMORY_USE = "ps aux | sort -rnk 4 | head  # end what you don't need"
@@ -97,7 +97,7 @@ def _ports(node: CheckedNode) -> str:
 STORE_ELSEWHERE = "tandem serve --storage-path <a folder on a disk of this host>"
 
 
-def make_writable(folder: Folder) -> str:
+def make_writable(folder: FolderFacts) -> str:
     """For the user who runs the gateway."""
     path = shlex.quote(folder.path)
     return f'sudo mkdir -p {path} && sudo chown "$USER" {path}'

@@ -18,7 +18,7 @@ from orchestrator.cluster.ray_start import (
 from orchestrator.connection.own_address import OwnAddress, other_networks, own_addresses, own_ip
 from orchestrator.doctor import host_findings, remedies
 from orchestrator.doctor.checkup import examine_host
-from orchestrator.doctor.facts import Folder, HostFacts
+from orchestrator.doctor.facts import FolderFacts, HostFacts
 from orchestrator.doctor.finding import Finding, size_text, sort_findings
 from orchestrator.doctor.folders import check_folder
 from orchestrator.settings import Settings
@@ -31,7 +31,7 @@ class OwnFacts:
     host: HostFacts
     ip: str
     temp_dir: str
-    folders: tuple[Folder, ...]
+    folders: tuple[FolderFacts, ...]
     gateway_port: int
     taken_ports: tuple[int, ...]
     other_networks: tuple[OwnAddress, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from actors.core.snapshot_cadence import MAX_COPYING, Boundary
+from actors.core.progress.snapshot_cadence import MAX_COPYING, Boundary
 
 
 @dataclass(frozen=True)

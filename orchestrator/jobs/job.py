@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from actors.core.addresses import join_host_port
-from actors.core.session_length import SessionLength
-from actors.core.snapshots import TrainingState
+from actors.core.progress.session_length import SessionLength
+from actors.core.progress.snapshots import TrainingState
 from actors.core.tasks.parse import task_json
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.data.data_identity import DataIdentity

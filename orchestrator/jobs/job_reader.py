@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any
 
 from actors.core.sources.registry import parse_source, sources
-from actors.core.stage import Weights
+from actors.core.stages.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.data.datasets import DatasetStore

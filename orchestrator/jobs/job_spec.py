@@ -17,8 +17,8 @@ from actors.core.model.facts import min_rows, model_facts
 from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
+from actors.core.progress.session_length import epochs_for
 from actors.core.recipe.recipe import check_known_kinds
-from actors.core.session_length import epochs_for
 from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actors.core.flops import tflops
-from actors.core.records import EpochRecord
-from actors.reports import Progress, StageReport, StageSeconds
+from actors.core.progress.records import EpochRecord
+from actors.core.stages.flops import tflops
+from actors.loop.reports import Progress, StageReport, StageSeconds
 
 
 def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from actors.core.recipe.recipe import (
     parse_recipe,
     recipe_json,
 )
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 
 TRAIN_CONFIG = "train_config"
 AUTO = "auto"

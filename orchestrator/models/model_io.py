@@ -12,7 +12,7 @@ from actors.core.model.blocks import empty_blocks, num_blocks
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.views import SampleView, Scaling
-from actors.core.stage import Weights
+from actors.core.stages.stage import Weights
 from actors.core.tasks.registry import TASKS
 from orchestrator.jobs.job_spec import JobSpec
 from orchestrator.models.model_config import model_json, model_of_json

@@ -15,8 +15,8 @@ from actors.core.errors import InvalidRequest, error_text
 from actors.core.folders import Folders
 from actors.core.model.given_weights import Form, check_finite, check_forms, form_of
 from actors.core.model.model_spec import ModelSpec
-from actors.core.snapshots import Cursor, StageSnapshot, Tensors, TrainingState
-from orchestrator.checkpoints.initial_weights import InitialWeights
+from actors.core.progress.snapshots import Cursor, StageSnapshot, Tensors, TrainingState
+from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.errors import Conflict, NotFound, StorageUnavailable
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_spec import JobSpec
@@ -32,7 +32,7 @@ ReadJob = Callable[[str, "str | None"], Tensors]
 class GivenWeights:
     """Reads weights that were given, and has those kept that jobs begin with."""
 
-    def __init__(self, kept: InitialWeights, folders: Folders, read_job: ReadJob) -> None:
+    def __init__(self, kept: InitialWeightsStore, folders: Folders, read_job: ReadJob) -> None:
         self._kept = kept
         self._folders = folders
         self._weights_of_job = read_job
@@ -78,7 +78,7 @@ class GivenWeights:
         return weights
 
 
-def first_state(spec: JobSpec, kept: InitialWeights) -> TrainingState | None:
+def first_state(spec: JobSpec, kept: InitialWeightsStore) -> TrainingState | None:
     """The state with which the job's first session begins; None for weights drawn from the seed.
     Raises ``StorageUnavailable``."""
     if spec.initial_weights is None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import ModelSpec
-from actors.core.profiles import (
+from actors.core.stages.profiles import (
     BlockProfile,
     BlockTimes,
     BlockWork,
@@ -41,7 +41,7 @@ class BlockCosts:
 
 
 @dataclass(frozen=True)
-class StageSeconds:
+class StageTimes:
     """The time of some blocks as one stage; everything except the update is for one microbatch."""
 
     forward_s: float
@@ -96,11 +96,11 @@ def without_frozen(costs: BlockCosts, facts: Sequence[BlockFacts]) -> BlockCosts
     )
 
 
-def stage_seconds(costs: BlockCosts, start: int, end: int) -> StageSeconds:
+def stage_seconds(costs: BlockCosts, start: int, end: int) -> StageTimes:
     """Blocks ``[start, end)`` as one stage."""
     own, over = slice(start, end), costs.overhead
     load_s = costs.load_s if start == 0 else 0.0
-    return StageSeconds(
+    return StageTimes(
         float(costs.forward_s[own].sum()) + over.forward_s + load_s,
         float(costs.backward_s[own].sum()) + over.backward_s,
         float(costs.input_grad_s[own].sum()) + over.backward_s,

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.precision import FP32
 from actors.core.recipe.recipe import Recipe
+from actors.core.stages.profiles import DeviceProfile, LinkProfile
 from orchestrator.jobs.job_spec import JobSpec
 from orchestrator.planning.nominal import nominal_link, usual_profile
 from orchestrator.planning.partition import AUTO, MANUAL, PlanRequest

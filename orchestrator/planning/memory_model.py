@@ -13,8 +13,8 @@ from actors.copies.snapshot_keeper import NUM_KEPT
 from actors.core.model.facts import BlockFacts
 from actors.core.model.model_spec import TensorSpec
 from actors.core.recipe.precision import FP32
-from actors.core.schedule_rules import max_held
-from actors.core.schedules import Action, Kind
+from actors.core.schedule.rules import max_held
+from actors.core.schedule.schedules import Action, ActionKind
 
 OWN_SNAPSHOTS = NUM_KEPT + 3
 """Those of the last positions, the next one, one that waits to be written as a checkpoint, and one
@@ -170,7 +170,7 @@ def held_at_once(actions: Sequence[Action]) -> Held:
     """The microbatches that a stage holds when it runs these actions."""
     left = most_left = 0
     for action in actions:
-        left += (action.kind is Kind.INPUT_GRAD) - (action.kind is Kind.WEIGHT_GRAD)
+        left += (action.kind is ActionKind.INPUT_GRAD) - (action.kind is ActionKind.WEIGHT_GRAD)
         most_left = max(most_left, left)
     return Held(max_held(actions), most_left)
 

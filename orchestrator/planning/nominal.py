@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actors.core.profiles import (
+from actors.core.stages.profiles import (
     BlockPoint,
     BlockProfile,
     BlockTimes,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from actors.core.flops import FLOPS_PER_TFLOP
+from actors.core.stages.flops import FLOPS_PER_TFLOP
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.verdict import Verdict
 

@@ -8,10 +8,10 @@ from actors.channels.messages import message_bytes
 from actors.core.model.facts import BlockFacts
 from actors.core.model.freezing import facts_with_frozen
 from actors.core.model.model_spec import ModelSpec
-from actors.core.profiles import DeviceProfile, LinkProfile
 from actors.core.recipe.optimizer import num_copies
 from actors.core.recipe.precision import BF16, FP32
 from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.stages.profiles import DeviceProfile, LinkProfile
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from orchestrator.planning.memory_model import MemoryModel, MemoryNeed

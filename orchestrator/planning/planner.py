@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from actors.core.model.facts import min_rows
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.units import size_text
 from orchestrator.errors import InvalidRequest
 from orchestrator.planning.memory_model import held_at_once

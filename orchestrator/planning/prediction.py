@@ -10,9 +10,9 @@ import numpy as np
 
 from actors.channels.messages import HEADER_BYTES
 from actors.core.model.freezing import learning_of
-from actors.core.profiles import LinkProfile
-from actors.core.schedule_checks import EdgeCosts, StageCosts, simulate
-from actors.core.schedules import Schedule, build_schedule
+from actors.core.schedule.checks import EdgeCosts, StageCosts, simulate
+from actors.core.schedule.schedules import Schedule, build_schedule
+from actors.core.stages.profiles import LinkProfile
 from orchestrator.planning.block_costs import (
     BlockCosts,
     Floats,

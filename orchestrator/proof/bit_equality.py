@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from actors.core.compute_device import CPU
 from actors.core.recipe.wire_format import WIRE_FORMATS
+from actors.core.stages.compute_device import CPU
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from actors.core.progress.snapshots import Tensors
 from actors.core.replay import Replayed
-from actors.core.snapshots import Tensors
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 

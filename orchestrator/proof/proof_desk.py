@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from actors.core.progress.snapshots import Cursor, Position, Tensors
 from actors.core.replay import LayerThreads
-from actors.core.snapshots import Cursor, Position, Tensors
 from orchestrator.data.datasets import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,

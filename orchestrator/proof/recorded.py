@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec
+from actors.core.progress.snapshots import Position
 from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
-from actors.core.snapshots import Position
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom
 from orchestrator.store.records import StepRecord

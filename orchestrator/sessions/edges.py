@@ -9,10 +9,10 @@ import ray
 
 from actors.channels.edge_ends import DIRECTIONS, ChannelKind, EdgeSpec
 from actors.channels.messages import message_bytes
-from actors.core.compute_device import CPU
 from actors.core.model.blocks import state_names
 from actors.core.model.model_spec import ModelSpec, TensorSpec
-from actors.core.specs import SessionSpec
+from actors.core.stages.compute_device import CPU
+from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import StageFailure
 from orchestrator.planning.memory_model import SLOTS
 from orchestrator.sessions.recovery.group_failure import cause_text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.checkpoints.initial_weights import InitialWeights
+from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.devices.placement import ClusterView
@@ -30,7 +30,7 @@ from orchestrator.sessions.recovery.checkpointer import Checkpointer
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
-from orchestrator.sessions.stage_group import StageGroup
+from orchestrator.sessions.stage_group import StageGroup, state_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class DeskServices:
     checkpoints: CheckpointStore
     datasets: DatasetStore
     copies: SnapshotCopies
-    initial: InitialWeights
+    initial: InitialWeightsStore
     cluster: Callable[[], ClusterView]
 
 
@@ -143,16 +143,27 @@ class SessionDesk:
         if running is not None:  # otherwise it has just ended
             running.runner.stop()
 
-    def suspend(self) -> dict[str, bool]:
+    def save_for_end(self) -> list[dict[str, Any]]:
         """Ends every session at its next step and saves its state, but not its job: a later
-        JobManager goes on with it there. By job whether that is done; may be asked again."""
+        JobManager goes on with it there. Does not wait: asked again, it tells how far each is.
+        ``error`` is why nothing newer than the last checkpoint is kept."""
         with self._book.lock:
             for job_id, running in self._running.items():
                 self._last.add(job_id)
                 if not running.runner.is_stopping:
                     self._suspended.add(job_id)
                     running.runner.stop()
-            return {job_id: job_id not in self._running for job_id in self._last}
+            jobs = [job for job in self._book.all() if job.job_id in self._last]
+            is_done = {job.job_id: job.job_id not in self._running for job in jobs}
+        return [
+            {
+                "job_id": job.job_id,
+                "bytes": state_bytes(job.spec.model),
+                "is_done": is_done[job.job_id],
+                "error": self._book.unsaved_because(job) or job.checkpoint_error,
+            }
+            for job in jobs
+        ]
 
     @contextmanager
     def moved_off(self, job: Job, device: Device) -> Iterator[None]:

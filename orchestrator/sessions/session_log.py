@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from actors.core.records import Untold
-from actors.core.snapshots import Position, TrainingState
-from actors.reports import StageReport
+from actors.core.progress.records import Untold
+from actors.core.progress.snapshots import Position, TrainingState
+from actors.loop.reports import StageReport
 from orchestrator.errors import StorageUnavailable
 from orchestrator.jobs.job import Job, Session
 from orchestrator.jobs.job_book import JobBook

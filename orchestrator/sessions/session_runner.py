@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import ray
 
 from actors.core.errors import TandemError
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Cursor, TrainingState
-from actors.reports import StageReport
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import Cursor, TrainingState
+from actors.loop.reports import StageReport
 from orchestrator.data.datasets import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.jobs.failure_policy import why_give_up
@@ -32,7 +32,7 @@ from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_spec import computed_layers, resolve_threads, session_spec
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
-from orchestrator.sessions.starting.stage_data import StageData
+from orchestrator.sessions.starting.stage_data import DataDelivery
 
 DRAIN_TIMEOUT_S = 170.0
 OWN_SHORTAGE_S = 5.0
@@ -143,7 +143,7 @@ class SessionRunner:
                 self._changed.notify_all()
 
     def _run(self) -> Ending:
-        data = StageData(self._load_data())
+        data = DataDelivery(self._load_data())
         state, prepared = None, self._prepared
         if prepared is None:
             state = self._checkpointer.load_start()
@@ -265,7 +265,7 @@ class SessionRunner:
         return self._stop.is_set() or bool(self._choice.excluded & self._placed)
 
     def _train(
-        self, group: StageGroup, state: TrainingState | None, data: StageData
+        self, group: StageGroup, state: TrainingState | None, data: DataDelivery
     ) -> GenerationOutcome:
         cursor = Cursor() if state is None else state.cursor
         config = self._services.config

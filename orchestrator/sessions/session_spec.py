@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from actors.core.patience import patience_s
-from actors.core.snapshots import Cursor
-from actors.core.specs import SessionSpec
+from actors.core.progress.snapshots import Cursor
+from actors.core.stages.specs import SessionSpec
 from orchestrator.data.datasets import StoredDataset
 from orchestrator.jobs.job import Job, Session
 from orchestrator.jobs.train_options import TrainOptions

@@ -12,8 +12,8 @@ from typing import Any
 import ray
 
 from actors.core.errors import ChannelClosed, ChannelTimeout, TandemError, error_text
-from actors.core.snapshots import TrainingState
-from actors.reports import KernelKills, Progress, Seen, StageReport, StageSeconds
+from actors.core.progress.snapshots import TrainingState
+from actors.loop.reports import KernelKills, Progress, Seen, StageReport, StageSeconds
 from orchestrator.connection.out_of_memory import REMEDY
 from orchestrator.sessions.members.shortage import shortage
 from orchestrator.sessions.recovery.group_failure import (

@@ -17,13 +17,13 @@ from actors.copies.snapshot_keeper import HeldSnapshot
 from actors.copies.snapshot_transport import PackedSnapshot, send, unpack
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Position, StageSnapshot, TrainingState
-from actors.core.specs import SessionSpec, StageSpec
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import Position, StageSnapshot, TrainingState
+from actors.core.stages.specs import SessionSpec, StageSpec
 from actors.core.version import __version__
-from actors.host_kind import HostKind
+from actors.host.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
-from actors.reports import Seen
+from actors.loop.reports import Seen
 from orchestrator.devices.placement import ResolvedDevice
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
 from orchestrator.jobs.job import Device

@@ -11,10 +11,11 @@ from filelock import BaseFileLock
 from sqlalchemy import Connection
 
 from orchestrator.files.file_systems import network_mount, network_text
-from orchestrator.store import job_rows, request_rows, result_rows
+from orchestrator.store import job_rows, result_rows
 from orchestrator.store.database import Database
 from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer
-from orchestrator.store.requests_under_way import RequestsUnderWay, current_key
+from orchestrator.store.requests import request_rows
+from orchestrator.store.requests.requests_under_way import RequestsUnderWay, current_key
 from orchestrator.store.schema import upgrade
 from orchestrator.store.storage_errors import explained
 from orchestrator.store.storage_lock import lock_storage

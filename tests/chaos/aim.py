@@ -109,7 +109,7 @@ def _wait_for(phase: str, watch: Callable[[], Look]) -> Look:
 def _stage(actor: Any) -> Look:
     import ray
 
-    from actors.reports import Seen
+    from actors.loop.reports import Seen
 
     asked_s = time.monotonic()
     report = ray.get(actor.poll.remote(Seen()), timeout=ANSWER_TIMEOUT_S)

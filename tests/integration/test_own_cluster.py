@@ -46,7 +46,7 @@ from orchestrator.connection.ray_connection import connect
 connect(sys.argv[1])
 import ray
 from actors.core.model.model_spec import mlp
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from orchestrator.jobs.job import Device
 from orchestrator.devices.placement import ResolvedDevice, parse_nodes
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
@@ -70,7 +70,7 @@ import ray
 from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec, StageSpec
+from actors.core.stages.specs import SessionSpec, StageSpec
 from actors.channels.edge_ends import ChannelKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
 from orchestrator.errors import StageFailure

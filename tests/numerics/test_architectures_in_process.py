@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.sources.registry import read_source
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly
 from tests.support.sources import NO_FOLDER, folders, job_spec

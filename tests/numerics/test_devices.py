@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from actors.core.compute_device import CPU, Accelerator, ComputeDevice, this_device
-from actors.core.flops import count_stage_flops
 from actors.core.model.facts import model_facts
-from actors.core.profiles import block_works
+from actors.core.progress.snapshots import TrainingState
 from actors.core.recipe.recipe import PLAIN_SGD, parse_recipe
-from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
+from actors.core.stages.compute_device import CPU, Accelerator, ComputeDevice, this_device
+from actors.core.stages.flops import count_stage_flops
+from actors.core.stages.profiles import block_works
 from actors.core.tasks.task_spec import CLASSIFICATION
-from actors.host_kind import this_host
-from actors.probing.stage_probe import ProbeRequest, host_facts, probe
+from actors.host.host_kind import this_host
+from actors.probing.stage_probe import ProbeRequest, compute_resources, probe
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.far_device import FarDevice
 from tests.support.in_process import Pipeline, build_pipeline
@@ -116,7 +116,7 @@ def test_a_probe_measures_the_device(kind: Callable[[], ComputeDevice]) -> None:
     )
     found = probe(request, device)
     assert len(found.blocks) == 3 and found.matmul_flops_per_s > 0
-    assert host_facts(device).accelerator == device.name == this_host(device).device
+    assert compute_resources(device).accelerator == device.name == this_host(device).device
 
 
 @needs_accelerator

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from actors.core.records import EpochRecord
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import TrainingState
+from actors.core.progress.records import EpochRecord
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import TrainingState
 from actors.core.sources.samples import Samples
 from tests.support.digit_sessions import NETWORK, make_session, run, stop_after
 from tests.support.in_process import Pipeline, build_pipeline

@@ -12,12 +12,12 @@ import torch
 
 from actors.core.model.blocks import build_blocks, num_blocks
 from actors.core.model.model_spec import ModelSpec
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import Cursor, TrainingState
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.schedules import SCHEDULES
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Cursor, TrainingState
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.equality import equals_plain_loop
 from tests.support.in_process import build_pipeline
 from tests.support.models import CNN, TRANSFORMER

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from actors.core.flops import count_stage_flops
 from actors.core.model.model_spec import mlp
-from actors.core.schedule_checks import simulate
-from actors.core.schedules import SCHEDULES, build_schedule
+from actors.core.schedule.checks import simulate
+from actors.core.schedule.schedules import SCHEDULES, build_schedule
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.flops import count_stage_flops
+from actors.core.stages.specs import SessionSpec
 from tests.support.equality import equals_plain_loop
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import train_plainly

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actors.core.sources.registry import facts_of_source, read_source
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.image_files import write_set
 from tests.support.in_process import build_pipeline
 from tests.support.own_files import write_folder

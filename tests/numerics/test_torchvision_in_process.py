@@ -12,7 +12,7 @@ from actors.core.recipe.recipe import parse_recipe
 from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.equality import equals_plain_loop
 from tests.support.sources import read, samples_of, split_of
 

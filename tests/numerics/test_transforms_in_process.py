@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from actors.core.progress.snapshots import TrainingState
 from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
-from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from orchestrator.jobs.job_spec import JobSpec
 from tests.support.digit_sessions import make_session, run, stop_after
 from tests.support.in_process import build_pipeline

@@ -10,11 +10,11 @@ import torch
 
 from actors.core.errors import NonFiniteLoss
 from actors.core.model.blocks import num_blocks
+from actors.core.progress.snapshots import TrainingState
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.schedules import SCHEDULES
-from actors.core.snapshots import TrainingState
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.models import CNN, TRANSFORMER
 from tests.support.plain_loop import train_plainly

@@ -22,7 +22,7 @@ ALLOWED = {
     ("orchestrator/store/outbox.py", "datetime.now"),
     ("orchestrator/store/result_rows.py", "datetime.now"),
     # A request's key is forgotten after a day, also if the host was restarted in the meantime.
-    ("orchestrator/store/moments.py", "time.time"),
+    ("orchestrator/store/requests/clock.py", "time.time"),
     # Whether a file was replaced: compared only for equality, with its size and inode.
     ("actors/core/sources/data_files.py", "found.st_mtime_ns"),
 }

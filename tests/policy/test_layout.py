@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FLOORS = ("actors", "orchestrator", "http_gateway")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
+MAX_ROOM_MODULES = 12
+HISTORY = "orchestrator/store/migrations/versions"  # grows with every change of the tables
 
 SHIPPED = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 WRITTEN = SHIPPED + sorted(
@@ -32,6 +35,21 @@ def test_files_and_functions_stay_short() -> None:
                 if node.end_lineno - node.lineno >= MAX_FUNCTION_LINES:
                     too_long.append(f"{name(path)}: {node.name}")
     assert too_long == []
+
+
+def test_a_room_has_at_most_a_dozen_modules() -> None:
+    rooms = Counter(name(path.parent) for path in SHIPPED if path.name != "__init__.py")
+    full = {room: count for room, count in rooms.items() if count > MAX_ROOM_MODULES}
+    assert full.keys() <= {HISTORY}, full
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in SHIPPED:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{name(path)}:{node.lineno}")
+    assert {a_class: where for a_class, where in places.items() if len(where) > 1} == {}
 
 
 def test_setup_lists_every_package() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from actors.core.snapshots import Cursor, StageSnapshot, TrainingState
+from actors.core.progress.snapshots import Cursor, StageSnapshot, TrainingState
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.checkpoints.manifest import FORMAT_VERSION, CheckpointAbout

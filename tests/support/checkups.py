@@ -11,7 +11,7 @@ from orchestrator.doctor.facts import (
     Clock,
     ClusterFacts,
     Examined,
-    Folder,
+    FolderFacts,
     HostFacts,
     Link,
 )
@@ -89,7 +89,7 @@ def cluster(*nodes: Examined, **seen: Any) -> ClusterFacts:
         host=HOST,
         nodes=nodes or (node(1), node(2)),
         links=links,
-        folders=[Folder("storage_path", "/home/me/.tandem", 50 * GIB)],
+        folders=[FolderFacts("storage_path", "/home/me/.tandem", 50 * GIB)],
     )
     return replace(facts, **seen)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from actors.core.model.model_spec import mlp
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import StageSnapshot
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import StageSnapshot
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline
 from tests.support.sources import views
 

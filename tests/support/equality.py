@@ -6,7 +6,7 @@ import torch
 
 from actors.core.model.model_spec import ModelSpec
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.plain_loop import train_plainly
 

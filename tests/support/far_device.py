@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from actors.core.compute_device import ComputeDevice
 from actors.core.sources.views import SampleView
+from actors.core.stages.compute_device import ComputeDevice
 from actors.core.transform_spec import Draws
 
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import torch
 
 from actors.channels.channel import Receiver, Sender
-from actors.core.compute_device import CPU, ComputeDevice
 from actors.core.model.model_spec import ModelSpec
-from actors.core.snapshots import TrainingState
+from actors.core.progress.snapshots import TrainingState
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Stage
-from actors.stage_io import StageData, StageLinks
-from actors.stage_loop import StageLoop
+from actors.core.stages.compute_device import CPU, ComputeDevice
+from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.stage import Stage
+from actors.loop.stage_io import StageData, StageLinks
+from actors.loop.stage_loop import StageLoop
 from tests.support.mailbox import Mailbox
 from tests.support.sources import fitting
 

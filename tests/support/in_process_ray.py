@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import ray
 
-from actors.core.snapshot_cadence import Boundary
+from actors.core.progress.snapshot_cadence import Boundary
 from orchestrator.devices.placement import Node
 from orchestrator.sessions import session_watch, stage_group
 from orchestrator.sessions.members import liveness

@@ -14,7 +14,7 @@ import pytest
 from actors.core.folders import Folders
 from actors.core.sources.registry import SourceSpec
 from actors.core.sources.samples import Samples
-from actors.reports import Seen
+from actors.loop.reports import Seen
 from orchestrator.data import datasets
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_manager import JobManager

@@ -6,8 +6,8 @@ import pytest
 
 from actors.core.model.model_spec import ModelSpec
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
-from actors.stage_loop import StageLoop
+from actors.core.stages.specs import SessionSpec
+from actors.loop.stage_loop import StageLoop
 from tests.support.in_process import build_pipeline
 from tests.support.live_bytes import LiveBytes
 

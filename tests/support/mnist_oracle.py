@@ -9,7 +9,7 @@ import torch
 from actors.core.model.model_spec import mlp
 from actors.core.recipe.recipe import parse_recipe
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.jobs import LAYER_SIZES
 from tests.support.mnist import mnist_dir

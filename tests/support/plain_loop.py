@@ -8,14 +8,14 @@ from fnmatch import fnmatch
 import torch
 from torch import nn
 
-from actors.core.batches import epoch_batches, validation_chunks
 from actors.core.model.blocks import build_blocks, drawing_layers, num_blocks
 from actors.core.model.model_spec import ModelSpec
 from actors.core.model.randomness import Moment, seed_draws
 from actors.core.recipe.recipe import Recipe
 from actors.core.sources.samples import Samples
 from actors.core.sources.views import SampleView
-from actors.core.specs import SessionSpec
+from actors.core.stages.batches import epoch_batches, validation_chunks
+from actors.core.stages.specs import SessionSpec
 from actors.core.transform_spec import Draws
 from tests.support.plain_tasks import plain_count, plain_loss, plain_metrics
 from tests.support.sources import fitting

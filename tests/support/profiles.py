@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actors.core.model.model_spec import ModelSpec, mlp
-from actors.core.profiles import (
+from actors.core.recipe.recipe import PLAIN_SGD, Recipe
+from actors.core.stages.profiles import (
     BlockPoint,
     BlockProfile,
     BlockTimes,
@@ -15,7 +16,6 @@ from actors.core.profiles import (
     LinkProfile,
     StageOverhead,
 )
-from actors.core.recipe.recipe import PLAIN_SGD, Recipe
 from orchestrator.planning.plan_types import PlanDevice, PlanJob
 
 EQUAL = mlp((100, 100, 100, 100, 100))

@@ -19,7 +19,7 @@ from actors.core.sources.registry import (
 from actors.core.sources.samples import Array, Samples, Split
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from orchestrator.jobs.job_spec import JobSpec, parse_job_spec
 
 NO_FOLDER = Path("unused")

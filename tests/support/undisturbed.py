@@ -10,7 +10,7 @@ import torch
 
 from actors.core.folders import Folders
 from actors.core.sources.registry import read_source
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from http_gateway.client import TandemClient
 from orchestrator.jobs.train_options import parse_train_options
 from tests.support.plain_loop import PlainResult, train_plainly

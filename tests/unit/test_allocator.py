@@ -11,7 +11,7 @@ import pytest
 PAGES = """
 import resource, sys, threading
 import torch
-from actors.allocator import keep_freed_memory
+from actors.host.allocator import keep_freed_memory
 
 def faults_of_steps():
     def step():

@@ -13,7 +13,7 @@ import pytest
 from actors import link_watch
 from actors.background import Rounds
 from actors.link_watch import LinkWatch
-from http_gateway.process.watch import Ping
+from http_gateway.process.manager_monitor import Ping
 from http_gateway.process.watchdog import Watchdog
 from orchestrator import job_manager, job_manager_actor
 from orchestrator.cluster import node_keeper

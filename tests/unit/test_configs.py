@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from benchmarks.own_data import write_table
-from http_gateway.cli.job_file import load_job_file
+from http_gateway.cli.jobs.job_file import load_job_file
 from orchestrator.settings import Settings, load_settings
 from tests.support.own_files import picture
 from tests.support.sources import job_spec

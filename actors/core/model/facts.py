@@ -18,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from actors.core.model.blocks import block_layers
 from actors.core.model.model_spec import LayerSpec, ModelSpec, TensorSpec
 from actors.core.model.trial import trial_batch, trial_layers
-from actors.core.split_backward import LayerNotes, input_grad
+from actors.core.stages.split_backward import LayerNotes, input_grad
 
 FEW_ROWS, MORE_ROWS = 2, 4
 

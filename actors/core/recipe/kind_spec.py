@@ -32,7 +32,7 @@ Objection = Callable[[Mapping[str, Any]], str | None]
 """Why arguments that are each right do not go together, with the remedy; None where they do."""
 
 
-class Kind(Protocol):
+class RegisteredKind(Protocol):
     """An entry of a registry."""
 
     @property
@@ -49,7 +49,7 @@ def none(arguments: Mapping[str, Any]) -> None:
     """All arguments go together."""
 
 
-def parse_kind(where: str, kinds: Mapping[str, Kind], given: Any) -> KindSpec:
+def parse_kind(where: str, kinds: Mapping[str, RegisteredKind], given: Any) -> KindSpec:
     """``given`` is a name or ``{"type": name, …}``; raises ``InvalidRequest``."""
     named = {"type": given} if isinstance(given, str) else given
     known = ", ".join(sorted(kinds))

@@ -19,7 +19,7 @@ from actors.core.fields import (
     texts,
 )
 from actors.core.recipe.early_stopping import EarlyStopping, parse_early_stopping
-from actors.core.recipe.kind_spec import Kind, KindSpec, parse_kind
+from actors.core.recipe.kind_spec import KindSpec, RegisteredKind, parse_kind
 from actors.core.recipe.lr_schedule import LR_SCHEDULES, rate_at
 from actors.core.recipe.optimizer import OPTIMIZERS, num_copies
 from actors.core.recipe.precision import FP32, PRECISIONS
@@ -57,7 +57,7 @@ class Recipe:
         return rate_at(self.lr_schedule, self.learning_rate, step, num_steps)
 
 
-KINDS: Mapping[str, tuple[Mapping[str, Kind], str]] = {
+KINDS: Mapping[str, tuple[Mapping[str, RegisteredKind], str]] = {
     "optimizer": (OPTIMIZERS, SGD),
     "lr_schedule": (LR_SCHEDULES, "constant"),
 }

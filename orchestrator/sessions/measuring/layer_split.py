@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from orchestrator.jobs.job import Job, Session
 from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.planning import asking

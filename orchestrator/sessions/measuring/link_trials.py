@@ -13,8 +13,8 @@ import ray
 from actors.channels.edge_ends import ChannelKind
 from actors.channels.messages import message_bytes
 from actors.core.model.model_spec import TensorSpec
-from actors.core.profiles import LinkProfile
 from actors.core.recipe.precision import FP32
+from actors.core.stages.profiles import LinkProfile
 from actors.probing.link_trial import TrialSpec, link_profile
 from orchestrator.errors import DeviceStartFailed, ProbeFailed
 from orchestrator.planning.nominal import nominal_link

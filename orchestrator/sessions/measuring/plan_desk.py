@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.checkpoints.initial_weights import InitialWeights
+from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.errors import IllegalTransition, ProbeFailed
 from orchestrator.identity import draw_identity
 from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_lifecycle import Status
 from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import first_state
@@ -42,7 +43,7 @@ class PlanDesk:
         config: ManagerConfig,
         copies: SnapshotCopies,
         table: DeviceTable,
-        initial: InitialWeights,
+        initial: InitialWeightsStore,
     ) -> None:
         self._table = table
         self._initial = initial
@@ -125,11 +126,13 @@ class PlanDesk:
         with self._table.lent(job.job_id, job.devices):
             yield
 
-    def for_session(self, job: Job, group: StageGroup, options: TrainOptions) -> JobPlanning:
+    def for_session(self, job: Job, group: StageGroup | None, options: TrainOptions) -> JobPlanning:
         """The measurements with the threads and the wire of these options; measures what is
         missing. If a device does not answer, the session deals with that, and the job keeps what it
         has."""
         planning = job.planning
+        if group is None or job.status is not Status.INITIALIZED:
+            return planning
         known = {i: profile.own.threads for i, profile in planning.profiles.items()}
         as_asked = all(planning.threads(i, options.threads, n) == n for i, n in known.items())
         if as_asked and all(link.wire == options.recipe.wire for link in planning.links):

@@ -13,11 +13,11 @@ import ray
 
 from actors.core.model.facts import min_rows, model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec
-from actors.core.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
 from actors.core.recipe.kind_spec import KindSpec
 from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.stages.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
 from actors.core.tasks.task_spec import TaskSpec
-from actors.probing.stage_probe import HostFacts, ProbeRequest
+from actors.probing.stage_probe import ComputeResources, ProbeRequest
 from orchestrator.connection.out_of_memory import REMEDY
 from orchestrator.errors import ProbeFailed
 from orchestrator.jobs.job import Job
@@ -93,7 +93,7 @@ class Probing:
     def __init__(self, channel_setting: str) -> None:
         self._setting = channel_setting
         self._lock = threading.Lock()
-        self._facts: dict[str, HostFacts] = {}
+        self._facts: dict[str, ComputeResources] = {}
         self._computes: _Measured[_Key, ComputeProfile] = _Measured()
         self._links: _Measured[_LinkKey, LinkProfile | None] = _Measured()
 

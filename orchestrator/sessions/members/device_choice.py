@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from orchestrator.devices import device_registry
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.devices.placement import ClusterView, Node, ResolvedDevice

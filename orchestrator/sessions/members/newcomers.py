@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from actors.background import Rounds
-from actors.core.snapshot_cadence import Boundary
+from actors.core.progress.snapshot_cadence import Boundary
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.planning.job_planning import JobPlanning

@@ -11,9 +11,9 @@ from typing import Any
 
 from actors.core.errors import error_text
 from actors.core.patience import patience_s
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import Cursor, Position, TrainingState
-from actors.reports import StageReport
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import Cursor, Position, TrainingState
+from actors.loop.reports import StageReport
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.manifest import CheckpointAbout
 from orchestrator.errors import StorageUnavailable

@@ -11,9 +11,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors import host_limits
-from actors.host_limits import kernel_kills
-from actors.reports import KernelKills
+from actors.host import host_limits
+from actors.host.host_limits import kernel_kills
+from actors.loop.reports import KernelKills
 from orchestrator.cluster.embedded_nodes import is_listening
 from orchestrator.devices.placement import Node
 

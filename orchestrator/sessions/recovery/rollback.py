@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.copies.snapshot_keeper import HeldSnapshot
-from actors.core.snapshots import Position
+from actors.core.progress.snapshots import Position
 
 
 @dataclass(frozen=True)

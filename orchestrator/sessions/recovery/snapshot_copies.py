@@ -6,7 +6,7 @@ import threading
 
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.copies.snapshot_transport import SentSnapshot, fetch
-from actors.core.snapshots import Position, StageSnapshot
+from actors.core.progress.snapshots import Position, StageSnapshot
 
 
 class SnapshotCopies:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from actors.core.units import size_text
-from actors.host_limits import Memory, usable_memory
+from actors.host.host_limits import Memory, usable_memory
 from orchestrator.planning.job_planning import PROCESS_BYTES
 
 PATIENCE_S = 5.0

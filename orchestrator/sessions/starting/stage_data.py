@@ -20,7 +20,7 @@ TARGETS = ("train_targets", "val_targets")
 ORDER = ("train_inputs", "train_targets", "val_inputs", "val_targets")
 
 
-class StageData:
+class DataDelivery:
     """Serves one session in all its generations. It runs where the JobManager runs, because every
     device reaches that node."""
 

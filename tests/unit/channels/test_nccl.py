@@ -19,9 +19,9 @@ import torch.distributed
 from actors.channels.edge_ends import ChannelKind, EdgeEnds, EdgeSpec
 from actors.channels.messages import HEADER_BYTES
 from actors.channels.nccl import ENVIRONMENT, NcclGroup, NcclTransport
-from actors.core.compute_device import ComputeDevice
 from actors.core.errors import ChannelClosed, ChannelTimeout
 from actors.core.recipe.wire_format import WIRE_FORMATS, WIRES, pack
+from actors.core.stages.compute_device import ComputeDevice
 
 EDGE = EdgeSpec("0 -> 1", "forward", ChannelKind.NCCL, HEADER_BYTES + 64, 2, 1, 5.0, 5.0)
 SOON_S = 0.2

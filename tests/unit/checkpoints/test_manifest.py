@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.core.snapshots import Cursor
-from http_gateway.schemas.responses import Checkpoint
+from actors.core.progress.snapshots import Cursor
+from http_gateway.operations.table.records import Checkpoint
 from orchestrator.checkpoints.manifest import (
     FORMAT_VERSION,
     Manifest,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import safetensors.torch
 import torch
 
-from actors.core.snapshots import Cursor, StageSnapshot, Tensors
+from actors.core.progress.snapshots import Cursor, StageSnapshot, Tensors
 from orchestrator.checkpoints.stage_file import decode_stage, encode_stage
 
 WEIGHTS = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from http_gateway.cli import connection, training
+from http_gateway.cli import connection
+from http_gateway.cli.jobs import training
 from tests.support.command_line import Tandem
 from tests.support.command_line import tandem as run_tandem
 from tests.support.scripted_job_client import ScriptedJobClient

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from http_gateway.cli.job_file import load_job_file
+from http_gateway.cli.jobs.job_file import load_job_file
 from orchestrator.errors import InvalidRequest
 from tests.support.command_line import Tandem
 from tests.support.scripted_job_client import ScriptedJobClient

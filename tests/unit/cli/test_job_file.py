@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.core.errors import InvalidRequest
-from http_gateway.cli.job_file import load_job_file
+from http_gateway.cli.jobs.job_file import load_job_file
 from tests.support.documents import README, blocks, page
 
 HEAD = """

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from http_gateway.cli.live_view import (
+from http_gateway.cli.showing.live_view import (
     JsonView,
     PlainView,
     TerminalView,
@@ -22,7 +22,7 @@ from http_gateway.cli.live_view import (
     epoch_text,
     new_console,
 )
-from http_gateway.cli.tables import device_rows, epoch_table
+from http_gateway.cli.showing.tables import device_rows, epoch_table
 from tests.support.fake_job_client import DETAILS
 from tests.support.scripted_job_client import ScriptedJobClient, job_at
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from http_gateway.cli import nodes
+from http_gateway.cli.cluster import nodes
 from orchestrator.cluster.node_keeper import why_taken
 from orchestrator.cluster.ray_start import NodePorts
 from orchestrator.errors import ClusterUnavailable

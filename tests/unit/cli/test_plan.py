@@ -6,7 +6,7 @@ import json
 from rich.console import Console
 
 from actors.core.errors import TandemError
-from http_gateway.cli.plan_command import plan_table
+from http_gateway.cli.jobs.plan_command import plan_table
 from orchestrator.errors import IllegalTransition
 from tests.support.command_line import Tandem
 from tests.support.plans import MEASURED, PLAN

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from http_gateway.cli import registration
-from http_gateway.cli.registration import Registration
+from http_gateway.cli.cluster import registration
+from http_gateway.cli.cluster.registration import Registration
 from orchestrator.devices import device_registry
 from orchestrator.devices.placement import ClusterView, Node
 from orchestrator.jobs.job import Job

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from http_gateway.cli import training
+from http_gateway.cli.jobs import training
 from http_gateway.process.interrupts import SAME_PRESS_S
 from orchestrator.errors import DeviceBusy, IllegalTransition, InvalidRequest, NodeNotFound
 from tests.support.command_line import Tandem, events

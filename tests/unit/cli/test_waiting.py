@@ -11,8 +11,9 @@ import pytest
 import requests
 
 from http_gateway import client
-from http_gateway.cli import connection, training
+from http_gateway.cli import connection
 from http_gateway.cli.connection import waiting_text
+from http_gateway.cli.jobs import training
 from orchestrator.errors import Unavailable
 from tests.support.command_line import Tandem, events
 from tests.support.ports import free_ports, listening

@@ -4,13 +4,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.core.batches import (
+from actors.core.stages.batches import (
     epoch_batches,
     epoch_order,
     split_microbatches,
     validation_chunks,
 )
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.sources import views
 
 

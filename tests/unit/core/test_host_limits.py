@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actors import host_limits
-from actors.host_limits import Memory, kernel_kills, usable_cores, usable_memory
+from actors.host import host_limits
+from actors.host.host_limits import Memory, kernel_kills, usable_cores, usable_memory
 
 GIB, MIB = 2**30, 2**20
 HOST = {"proc/meminfo": "MemTotal: 8388608 kB\nMemFree: 1 kB\nMemAvailable: 4194304 kB\n"}
@@ -129,7 +129,7 @@ def test_no_quota_leaves_all_cores(tmp_path: Path, quota: str) -> None:
 
 
 def test_a_limit_of_the_process_itself_counts() -> None:
-    script = "from actors.host_limits import usable_memory; print(usable_memory())"
+    script = "from actors.host.host_limits import usable_memory; print(usable_memory())"
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (3 * GIB, 3 * GIB))

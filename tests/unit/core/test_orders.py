@@ -3,11 +3,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from actors.core.records import StepRecord
-from actors.core.snapshot_cadence import Boundary
+from actors.core.progress.records import TrainedStep
+from actors.core.progress.snapshot_cadence import Boundary
 from actors.layer_actor import LayerActor
-from actors.orders import Orders
-from actors.reports import ReportBoard, Seen
+from actors.loop.orders import Orders
+from actors.loop.reports import ReportBoard, Seen
 
 
 def test_a_stop_at_the_next_step_is_not_put_off_to_the_epochs_end() -> None:
@@ -45,7 +45,7 @@ def test_a_report_that_tells_of_a_checkpoint_has_the_step_that_ended_with_it() -
 
     def position() -> tuple[int, int]:
         """The loop ends a step just now."""
-        board.steps.append(StepRecord(1, 1, 0.5))
+        board.steps.append(TrainedStep(1, 1, 0.5))
         return 0, 1
 
     report = actor.poll(Seen())

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from actors.core.model.model_spec import mlp
+from actors.core.progress.snapshot_cadence import Boundary
+from actors.core.progress.snapshots import TrainingState
 from actors.core.recipe.recipe import parse_recipe
 from actors.core.replay import (
     LayerThreads,
@@ -19,10 +21,8 @@ from actors.core.replay import (
     ThreadsFrom,
     replay,
 )
-from actors.core.snapshot_cadence import Boundary
-from actors.core.snapshots import TrainingState
 from actors.core.sources.samples import Samples
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.sources import read, samples_of, split_of, views
 

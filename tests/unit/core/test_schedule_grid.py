@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.core.schedule_grid import draw
-from actors.core.schedule_svg import MAX_GRID, svg_grid
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.grid import draw
+from actors.core.schedule.schedules import SCHEDULES
+from actors.core.schedule.svg import MAX_GRID, svg_grid
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from actors.core.session_length import SessionLength, epochs_for
+from actors.core.progress.session_length import SessionLength, epochs_for
 
 
 def test_steps_add_up_over_epochs_of_which_the_last_may_be_shorter() -> None:

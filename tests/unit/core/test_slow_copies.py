@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from actors.core import snapshot_cadence
 from actors.core.errors import ChannelTimeout
+from actors.core.progress import snapshot_cadence
+from actors.core.progress.snapshots import Position, StageSnapshot
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.snapshots import Position, StageSnapshot
 from actors.core.sources.samples import Samples
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.in_process import Pipeline, build_pipeline

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.core.snapshot_cadence import (
+from actors.core.progress.snapshot_cadence import (
     MAX_COPYING,
     MAX_COST,
     MIN_INTERVAL_S,
     Boundary,
     SnapshotCadence,
 )
-from actors.core.snapshots import Mark
+from actors.core.progress.snapshots import Mark
 
 
 class Clock:

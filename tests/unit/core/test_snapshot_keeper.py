@@ -5,7 +5,7 @@ import torch
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.copies.snapshot_transport import pack, unpack
 from actors.core.model.model_spec import mlp
-from actors.core.snapshots import Cursor, Mark, StageSnapshot, TrainingState
+from actors.core.progress.snapshots import Cursor, Mark, StageSnapshot, TrainingState
 
 
 def snapshot(step: int, start: int = 0, end: int = 2) -> StageSnapshot:

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from actors.core.flops import count_stage_flops, tflops
 from actors.core.model.blocks import build_blocks
 from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.recipe.recipe import PLAIN_SGD
-from actors.core.specs import StageSpec
-from actors.core.stage import Stage
+from actors.core.stages.flops import count_stage_flops, tflops
+from actors.core.stages.specs import StageSpec
+from actors.core.stages.stage import Stage
 from actors.core.tasks.loss import Loss
 from actors.core.tasks.task_spec import CLASSIFICATION
 

@@ -12,10 +12,10 @@ from actors.core.errors import ChannelTimeout, NonFiniteLoss
 from actors.core.model.model_spec import mlp
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.samples import Split
-from actors.core.specs import SessionSpec, StageSpec
-from actors.core.stage import Stage
-from actors.stage_io import StageData, StageLinks
-from actors.validation import AHEAD, Validation
+from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.stage import Stage
+from actors.loop.stage_io import StageData, StageLinks
+from actors.loop.validation import AHEAD, Validation
 from tests.support.in_process import build_pipeline
 from tests.support.mailbox import Mailbox
 from tests.support.sources import samples_of, split_of, views

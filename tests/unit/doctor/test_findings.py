@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.doctor.facts import Clock, Examined, Folder
+from orchestrator.doctor.facts import Clock, Examined, FolderFacts
 from orchestrator.doctor.finding import GIB, MIB
 from orchestrator.doctor.findings import find, report
 from tests.support.checkups import (
@@ -188,12 +188,12 @@ def test_a_token_mode_that_is_unset_is_disabled() -> None:
 @pytest.mark.parametrize(
     ("folder", "level", "remedy"),
     [
-        (Folder("storage_path", "/a b", error="Permission denied"), "error", "chown"),
-        (Folder("data_dir", "/data", error="Read-only file system"), "warning", "chown"),
-        (Folder("storage_path", "/full", free_bytes=MIB), "warning", "du -xh"),
+        (FolderFacts("storage_path", "/a b", error="Permission denied"), "error", "chown"),
+        (FolderFacts("data_dir", "/data", error="Read-only file system"), "warning", "chown"),
+        (FolderFacts("storage_path", "/full", free_bytes=MIB), "warning", "du -xh"),
     ],
 )
-def test_folders_of_the_gateway(folder: Folder, level: str, remedy: str) -> None:
+def test_folders_of_the_gateway(folder: FolderFacts, level: str, remedy: str) -> None:
     finding = the_only(cluster(folders=[folder]), "storage")
     assert (finding.level, finding.node) == (level, None)
     assert folder.path in finding.text and finding.remedy and remedy in finding.remedy

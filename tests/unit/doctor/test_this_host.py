@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.connection.own_address import OwnAddress
-from orchestrator.doctor.facts import Folder, HostFacts
+from orchestrator.doctor.facts import FolderFacts, HostFacts
 from orchestrator.doctor.finding import GIB, MIB, Finding
 from orchestrator.doctor.this_host import OwnFacts, check_this_host, judge
 from orchestrator.settings import load_settings
@@ -25,7 +25,7 @@ HOST = HostFacts(
     auth_mode=None,
 )
 WELL = OwnFacts(
-    HOST, "192.168.1.5", "/tmp", (Folder("storage_path", "/home/me/.tandem", GIB),), 4000, ()
+    HOST, "192.168.1.5", "/tmp", (FolderFacts("storage_path", "/home/me/.tandem", GIB),), 4000, ()
 )
 CHECKS = {"versions", "memory", "shared_memory", "disk", "storage", "network", "ports"}
 
@@ -61,7 +61,7 @@ def test_what_is_wrong_with_it(host: HostFacts, check: str, level: str) -> None:
 
 
 def test_a_storage_path_that_can_not_be_written() -> None:
-    folder = Folder("storage_path", "/root/x", error="Permission denied")
+    folder = FolderFacts("storage_path", "/root/x", error="Permission denied")
     finding = the_only(replace(WELL, folders=(folder,)))
     assert (finding.check, finding.level) == ("storage", "error")
 

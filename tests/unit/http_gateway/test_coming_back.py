@@ -11,7 +11,8 @@ import pytest
 
 from http_gateway.app import create_app
 from http_gateway.calls.repeats import may_repeat, unanswered
-from http_gateway.operations.table import BEGIN_REQUEST, OPERATIONS
+from http_gateway.operations.idempotency import BEGIN_REQUEST
+from http_gateway.operations.table import OPERATIONS
 from http_gateway.process.coming_back import VARIABLE, ComingBack, SwitchedApp, WaitingJobClient
 from tests.support.answers import error_of, json_of
 

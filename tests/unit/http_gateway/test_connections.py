@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from http_gateway.server.http_server import HttpServer
-from http_gateway.server.patience import Patience, Phase
+from http_gateway.server.patience import ConnectionPhase, Patience
 from tests.support.served import serving
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -221,7 +221,7 @@ def test_a_request_that_no_thread_has_taken_in_time_is_answered_503(app: App, op
 
 def test_a_transfer_has_more_time_the_more_has_come() -> None:
     given = Patience(transfer_s=20.0, bytes_per_s=1000.0)
-    for phase in (Phase.BODY, Phase.ANSWER):
+    for phase in (ConnectionPhase.BODY, ConnectionPhase.ANSWER):
         assert given.limit_s(phase, 0) == 20.0
         assert given.limit_s(phase, 64_000_000) == 64_020.0
-    assert given.limit_s(Phase.HEAD, 64_000_000) == given.head_s
+    assert given.limit_s(ConnectionPhase.HEAD, 64_000_000) == given.head_s

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from http_gateway.schemas.requests import USUAL_EPOCHS
+from http_gateway.operations.table.jobs import USUAL_EPOCHS
 from tests.support.answers import json_of
 from tests.support.fake_job_client import SUMMARY, TERAFLOPS, FakeJobClient
 

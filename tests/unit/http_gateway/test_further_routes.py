@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from tests.support.answers import json_of
 from tests.support.fake_job_client import (
     CHECKPOINTS,

@@ -15,9 +15,9 @@ from tests.support.fake_job_client import FakeJobClient
 
 TOKEN = "correct-horse-battery-staple"
 API = schemathesis.openapi.from_wsgi("/openapi.json", create_app(FakeJobClient(), version="0"))
-# The document can't say that 729.0 is no integer, nor which sets of fields exclude each other: some
-# requests that fit it are refused, with a text that says why.
-LEFT_OUT = ["positive_data_acceptance"]
+# What a sample is depends on the job's model, which no document knows: all of 40 generated bodies
+# were refused, with the shape that the model takes.
+BY_THE_MODEL = {"/api/jobs/{job_id}/predict": ["positive_data_acceptance"]}
 # DELETE finds /api/devices/<port> there, and refuses the port "register" with 400.
 TWO_ROUTES = {"/api/devices/register": ["allow_header_conformance", "unsupported_method"]}
 
@@ -30,14 +30,35 @@ def test_the_document_is_valid_with_and_without_a_token(token: str | None) -> No
     assert ("securitySchemes" in document["components"]) == (token is not None)
 
 
+# JSON schema takes 729.0 for an integer. The API refuses it, and says so in the document's
+# description; test_refused_values.py has these. All else that fits the document is accepted.
+@API.hook
+def map_body(context: schemathesis.HookContext, body: Any) -> Any:
+    return without_fractions(body)
+
+
+@API.hook
+def map_query(context: schemathesis.HookContext, query: Any) -> Any:
+    return without_fractions(query)
+
+
+def without_fractions(value: Any) -> Any:
+    """Each whole number as an integer is written."""
+    if isinstance(value, dict):
+        return {name: without_fractions(v) for name, v in value.items()}
+    if isinstance(value, list):
+        return [without_fractions(v) for v in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 @API.parametrize()
 @settings(
-    max_examples=10,
+    max_examples=40,
     deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 def test_an_answer_is_as_documented(case: schemathesis.Case) -> None:
-    left_out = [*LEFT_OUT, *TWO_ROUTES.get(case.path, [])]
+    left_out = [*TWO_ROUTES.get(case.path, []), *BY_THE_MODEL.get(case.path, [])]
     case.call_and_validate(excluded_checks=CHECKS.get_by_names(left_out))

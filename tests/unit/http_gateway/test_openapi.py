@@ -47,7 +47,10 @@ ROUTES = [
 ]
 ERROR_STATUSES = ("400", "401", "403", "404", "405", "409", "413", "500", "503")
 ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-DETAILS_KEYS = {"FailurePolicy": "failure_policy", "CheckpointPolicy": "checkpoints"}
+DETAILS_KEYS = {
+    "FailurePolicyFields": "failure_policy",
+    "CheckpointPolicyFields": "checkpoints",
+}
 DIALECT = jsonschema.Draft202012Validator
 
 
@@ -160,7 +163,7 @@ def test_limits_are_told(document: dict[str, Any]) -> None:
 
 def test_the_policies_defaults_are_told(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for name in ("FailurePolicy", "CheckpointPolicy"):
+    for name in DETAILS_KEYS:
         shown = {k: field.get("default") for k, field in schemas[name]["properties"].items()}
         assert shown == DETAILS[DETAILS_KEYS[name]]
 

@@ -15,14 +15,10 @@ from werkzeug.serving import make_server
 from http_gateway.app import create_app
 from http_gateway.calls.ray_job_client import DESCRIBE, DESCRIBE_MODEL, LIST_STRANGERS
 from http_gateway.client import ApiError, TandemClient
+from http_gateway.operations.idempotency import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
 from http_gateway.operations.operation import ManagerCall, Operation
 from http_gateway.operations.special import GATEWAYS_OWN
-from http_gateway.operations.table import (
-    BEGIN_REQUEST,
-    DROP_REQUEST,
-    FINISH_REQUEST,
-    OPERATIONS,
-)
+from http_gateway.operations.table import OPERATIONS
 from orchestrator.job_manager import JobManager
 from orchestrator.job_manager_actor import JobManagerActor
 from tests.support.fake_job_client import FakeJobClient

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 
 from http_gateway.operations.validation_text import validation_text
-from http_gateway.schemas.requests import Train
+from http_gateway.schemas.training import Train
 from tests.support.answers import error_of
 from tests.support.fake_job_client import FakeJobClient
 

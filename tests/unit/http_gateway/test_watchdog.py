@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from http_gateway.process.watch import Ping, Verdict, Watch
+from http_gateway.process.manager_monitor import ManagerMonitor, MonitorVerdict, Ping
 from http_gateway.process.watchdog import Watchdog
 
 ANSWERED, SILENT, ENDED = Ping.ANSWERED, Ping.SILENT, Ping.ENDED
-NOTHING, KILL, GONE = Verdict.NOTHING, Verdict.KILL_MANAGER, Verdict.HEAD_GONE
+NOTHING, KILL, GONE = MonitorVerdict.NOTHING, MonitorVerdict.KILL_MANAGER, MonitorVerdict.HEAD_GONE
 
 
-def verdicts(looks: Sequence[tuple[bool, Ping]]) -> list[Verdict]:
+def verdicts(looks: Sequence[tuple[bool, Ping]]) -> list[MonitorVerdict]:
     """The watch's verdict after each look, with pings of two seconds."""
-    watch = Watch()
+    watch = ManagerMonitor()
     return [watch.look(listens, ping, 2.0) for listens, ping in looks]
 
 
-def with_head(*pings: Ping) -> list[Verdict]:
+def with_head(*pings: Ping) -> list[MonitorVerdict]:
     return verdicts([(True, ping) for ping in pings])
 
 
@@ -109,7 +109,7 @@ def test_a_head_that_is_gone_is_told_to_the_gateway() -> None:
 def test_it_looks_by_itself_until_it_is_stopped() -> None:
     host = Host(ENDED, listens=False)
     watchdog = host.watchdog()
-    watchdog._watch.head_misses = 1
+    watchdog._monitor.head_misses = 1
     watchdog.start()
     assert watchdog.head_gone.wait(10)
     watchdog.stop()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.profiles import LinkProfile
 from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.stages.profiles import LinkProfile
 from orchestrator.errors import InvalidRequest
 from orchestrator.files.stored_json import from_stored, to_stored
 from orchestrator.jobs.job_spec import default_num_microbatches

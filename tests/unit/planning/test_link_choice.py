@@ -10,7 +10,7 @@ import pytest
 
 from actors.channels.edge_ends import ChannelKind
 from actors.core.model.model_spec import TensorSpec
-from actors.core.profiles import LinkProfile
+from actors.core.stages.profiles import LinkProfile
 from orchestrator.devices.placement import ClusterView, Node
 from orchestrator.jobs.job import Device
 from orchestrator.sessions.measuring import link_trials

@@ -6,8 +6,8 @@ import pytest
 
 from actors.channels.channel import Receiver, Sender
 from actors.channels.messages import message_bytes
-from actors.core.compute_device import CPU
 from actors.core.model.model_spec import TensorSpec
+from actors.core.stages.compute_device import CPU
 from actors.probing.link_trial import TrialSpec, TrialTimes, link_profile, throw, throw_back
 from tests.support.mailbox import Mailbox
 

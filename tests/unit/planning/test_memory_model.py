@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from actors.core.model.model_spec import ModelSpec, mlp
-from actors.core.profiles import DeviceProfile
 from actors.core.recipe.recipe import Recipe, parse_recipe
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.sources.samples import Split
+from actors.core.stages.profiles import DeviceProfile
 from orchestrator.planning.job_planning import (
     MEMORY_SHARE,
     PROCESS_BYTES,

@@ -10,10 +10,10 @@ import pytest
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
 from actors.core.sources.samples import Samples
 from actors.core.sources.views import SampleView, SampleViews
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from actors.core.tasks.registry import TASKS
 from actors.core.tasks.task_spec import CLASSIFICATION, TaskSpec
 from orchestrator.planning.plan_types import Pipelining, PlanJob

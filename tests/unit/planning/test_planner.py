@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.core.model.model_spec import mlp
-from actors.core.profiles import LinkProfile, StageOverhead
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.schedules import SCHEDULES
+from actors.core.schedule.schedules import SCHEDULES
+from actors.core.stages.profiles import LinkProfile, StageOverhead
 from orchestrator.errors import InvalidRequest
 from orchestrator.planning.partition import DeviceLimits, LayerRange, PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanJob

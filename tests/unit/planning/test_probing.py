@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.profiles import LinkProfile
+from actors.core.stages.profiles import LinkProfile
 from actors.layer_actor import LayerActor
 from orchestrator.errors import InvalidRequest, ProbeFailed
 from orchestrator.job_manager import JobManager

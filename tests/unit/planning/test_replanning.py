@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.profiles import LinkProfile
+from actors.core.stages.profiles import LinkProfile
 from orchestrator.jobs.job import Device, Job, PlannedStage
 from orchestrator.jobs.job_plans import plan_in_force, steps_of
 from orchestrator.jobs.train_options import parse_train_options

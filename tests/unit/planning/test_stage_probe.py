@@ -6,21 +6,21 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from actors.core.compute_device import CPU
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec, TensorSpec, mlp
 from actors.core.model.parse import parse_layers
-from actors.core.profiles import DeviceProfile, block_works, stretched
 from actors.core.recipe.recipe import PLAIN_SGD
+from actors.core.stages.compute_device import CPU
+from actors.core.stages.profiles import DeviceProfile, block_works, stretched
 from actors.core.tasks.task_spec import CLASSIFICATION
-from actors.probing import probe_watch
-from actors.probing.probe_watch import Timings, Watch
+from actors.probing import operation_timer as probe_watch
+from actors.probing.operation_timer import OperationTimer, Timings
 from actors.probing.stage_probe import (
     MAX_MEASURED,
     MAX_OPERATIONS,
     MAX_PARAMETER_BYTES,
     ProbeRequest,
-    host_facts,
+    compute_resources,
     probe,
 )
 from orchestrator.files.stored_json import from_stored, to_stored
@@ -125,7 +125,7 @@ def test_a_profile_survives_the_store() -> None:
 
 
 def test_the_memory_of_this_host_is_known() -> None:
-    memory = host_facts().memory_bytes
+    memory = compute_resources().memory_bytes
     assert memory is not None and memory > 2**27
 
 
@@ -153,7 +153,7 @@ class FakeTime:
 def test_a_core_that_is_shared_stretches_what_it_works_at(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeTime()
     monkeypatch.setattr(probe_watch, "time", clock)
-    watch, times = Watch(CPU, 1), Timings()
+    watch, times = OperationTimer(CPU, 1), Timings()
     watch.time(times, "alone", lambda: clock.work(2.0))
     assert watch.stretch == 1.0
     clock.share = 0.25
@@ -168,7 +168,7 @@ def test_what_several_threads_work_at_is_told_by_the_time_it_takes(
     clock = FakeTime()
     clock.share = 0.25
     monkeypatch.setattr(probe_watch, "time", clock)
-    watch, times = Watch(CPU, 2), Timings()
+    watch, times = OperationTimer(CPU, 2), Timings()
     watch.time(times, "shared", lambda: clock.work(2.0))
     assert watch.stretch == 1.0 and times == {"shared": [8.0]}
 

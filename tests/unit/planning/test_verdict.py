@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actors.core.model.model_spec import ModelSpec, mlp
-from actors.core.profiles import LinkProfile, StageOverhead
 from actors.core.recipe.recipe import parse_recipe
+from actors.core.stages.profiles import LinkProfile, StageOverhead
 from orchestrator.planning.partition import PlanRequest
 from orchestrator.planning.plan_types import Pipelining, PlanDevice
 from orchestrator.planning.planner import Wanted, plan_job

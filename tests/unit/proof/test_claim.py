@@ -6,7 +6,7 @@ import pytest
 
 from actors.core.model.model_spec import mlp
 from actors.core.replay import LayerThreads, ThreadsFrom
-from actors.core.specs import SessionSpec
+from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.proof.recorded import Claim, Kept, KeptAt, RecordedSession, claim_of

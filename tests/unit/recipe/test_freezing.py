@@ -11,8 +11,8 @@ from actors.core.errors import ChannelTimeout, InvalidRequest
 from actors.core.model.facts import PerRow, model_facts
 from actors.core.model.freezing import facts_with_frozen, learning_of
 from actors.core.model.model_spec import mlp
-from actors.run_ahead import RunAhead
-from actors.stage_io import StageLinks
+from actors.loop.run_ahead import RunAhead
+from actors.loop.stage_io import StageLinks
 from tests.support.mailbox import Mailbox
 from tests.support.models import CNN
 

@@ -107,8 +107,8 @@ from actors.core.model.model_spec import mlp
 from actors.core.model.randomness import Moment
 from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.specs import StageSpec
-from actors.core.stage import Stage
+from actors.core.stages.specs import StageSpec
+from actors.core.stages.stage import Stage
 from actors.core.tasks.loss import Loss
 from actors.core.tasks.task_spec import CLASSIFICATION
 import actors.layer_actor

@@ -11,7 +11,7 @@ from actors.core.recipe.lr_schedule import LR_SCHEDULES
 from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.recipe import KINDS, RECIPE_FIELDS
 from actors.core.recipe.wire_format import WIRES
-from http_gateway.schemas.requests import Wire
+from http_gateway.schemas.training import Wire
 from orchestrator.jobs.train_options import (
     OPTION_FIELDS,
     TrainOptions,

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator.errors import Conflict, InvalidRequest, JobNotFound
-from orchestrator.store import moments, request_rows
 from orchestrator.store.job_store import JobStore
-from orchestrator.store.moments import Moment
 from orchestrator.store.records import StoredAnswer
-from orchestrator.store.requests_under_way import BETWEEN_S, RequestsUnderWay
+from orchestrator.store.requests import clock, request_rows
+from orchestrator.store.requests.clock import ClockReading
+from orchestrator.store.requests.requests_under_way import BETWEEN_S, RequestsUnderWay
 from orchestrator.store.tables import requests
 from tests.support.stores import OWNER, job_record
 
@@ -155,7 +155,7 @@ HOUR_S = 3600.0
 class Host:
     """Its clocks, in the place of this one's."""
 
-    moment: Moment
+    moment: ClockReading
 
     def wait(self, hours: float) -> None:
         """They both go on."""
@@ -173,8 +173,8 @@ class Host:
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
-    host = Host(Moment(1.7e9, "boot", 100.0))
-    monkeypatch.setattr(moments, "now", lambda: host.moment)
+    host = Host(ClockReading(1.7e9, "boot", 100.0))
+    monkeypatch.setattr(clock, "now", lambda: host.moment)
     return host
 
 

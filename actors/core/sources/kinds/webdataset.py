@@ -29,7 +29,7 @@ VAL_PREFIX = "val"
 
 
 @dataclass
-class _Key:
+class _SampleKey:
     """What belongs to one sample."""
 
     image: ImageRef | None = None
@@ -80,7 +80,7 @@ def _part(place: str, tars: Sequence[Path], read: _Read) -> Part:
 
 
 def _index(tar: Path, read: _Read) -> None:
-    keys: dict[str, _Key] = {}
+    keys: dict[str, _SampleKey] = {}
     for member in _members(tar):
         place = f"{tar}, {member.name}"
         if not member.isreg():
@@ -88,7 +88,7 @@ def _index(tar: Path, read: _Read) -> None:
             continue
         folder, _, name = member.name.rpartition("/")
         stem, dot, suffix = name.partition(".")
-        key = keys.setdefault(f"{folder}/{stem}", _Key(place=place))
+        key = keys.setdefault(f"{folder}/{stem}", _SampleKey(place=place))
         where = ImageRef(place, tar, member.offset_data, member.size)
         if (dot + suffix).lower() in SUFFIXES:
             key.image = where
@@ -100,7 +100,7 @@ def _index(tar: Path, read: _Read) -> None:
         _take(key, read)
 
 
-def _take(key: _Key, read: _Read) -> None:
+def _take(key: _SampleKey, read: _Read) -> None:
     if key.image is None and key.class_name is None:
         return
     if key.image is None or key.class_name is None:

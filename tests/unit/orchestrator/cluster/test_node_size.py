@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from actors.host_limits import Memory
+from actors.host.host_limits import Memory
 from orchestrator.cluster.node_size import (
     MAX_ON_DISK_BYTES,
     MIN_STORE_BYTES,

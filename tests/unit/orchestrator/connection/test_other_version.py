@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.core.model.model_spec import mlp
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from actors.core.version import __version__
 from orchestrator.devices.placement import ResolvedDevice, parse_nodes
 from orchestrator.errors import VersionMismatch

@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from actors.core.version import __version__
-from actors.host_limits import usable_memory
+from actors.host.host_limits import usable_memory
 from orchestrator.devices import node_probe
 from orchestrator.devices.device_list import NodeFacts, Probed
 from orchestrator.devices.node_probe import FRESH_S, NodeProbes, describe_host

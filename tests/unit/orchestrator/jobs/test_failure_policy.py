@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.core.snapshot_cadence import Boundary
+from actors.core.progress.snapshot_cadence import Boundary
 from orchestrator.jobs.failure_policy import (
     CheckpointPolicy,
     FailurePolicy,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.core.model.model_spec import mlp
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from orchestrator.devices.placement import Node, ResolvedDevice
 from orchestrator.jobs.job import Device
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies

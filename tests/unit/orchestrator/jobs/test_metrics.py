@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actors.core.flops import tflops
-from actors.core.records import EpochRecord
-from actors.reports import Progress, StageReport, StageSeconds
+from actors.core.progress.records import EpochRecord
+from actors.core.stages.flops import tflops
+from actors.loop.reports import Progress, StageReport, StageSeconds
 from orchestrator.jobs.metrics import (
     device_stats,
     device_tflops,

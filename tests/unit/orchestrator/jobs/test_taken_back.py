@@ -120,7 +120,7 @@ def test_a_failed_session_that_is_resumed_goes_on_from_what_is_saved(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = start(world, (1,), epochs=2)
-    monkeypatch.setattr("actors.stage_loop.StageLoop._check_loss", refuse)
+    monkeypatch.setattr("actors.loop.stage_loop.StageLoop._check_loss", refuse)
     wait_for(lambda: world.manager.get_job(job_id)["status"] == "failed")
     monkeypatch.undo()
     world.ray.lose(1)

@@ -11,7 +11,7 @@ from torch import nn
 
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import build_blocks
-from actors.core.stage import Weights
+from actors.core.stages.stage import Weights
 from actors.core.torchvision_compat import import_torchvision
 from orchestrator.models.model_io import Network, facts_of, trained_model
 from orchestrator.models.trained_model import BLOCK_BYTES, TrainedModel, model_file

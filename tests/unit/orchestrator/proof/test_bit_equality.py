@@ -6,7 +6,7 @@ from dataclasses import asdict
 import torch
 
 from actors.core.version import __version__
-from actors.host_kind import HostKind, this_host
+from actors.host.host_kind import HostKind, this_host
 from orchestrator.files.stored_json import from_stored, to_stored
 from orchestrator.proof.bit_equality import (
     ComputedFrom,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from actors.channels.edge_ends import ChannelKind
-from actors.core.compute_device import CPU
-from actors.host_kind import HostKind
+from actors.core.stages.compute_device import CPU
+from actors.host.host_kind import HostKind
 from orchestrator.devices.placement import ClusterView, Node
 from orchestrator.jobs.job import Device
 from orchestrator.sessions.edges import channel_kinds, kinds_of_edge

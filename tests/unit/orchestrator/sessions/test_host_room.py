@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.host_limits import Memory
+from actors.host.host_limits import Memory
 from orchestrator.errors import DeviceStartFailed
 from orchestrator.planning.job_planning import PROCESS_BYTES
 from orchestrator.sessions.starting import prepared_groups

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import ray
 
-from actors.reports import KernelKills, Progress, StageReport, StageSeconds
+from actors.loop.reports import KernelKills, Progress, StageReport, StageSeconds
 from orchestrator.sessions import session_watch
 from orchestrator.sessions.recovery.group_failure import GroupFailure
 from orchestrator.sessions.recovery.kernel_kill import why_ended

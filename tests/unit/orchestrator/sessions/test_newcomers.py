@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.core.profiles import LinkProfile
+from actors.core.stages.profiles import LinkProfile
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.devices.placement import ClusterView, Node
 from orchestrator.jobs.job import Device, Job, Session

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.core.session_length import SessionLength
-from actors.core.snapshots import Cursor, StageSnapshot, TrainingState
+from actors.core.progress.session_length import SessionLength
+from actors.core.progress.snapshots import Cursor, StageSnapshot, TrainingState
 from actors.layer_actor import LayerActor
 from orchestrator.errors import StorageUnavailable
 from orchestrator.jobs.job import UnsavedState

@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from actors.core.records import StepRecord
-from actors.reports import Progress, Seen, StageReport, StageSeconds
+from actors.core.progress.records import TrainedStep
+from actors.loop.reports import Progress, Seen, StageReport, StageSeconds
 from orchestrator.sessions.session_watch import SessionWatch, _Heartbeat
 
 
 def report(*losses: float) -> StageReport:
     """The report of a stage that has new steps."""
-    steps = tuple(StepRecord(1, step, loss) for step, loss in enumerate(losses, start=1))
+    steps = tuple(TrainedStep(1, step, loss) for step, loss in enumerate(losses, start=1))
     return StageReport(Progress(), (), steps, StageSeconds(), 0, 0, 0)
 
 

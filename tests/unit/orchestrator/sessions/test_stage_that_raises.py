@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.stage_loop import StageLoop
+from actors.loop.stage_loop import StageLoop
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.jobs import wait_until

@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from actors.core.model.model_spec import mlp
-from actors.core.specs import StageSpec
+from actors.core.stages.specs import StageSpec
 from orchestrator.devices.placement import Node, ResolvedDevice, parse_nodes
 from orchestrator.errors import DeviceStartFailed
 from orchestrator.jobs.job import Device

@@ -1,0 +1,1 @@
+"""Where a session is: its length, what it recorded, and its snapshots."""

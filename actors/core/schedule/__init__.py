@@ -1,0 +1,1 @@
+"""Pipeline schedules: made, checked, simulated and drawn."""

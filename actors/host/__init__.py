@@ -1,0 +1,1 @@
+"""What a device's host is, and what it allows."""

@@ -1,0 +1,1 @@
+"""Commands about devices: head, join, doctor."""

@@ -1,0 +1,1 @@
+"""Commands about a job: train, watch, plan, verify."""

@@ -1,0 +1,14 @@
+"""The table of operations, in the order of the document: a file has those of one noun."""
+
+from __future__ import annotations
+
+from http_gateway.operations.table.catalogue import CATALOGUE
+from http_gateway.operations.table.devices import DEVICES
+from http_gateway.operations.table.health import HEALTH
+from http_gateway.operations.table.jobs import JOBS
+from http_gateway.operations.table.network import NETWORK
+from http_gateway.operations.table.records import RECORDS
+from http_gateway.operations.table.results import RESULTS
+from http_gateway.operations.table.teraflops import TERAFLOPS
+
+OPERATIONS = JOBS + RECORDS + RESULTS + DEVICES + NETWORK + TERAFLOPS + CATALOGUE + HEALTH

@@ -1,0 +1,58 @@
+"""Parameters of a path or a query, and values like theirs."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from http_gateway.schemas.base import MAX_TEXT_CHARS
+
+MAX_INDEX = 2**31 - 1
+
+
+def _ip(value: str) -> str:
+    if value == "localhost":
+        return value
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise PydanticCustomError(
+            "ip",
+            "an IP address such as 192.168.1.100, or localhost; for a host name give the address "
+            "that the Ray dashboard shows",
+        ) from None
+    return value
+
+
+IP_FORMS: Any = {"anyOf": [{"const": "localhost"}, {"format": "ipv4"}, {"format": "ipv6"}]}
+Ip = Annotated[
+    str, Field(max_length=MAX_TEXT_CHARS, json_schema_extra=IP_FORMS), AfterValidator(_ip)
+]
+
+
+def _plain_digits(value: str) -> str:
+    if not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("digits", "plain digits")
+    return value
+
+
+def _plain_flag(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise PydanticCustomError("flag", "true or false")
+    return value == "true"
+
+
+PlainInt = Annotated[int, BeforeValidator(_plain_digits)]
+"""A number in a path or a query."""
+PlainIndex = Annotated[int, Field(ge=0, le=MAX_INDEX), BeforeValidator(_plain_digits)]
+PlainCount = Annotated[int, Field(ge=1, le=MAX_INDEX), BeforeValidator(_plain_digits)]
+PlainFlag = Annotated[bool, BeforeValidator(_plain_flag)]
+
+
+class JobPath(BaseModel):
+    """``<job_id>``."""
+
+    job_id: str = Field(description='"1", "2", …')

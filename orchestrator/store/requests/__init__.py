@@ -1,0 +1,1 @@
+"""Requests with an Idempotency-Key: which are under way, and what was answered."""
