@@ -12,7 +12,7 @@ import ray
 import torch
 
 from actors.copies.snapshot_transport import Arrays
-from actors.core.replay import Replayed, ReplayPlan, replay
+from actors.core.stages.replay import Replayed, ReplayPlan, replay
 from actors.host.host_kind import HostKind, this_host
 
 # The arrays are shared with other processes; they are only ever read.

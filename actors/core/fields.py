@@ -13,6 +13,8 @@ from typing import Any
 
 from actors.core.errors import InvalidRequest
 
+Argument = bool | int | float | str | tuple[bool | int | float | str, ...] | None
+"""Of a layer, a source or a transform: its type survives the store."""
 REQUIRED: Any = object()
 """The default of a field that has none."""
 MAX_SIZE = 2**24

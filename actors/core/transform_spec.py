@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from actors.core.arguments import Argument
+from actors.core.fields import Argument
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from actors.core.progress.snapshots import Tensors
-from actors.core.replay import Replayed
+from actors.core.stages.replay import Replayed
 from orchestrator.proof.recorded import Claim, RecordedSession
 from orchestrator.store.records import StepRecord
 

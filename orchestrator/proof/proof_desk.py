@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actors.core.progress.snapshots import Cursor, Position, Tensors
-from actors.core.replay import LayerThreads
+from actors.core.stages.replay import LayerThreads
 from orchestrator.data.datasets import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec
 from actors.core.progress.snapshots import Position
-from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
+from actors.core.stages.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom
 from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom

@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.patience import patience_s
 from actors.core.progress.snapshots import TrainingState
-from actors.core.replay import ReplayPlan
+from actors.core.stages.replay import ReplayPlan
 from actors.replayer import PackedReplay, Replayer
 from orchestrator.data.datasets import StoredDataset
 from orchestrator.data.stored_objects import stored_bytes

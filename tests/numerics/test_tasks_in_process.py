@@ -12,10 +12,10 @@ import torch
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
 from actors.core.sources.samples import Samples
 from actors.core.sources.views import SampleView, SampleViews
 from actors.core.stages.compute_device import CPU, ComputeDevice, this_device
+from actors.core.stages.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
 from actors.core.stages.specs import SessionSpec
 from actors.core.tasks.task_spec import TaskSpec
 from tests.support.far_device import FarDevice

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from actors.core.progress.snapshots import TrainingState
-from actors.core.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
 from actors.core.sources.samples import Samples
+from actors.core.stages.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
 from actors.core.stages.specs import SessionSpec
 from orchestrator.jobs.job_spec import JobSpec
 from tests.support.digit_sessions import make_session, run, stop_after

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from actors.core.arguments import Argument
+from actors.core.fields import Argument
 
 DTYPES = {"float32": torch.float32, "int64": torch.int64}
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from actors.core.arguments import Argument
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field, check_fields, shown_value
+from actors.core.fields import Argument, Field, check_fields, shown_value
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actors.core.arguments import Argument
 from actors.core.errors import DatasetUnavailable, InvalidRequest
-from actors.core.fields import Field, check_field, described, shown_value
+from actors.core.fields import Argument, Field, check_field, described, shown_value
 from actors.core.folders import Folders
 from actors.core.sources.data_files import file_signature
 from actors.core.sources.samples import Samples, check_split, fingerprint

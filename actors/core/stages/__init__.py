@@ -1,1 +1,1 @@
-"""One stage and what it is told: its blocks on a device, forward, backward and update."""
+"""One stage and what it is told, and the plain loop whose bits the stages have to give."""

@@ -13,7 +13,8 @@ from actors.core.model.model_spec import mlp
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import TrainingState
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.replay import (
+from actors.core.sources.samples import Samples
+from actors.core.stages.replay import (
     LayerThreads,
     Replayed,
     ReplayPlan,
@@ -21,7 +22,6 @@ from actors.core.replay import (
     ThreadsFrom,
     replay,
 )
-from actors.core.sources.samples import Samples
 from actors.core.stages.specs import SessionSpec
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.sources import read, samples_of, split_of, views

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.core.model.model_spec import mlp
-from actors.core.replay import LayerThreads, ThreadsFrom
+from actors.core.stages.replay import LayerThreads, ThreadsFrom
 from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers

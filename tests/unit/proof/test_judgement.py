@@ -10,7 +10,7 @@ import torch
 
 from actors.core.model.model_spec import mlp
 from actors.core.progress.snapshots import Tensors
-from actors.core.replay import Replayed
+from actors.core.stages.replay import Replayed
 from actors.core.stages.specs import SessionSpec
 from http_gateway.schemas.proof import Verified
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers, given_up
