@@ -163,7 +163,7 @@ def test_where_affinity_is_unknown_the_host_s_cores_count(
 
 def test_nothing_else_asks_the_host_for_its_memory_or_its_cores() -> None:
     """Other code would see what a container, a control group or ``taskset`` does not leave it."""
-    root = Path(host_limits.__file__).parents[1]
+    root = Path(host_limits.__file__).parents[2]
     names = ("virtual_memory", "cpu_count", "sched_getaffinity", "SC_PHYS_PAGES", "meminfo")
     sources = (
         p
