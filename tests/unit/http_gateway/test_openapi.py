@@ -142,10 +142,10 @@ def test_fields_have_the_documented_names_and_order(
             ],
         ),
         (
-            "FailurePolicy",
+            "FailurePolicyFields",
             ["max_failures", "min_devices", "wait_for_device_s", "max_lost_steps"],
         ),
-        ("CheckpointPolicy", ["interval_s", "keep_last", "keep_best"]),
+        ("CheckpointPolicyFields", ["interval_s", "keep_last", "keep_best"]),
         ("JobEvent", ["index", "at", "kind", "text"]),
         ("StepLoss", ["epoch", "step", "loss"]),
         ("Teraflops", ["forward_tflops", "backward_tflops", "total_tflops"]),
