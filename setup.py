@@ -132,6 +132,7 @@ setup(
         "orchestrator.sessions.recovery",
         "orchestrator.sessions.starting",
         "orchestrator.store",
+        "orchestrator.store.log",
         "orchestrator.store.migrations",
         "orchestrator.store.migrations.versions",
         "orchestrator.store.requests",

@@ -122,7 +122,7 @@ class JobManager(JobReader):
         policies = parse_failure_policy(failure_policy), parse_checkpoint_policy(checkpoints)
 
         def make(job_id: str) -> Job:
-            job = Job(job_id, model_config, dataset_config, spec, train_config=train_config)
+            job = Job(job_id, spec)
             job.failure_policy, job.checkpoint_policy = policies
             return job
 
@@ -194,7 +194,7 @@ class JobManager(JobReader):
         with self._exclusive(job_id, "being planned") as job:
             placements = place(job, self._cluster())
             check_request(job, placements, request)
-            wanted = parse_plan_options(job.train_config, options)
+            wanted = parse_plan_options(job.spec.config.train, options)
             check_train_options(wanted, job.spec)
             group = self._prepared.get(job_id)
             return self._plans.preview(job, placements, group, request, wanted)
@@ -216,7 +216,7 @@ class JobManager(JobReader):
                 raise InvalidRequest("Network must be initialized before training")
             job.check(Event.TRAIN)
             num_train = self._datasets.get_for(job).num_train
-            asked = parse_train_options(job.train_config, options)
+            asked = parse_train_options(job.spec.config.train, options)
             check_train_options(asked, job.spec)
             group = self._prepared.get(job_id)
             planned = copy(job)  # what is measured now counts once it is saved

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from actors.core.errors import error_text
 from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.jobs.job_spec import JobConfig
 from orchestrator.store.records import JobRecord
 
 BROKEN = "broken"
@@ -36,24 +37,24 @@ class BrokenJob:
         return self.record.job_id
 
     @property
+    def _config(self) -> JobConfig:
+        return JobConfig(**self.record.spec["config"])
+
+    @property
     def lineage(self) -> Lineage:
         """By which its checkpoints are known."""
-        record, config = self.record, self.record.model_config
+        record, config = self.record, self._config.model
         sessions = tuple((s.index, s.folder) for s in record.sessions)
         return Lineage(record.job_id, record.identity, config.get("seed") or 0, config, sessions)
 
     def summary(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs`` lists it."""
-        shown = {
+        return {
             "job_id": self.job_id,
             "status": BROKEN,
             "devices": len(self.record.devices),
-            "model_config": self.record.model_config,
-            "dataset_config": self.record.dataset_config,
+            **self._config.shown(),
         }
-        if self.record.train_config is not None:
-            shown["train_config"] = self.record.train_config
-        return shown
 
     def details(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs/<job_id>`` shows it."""

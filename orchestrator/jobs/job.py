@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +16,6 @@ from orchestrator.identity import draw_identity
 from orchestrator.jobs.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.jobs.job_lifecycle import Event, Status, next_status
 from orchestrator.jobs.job_spec import JobSpec
-from orchestrator.jobs.metrics import shown_epoch
 from orchestrator.jobs.train_options import TrainOptions, train_options_json
 from orchestrator.models.model_config import model_json
 from orchestrator.planning.job_planning import JobPlanning
@@ -85,7 +83,6 @@ class Session:
     channels: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
     device_stats: dict[str, dict[str, Any]] = field(default_factory=dict)
     folder: str = ""
     stop_asked: bool = False
@@ -115,8 +112,6 @@ class Job:
     """
 
     job_id: str
-    model_config: Mapping[str, Any]
-    dataset_config: Mapping[str, Any]
     spec: JobSpec
     status: Status = Status.CREATED
     error: str | None = None
@@ -137,7 +132,6 @@ class Job:
     recent_events: list[str] = field(default_factory=list)
     identity: str = ""
     data: DataIdentity | None = None
-    train_config: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         self.identity = self.identity or draw_identity(self.job_id)
@@ -145,7 +139,8 @@ class Job:
     @property
     def lineage(self) -> Lineage:
         """By which its checkpoints are known."""
-        config, sessions = self.model_config, tuple((s.index, s.folder) for s in self.sessions)
+        config = self.spec.config.model
+        sessions = tuple((s.index, s.folder) for s in self.sessions)
         model = {key: value for key, value in config.items() if key != "seed" and value is not None}
         return Lineage(self.job_id, self.identity, self.spec.model.seed, model, sessions)
 
@@ -208,22 +203,15 @@ class Job:
 
     def summary(self) -> dict[str, Any]:
         """The job as ``GET /api/jobs`` lists it."""
-        shown = {
+        return {
             "job_id": self.job_id,
             "status": self.status.value,
             "devices": len(self.devices),
-            "model_config": self.model_config,
-            "dataset_config": self.dataset_config,
+            **self.spec.config.shown(),
         }
-        if self.train_config is not None:
-            shown["train_config"] = self.train_config
-        return shown
 
-    def details(
-        self, after_epoch: int | None = None, history_limit: int | None = None
-    ) -> dict[str, Any]:
-        """The job as ``GET /api/jobs/<job_id>`` shows it; without limits with its whole history."""
-        history = [record for session in self.sessions for record in session.history]
+    def details(self) -> dict[str, Any]:
+        """The job as ``GET /api/jobs/<job_id>`` shows it, but for its history."""
         shown = {
             **self.summary(),
             "model": model_json(self.spec.model),
@@ -233,8 +221,6 @@ class Job:
             "spares": self._spares(),
             "failure_policy": asdict(self.failure_policy),
             "checkpoints": asdict(self.checkpoint_policy),
-            "history": [shown_epoch(r) for r in part_of(history, after_epoch, history_limit)],
-            "num_epochs": len(history),
         }
         if self.sessions:
             session = self.sessions[-1]
@@ -252,15 +238,6 @@ class Job:
         used = {stage.device_id for stage in self.stages}
         ids = [device.device_id for device in self.devices]
         return [device_id for device_id in ids if self.is_active and device_id not in used]
-
-
-def part_of(
-    history: list[dict[str, Any]], after_epoch: int | None, limit: int | None
-) -> list[dict[str, Any]]:
-    """The first ``limit`` epochs after that one, or the latest without one; None: no limit."""
-    if after_epoch is not None:
-        return [record for record in history if record["epoch"] > after_epoch][:limit]
-    return history if limit is None else history[max(0, len(history) - limit) :]
 
 
 def _plan_of(session: Session) -> dict[str, Any]:

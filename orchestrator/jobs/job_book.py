@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,28 @@ from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_draft import JobDraft
 from orchestrator.jobs.job_records import from_record, to_record
 from orchestrator.store.job_store import JobStore
+from orchestrator.store.log.entries import ROLLED_BACK, STATUS, LogEntry, NewEntry
+from orchestrator.store.log.job_log import JobLog
 from orchestrator.store.outbox import Entry, Outbox
-from orchestrator.store.records import EventRecord, StepRecord, StoredAnswer
+from orchestrator.store.records import JobRecord, StoredAnswer
+
+WEIGHTS_DRAWN = NewEntry(ROLLED_BACK, {}, 0, 0)
+"""Nothing that was trained before counts any more."""
 
 
 class JobBook:
     """``lock`` guards the jobs in memory and is never held while the store is read or written:
-    who reads a job does not wait for a disk."""
+    who reads a job does not wait for a disk. ``log`` shows what happened to them."""
 
     def __init__(self, storage_path: Path, owner: str) -> None:
         """Raises ``StorageUnavailable``."""
         self.lock = threading.RLock()
         self.store = JobStore.open(storage_path, owner)
         self._outbox = Outbox(self.store)
+        self.log = JobLog(self.store, self._outbox)
         records = self.store.load_jobs()
-        jobs = [from_record(r, self.store.load_epochs(r.job_id)) for r in records]
+        self._told_status = {record.job_id: record.status for record in records}
+        jobs = [from_record(record) for record in records]
         self._jobs = {job.job_id: job for job in jobs if isinstance(job, Job)}
         self._broken = {job.job_id: job for job in jobs if isinstance(job, BrokenJob)}
 
@@ -74,6 +80,7 @@ class JobBook:
                 continue  # another one that came at the same time has taken this number
             with self.lock:
                 self._jobs[job.job_id] = job
+                self._told_status[job.job_id] = job.status.value
             return job
 
     def delete(self, job_id: str) -> None:
@@ -87,6 +94,7 @@ class JobBook:
             self._outbox.flush(job_id)  # what outlives it: its TFLOPs
         with self.lock:
             del (self._broken if job_id in self._broken else self._jobs)[job_id]
+            del self._told_status[job_id]
         self._outbox.discard(job_id)
 
     @contextmanager
@@ -99,15 +107,16 @@ class JobBook:
         ``result`` is what the JobManager's method returns: a request sent twice gets it again.
         ``forget_history``: the weights are drawn anew. Raises ``StorageUnavailable``.
         """
+        new = [WEIGHTS_DRAWN] if forget_history else []
         with self._alone(jobs):
             with self._settled(jobs):
                 drafts = [JobDraft(job) for job in jobs]
                 yield [draft.job for draft in drafts]
                 records = [to_record(draft.job) for draft in drafts]
-            self.store.save_job(
-                *records, forget_history=forget_history, result=StoredAnswer(result)
-            )
+                told = [e for r in records for e in self._numbered(r, new)]
+            self.store.save_job(*records, told=told, result=StoredAnswer(result))
             with self.lock:
+                self._note_told(told)
                 for job, draft in zip(jobs, drafts, strict=True):
                     draft.publish()
                     if not self._outbox.is_empty(job.job_id):
@@ -138,30 +147,26 @@ class JobBook:
 
     def note(self, job: Job, kind: str, text: str) -> None:
         """An event, to be saved as soon as that can be."""
+        self.tell(job, NewEntry(kind, {"text": text}, is_event=True))
+
+    def tell(self, job: Job, *new: NewEntry, soon: bool = True) -> None:
+        """What happened now, for the job's log; saved as soon as that can be, or not ``soon``, with
+        what is saved next."""
         with self.lock:
-            if job.job_id in self._jobs:
-                self._outbox.note(job.job_id, kind, text)
+            if new and job.job_id in self._jobs:
+                self._outbox.tell(job.job_id, *new, soon=soon)
 
     def try_save(self, job: Job) -> None:
         """For what has happened already: the change stays, and is saved as soon as that can be."""
         with self.lock:
             record = to_record(job)
+            self.tell(job, *self._new_status(record), soon=False)
+            self._told_status[job.job_id] = record.status
             self._put(job, Entry(lambda: self.store.save_job(record), "job"))
 
-    def add_results(
-        self, job: Job, epochs: Sequence[dict[str, Any]], steps: Sequence[StepRecord]
-    ) -> None:
-        """Of a session; saved as soon as that can be."""
-        self.write(job, lambda: self.store.add_results(job.job_id, epochs, steps))
-
-    def take_back_results(self, job: Job, epoch: int, step: tuple[int, int]) -> None:
-        """Of the last session: a roll-back has undone the epochs after that one, and the steps
-        after ``step`` (epoch, step)."""
-        with self.lock:
-            session = job.sessions[-1]
-            session.history = [known for known in session.history if known["epoch"] <= epoch]
-        self.write(job, lambda: self.store.take_back_results(job.job_id, epoch, step))
-        self.settle(job)  # who reads them from the disk is not to see more
+    def thin(self, job: Job) -> None:
+        """Old steps are forgotten, in another thread."""
+        self.write(job, lambda: self.store.thin_log(job.job_id))
 
     def write(self, job: Job, write: Callable[[], object]) -> None:
         """Does that, in another thread, once all that happened to the job before is saved: where
@@ -172,23 +177,17 @@ class JobBook:
         """Why the latest of the job is not on the disk; None where it is, or is in a moment."""
         return self._outbox.trouble(job.job_id)
 
-    def events(
-        self, job_id: str, after: int | None = None, limit: int = 10_000
-    ) -> list[EventRecord]:
-        """The first ``limit`` after that index, or the latest without one; oldest first, those that
-        no disk has taken yet included."""
-        job = self.get(job_id)
-        waiting = self._outbox.events(job.job_id)
-        latest = self.store.load_events(job.job_id, None, limit + len(waiting))
-        known = {(e.at, e.kind, e.text) for e in latest}
-        new = [e for e in waiting if (e.at, e.kind, e.text) not in known]
-        next_index = latest[-1].index + 1 if latest else 0
-        latest += [replace(event, index=next_index + i) for i, event in enumerate(new)]
-        if after is None:
-            return latest[-limit:]
-        stored = self.store.load_events(job.job_id, after, limit)
-        last = stored[-1].index if stored else after
-        return [*stored, *(event for event in latest if event.index > last)][:limit]
+    def _numbered(self, record: JobRecord, new: Sequence[NewEntry]) -> list[LogEntry]:
+        """What the log is told with a change, when nothing else of the job waits."""
+        return self._outbox.number(record.job_id, [*new, *self._new_status(record)])
+
+    def _new_status(self, record: JobRecord) -> list[NewEntry]:
+        """Empty where the log knows it."""
+        is_known = self._told_status.get(record.job_id) == record.status
+        return [] if is_known else [NewEntry(STATUS, {"status": record.status})]
+
+    def _note_told(self, told: Sequence[LogEntry]) -> None:
+        self._told_status |= {e.job_id: e.values["status"] for e in told if e.kind == STATUS}
 
     def _put(self, job: Job, entry: Entry) -> None:
         with self.lock:

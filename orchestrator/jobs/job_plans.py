@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,9 @@ def steps_of(job: Job, options: TrainOptions) -> PlannedSteps:
     return PlannedSteps(chosen, cuts == in_force)
 
 
-def plan_in_force(job: Job) -> dict[str, Any]:
-    """As ``GET /api/jobs/<job_id>/plan`` shows it; raises ``IllegalTransition`` without one."""
+def plan_in_force(job: Job, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """As ``GET /api/jobs/<job_id>/plan`` shows it; ``history`` is that of its last session. Raises
+    ``IllegalTransition`` without one."""
     places = _places_in_force(job)
     if not places:
         raise IllegalTransition(
@@ -67,7 +69,7 @@ def plan_in_force(job: Job) -> dict[str, Any]:
     pipelining = Pipelining(session.options.schedule, session.num_microbatches)
     measured = measured_session(
         job.spec.batch_size * session.options.recipe.accumulate,
-        session.history,
+        history,
         session.progress,
         session.device_stats,
         session.threads,

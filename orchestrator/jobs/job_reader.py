@@ -16,7 +16,7 @@ from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_plans import plan_in_force
 from orchestrator.jobs.job_spec import JobSpec
-from orchestrator.jobs.metrics import shown_metrics
+from orchestrator.jobs.metrics import shown_epoch, shown_event, shown_metrics
 from orchestrator.models.model_config import architectures, layer_kinds
 from orchestrator.models.model_io import facts_of, trained_model
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
@@ -46,8 +46,11 @@ class JobReader:
             if (broken := self._book.find_broken(job_id)) is not None:
                 return broken.details()
             job = self._book.get(job_id)
-            details = job.details(after_epoch, history_limit)
-        trouble = self._book.unsaved_because(job) or job.checkpoint_error
+            details = job.details()
+        log, trouble = self._book.log, self._book.unsaved_because(job) or job.checkpoint_error
+        history = log.history(job_id, after_epoch, history_limit)
+        details["history"] = [shown_epoch(record) for record in history.epochs]
+        details["num_epochs"] = history.num_epochs
         return details if trouble is None else {**details, "storage_error": trouble}
 
     def get_plan(self, job_id: str) -> dict[str, Any]:
@@ -55,7 +58,9 @@ class JobReader:
         with self._lock:
             job = copy(self._book.get(job_id))
             job.devices = list(job.devices)
-        return plan_in_force(job)  # of hundreds of layers it takes a while
+        begin = job.sessions[-1].first_epoch_index if job.sessions else None
+        history = [] if begin is None else self._book.log.history(job_id, begin).epochs
+        return plan_in_force(job, history)  # of hundreds of layers it takes a while
 
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Newest first."""
@@ -73,9 +78,9 @@ class JobReader:
         self, job_id: str, after_index: int | None = None, limit: int = 10_000
     ) -> list[dict[str, Any]]:
         """What happened to the job after that event, or else the latest, oldest first."""
-        names = ("index", "at", "kind", "text")
-        events = self._book.events(job_id, after_index, limit)
-        return [{n: getattr(event, n) for n in names} for event in events]
+        self._book.get(job_id)
+        events = self._book.log.events(job_id, after_index, limit)
+        return [shown_event(event) for event in events]
 
     def list_steps(
         self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
@@ -85,7 +90,7 @@ class JobReader:
         return [
             {"epoch": step.epoch, "step": step.step, "loss": step.loss}
             | shown_metrics(step.metrics or {})
-            for step in self._book.store.load_steps(job_id, (after_epoch, after_step), limit)
+            for step in self._book.log.steps(job_id, (after_epoch, after_step), limit)
         ]
 
     def describe_model(self, job_id: str) -> ModelFacts:
@@ -118,10 +123,10 @@ class JobReader:
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""
-        entries = self._book.store.load_teraflops(limit)
+        entries = self._book.log.sessions(limit)
         if not entries:
             raise NoTrainingSessions("No previous training sessions found")
-        return entries
+        return [entry.values["devices"] for entry in entries]
 
     def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
         """The answer of this very request, if it was finished before."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.failure_policy import CheckpointPolicy, FailurePolicy
 from orchestrator.jobs.job import Device, Job, PlannedStage, Session
 from orchestrator.jobs.job_lifecycle import Status
-from orchestrator.jobs.job_spec import JobSpec, check_known, parse_job_spec
+from orchestrator.jobs.job_spec import JobConfig, JobSpec, check_known, parse_job_spec
 from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.planning.job_planning import JobPlanning
 from orchestrator.proof.bit_equality import ComputedFrom
@@ -25,13 +24,11 @@ from orchestrator.store.records import DeviceRecord, JobRecord, SessionRecord, S
 
 
 def to_record(job: Job) -> JobRecord:
-    """All of a job but its history and events, which the store keeps line by line."""
+    """All of a job but what its log tells."""
     return JobRecord(
         job_id=job.job_id,
         status=job.status.value,
         error=job.error,
-        model_config=dict(job.model_config),
-        dataset_config=dict(job.dataset_config),
         spec=to_stored(job.spec),
         failure_policy=to_stored(job.failure_policy),
         checkpoint_policy=to_stored(job.checkpoint_policy),
@@ -45,28 +42,20 @@ def to_record(job: Job) -> JobRecord:
         planning=to_stored(job.planning),
         identity=job.identity,
         data=None if job.data is None else to_stored(job.data),
-        train_config=None if job.train_config is None else dict(job.train_config),
     )
 
 
-def from_record(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job | BrokenJob:
-    """The job as it was; ``history`` are its epochs. What can't be read keeps nothing else from
-    being used: any error is that job's own."""
+def from_record(record: JobRecord) -> Job | BrokenJob:
+    """The job as it was. What can't be read keeps nothing else from being used: any error is that
+    job's own."""
     try:
-        return _job(record, history)
+        return _job(record)
     except Exception as error:
         return BrokenJob.of(record, error)
 
 
-def _job(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
-    job = Job(
-        record.job_id,
-        record.model_config,
-        record.dataset_config,
-        _spec(record),
-        identity=record.identity,
-    )
-    job.train_config = record.train_config
+def _job(record: JobRecord) -> Job:
+    job = Job(record.job_id, _spec(record.spec), identity=record.identity)
     job.status = Status(record.status)
     job.error = record.error
     job.failure_policy = from_stored(FailurePolicy, record.failure_policy)
@@ -77,18 +66,19 @@ def _job(record: JobRecord, history: Sequence[dict[str, Any]]) -> Job:
     job.epochs_begun = record.epochs_begun
     job.devices = [Device(**asdict(d)) for d in record.devices]
     job.stages = tuple(PlannedStage(s.device_id, s.start, s.end) for s in record.stages)
-    job.sessions = [_session(session, history) for session in record.sessions]
+    job.sessions = [_session(session) for session in record.sessions]
     job.planning = from_stored(JobPlanning, record.planning or {})
     job.data = None if record.data is None else from_stored(DataIdentity, record.data)
     job.num_sessions = max((session.index for session in job.sessions), default=0)
     return job
 
 
-def _spec(record: JobRecord) -> JobSpec:
-    """As it was parsed when the job was created; of the oldest jobs that was not kept."""
-    if record.spec is None:
-        return parse_job_spec(record.model_config, record.dataset_config, _found_when_created)
-    spec = from_stored(JobSpec, record.spec)
+def _spec(stored: dict[str, Any]) -> JobSpec:
+    """As it was parsed when the job was created; of the oldest jobs only what was sent is kept."""
+    if stored.keys() == {"config"}:
+        config = from_stored(JobConfig, stored["config"])
+        return parse_job_spec(config.model, config.dataset, _found_when_created)
+    spec = from_stored(JobSpec, stored)
     check_known(spec)
     return spec
 
@@ -122,7 +112,7 @@ def _session_record(session: Session) -> SessionRecord:
     )
 
 
-def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Session:
+def _session(record: SessionRecord) -> Session:
     options = from_stored(TrainOptions, record.options)
     check_known_kinds(options.recipe)
     return Session(
@@ -136,7 +126,6 @@ def _session(record: SessionRecord, history: Sequence[dict[str, Any]]) -> Sessio
         channels=record.channels,
         differences=record.differences,
         progress=record.progress,
-        history=[epoch for epoch in history if epoch["session"] == record.index],
         device_stats=record.device_stats,
         lost_steps=record.lost_steps,
         waiting_for=record.waiting_for,

@@ -6,8 +6,8 @@ know more than one field: sizes against the data set, batches against the sample
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from actors.core.errors import InvalidRequest
@@ -43,6 +43,21 @@ MICROBATCHES_PER_STAGE = 2
 
 
 @dataclass(frozen=True)
+class JobConfig:
+    """What was sent when the job was created. Answers show it again, and a train request overrides
+    fields of ``train``."""
+
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    train: Mapping[str, Any] | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        shown = {"model_config": self.model, "dataset_config": self.dataset}
+        return shown if self.train is None else {**shown, "train_config": self.train}
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """A job's model, task, data and train_config. ``data`` is what was known of the source when the
     job was created; a session counts its samples again. ``initial_weights`` is the name under which
@@ -55,6 +70,7 @@ class JobSpec:
     shuffle: bool
     batch_size: int
     val_batch_size: int
+    config: JobConfig = field(hash=False)
     train: TrainOptions = DEFAULT_OPTIONS
     initial_weights: str | None = None
 
@@ -76,10 +92,10 @@ class JobSpec:
 
 
 def parse_job_spec(
-    model_config: dict[str, Any],
-    dataset_config: dict[str, Any],
+    model_config: Mapping[str, Any],
+    dataset_config: Mapping[str, Any],
     find: Callable[[SourceSpec], Found],
-    train_config: dict[str, Any] | None = None,
+    train_config: Mapping[str, Any] | None = None,
     task: Any = None,
 ) -> JobSpec:
     """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays."""
@@ -94,6 +110,7 @@ def parse_job_spec(
         shuffle=dataset_config.get("shuffle") is not False,
         batch_size=dataset_config.get("batch_size") or min(DEFAULT_BATCH_SIZE, data.num_train),
         val_batch_size=dataset_config.get("val_batch_size") or DEFAULT_VAL_BATCH_SIZE,
+        config=JobConfig(model_config, dataset_config, train_config),
         train=parse_train_options(train_config),
     )
     check_mixing(spec)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
-from actors.core.progress.records import EpochRecord
+from actors.core.progress.records import Untold
+from actors.core.progress.session_length import SessionLength
 from actors.core.stages.flops import tflops
 from actors.loop.reports import Progress, StageReport, StageSeconds
+from orchestrator.store.log.entries import EPOCH, METRIC, STEP, LogEntry, NewEntry
 
 
 def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) -> dict[str, Any]:
@@ -23,27 +26,41 @@ def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) ->
     }
 
 
-def new_history(
-    epochs: Sequence[EpochRecord], first_epoch_index: int, session_index: int
-) -> list[dict[str, Any]]:
-    """The epochs that the last stage reports, counted on from the job's earlier sessions, as the
-    store keeps them."""
-    return [
-        {
-            "epoch": first_epoch_index + record.epoch,
+def told_results(
+    records: Untold, first_epoch_index: int, session_index: int, length: SessionLength
+) -> list[NewEntry]:
+    """What the last stage reports, counted on from the job's earlier sessions, as its log is told
+    it. An epoch's place is that after its last step."""
+    first, told = first_epoch_index, list[NewEntry]()
+    for step in records.steps:
+        place = first + step.epoch, step.step
+        told.append(NewEntry(STEP, {"loss": step.loss}, *place))
+        if step.metrics is not None:
+            told.append(NewEntry(METRIC, dict(step.metrics), *place))
+    for epoch in records.epochs:
+        values = {
             "session": session_index,
-            "train_loss": record.train_loss,
-            "metrics": dict(record.metrics),
-            "samples_per_s": record.samples_per_s,
+            "train_loss": epoch.train_loss,
+            "metrics": dict(epoch.metrics),
+            "samples_per_s": epoch.samples_per_s,
         }
-        for record in epochs
-    ]
+        place = first + epoch.epoch, length.of_epoch(epoch.epoch - 1)
+        told.append(NewEntry(EPOCH, values, *place))
+    return told
 
 
 def shown_epoch(record: Mapping[str, Any]) -> dict[str, Any]:
-    """An epoch of ``new_history`` as the API has it: metrics stand beside the rest."""
+    """An epoch of a ``JobLog``'s history as the API has it: metrics stand beside the rest."""
     rest = {name: value for name, value in record.items() if name != "metrics"}
     return {**rest, **shown_metrics(record["metrics"])}
+
+
+def shown_event(entry: LogEntry) -> dict[str, Any]:
+    """As the API has it."""
+    assert entry.at_ms is not None, "of events it was always noted"
+    at = datetime.fromtimestamp(entry.at_ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
+    text = entry.values["text"]
+    return {"index": entry.event_index, "at": at, "kind": entry.kind, "text": text}
 
 
 def shown_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ import torch
 from actors.core.progress.snapshots import Tensors
 from actors.core.stages.replay import Replayed
 from orchestrator.proof.recorded import Claim, RecordedSession
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import LoggedStep
 
 TINY = 1e-12
 """The smallest size with which a difference is compared: a value without a size has no relative
@@ -257,7 +257,7 @@ def _losses_text(evidence: Evidence, losses: _Losses) -> str:
     how = f"{what}, trained again by a plain PyTorch loop on {evidence.place.label}, gave"
     if losses.first is None:
         return f"{how} the same losses, bit for bit."
-    step: StepRecord = evidence.claim.steps[losses.first]
+    step: LoggedStep = evidence.claim.steps[losses.first]
     off = "no number" if losses.largest is None else f"{losses.largest:.3g} at most"
     return (
         f"{how} other losses from step {step.step} of epoch {step.epoch} on: {step.loss!r} is on "

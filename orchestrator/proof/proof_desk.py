@@ -62,7 +62,7 @@ class ProofDesk:
                 f"verify it when the session has ended, or stop it with POST "
                 f"/api/jobs/{job.job_id}/stop"
             )
-        recorded = self._services.book.store.load_steps(job.job_id, (0, 0), MAX_STEPS)
+        recorded = self._services.book.log.steps(job.job_id, (), MAX_STEPS)
         if not recorded:
             claim_of(job.job_id, job.spec.model, [], [], [], None)
         data = self._services.datasets.get_for(job)

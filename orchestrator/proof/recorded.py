@@ -13,10 +13,10 @@ from actors.core.stages.replay import LayerThreads, ReplayPlan, ReplaySession, T
 from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import KEPT_FIRST, LoggedStep
 
-MAX_STEPS = 100_000
-"""The most steps of one replay; reading more of them from the store also takes time."""
+MAX_STEPS = KEPT_FIRST
+"""The most steps of one replay: so many of a job's first are always on record."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Claim:
     model: ModelSpec
     sessions: tuple[RecordedSession, ...]
     counts: tuple[int, ...]
-    steps: tuple[StepRecord, ...]
+    steps: tuple[LoggedStep, ...]
     kept: Kept | None = None
     next_kept: int | None = None
 
@@ -85,7 +85,7 @@ def claim_of(
     job_id: str,
     model: ModelSpec,
     sessions: Sequence[RecordedSession],
-    recorded: Sequence[StepRecord],
+    recorded: Sequence[LoggedStep],
     kept: Iterable[KeptAt],
     asked: int | None,
 ) -> Claim:
@@ -124,10 +124,10 @@ def claim_of(
 
 
 def _sort(
-    sessions: Sequence[RecordedSession], recorded: Sequence[StepRecord]
-) -> list[list[StepRecord]]:
+    sessions: Sequence[RecordedSession], recorded: Sequence[LoggedStep]
+) -> list[list[LoggedStep]]:
     """The steps of each session, up to the first that is not on record."""
-    found: list[list[StepRecord]] = [[] for _ in sessions]
+    found: list[list[LoggedStep]] = [[] for _ in sessions]
     for record in recorded if sessions else ():
         own = _session_of(sessions, record.epoch)
         session, steps = sessions[own], found[own]
@@ -141,13 +141,13 @@ def _sort(
     return found
 
 
-def _are_whole(sessions: Sequence[RecordedSession], found: Sequence[Sequence[StepRecord]]) -> bool:
+def _are_whole(sessions: Sequence[RecordedSession], found: Sequence[Sequence[LoggedStep]]) -> bool:
     """Whether all their steps are on record, as far as it was noted where they ended."""
     pairs = zip(sessions, found, strict=False)
     return all(len(steps) == s.max_steps for s, steps in pairs if s.computed)
 
 
-def _following(steps: Sequence[StepRecord], spec: SessionSpec) -> Position:
+def _following(steps: Sequence[LoggedStep], spec: SessionSpec) -> Position:
     """Epoch and step behind these of a session."""
     epochs, step = divmod(len(steps), spec.num_steps)
     return spec.first_epoch_index + epochs + 1, step + 1

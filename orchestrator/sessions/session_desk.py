@@ -31,6 +31,7 @@ from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_log import SessionLog
 from orchestrator.sessions.session_runner import Ending, RunnerServices, SessionRunner
 from orchestrator.sessions.stage_group import StageGroup, state_bytes
+from orchestrator.store.log.entries import SESSION, NewEntry
 
 logger = logging.getLogger(__name__)
 
@@ -241,12 +242,9 @@ class SessionDesk:
         self._book.settle(job)
 
     def _keep_teraflops(self, job: Job, session: Session, runner: SessionRunner) -> None:
-        run, teraflops = job.run, runner.log.teraflops()
-        store = self._book.store
-        if teraflops:
-            self._book.write(
-                job, lambda: store.add_teraflops(job.job_id, run, session.index, teraflops)
-            )
+        if teraflops := runner.log.teraflops():
+            values = {"run": job.run, "session": session.index, "devices": teraflops}
+            self._book.tell(job, NewEntry(SESSION, values))
 
 
 def _end(job: Job, session: Session, ending: Ending) -> None:

@@ -16,15 +16,24 @@ from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.metrics import (
     device_stats,
     device_tflops,
-    new_history,
     session_progress,
     sum_reports,
+    told_results,
 )
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.stage_group import StageGroup
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import (
+    EPOCH,
+    EPOCHS,
+    ROLLED_BACK,
+    STEPS,
+    LogView,
+    NewEntry,
+    Place,
+)
 
 FLUSH_INTERVAL_S = 1.0
+STEPS_BETWEEN_THINNINGS = 50_000
 
 
 class SessionLog:
@@ -36,8 +45,10 @@ class SessionLog:
         self._session = session
         self._ended: dict[int, StageReport] = {}
         self._current: dict[int, StageReport] = {}
-        self._epochs: list[dict[str, Any]] = []
-        self._steps: list[StepRecord] = []
+        self._told_step: Place = (0, 0)
+        self._told_epoch: Place = (0, 0)
+        """Up to where the job's log knows them."""
+        self._num_told = 0
         self._flushed_s = time.monotonic()
         self._furthest: Position = (0, 0)
         """As far as any stage was seen since the last roll-back."""
@@ -48,7 +59,7 @@ class SessionLog:
             p.device.device_id: r for p, r in zip(group.placements, reports, strict=True)
         }
         session = self._session
-        self._add(Untold(reports[-1].epochs, reports[-1].steps))
+        self._tell(Untold(reports[-1].epochs, reports[-1].steps))
         at = max((r.progress.epoch - 1, r.progress.step) for r in reports)
         self._furthest = max(self._furthest, at)
         with self._book.lock:
@@ -60,31 +71,53 @@ class SessionLog:
         if time.monotonic() - self._flushed_s >= FLUSH_INTERVAL_S:
             self.flush()
 
-    def go_back(self, state: TrainingState | None) -> int:
+    def begin(self, state: TrainingState | None) -> None:
+        """The session begins there, or goes on: what was told later than that state is not so any
+        more. Raises ``StorageUnavailable``."""
+        place = self._place(state)
+        self._told_step, self._told_epoch = self._last_place(STEPS), self._last_place(EPOCHS)
+        if max(self._told_step, self._told_epoch) > place:
+            self._take_back(place)
+        self._show(state)
+
+    def go_back(self, state: TrainingState | None, source: str | None = None) -> int:
         """The session goes on from there, None is its beginning: nothing that lies beyond is shown
-        any more, in memory or from the store. Returns how many steps were taken back."""
-        epoch, step = position = (0, 0) if state is None else state.cursor.position
+        any more. Returns how many steps were taken back; with ``source``, that is an event."""
         far_epoch, far_step = self._furthest
-        length = self._job.length
-        lost = max(0, length.at(far_epoch, far_step) - length.at(epoch, step))
-        self._furthest = position
-        first = self._session.first_epoch_index
-        last_epoch = first + epoch + (0 < step == length.of_epoch(epoch))
-        last_step = (first + epoch + 1, step)
-        self._epochs = [known for known in self._epochs if known["epoch"] <= last_epoch]
-        self._steps = [known for known in self._steps if (known.epoch, known.step) <= last_step]
-        self._book.take_back_results(self._job, last_epoch, last_step)
+        lost = max(0, self._job.length.at(far_epoch, far_step) - self.steps_done(state))
+        text = None if source is None else f"Going back {lost} steps, to {source}"
+        self._take_back(self._place(state), text)
+        self._show(state)
+        return lost
+
+    def _last_place(self, view: LogView) -> Place:
+        last = self._book.log.read(self._job.job_id, view, None, 1)
+        return last[0].place if last else (0, 0)
+
+    def _take_back(self, place: Place, text: str | None = None) -> None:
+        self._told_step = min(self._told_step, place)
+        self._told_epoch = min(self._told_epoch, place)
+        is_event, values = text is not None, {} if text is None else {"text": text}
+        self._book.tell(self._job, NewEntry(ROLLED_BACK, values, *place, is_event=is_event))
+
+    def _show(self, state: TrainingState | None) -> None:
+        """As far as the session is in that state, and what nobody has seen of it yet."""
+        self._furthest = (0, 0) if state is None else state.cursor.position
         if state is not None:
-            self._add(state.untold)
-        progress = self._progress_at(position)
+            self._tell(state.untold)
+        progress = self._progress_at(self._furthest)
         with self._book.lock:
             self._session.progress = progress
-        return lost
 
     def steps_done(self, state: TrainingState | None) -> int:
         """Of the session, in that state; None is its beginning."""
         epoch, step = (0, 0) if state is None else state.cursor.position
         return self._job.length.at(epoch, step)
+
+    def _place(self, state: TrainingState | None) -> Place:
+        """The state's within the job."""
+        epoch, step = (0, 0) if state is None else state.cursor.position
+        return self._session.first_epoch_index + epoch + 1, step
 
     def _progress_at(self, position: Position) -> dict[str, Any]:
         session, (epoch, step) = self._session, position
@@ -97,52 +130,44 @@ class SessionLog:
             "epoch": epoch + 1,
             "step": step,
             "steps": self._job.length.of_epoch(epoch),
-            "loss": self._loss_of(session.first_epoch_index + epoch + 1, step),
+            "loss": self._last_loss(),
         }
 
-    def _loss_of(self, epoch: int, step: int) -> float | None:
-        """None where no disk has taken it yet."""
-        known = self._steps
+    def _last_loss(self) -> float | None:
+        """None where the storage does not tell it."""
         with suppress(StorageUnavailable):
-            job_id, before = self._job.job_id, (epoch, step - 1)
-            known = [*self._book.store.load_steps(job_id, before, 1), *known]
-        losses = [s.loss for s in known if (s.epoch, s.step) == (epoch, step)]
-        return losses[-1] if losses else None
+            for entry in self._book.log.read(self._job.job_id, STEPS, None, 1):
+                loss: float = entry.values["loss"]
+                return loss
+        return None
 
-    def _add(self, records: Untold) -> None:
+    def _tell(self, records: Untold) -> None:
         """Epochs and steps, some of which may have been told before a failure."""
-        session, first = self._session, self._session.first_epoch_index
-        self._steps += [
-            StepRecord(first + s.epoch, s.step, s.loss, s.metrics) for s in records.steps
-        ]
-        if not records.epochs:
-            return
-        known = {record["epoch"] for record in session.history}
-        new = new_history(records.epochs, first, session.index)
-        new = [record for record in new if record["epoch"] not in known]
-        self._epochs += new
-        with self._book.lock:
-            session.history = [*session.history, *new]
+        session, length = self._session, self._job.length
+        results = told_results(records, session.first_epoch_index, session.index, length)
+        epochs = [e for e in results if e.kind == EPOCH and e.place > self._told_epoch]
+        steps = [e for e in results if e.kind != EPOCH and e.place > self._told_step]
+        self._told_epoch = max([self._told_epoch, *(e.place for e in epochs)])
+        self._told_step = max([self._told_step, *(e.place for e in steps)])
+        if new := sorted([*steps, *epochs], key=lambda entry: entry.place):
+            self._book.tell(self._job, *new, soon=False)
+        self._num_told += len(steps)
+        if self._num_told >= STEPS_BETWEEN_THINNINGS:
+            self._num_told = 0
+            self._book.thin(self._job)
 
     def end_generation(self) -> None:
         """What was measured stays; the next generation counts from 0."""
         self._ended, self._current = self._totals(), {}
-        self._hand_over()  # there may be no next time
+        self._book.try_save(self._job)
 
     def flush(self) -> bool:
-        """Hands over what is new, to be saved; False while the storage refuses what came before:
-        then it is kept for the next time."""
+        """Saves what is new; False while the storage refuses what came before."""
         self._flushed_s = time.monotonic()
         if self._book.unsaved_because(self._job) is not None:
             return False
-        self._hand_over()
-        return True
-
-    def _hand_over(self) -> None:
-        if self._epochs or self._steps:
-            self._book.add_results(self._job, self._epochs, self._steps)
-            self._epochs, self._steps = [], []
         self._book.try_save(self._job)
+        return True
 
     def teraflops(self) -> dict[str, dict[str, float]]:
         """The session's entry in ``GET /api/previous_teraflops``; empty if no step was done."""

@@ -33,6 +33,7 @@ from orchestrator.sessions.session_spec import computed_layers, resolve_threads,
 from orchestrator.sessions.session_watch import GenerationOutcome, SessionWatch
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 from orchestrator.sessions.starting.stage_data import DataDelivery
+from orchestrator.store.log.entries import PLAN, NewEntry
 
 DRAIN_TIMEOUT_S = 170.0
 OWN_SHORTAGE_S = 5.0
@@ -147,7 +148,7 @@ class SessionRunner:
         state, prepared = None, self._prepared
         if prepared is None:
             state = self._checkpointer.load_start()
-            self.log.go_back(state)  # what was saved later than that state is not so any more
+            self.log.begin(state)
         while True:
             group = None
             try:
@@ -305,6 +306,7 @@ class SessionRunner:
                 job.apply(Event.RECOVER)
                 devices = ", ".join(p.label for p in group.placements)
                 self._book.note(job, "going_on", f"Training on {devices}")
+            self._book.tell(job, _plan_entry(job, session), soon=False)
         self._book.try_save(job)
         with self._changed:
             self._group = group
@@ -338,11 +340,10 @@ class SessionRunner:
         if failure.suspect is not None:
             self._choice.suspects.add(failure.suspect)
         state, source = self._rescue(group, began)
-        lost = self.log.go_back(state)
+        self._book.note(job, "lost", failure.message)
+        lost = self.log.go_back(state, source)
         with self._book.lock:
             session.lost_steps += lost
-        self._book.note(job, "lost", failure.message)
-        self._book.note(job, "rolled_back", f"Going back {lost} steps, to {source}")
         self._book.try_save(job)
         return state
 
@@ -369,6 +370,14 @@ class SessionRunner:
         with self._changed:
             self._group, self._placed = None, frozenset()
             self._changed.notify_all()
+
+
+def _plan_entry(job: Job, session: Session) -> NewEntry:
+    """By what the present generation trains."""
+    layers = {str(stage.device_id): [stage.start, stage.end] for stage in job.stages}
+    threads = {str(device_id): count for device_id, count in session.threads.items()}
+    values = {"generation": job.generation, "layers": layers, "threads": threads}
+    return NewEntry(PLAN, {**values, "channels": session.channels})
 
 
 def _devices(placements: Sequence[StagePlacement]) -> frozenset[int]:

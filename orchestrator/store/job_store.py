@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from filelock import BaseFileLock
 from sqlalchemy import Connection
 
 from orchestrator.files.file_systems import network_mount, network_text
-from orchestrator.store import job_rows, result_rows
+from orchestrator.store import job_rows
 from orchestrator.store.database import Database
-from orchestrator.store.records import EventRecord, JobRecord, StepRecord, StoredAnswer
+from orchestrator.store.log import log_rows, log_thinning
+from orchestrator.store.log.entries import LogEntry, LogPart, LogView
+from orchestrator.store.records import JobRecord, StoredAnswer
 from orchestrator.store.requests import request_rows
 from orchestrator.store.requests.requests_under_way import RequestsUnderWay, current_key
 from orchestrator.store.schema import upgrade
@@ -22,6 +25,9 @@ from orchestrator.store.storage_lock import lock_storage
 
 FILE_NAME = "tandem.db"
 WAL = "wal"
+SEQS_OF_AN_OPENING = 10**10
+"""More than a JobManager lives to use; JSON's numbers are exact for 900,000 openings."""
+EVERYTHING = LogPart(after=())
 
 
 class JobStore:
@@ -87,79 +93,68 @@ class JobStore:
     def save_job(
         self,
         *records: JobRecord,
-        forget_history: bool = False,
+        told: Sequence[LogEntry] = (),
         result: StoredAnswer | None = None,
     ) -> None:
-        """Replaces the job, its devices, stages and sessions; of several, all or none.
-        ``forget_history`` deletes its epochs and steps with that, for the weights were drawn anew.
-        Raises ``JobNotFound``. ``result`` as in ``add_job``."""
+        """Replaces the job, its devices, stages and sessions; of several, all or none. ``told``
+        goes to the log with that. Raises ``JobNotFound``. ``result`` as in ``add_job``."""
         with self._database.write() as connection:
             for record in records:
                 job_rows.replace_job(connection, record)
-                if forget_history:
-                    result_rows.delete_history(connection, record.job_id)
+            log_rows.append(connection, told)
             _note_effect(connection, result)
 
     def delete_job(self, job_id: str) -> None:
-        """With all that belongs to it, but for its TFLOPs. Raises ``JobNotFound``."""
+        """With all that belongs to it, but for what its sessions have measured. Raises
+        ``JobNotFound``."""
         with self._database.write() as connection:
             job_rows.delete_job(connection, job_id)
+            log_rows.forget(connection, job_id)
 
-    # Results
+    # The log
 
-    def add_results(
-        self, job_id: str, epochs: Sequence[dict[str, Any]], steps: Sequence[StepRecord]
-    ) -> None:
-        """Adds epochs and steps or replaces them, by their numbers. Raises ``JobNotFound``.
-
-        Each epoch has ``epoch``, ``session`` (int), ``train_loss``, ``samples_per_s`` (float) and
-        ``metrics`` (by name; float or None).
-        """
+    def append_log(self, entries: Sequence[LogEntry]) -> None:
+        """Raises ``JobNotFound``."""
         with self._database.write() as connection:
-            result_rows.upsert_epochs(connection, job_id, epochs)
-            result_rows.upsert_steps(connection, job_id, steps)
+            log_rows.append(connection, entries)
 
-    def take_back_results(self, job_id: str, epoch: int, step: tuple[int, int]) -> None:
-        """Deletes the epochs after that one, and the steps after ``step`` (epoch, step)."""
-        with self._database.write() as connection:
-            result_rows.delete_beyond(connection, job_id, epoch, step)
-
-    def load_epochs(self, job_id: str) -> list[dict[str, Any]]:
-        """As they were added, in their order; none of an unknown job."""
+    def load_log(self, job_id: str, view: LogView, part: LogPart = EVERYTHING) -> list[LogEntry]:
+        """In the view's order, without what was taken back; nothing of an unknown job."""
         with self._database.read() as connection:
-            return result_rows.read_epochs(connection, job_id)
+            return log_rows.read(connection, job_id, view, part)
 
-    def load_steps(
-        self, job_id: str, after: tuple[int, int] = (0, 0), limit: int = 10_000
-    ) -> list[StepRecord]:
-        """The first ``limit`` steps beyond ``after`` (epoch, step), in their order."""
+    def load_counted(self, job_id: str, view: LogView, part: LogPart) -> tuple[list[LogEntry], int]:
+        """The same, and how many there are in the whole view."""
         with self._database.read() as connection:
-            return result_rows.read_steps(connection, job_id, after, limit)
+            found = log_rows.read(connection, job_id, view, part)
+            return found, log_rows.count(connection, job_id, view, replace(part, after=None))
 
-    def add_event(self, job_id: str, kind: str, text: str, at: str | None = None) -> EventRecord:
-        """Notes what happened, ``at`` (ISO 8601) or now. Raises ``JobNotFound``."""
-        with self._database.write() as connection:
-            return result_rows.insert_event(connection, job_id, kind, text, at)
-
-    def load_events(
-        self, job_id: str, after: int | None = None, limit: int | None = None
-    ) -> list[EventRecord]:
-        """The first ``limit`` after that index, or the latest without one, in their order; none of
-        an unknown job."""
+    def load_sessions(self, limit: int | None = None) -> list[LogEntry]:
+        """What the latest ``limit`` sessions have measured, or all, oldest first, those of deleted
+        jobs too."""
         with self._database.read() as connection:
-            return result_rows.read_events(connection, job_id, after, limit)
+            return log_rows.read_sessions(connection, limit)
 
-    def add_teraflops(
-        self, job_id: str, run: int, session_index: int, devices: result_rows.DeviceTeraflops
-    ) -> None:
-        """A session's TFLOPs by device; written again, they replace what was there."""
-        with self._database.write() as connection:
-            result_rows.upsert_teraflops(connection, job_id, run, session_index, devices)
-
-    def load_teraflops(self, limit: int | None = None) -> list[result_rows.DeviceTeraflops]:
-        """Of the latest ``limit`` sessions, or all, oldest first, those of deleted jobs too."""
+    def thin_log(self, job_id: str) -> None:
+        """Forgets old steps, as ``log_thinning`` says; others may write in between."""
         with self._database.read() as connection:
-            return result_rows.read_teraflops(connection, limit)
+            doomed = log_thinning.doomed_steps(connection, job_id)
+        for steps in doomed:
+            is_going_on = True
+            while is_going_on:
+                with self._database.write() as connection:
+                    is_going_on = log_thinning.delete_some(connection, steps)
+
+    def next_seq(self) -> int:
+        """Of the log: no entry ever had it, or a later one. Each opening begins a range of its own:
+        some that were given a number last time may have reached no disk."""
+        with self._database.read() as connection:
+            return max(log_rows.next_seq(connection), self.writer_epoch * SEQS_OF_AN_OPENING)
+
+    def next_event_indices(self) -> dict[str, int]:
+        """By job; of those that have events."""
+        with self._database.read() as connection:
+            return log_rows.next_event_indices(connection)
 
     # Requests with an Idempotency-Key
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Protocol
 
 from actors.background import Rounds
 from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
-from orchestrator.store.records import EventRecord
+from orchestrator.store.log.entries import LogEntry, NewEntry
+from orchestrator.store.log.log_numbers import LogNumbers, NumberedLog
 
 RETRY_S = 1.0
 WRITING_TIMEOUT_S = 10.0
@@ -22,22 +22,22 @@ BUSY_TIMEOUT_S = 0.2
 logger = logging.getLogger(__name__)
 
 
-class EventStore(Protocol):
-    """Where events end up."""
+class LogWriter(NumberedLog, Protocol):
+    """Where the log is kept."""
 
-    def add_event(
-        self, job_id: str, kind: str, text: str, at: str | None = None
-    ) -> EventRecord: ...
+    def append_log(self, entries: Sequence[LogEntry]) -> None: ...
 
 
 @dataclass(eq=False)
 class Entry:
     """One write. It takes no lock of the caller's; ``replaces`` names what it makes needless:
-    earlier entries of that name."""
+    earlier entries of that name. ``told`` is what it writes to the log; to one that ``may_grow``
+    more is added until it is written."""
 
     write: Callable[[], object]
     replaces: str | None = None
-    event: EventRecord | None = None
+    told: list[LogEntry] = field(default_factory=list)
+    may_grow: bool = False
 
 
 @dataclass(eq=False)
@@ -58,21 +58,32 @@ class _Queue:
             ]
         self.entries.append(entry)
 
+    def grow(self, told: Sequence[LogEntry]) -> bool:
+        """With the last entry; False where that is being written, or is another."""
+        last = self.entries[-1] if self.entries else None
+        if last is None or not last.may_grow or last is self.current:
+            return False
+        last.told.extend(told)
+        return True
+
 
 class Outbox:
-    """A queue a job: what is on the disk is always the beginning of what happened.
+    """A queue a job: what is on the disk is always the beginning of what happened. It numbers what
+    the log is told, so that what no disk has taken yet has its place.
 
     Any thread may call. Who puts something does not wait for the disk: as long as there is
     something to write, a thread of the job's own writes it, and tries again every second what was
     refused; the job's events say when that began and ended.
     """
 
-    def __init__(self, store: EventStore, retry_s: float = RETRY_S) -> None:
+    def __init__(self, store: LogWriter, retry_s: float = RETRY_S) -> None:
+        """Raises ``StorageUnavailable``."""
         self._store = store
         self._retry_s = retry_s
         self._lock = threading.Lock()  # of the queues; never held while something is written
         self._queues: dict[str, _Queue] = {}
         self._fenced: StoreFenced | None = None
+        self._numbers = LogNumbers(store)
 
     def put(self, job_id: str, entry: Entry) -> None:
         """To be written after all that was put before. Raises ``StoreFenced`` once another
@@ -83,16 +94,31 @@ class Outbox:
             queue.put(entry)
             start, queue.has_writer = not queue.has_writer, True
         if start:
-            name = f"outbox-job-{job_id}"
-            threading.Thread(
-                target=self._write_all, args=(job_id, queue), name=name, daemon=True
-            ).start()
+            self._start_writer(job_id, queue)
+
+    def tell(self, job_id: str, *new: NewEntry, soon: bool = True) -> None:
+        """Puts what happened now, to be written to the job's log; not ``soon`` is with what is put
+        next, and all that was told until then in one go."""
+        with self._lock:
+            self._check_fence()
+            queue = self._queues.setdefault(job_id, _Queue())
+            told = self._numbers.give(job_id, new)
+            if soon or not queue.grow(told):
+                entry = Entry(lambda: self._store.append_log(told), told=told, may_grow=not soon)
+                queue.put(entry)
+            start = soon and not queue.has_writer
+            queue.has_writer = queue.has_writer or start
+        if start:
+            self._start_writer(job_id, queue)
 
     def note(self, job_id: str, kind: str, text: str) -> None:
-        """Puts an event, as of now."""
-        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        event = EventRecord(job_id, 0, at, kind, text)
-        self.put(job_id, Entry(lambda: self._store.add_event(job_id, kind, text, at), event=event))
+        """Tells of an event."""
+        self.tell(job_id, NewEntry(kind, {"text": text}, is_event=True))
+
+    def number(self, job_id: str, new: Sequence[NewEntry]) -> list[LogEntry]:
+        """For one who is ``alone`` and writes them itself, before anything that is put later."""
+        with self._lock:
+            return self._numbers.give(job_id, new)
 
     @contextmanager
     def alone(self, job_id: str) -> Iterator[None]:
@@ -128,11 +154,18 @@ class Outbox:
             queue = self._queues.get(job_id)
             return None if queue is None else queue.trouble
 
-    def events(self, job_id: str) -> list[EventRecord]:
-        """Those not written yet, or just now, oldest first; their ``index`` means nothing."""
+    def waiting(self, job_id: str) -> list[LogEntry]:
+        """What its log was told and is not written yet, or just now."""
         with self._lock:
             queue = self._queues.get(job_id, _Queue())
-            return [entry.event for entry in queue.entries if entry.event is not None]
+            return [told for entry in queue.entries for told in entry.told]
+
+    def waiting_of_all(self) -> list[LogEntry]:
+        """The same of every job, in the order in which it happened."""
+        with self._lock:
+            jobs = list(self._queues)
+        told = [entry for job_id in jobs for entry in self.waiting(job_id)]
+        return sorted(told, key=lambda entry: entry.seq)
 
     def discard(self, job_id: str) -> None:
         """Forgets what was not written: the job is deleted. Waits for the write under way."""
@@ -143,6 +176,12 @@ class Outbox:
             queue.entries, queue.trouble = [], None
         if queue.writing.acquire(timeout=WRITING_TIMEOUT_S):
             queue.writing.release()
+
+    def _start_writer(self, job_id: str, queue: _Queue) -> None:
+        name = f"outbox-job-{job_id}"
+        threading.Thread(
+            target=self._write_all, args=(job_id, queue), name=name, daemon=True
+        ).start()
 
     def _check_fence(self) -> None:
         if self._fenced is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,16 +60,15 @@ class JobRecord:
     ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
     Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
     was asked of its plan and measured for it, ``data`` tells which samples it is trained on; None
-    where that is not known. ``spec`` is what the configurations were parsed to; None where an
-    earlier version did not keep that.
+    where that is not known. ``spec`` is what the configurations were parsed to, and in ``config``
+    those themselves; of the oldest jobs nothing else is kept.
     """
 
     job_id: str
     identity: str
     status: str
     error: str | None
-    model_config: dict[str, Any]
-    dataset_config: dict[str, Any]
+    spec: dict[str, Any]
     failure_policy: dict[str, Any]
     checkpoint_policy: dict[str, Any]
     next_device_id: int
@@ -82,30 +80,6 @@ class JobRecord:
     sessions: tuple[SessionRecord, ...]
     planning: dict[str, Any] | None = None
     data: dict[str, Any] | None = None
-    spec: dict[str, Any] | None = None
-    train_config: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One optimiser update. ``epoch`` counts from 1 within the job, ``step`` within the epoch.
-    ``metrics`` are those of a validation after it, if there was one within the epoch."""
-
-    epoch: int
-    step: int
-    loss: float
-    metrics: Mapping[str, float | None] | None = None
-
-
-@dataclass(frozen=True)
-class EventRecord:
-    """Something that happened to a job. ``index`` from 0 within the job; ``at`` ISO 8601, UTC."""
-
-    job_id: str
-    index: int
-    at: str
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True)

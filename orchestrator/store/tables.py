@@ -12,26 +12,16 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
     text,
 )
 
 metadata = MetaData()
-
-
-class Real(TypeDecorator[float]):
-    """A float; SQLite keeps NaN as NULL."""
-
-    impl = Float
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> float:
-        return float("nan") if value is None else float(value)
 
 
 def storable(text: str) -> str:
@@ -78,8 +68,6 @@ jobs = Table(
     Column("job_id", Text, primary_key=True),
     _needed("status", Text),
     Column("error", SafeText),
-    _needed("model_config", JSON),
-    _needed("dataset_config", JSON),
     _needed("failure_policy", JSON),
     _needed("checkpoint_policy", JSON),
     _needed("next_device_id"),
@@ -90,7 +78,6 @@ jobs = Table(
     Column("identity", Text, nullable=False, server_default=text("''")),
     Column("data", JSON),
     Column("spec", JSON(none_as_null=True)),
-    Column("train_config", JSON(none_as_null=True)),
 )
 
 devices = Table(
@@ -138,49 +125,30 @@ sessions = Table(
     Column("stop_asked", Boolean, nullable=False, server_default=text("0")),
 )
 
-epochs = Table(
-    "epochs",
+# What happened, in the order in which it did. It has no foreign key: what a deleted job's sessions
+# have measured outlives it.
+log = Table(
+    "log",
     metadata,
-    _of_job(),
-    _key("epoch"),
-    _needed("session"),
-    Column("train_loss", Real),
-    Column("samples_per_s", Real),
-    Column("metrics", JSON, nullable=False, server_default="{}"),
-)
-
-steps = Table(
-    "steps",
-    metadata,
-    _of_job(),
-    _key("epoch"),
-    _key("step"),
-    Column("loss", Real),
-    Column("metrics", JSON(none_as_null=True)),
-    sqlite_with_rowid=False,
-)
-
-events = Table(
-    "events",
-    metadata,
-    _of_job(),
-    _key("index"),
-    _needed("at", Text),
-    _needed("kind", SafeText),
-    _needed("text", SafeText),
-)
-
-# They outlive their job: previous_teraflops shows deleted jobs too.
-teraflops = Table(
-    "teraflops",
-    metadata,
-    Column("sequence", Integer, primary_key=True),
+    _key("seq"),
     _needed("job_id", Text),
-    _needed("run"),
-    _needed("session_index"),
-    _needed("devices", JSON),
-    UniqueConstraint("job_id", "run", "session_index", name="one_entry_a_session"),
+    # Since 1970, UTC; earlier versions did not note it of everything.
+    Column("at_ms", Integer),
+    _needed("kind", SafeText),
+    Column("epoch", Integer),
+    Column("step", Integer),
+    Column("event_index", Integer),
+    _needed("values", JSON),
 )
+Index("log_by_place", log.c.job_id, log.c.kind, log.c.epoch, log.c.step)
+Index(
+    "log_events",
+    log.c.job_id,
+    log.c.event_index,
+    unique=True,
+    sqlite_where=log.c.event_index.is_not(None),
+)
+Index("log_sessions", log.c.seq, sqlite_where=text("kind = 'session'"))
 
 requests = Table(
     "requests",

@@ -19,8 +19,7 @@ ALLOWED = {
     ("orchestrator/doctor/examiners.py", "time.time"),
     # For people: nothing is ordered, and nothing waits, by these.
     ("orchestrator/checkpoints/checkpoint_store.py", "datetime.now"),
-    ("orchestrator/store/outbox.py", "datetime.now"),
-    ("orchestrator/store/result_rows.py", "datetime.now"),
+    ("orchestrator/store/log/log_numbers.py", "time.time_ns"),
     # A request's key is forgotten after a day, also if the host was restarted in the meantime.
     ("orchestrator/store/requests/clock.py", "time.time"),
     # Whether a file was replaced: compared only for equality, with its size and inode.

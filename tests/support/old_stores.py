@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, inspect, text
 
 from orchestrator.store.database import Database
 from orchestrator.store.job_store import FILE_NAME
+from orchestrator.store.records import JobRecord
 from orchestrator.store.schema import MIGRATIONS
 
 
@@ -36,6 +38,12 @@ def insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
     own = {name: _stored(value) for name, value in row.items() if name in known}
     names, values = ", ".join(f'"{name}"' for name in own), ", ".join(f":{name}" for name in own)
     connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), own)
+
+
+def old_job(record: JobRecord, dataset: dict[str, Any]) -> dict[str, Any]:
+    """As a row of before a job was stored as it was parsed."""
+    sent = {"model_config": record.spec["config"]["model"], "dataset_config": dataset}
+    return {**asdict(record), **sent, "spec": None}
 
 
 def _stored(value: object) -> object:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from http_gateway.operations.operation import ManagerCall
-from orchestrator.jobs.job import part_of
 from tests.support.fake_job_client import DETAILS, FakeJobClient
+from tests.support.logs import part_of
 
 EPOCHS, STEPS = 3, 4
 STATS = {

@@ -16,12 +16,6 @@ def make_session(**changes: Any) -> Session:
     return Session(**{**values, **changes})
 
 
-def epoch_record(epoch: int, session: int = 1) -> dict[str, Any]:
-    """In the history's form."""
-    measured = {"metrics": {"loss": 0.25, "accuracy": 0.75}, "samples_per_s": 10.0}
-    return {"epoch": epoch, "session": session, "train_loss": 0.5, **measured}
-
-
 def refuse(*_: object) -> None:
     """Stands for a write to a full disk."""
     raise StorageUnavailable("the disk is full")

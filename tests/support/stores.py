@@ -21,10 +21,15 @@ from orchestrator.store.records import (
     JobRecord,
     SessionRecord,
     StageRecord,
-    StepRecord,
 )
+from tests.support.logs import steps, tell
 
 ROOT = Path(__file__).resolve().parents[2]
+CONFIG: dict[str, Any] = {
+    "model": {"layer_sizes": [64, 32, 16, 10]},
+    "dataset": {"name": "digits", "batch_size": 32},
+    "train": None,
+}
 OWNER = "the JobManager of the cluster at 192.168.1.5:6379"
 
 
@@ -54,8 +59,7 @@ def job_record(job_id: str = "1", **changes: Any) -> JobRecord:
         identity=f"{job_id}-d1ce",
         status="training",
         error=None,
-        model_config={"layer_sizes": [64, 32, 16, 10]},
-        dataset_config={"name": "digits", "batch_size": 32},
+        spec={"config": CONFIG},
         failure_policy={"max_failures": 3},
         checkpoint_policy={"keep_last": 2},
         next_device_id=3,
@@ -117,7 +121,7 @@ def write_for_ever(storage_path: Path) -> None:
         record = job_record(str(number))
         store.add_job(record)
         store.save_job(replace(record, status="completed", epochs_begun=number))
-        store.add_results(record.job_id, [], [StepRecord(1, step, 0.5) for step in range(1, 21)])
+        tell(store, record.job_id, *steps(1, 20))
         print(number, flush=True)
 
 

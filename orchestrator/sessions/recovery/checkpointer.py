@@ -151,12 +151,16 @@ class Checkpointer:
         position = positions.pop() if len(positions) == 1 else None
         if position is None or position[1] < self._job.length.of_epoch(position[0]):
             return position
-        return position if self._record_of(position[0]) is not None else None
+        try:
+            return position if self._record_of(position[0]) is not None else None
+        except StorageUnavailable:
+            return None  # the job tells of it
 
     def _record_of(self, epoch: int) -> dict[str, Any] | None:
+        """Raises ``StorageUnavailable``."""
         number = self._session.first_epoch_index + epoch + 1
-        found = (record for record in self._session.history if record["epoch"] == number)
-        return next(found, None)
+        found = self._book.log.history(self._job.job_id, number - 1, 1).epochs
+        return found[0] if found and found[0]["epoch"] == number else None
 
     def _fetch_and_save(self, group: StageGroup, position: Position, over: threading.Event) -> None:
         try:

@@ -89,7 +89,7 @@ class PreparedGroups:
     ) -> StageGroup:
         """The data are loaded while the LayerActors start."""
         planned = self._plans.start_group(job.begin_generation(), job, placements, request)
-        group = planned.group
+        group, was_trained = planned.group, bool(job.sessions)
         try:
             num_train = self._datasets.get(job.spec.source).num_train
             check_batch_size(job.spec, num_train)
@@ -101,6 +101,8 @@ class PreparedGroups:
         except BaseException:
             group.kill()
             raise
+        if was_trained:
+            self._book.thin(job)  # of the weights before no step counts any more
         return group
 
     def _fall_back(self, job: Job) -> None:

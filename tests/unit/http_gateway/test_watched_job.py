@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from http_gateway.watched_job import MAX_EPOCHS, WatchedJob
-from orchestrator.jobs.job import part_of
+from tests.support.logs import part_of
 
 
 class Job:

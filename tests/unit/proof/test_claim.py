@@ -10,7 +10,7 @@ from actors.core.stages.specs import SessionSpec
 from orchestrator.errors import InvalidRequest, NoTrainedWeights
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.proof.recorded import Claim, Kept, KeptAt, RecordedSession, claim_of
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import LoggedStep
 from tests.support.sources import views
 
 NETWORK = mlp((64, 16, 16, 10))
@@ -25,10 +25,10 @@ def session(
     return RecordedSession(index, spec, computed)
 
 
-def steps(*epochs: int, first: int = 1) -> list[StepRecord]:
+def steps(*epochs: int, first: int = 1) -> list[LoggedStep]:
     """So many steps of each epoch."""
     return [
-        StepRecord(first + i, step, 0.5)
+        LoggedStep(first + i, step, 0.5)
         for i, count in enumerate(epochs)
         for step in range(1, count + 1)
     ]
@@ -36,7 +36,7 @@ def steps(*epochs: int, first: int = 1) -> list[StepRecord]:
 
 def claim(
     sessions: list[RecordedSession],
-    recorded: list[StepRecord],
+    recorded: list[LoggedStep],
     kept: list[KeptAt] | None = None,
     asked: int | None = None,
 ) -> Claim:

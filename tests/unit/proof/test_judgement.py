@@ -16,7 +16,7 @@ from http_gateway.schemas.proof import Verified
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers, given_up
 from orchestrator.proof.judgement import Evidence, Place, judge
 from orchestrator.proof.recorded import Claim, Kept, RecordedSession
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import LoggedStep
 from tests.support.sources import views
 
 HOST = {"tandem": "1.0", "torch": "2.13.0+cpu", "cpu": "Some CPU, AVX2"}
@@ -24,7 +24,7 @@ OTHER = {**HOST, "cpu": "Other CPU, DEFAULT"}
 NETWORK = mlp((4, 3, 2))
 SPEC = SessionSpec(1, 4, 4, 4, 10, 4, views())
 LOSSES = (2.5, 2.25, 2.0, 1.5)
-STEPS = tuple(StepRecord(1 + i // 3, 1 + i % 3, loss) for i, loss in enumerate(LOSSES))
+STEPS = tuple(LoggedStep(1 + i // 3, 1 + i % 3, loss) for i, loss in enumerate(LOSSES))
 NOTED = (ComputedFrom(0, (ComputedLayers(0, 2, 1, HOST),)),)
 
 

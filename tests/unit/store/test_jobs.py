@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import Conflict, JobNotFound
 from orchestrator.store.job_store import JobStore
+from orchestrator.store.log.entries import EPOCHS, EVENTS, STEPS
 from orchestrator.store.records import (
     DeviceRecord,
     JobRecord,
     SessionRecord,
     StageRecord,
-    StepRecord,
 )
+from tests.support.logs import epoch, event, measured, step, tell
 from tests.support.stores import OWNER, job_record, session_record
-
-EPOCH = {"epoch": 1, "session": 1, "train_loss": 2.0, "metrics": {"loss": 2.1}}
-EPOCH |= {"samples_per_s": 1000.0}
 
 integers = st.integers(-(2**63), 2**63 - 1)
 json_values = st.recursive(
@@ -51,8 +49,7 @@ records = st.builds(
     job_id=st.just("1"),
     status=st.text(),
     error=st.none() | st.text(),
-    model_config=objects,
-    dataset_config=objects,
+    spec=objects,
     failure_policy=objects,
     checkpoint_policy=objects,
     next_device_id=integers,
@@ -109,25 +106,19 @@ def test_a_saved_job_replaces_all_of_the_earlier_one(store: JobStore) -> None:
 
 def test_saving_a_job_keeps_its_results(store: JobStore) -> None:
     store.add_job(job_record())
-    store.add_results("1", [EPOCH], [])
-    store.add_results("1", [], [StepRecord(1, 1, 2.0)])
-    event = store.add_event("1", "trained", "Epoch 1 is done")
+    told = tell(store, "1", step(1, 1), epoch(1), event("Epoch 1 is done"))
     store.save_job(job_record(sessions=(session_record(1), session_record(2))))
-    assert store.load_epochs("1") == [EPOCH]
-    assert store.load_steps("1") == [StepRecord(1, 1, 2.0)]
-    assert store.load_events("1") == [event]
+    found = [store.load_log("1", view) for view in (STEPS, EPOCHS, EVENTS)]
+    assert found == [[entry] for entry in told]
 
 
 def test_a_deleted_job_takes_all_but_its_teraflops_along(store: JobStore) -> None:
     store.add_job(job_record())
-    store.add_results("1", [EPOCH], [])
-    store.add_results("1", [], [StepRecord(1, 1, 2.0)])
-    store.add_event("1", "trained", "Epoch 1 is done")
-    store.add_teraflops("1", 1, 1, {"1": {"total_tflops": 0.5}})
+    told = tell(store, "1", step(1, 1), epoch(1), event("Epoch 1 is done"), measured(0.5))
     store.delete_job("1")
     assert store.load_jobs() == []
-    assert store.load_epochs("1") == store.load_steps("1") == store.load_events("1") == []
-    assert store.load_teraflops() == [{"1": {"total_tflops": 0.5}}]
+    assert [store.load_log("1", view) for view in (STEPS, EPOCHS, EVENTS)] == [[], [], []]
+    assert store.load_sessions() == told[-1:]
 
 
 def test_a_job_number_is_never_used_again(tmp_path: Path) -> None:
@@ -156,13 +147,13 @@ def test_what_comes_late_for_a_deleted_job_is_refused(store: JobStore) -> None:
     for write in (
         lambda: store.save_job(job_record()),
         lambda: store.delete_job("1"),
-        lambda: store.add_results("1", [EPOCH], []),
-        lambda: store.add_results("1", [], [StepRecord(1, 1, 2.0)]),
-        lambda: store.add_event("1", "trained", "Epoch 1 is done"),
+        lambda: tell(store, "1", step(1, 1)),
+        lambda: tell(store, "1", measured(0.5), event("Epoch 1 is done")),
     ):
         with pytest.raises(JobNotFound, match="no job 1"):
             write()
-    assert store.load_jobs() == [] and store.load_steps("1") == []
+    assert store.load_jobs() == [] and store.load_log("1", STEPS) == []
+    assert tell(store, "1", measured(0.5)) == store.load_sessions()  # that outlives it
 
 
 def test_a_failed_save_leaves_the_job_as_it_was(store: JobStore) -> None:

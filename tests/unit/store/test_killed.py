@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from orchestrator.store.job_store import FILE_NAME, JobStore
+from orchestrator.store.log.entries import STEPS
 from tests.support.stores import OWNER, job_record, writing_process
 
 NUM_KILLS = 4
@@ -34,8 +35,10 @@ def test_a_process_killed_amid_its_commits_leaves_all_that_it_told_and_nothing_h
             before = {"status": "training", "epochs_begun": 1}
             killed_between = job.status == "training"
             assert job == job_record(job.job_id, **(before if killed_between else saved))
-            assert len(store.load_steps(job.job_id)) in (0, 20)
-        assert by_id[str(told)].status == "completed" and len(store.load_steps(str(told))) == 20
+            assert len(store.load_log(job.job_id, STEPS)) in (0, 20)
+        assert (
+            by_id[str(told)].status == "completed" and len(store.load_log(str(told), STEPS)) == 20
+        )
         assert sum(job.status == "training" for job in jobs) <= kill + 1
         assert told <= len(jobs) <= told + kill + 1
         assert store.next_job_number() == len(jobs) + 1

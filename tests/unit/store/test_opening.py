@@ -11,8 +11,8 @@ import pytest
 
 from orchestrator.errors import StorageUnavailable, StoreFenced
 from orchestrator.store.job_store import FILE_NAME, JobStore
-from orchestrator.store.records import StepRecord
 from orchestrator.store.storage_lock import lock_holder, lock_storage
+from tests.support.logs import measured, step, steps, tell
 from tests.support.stores import OWNER, job_record, writing_process
 
 
@@ -83,10 +83,10 @@ def test_an_old_store_is_fenced_once_a_newer_one_is_open(tmp_path: Path) -> None
         lambda: old.add_job(job_record("2")),
         lambda: old.save_job(job_record(status="failed")),
         lambda: old.delete_job("1"),
-        lambda: old.add_results("1", [], []),
-        lambda: old.add_results("1", [], [StepRecord(1, 1, 2.0)]),
-        lambda: old.add_event("1", "seen", "x"),
-        lambda: old.add_teraflops("1", 1, 1, {}),
+        lambda: old.append_log([]),
+        lambda: tell(old, "1", step(1, 1)),
+        lambda: tell(old, "1", measured(0.5)),
+        lambda: old.thin_log("1"),
         lambda: old.begin_request("k1", "a"),
         lambda: old.finish_request("k1", "a"),
         lambda: old.drop_request("k1"),
@@ -143,7 +143,7 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 def test_damage_among_results_that_nobody_reads_yet_is_found(tmp_path: Path) -> None:
     store = JobStore.open(tmp_path, OWNER)
     store.add_job(job_record())
-    store.add_results("1", [], [StepRecord(1, step, 0.5) for step in range(1, 10_001)])
+    tell(store, "1", *steps(1, 10_000))
     store.close()
     file = tmp_path / FILE_NAME
     content = bytearray(file.read_bytes())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import JobNotFound, StorageUnavailable, StoreFenced
 from orchestrator.store.job_store import JobStore
+from orchestrator.store.log.entries import EVENTS, LogEntry
 from orchestrator.store.outbox import Entry, Outbox
 from tests.support.jobs import wait_until
+from tests.support.logs import event, steps
 from tests.support.stores import job_record
 
 
@@ -99,7 +102,7 @@ def test_a_deleted_job_is_forgotten_with_its_trouble(outbox: Outbox, disk: Disk)
         outbox.flush("1")
     outbox.discard("1")
     disk.is_full = False
-    assert outbox.trouble("1") is None and outbox.events("1") == []
+    assert outbox.trouble("1") is None and outbox.waiting("1") == []
     outbox.flush("1")
     assert disk.written == []
 
@@ -134,7 +137,7 @@ def test_what_fails_as_nobody_expected_is_told_and_tried_again_and_others_go_on(
     with pytest.raises(StorageUnavailable, match="ZeroDivisionError: a mistake of ours"):
         outbox.flush("1")
     assert "ZeroDivisionError" in (outbox.trouble("1") or "")
-    assert "storage_trouble" in [event.kind for event in outbox.events("1")]
+    assert "storage_trouble" in [entry.kind for entry in outbox.waiting("1")]
     put(outbox, disk, "another job's", "2")
     wait_until(lambda: disk.written == ["another job's"], 10, "another job is held up")
     is_wrong[0] = False
@@ -175,3 +178,49 @@ def test_many_threads_write_in_the_order_in_which_they_put(outbox: Outbox, disk:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tell, range(200)))
     assert disk.written == order
+
+
+def test_what_is_not_told_soon_is_written_in_one_go_with_what_comes_next(
+    outbox: Outbox, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    append = store.append_log
+
+    def noting(entries: Sequence[LogEntry]) -> None:
+        append(entries)
+        written.append(len(entries))
+
+    monkeypatch.setattr(store, "append_log", noting)
+    for number in range(1, 6):
+        outbox.tell("1", *steps(number, 10), soon=False)
+    assert written == [] and len(outbox.waiting("1")) == 50
+    outbox.note("1", "seen", "next")
+    wait_until(lambda: outbox.is_empty("1"), 10, "it was not written")
+    assert written == [50, 1] and outbox.waiting("1") == []
+
+
+def test_numbers_of_the_log_grow_and_are_never_used_again(tmp_path: Path) -> None:
+    seqs: list[int] = []
+    for _ in range(3):
+        store = JobStore.open(tmp_path / "kept", "one")
+        if not store.load_jobs():
+            store.add_job(job_record("1"))
+        outbox = Outbox(store)
+        outbox.tell("1", event("on the disk"))
+        outbox.flush("1")
+        outbox.tell("1", event("lost with the process"), soon=False)
+        seqs += [*(e.seq for e in store.load_log("1", EVENTS)[-1:]), outbox.waiting("1")[0].seq]
+        indices = [e.event_index for e in store.load_log("1", EVENTS)]
+        assert indices == list(range(len(indices)))
+        store.close()
+    assert seqs == sorted(set(seqs))
+
+
+def test_events_of_many_threads_are_counted_without_a_gap(outbox: Outbox, store: JobStore) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda n: outbox.note("1", "seen", str(n)), range(40)))
+    outbox.flush("1")
+    found = store.load_log("1", EVENTS)
+    assert [entry.event_index for entry in found] == list(range(40))
+    assert {entry.values["text"] for entry in found} == {str(n) for n in range(40)}
+    assert [entry.seq for entry in found] == sorted(entry.seq for entry in found)

@@ -14,6 +14,7 @@ from orchestrator.store.requests import clock, request_rows
 from orchestrator.store.requests.clock import ClockReading
 from orchestrator.store.requests.requests_under_way import BETWEEN_S, RequestsUnderWay
 from orchestrator.store.tables import requests
+from tests.support.logs import event, tell
 from tests.support.stores import OWNER, job_record
 
 
@@ -125,7 +126,7 @@ def test_what_a_request_does_not_do_is_none_of_its_effects(store: JobStore) -> N
     store.begin_request("k1", "a")
     store.add_job(job_record("1"), StoredAnswer("1"))
     with store.doing("k1") as before:
-        store.add_event("1", "lost", "meanwhile")
+        tell(store, "1", event("meanwhile"))
         assert before is None
     with store.doing("k1") as before:
         assert before is None

@@ -20,10 +20,12 @@ from sqlalchemy.exc import OperationalError
 from orchestrator.errors import StorageUnavailable
 from orchestrator.store.database import BUSY_TIMEOUT_S, Database
 from orchestrator.store.job_store import FILE_NAME, JobStore
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import STEPS
+from orchestrator.store.outbox import Outbox
 from orchestrator.store.schema import upgrade
 from orchestrator.store.storage_errors import explain
-from orchestrator.store.tables import store_state, teraflops
+from orchestrator.store.tables import log, store_state
+from tests.support.logs import steps
 from tests.support.stores import OWNER, job_record
 
 LARGE = {"name": "x" * 4_000_000}
@@ -33,7 +35,7 @@ def trouble_of(store: JobStore) -> str:
     """What a large job meets; the store says what, and has kept what it had."""
     before = store.load_jobs()
     with pytest.raises(StorageUnavailable) as caught:
-        store.add_job(job_record("2", dataset_config=LARGE))
+        store.add_job(job_record("2", planning=LARGE))
     assert store.load_jobs() == before
     return caught.value.message
 
@@ -118,22 +120,22 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_what_sqlite_refuses_is_told_and_rolled_back(
     database: Database, pragma: str, undo: str, words: str
 ) -> None:
-    entry = {"job_id": "1", "run": 1, "session_index": 1, "devices": {}}
+    entry = {"seq": 1, "job_id": "1", "kind": "session", "values": {}}
     with database.write() as connection:
-        connection.execute(insert(teraflops).values(entry))
+        connection.execute(insert(log).values(entry))
     with setting(database, pragma, undo), pytest.raises(StorageUnavailable, match=words) as caught:
         save_large(database)
     assert str(database.file) in caught.value.message
     save_large(database)
     with database.read() as connection:
-        found = connection.execute(select(teraflops.c.session_index)).scalars()
+        found = connection.execute(select(log.c.seq)).scalars()
         assert list(found) == [1, 2]
 
 
 def save_large(database: Database) -> None:
-    entry = {"job_id": "1", "run": 1, "session_index": 2, "devices": LARGE}
+    entry = {"seq": 2, "job_id": "1", "kind": "session", "values": LARGE}
     with database.write() as connection:
-        connection.execute(insert(teraflops).values(entry))
+        connection.execute(insert(log).values(entry))
 
 
 @contextmanager
@@ -191,10 +193,12 @@ def test_a_commit_is_flushed_to_the_disk(database: Database) -> None:
 
 def test_steps_can_be_written_from_many_threads_while_others_read(store: JobStore) -> None:
     store.add_job(job_record())
+    outbox = Outbox(store)
 
     def use(number: int) -> int:
-        store.add_results("1", [], [StepRecord(number, step, 0.5) for step in range(1, 11)])
-        return len(store.load_steps("1"))
+        outbox.tell("1", *steps(number, 10))
+        outbox.flush("1")
+        return len(store.load_log("1", STEPS))
 
     with ThreadPoolExecutor(20) as pool:
         counts = list(pool.map(use, range(1, 21)))

@@ -2,27 +2,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.errors import JobNotFound, StorageUnavailable
 from orchestrator.jobs.job import Device, Job, PlannedStage, Session
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_lifecycle import Event, Status
+from orchestrator.jobs.job_reader import JobReader
 from orchestrator.jobs.metrics import shown_epoch
 from orchestrator.jobs.train_options import TrainOptions, parse_train_options
 from orchestrator.store import job_rows
-from orchestrator.store.records import StepRecord
+from orchestrator.store.log.entries import EVENTS, LogEntry
 from tests.support.job_records import make_job
 from tests.support.jobs import wait_until
-
-EPOCH = {
-    "epoch": 1,
-    "session": 1,
-    "train_loss": 0.5,
-    "metrics": {"loss": 0.25, "accuracy": 0.75},
-    "samples_per_s": 10.0,
-}
+from tests.support.logs import epoch, epoch_record, step
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -41,14 +37,15 @@ def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
         options = parse_train_options({"epochs": 3, "momentum": 0.5})
         draft.sessions = [Session(1, options, 2, 0, outcome="stopped")]
         draft.epochs_begun = 1
-    book.add_results(job, [EPOCH], [StepRecord(1, 1, 0.5)])
+    book.tell(job, step(1, 1), epoch(1))
     book.note(job, "stopped", "as asked")
     book.flush(job)
     book.store.close()
-    again = JobBook(tmp_path, "two").get(job.job_id)
+    later = JobBook(tmp_path, "two")
+    again = later.get(job.job_id)
     assert (again.status, again.epochs_begun) == (Status.INITIALIZED, 1)
     assert again.sessions[0].options == parse_train_options({"epochs": 3, "momentum": 0.5})
-    assert again.details()["history"] == [shown_epoch(EPOCH)]
+    assert later.log.history(job.job_id).epochs == [epoch_record(1)]
     assert again.unfinished is again.sessions[0]
 
 
@@ -81,28 +78,32 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     book = JobBook(tmp_path, "one")
     job = added(book)
     weights: list[str] = []
+
+    def events() -> list[LogEntry]:
+        return book.log.events(job.job_id)
+
     with monkeypatch.context() as full:
-        full.setattr(book.store, "add_results", refuse)
-        book.add_results(job, [EPOCH], [])
-        wait_until(lambda: book.events(job.job_id), 10, "nothing was said")
+        full.setattr(book.store, "append_log", refuse)
+        book.tell(job, epoch(1))
+        wait_until(lambda: events(), 10, "nothing was said")
         assert book.unsaved_because(job) == "the disk is full"
         book.note(job, "lost", "and not written")
         book.write(job, lambda: weights.append("on disk"))
         job.apply(Event.INITIALIZE)
         book.try_save(job)
-        kinds = [event.kind for event in book.events(job.job_id)]
-        assert kinds == ["storage_trouble", "lost"] and book.events(job.job_id)[1].index == 1
+        assert [(e.kind, e.event_index) for e in events()] == [("storage_trouble", 0), ("lost", 1)]
+        assert book.log.history(job.job_id).epochs == [epoch_record(1)]
         assert weights == [] and book.store.load_jobs()[0].status == "created"
         with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job):
             raise AssertionError("nothing may be changed before the rest is saved")
     wait_until(lambda: book.unsaved_because(job) is None, 10, "it was not tried again")
-    assert book.store.load_epochs(job.job_id) == [EPOCH] and weights == ["on disk"]
+    assert book.log.history(job.job_id).num_epochs == 1 and weights == ["on disk"]
     assert book.store.load_jobs()[0].status == "initialized"
-    events = book.events(job.job_id)
-    assert [event.kind for event in events] == ["storage_trouble", "lost", "storage_back"]
-    assert "the disk is full" in events[0].text
-    load = book.store.load_events
-    wait_until(lambda: load(job.job_id) == events, 10, "the last event was not written")
+    told = events()
+    assert [event.kind for event in told] == ["storage_trouble", "lost", "storage_back"]
+    assert "the disk is full" in told[0].values["text"]
+    load = book.store.load_log
+    wait_until(lambda: load(job.job_id, EVENTS) == told, 10, "the last event was not written")
 
 
 def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(
@@ -110,16 +111,16 @@ def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(
 ) -> None:
     book = JobBook(tmp_path, "one")
     job = added(book)
-    book.add_results(job, [EPOCH], [])
+    book.tell(job, epoch(1))
     book.flush(job)
     with monkeypatch.context() as full:
         full.setattr(job_rows, "_insert_parts", refuse)
         with pytest.raises(StorageUnavailable), book.changing(job, forget_history=True) as (draft,):
             draft.reset_training()
-    assert book.store.load_epochs(job.job_id) == [EPOCH]
+    assert book.log.history(job.job_id).epochs == [epoch_record(1)]
     with book.changing(job, forget_history=True) as (draft,):
         draft.reset_training()
-    assert book.store.load_epochs(job.job_id) == []
+    assert book.log.history(job.job_id).epochs == []
 
 
 def test_an_id_is_never_used_again(tmp_path: Path) -> None:
@@ -162,20 +163,42 @@ def test_what_a_session_changes_while_a_change_is_saved_stays(tmp_path: Path) ->
 
 
 def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
-    job = make_job("1")
-    epochs = [{**EPOCH, "epoch": number} for number in range(1, 20_001)]
-    options = TrainOptions(epochs=10_000)
-    job.sessions = [
-        Session(1, options, 1, 0, history=epochs[:10_000]),
-        Session(2, options, 1, 10_000, history=epochs[10_000:]),
-    ]
-    shown = job.details(history_limit=1_000)
-    told = [shown_epoch(epoch) for epoch in epochs]
+    book = JobBook(tmp_path, "one")
+    job = added(book)
+    no_data: Any = None
+    reader = JobReader(book, CheckpointStore(tmp_path), no_data)
+    book.tell(job, *(epoch(number) for number in range(1, 20_001)))
+    book.flush(job)
+    told = [shown_epoch(epoch_record(number)) for number in range(1, 20_001)]
+    shown = reader.get_job(job.job_id, history_limit=1_000)
     assert shown["history"] == told[-1_000:] and shown["num_epochs"] == 20_000
-    assert job.details(after_epoch=9_999, history_limit=3)["history"] == told[9_999:10_002]
-    assert job.details(after_epoch=20_000, history_limit=3)["history"] == []
-    assert job.details(history_limit=0)["history"] == []
-    assert job.details()["history"] == told
+    assert reader.get_job(job.job_id, 9_999, 3)["history"] == told[9_999:10_002]
+    assert reader.get_job(job.job_id, 20_000, 3)["history"] == []
+    assert reader.get_job(job.job_id, history_limit=0)["history"] == []
+    assert reader.get_job(job.job_id)["history"] == told
+
+
+def test_each_status_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = JobBook(tmp_path, "one")
+    job = added(book)
+    with monkeypatch.context() as full:
+        full.setattr(book.store, "save_job", refuse)
+        with pytest.raises(StorageUnavailable), book.changing(job) as (draft,):
+            draft.apply(Event.INITIALIZE)
+    with book.changing(job) as (draft,):
+        draft.apply(Event.INITIALIZE)
+    with book.changing(job) as (draft,):
+        draft.devices.append(Device(1, "10.0.0.2", 5001))
+    job.apply(Event.TRAIN)
+    book.try_save(job)
+    book.try_save(job)
+    book.flush(job)
+    query = (
+        "SELECT json_extract(\"values\", '$.status') FROM log WHERE kind = 'status' ORDER BY seq"
+    )
+    with book.store._database.read() as connection:
+        told = connection.exec_driver_sql(query).scalars().all()
+    assert told == ["initialized", "training"]
 
 
 @pytest.mark.parametrize("saved", [True, False], ids=["saved", "not saved yet"])
@@ -188,22 +211,22 @@ def test_events_are_shown_in_parts(
         book.note(job, "seen", str(number))
     book.flush(job)
     if not saved:
-        monkeypatch.setattr(book.store, "add_event", refuse)
+        monkeypatch.setattr(book.store, "append_log", refuse)
     book.note(job, "seen", "6")
     if not saved:
-        wait_until(lambda: len(book.events(job.job_id, None, 100)) == 8, 10, "no trouble is told")
+        wait_until(lambda: len(book.log.events(job.job_id)) == 8, 10, "no trouble is told")
     for number in range(7, 10):
         book.note(job, "seen", str(number))
 
     def texts(*part: int | None) -> list[str]:
-        return [e.text for e in book.events(job.job_id, *part) if e.kind == "seen"]
+        found = book.log.events(job.job_id, *part)
+        return [e.values["text"] for e in found if e.kind == "seen"]
 
     every = [str(number) for number in range(10)]
     assert texts(None, 100) == every
     assert texts(None, 2) == every[-2:]
     assert texts(2, 3) == every[3:6]
     assert texts(4, 4) == every[5:9] if saved else every[5:8]
-    assert [e.index for e in book.events(job.job_id, None, 100)] == list(
-        range(len(book.events(job.job_id, None, 100)))
-    )
+    told = book.log.events(job.job_id)
+    assert [event.event_index for event in told] == list(range(len(told)))
     assert texts(100, 5) == []

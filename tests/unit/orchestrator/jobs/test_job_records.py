@@ -13,6 +13,7 @@ from orchestrator.files.stored_json import to_stored
 from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.job import Job, Session
 from orchestrator.jobs.job_records import from_record, to_record
+from orchestrator.jobs.job_spec import JobConfig
 from orchestrator.jobs.train_options import TrainOptions, parse_train_options
 from orchestrator.proof.bit_equality import ComputedFrom, ComputedLayers
 from orchestrator.store.records import JobRecord
@@ -37,13 +38,13 @@ RECIPE = {
 def read(record: JobRecord) -> Job:
     """As it comes back from the store's JSON."""
     stored = {name: json.loads(json.dumps(getattr(record, name))) for name in ("spec", "planning")}
-    job = from_record(replace(record, **stored), [])
+    job = from_record(replace(record, **stored))
     assert isinstance(job, Job), job.reason
     return job
 
 
 def broken(record: JobRecord, **changed: Any) -> BrokenJob:
-    job = from_record(replace(record, **changed), [])
+    job = from_record(replace(record, **changed))
     assert isinstance(job, BrokenJob)
     return job
 
@@ -56,28 +57,30 @@ def test_a_job_comes_back_as_it_was_parsed_whatever_would_be_parsed_today() -> N
     transform = [{"type": "RandomCrop", "size": [6, 8]}, {"type": "RandomHorizontalFlip"}]
     source = parse_source({"name": "digits", "transform": transform})
     data = facts_of_source(source, Found(1_438, 359, 10, (0.3,), (0.4,)))
-    job.spec = replace(
-        job.spec, model=model, train=parse_train_options(config), source=source, data=data
-    )
-    job.train_config = config
-    record = replace(to_record(job), model_config={"layer_sizes": "no list at all"})
+    sent = JobConfig({"layer_sizes": "no list at all"}, {"name": "digits"}, config)
+    parsed: dict[str, Any] = {
+        "model": model,
+        "train": parse_train_options(config),
+        "source": source,
+    }
+    job.spec = replace(job.spec, **parsed, data=data, config=sent)
+    record = to_record(job)
     spec = read(record).spec
     assert repr(spec) == repr(job.spec)  # equality takes True, 1 and 1.0 for the same
     assert hash(spec) == hash(job.spec)
-    assert read(record).train_config == config
+    assert read(record).spec.config.train == config
 
 
 def test_a_job_that_can_not_be_read_is_broken_and_says_why() -> None:
     record = to_record(make_job("7"))
-    assert record.spec is not None
     layer = {"kind": "Hyperconv", "arguments": [], "layers": []}
-    model = {**record.spec["model"], "layers": [layer]}
+    model, sent = {**record.spec["model"], "layers": [layer]}, record.spec["config"]
     for changed, words in (
         ({"spec": {**record.spec, "batch_size": "many"}}, "batch_size"),
         ({"spec": {**record.spec, "model": model}}, "no kind of layer Hyperconv"),
         ({"spec": {**record.spec, "train": {"recipe": RECIPE}}}, "no optimizer Gone"),
-        ({"spec": None, "model_config": {"layer_sizes": [64, 9]}}, "has 10 classes"),
-        ({"spec": None, "dataset_config": {}}, "dataset_config.name"),
+        ({"spec": {"config": {**sent, "model": {"layer_sizes": [64, 9]}}}}, "has 10 classes"),
+        ({"spec": {"config": {**sent, "dataset": {}}}}, "dataset_config.name"),
         ({"status": "dreaming"}, "dreaming"),
         ({"planning": {"links": [{}]}}, "links.0.before"),
     ):

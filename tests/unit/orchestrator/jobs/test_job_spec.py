@@ -33,9 +33,8 @@ def test_defaults_are_filled_in() -> None:
     spec = parse()
     assert (spec.batch_size, spec.val_batch_size, spec.model.seed) == (256, 1000, 0)
     assert spec.views.inputs == SampleView(TensorSpec((784,)), Scaling((0.1307,), (0.3081,), 255.0))
-    assert spec.shuffle and spec.source.keywords == dict.fromkeys(
-        ("resize", "normalize", "channels")
-    )
+    given = dict.fromkeys(("resize", "normalize", "channels"))
+    assert spec.shuffle and spec.source.keywords == {**given, "transform": ()}
 
 
 def test_what_is_given_is_kept() -> None:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actors.core.progress.records import EpochRecord
+from actors.core.progress.records import EpochRecord, TrainedStep, Untold
+from actors.core.progress.session_length import SessionLength
 from actors.core.stages.flops import tflops
 from actors.loop.reports import Progress, StageReport, StageSeconds
 from orchestrator.jobs.metrics import (
     device_stats,
     device_tflops,
-    new_history,
     session_progress,
     shown_epoch,
     sum_reports,
+    told_results,
 )
 
 PROGRESS = Progress(epoch=2, step=7, loss=0.5, samples_per_s=123.0)
@@ -69,10 +70,9 @@ def test_progress_is_the_last_stages() -> None:
 
 
 def test_epochs_count_on_over_a_jobs_sessions() -> None:
-    history = new_history(report().epochs, first_epoch_index=4, session_index=2)
-    assert [(record["epoch"], record["session"]) for record in history] == [(5, 2), (6, 2)]
-    assert history[1] == {
-        "epoch": 6,
+    told = told_results(Untold(EPOCHS), 4, 2, SessionLength(3, 2, max_steps=5))
+    assert [entry.place for entry in told] == [(5, 3), (6, 2)]
+    assert told[1].values == {
         "session": 2,
         "train_loss": 1.0,
         "metrics": {"loss": 1.1, "r2": None},
@@ -80,9 +80,19 @@ def test_epochs_count_on_over_a_jobs_sessions() -> None:
     }
 
 
+def test_a_validation_within_an_epoch_is_told_beside_its_step() -> None:
+    steps = (TrainedStep(1, 1, 0.5), TrainedStep(1, 2, 0.25, {"loss": 0.125}))
+    told = told_results(Untold(steps=steps), 4, 2, SessionLength(3, 2))
+    assert [(e.kind, e.place, e.values) for e in told] == [
+        ("step", (5, 1), {"loss": 0.5}),
+        ("step", (5, 2), {"loss": 0.25}),
+        ("metric", (5, 2), {"loss": 0.125}),
+    ]
+
+
 def test_the_api_shows_metrics_beside_the_training_loss() -> None:
-    (_, record) = new_history(report().epochs, first_epoch_index=0, session_index=1)
-    assert shown_epoch(record) == {
+    (_, told) = told_results(Untold(EPOCHS), 0, 1, SessionLength(3, 2))
+    assert shown_epoch({"epoch": told.epoch, **told.values}) == {
         "epoch": 2,
         "session": 1,
         "train_loss": 1.0,

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from orchestrator.jobs.job_book import JobBook
-from orchestrator.jobs.metrics import shown_epoch
-from orchestrator.store.records import StepRecord
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.job_records import make_job
 from tests.support.jobs import wait_until
-from tests.support.sessions import epoch_record, make_session, refuse
+from tests.support.logs import back_to, epoch, epoch_record, steps
+from tests.support.sessions import refuse
 
 DATA = {"name": "digits", "batch_size": 64}
 STEPS = 23
@@ -134,17 +133,19 @@ def test_what_no_disk_had_taken_before_is_taken_back_too(
 ) -> None:
     book = JobBook(tmp_path, "one")
     job = book.add(make_job)
-    job.sessions = [make_session(history=[epoch_record(1), epoch_record(2)])]
-    steps = [StepRecord(e, s, 0.5) for e in (1, 2, 3) for s in (1, 2)]
+
+    def assert_is_shown() -> None:
+        assert book.log.history(job.job_id).epochs == [epoch_record(1)]
+        assert book.log.history(job.job_id).num_epochs == 1
+        steps = [(s.epoch, s.step) for s in book.log.steps(job.job_id, (), 10)]
+        assert steps == [(1, 1), (1, 2), (2, 1)]
+
     with monkeypatch.context() as full:
-        full.setattr(book.store, "add_results", refuse)
-        book.add_results(job, job.sessions[0].history, steps)
-        book.take_back_results(job, 1, (2, 1))
-        assert job.details()["history"] == [shown_epoch(epoch_record(1))]
+        full.setattr(book.store, "append_log", refuse)
+        for number in (1, 2, 3):
+            book.tell(job, *steps(number, 2), epoch(number, 2))
+        book.tell(job, back_to(2, 1))
+        assert_is_shown()
     wait_until(lambda: book.unsaved_because(job) is None, 10, "it was not tried again")
-    assert book.store.load_epochs(job.job_id) == [epoch_record(1)]
-    assert [(s.epoch, s.step) for s in book.store.load_steps(job.job_id)] == [
-        (1, 1),
-        (1, 2),
-        (2, 1),
-    ]
+    book.settle(job)
+    assert_is_shown()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from actors import replayer
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
@@ -20,7 +21,7 @@ from orchestrator.errors import (
     ReplayFailed,
     StorageUnavailable,
 )
-from orchestrator.store.records import StepRecord
+from orchestrator.store.tables import log
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.jobs import wait_until
@@ -93,7 +94,10 @@ def test_a_loss_that_was_changed_in_the_store_is_found(world: JobManagerWorld) -
     job_id = new_job(world, 1)
     train(world, job_id)
     loss = world.manager.list_steps(job_id)[6]["loss"]
-    world.manager._book.store.add_results(job_id, [], [StepRecord(1, 7, loss + 2**-30)])
+    seventh = (log.c.kind == "step") & (log.c.epoch == 1) & (log.c.step == 7)
+    with world.manager._book.store._database.write() as connection:
+        change = update(log).where(seventh, log.c.job_id == job_id)
+        connection.execute(change.values({"values": {"loss": loss + 2**-30}}))
     told = world.manager.verify(job_id, 20)
     assert not told["equal"] and told["largest_loss_difference"] == 2**-30
     assert (told["first_difference"]["epoch"], told["first_difference"]["step"]) == (1, 7)

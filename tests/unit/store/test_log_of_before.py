@@ -1,0 +1,70 @@
+"""A store that the version before the log has written: a job of two sessions with a failure, one
+without any, and one that was deleted. What the API said of them it says still."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.checkpoints.checkpoint_store import CheckpointStore
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.job_lifecycle import Event
+from orchestrator.jobs.job_reader import JobReader
+from orchestrator.store.job_store import FILE_NAME
+from tests.support.logs import back_to, step
+
+WRITTEN = Path(__file__).parent / "written_by_0013"
+ANSWERS: dict[str, Any] = json.loads((WRITTEN / "answers.json").read_text())
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[JobBook]:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.executescript((WRITTEN / "store.sql").read_text())
+    book = JobBook(tmp_path, "a later version")
+    yield book
+    book.store.close()
+
+
+@pytest.fixture
+def reader(book: JobBook, tmp_path: Path) -> JobReader:
+    no_data: Any = None
+    return JobReader(book, CheckpointStore(tmp_path), no_data)
+
+
+def as_sent(answer: Any) -> Any:
+    return json.loads(json.dumps(answer))
+
+
+def test_every_answer_is_what_it_was(reader: JobReader) -> None:
+    assert as_sent(reader.list_jobs()) == ANSWERS["jobs"]
+    assert reader.previous_teraflops() == ANSWERS["teraflops"]
+    for job_id, known in ANSWERS["of"].items():
+        assert as_sent(reader.get_job(job_id)) == known["job"]
+        measured, before = reader.get_plan(job_id)["measured"], known["plan"]["measured"]
+        assert (measured is None) == (before is None)
+        assert {name: (measured or {})[name] for name in before or {}} == (before or {})
+        assert reader.list_events(job_id) == known["events"]
+        assert reader.list_steps(job_id) == known["steps"]
+
+
+def test_what_happens_next_follows(book: JobBook, reader: JobReader) -> None:
+    job = book.get("2")
+    book.note(job, "seen", "later")
+    book.tell(job, back_to(7, 2), step(7, 3, 0.125))
+    book.flush(job)
+    known = ANSWERS["of"]["2"]
+    events = reader.list_events("2")
+    assert events[:-1] == known["events"] and events[-1]["index"] == len(known["events"])
+    assert [record["epoch"] for record in reader.get_job("2")["history"]] == [1, 2, 3, 4, 5, 6]
+    last = [(s["epoch"], s["step"], s["loss"]) for s in reader.list_steps("2", 7, 1)][1:]
+    assert last == [(7, 3, 0.125)]
+    with book.changing(job, forget_history=True) as (draft,):
+        draft.apply(Event.INITIALIZE)
+    assert reader.get_job("2")["history"] == reader.list_steps("2") == []
