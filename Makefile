@@ -8,7 +8,7 @@ WORKERS ?= 2
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-log bench-planning bench-wire bench docs dist constraints clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-log bench-planning bench-wire bench-reading bench docs dist constraints clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +74,10 @@ bench-planning: $(VENV)/.installed-test ## measure how long plans and simulation
 bench-wire: $(VENV)/.installed-test ## measure what rounding messages costs, saves and does to the loss
 	$(BIN)/python -m benchmarks.wire
 
-bench: bench-planning bench-log bench-wire bench-pipeline bench-combining bench-seed bench-start bench-rest bench-recovery ## measure all but the network
+bench-reading: $(VENV)/.installed-test ## measure training on data that is read meanwhile
+	$(BIN)/python -m benchmarks.reading
+
+bench: bench-planning bench-log bench-wire bench-reading bench-pipeline bench-combining bench-seed bench-start bench-rest bench-recovery ## measure all but the network
 
 docs: $(VENV)/.installed-docs ## build the documentation as a site in build/site; fails on a broken link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import ray
-import torch
 
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
@@ -24,6 +23,8 @@ from actors.core.stages.compute_device import this_device
 from actors.core.stages.profiles import ComputeProfile
 from actors.core.stages.specs import SessionSpec, StageSpec
 from actors.core.stages.stage import Stage
+from actors.feeding.given_rows import GivenRows
+from actors.feeding.reading import Reading
 from actors.host.allocator import keep_freed_memory
 from actors.host.host_kind import HostKind, this_host
 from actors.host.host_limits import kernel_kills
@@ -60,7 +61,7 @@ class LayerActor:
         self._watch = LinkWatch()
         self._ends = EdgeEnds(self._device)
         self._orders = Orders()
-        self._data = StageData()
+        self._given: list[GivenRows | None] = [None] * 4
 
     def host(self) -> HostKind:
         """Answers once this process has started."""
@@ -122,25 +123,35 @@ class LayerActor:
         """The reader's data for kinds of channel that need them before the two ends can connect."""
         self._ends.meet_reader(direction, reader)
 
-    def load(self, references: Sequence[Any], timeout_s: float) -> None:
-        """Fetches the data: references to the arrays of training inputs and targets, then those of
-        validation; None for arrays that this stage does not need.
+    def load(self, references: Sequence[Any], reading: Reading, timeout_s: float) -> None:
+        """Fetches the data: references to training inputs and targets, then to those of validation,
+        each to an array or to what reads its rows; None for those that this stage does not need.
 
         Ray would hold back every later call, polls too, until a call's own arguments have arrived.
         So the references are within a list, which Ray leaves alone.
         """
-        arrays: list[np.ndarray | None] = [
-            None if r is None else ray.get(r, timeout=timeout_s) for r in references
+        self._given = [
+            None if r is None else GivenRows(r, ray.get(r, timeout=timeout_s), reading)
+            for r in references
         ]
-        self._data = StageData(*(None if a is None else torch.from_numpy(a) for a in arrays))
 
     def run(self, session: SessionSpec) -> bool:
         """Trains; True when all epochs are done, False when stopped before."""
         assert self._stage is not None, "build comes first"
         links, keeper = self._links(), self._keeper
-        self._loop = StageLoop(self._stage, session, self._data, links, keeper, self._orders)
-        with self._watch.running():
+        with ExitStack() as until, self._watch.running():
+            data = self._rows_of(session, until)
+            self._loop = StageLoop(self._stage, session, data, links, keeper, self._orders)
             return self._loop.run()
+
+    def _rows_of(self, session: SessionSpec, until: ExitStack) -> StageData:
+        inputs, targets, val_inputs, val_targets = self._given
+        return StageData(
+            None if inputs is None else inputs.training(session, until),
+            None if targets is None else targets.training(session, until),
+            None if val_inputs is None else val_inputs.validation(session, until),
+            None if val_targets is None else val_targets.validation(session, until),
+        )
 
     def state(self) -> PackedSnapshot:
         """The state at the end of the run."""

@@ -19,6 +19,7 @@ from sklearn.datasets import load_breast_cancer
 from actors.core.folders import Folders
 from actors.core.sources.registry import parse_source, read_source
 from actors.core.sources.samples import Split
+from benchmarks.command import run
 
 PNGS = "mnist_png"
 TABLE = "tumours.csv"
@@ -76,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

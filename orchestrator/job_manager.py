@@ -63,7 +63,7 @@ class JobManager(JobReader):
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {ray_address}")
         checkpoints = LocalStorage(storage / "checkpoints")
-        datasets = DatasetStore(config.folders, node_id)
+        datasets = DatasetStore(config.folders, node_id, config.data_memory_bytes)
         super().__init__(book, CheckpointStore(checkpoints), datasets)
         self._initial = InitialWeightsStore(checkpoints)
         self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         default_factory=_default_data_roots,
         description="folders whose files a job may name, such as a text; default data_dir",
     )
+    data_memory_bytes: int | None = Field(
+        None,
+        ge=2**20,
+        description="memory for a data set's inputs, beyond which they are read as jobs are "
+        "trained; default half of the object store of the gateway's node",
+    )
     channel: Literal["auto", "object_store", "shared_memory", "gloo", "nccl", "actor_calls"] = (
         Field("auto", description="what carries tensors between devices")
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from actors.channels.channel import Receiver, Sender
+from actors.core.feeding.rows import TrainingRows, ValidationRows
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,10 @@ class StageLinks:
 
 @dataclass(frozen=True)
 class StageData:
-    """The arrays with the inputs (first stage) and targets (last stage), as they are stored; a
-    session's views describe them."""
+    """Inputs (first stage) and targets (last stage), as they are stored; a session's views describe
+    them."""
 
-    train_inputs: torch.Tensor | None = None
-    train_targets: torch.Tensor | None = None
-    val_inputs: torch.Tensor | None = None
-    val_targets: torch.Tensor | None = None
+    train_inputs: TrainingRows | None = None
+    train_targets: TrainingRows | None = None
+    val_inputs: ValidationRows | None = None
+    val_targets: ValidationRows | None = None

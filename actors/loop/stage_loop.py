@@ -242,9 +242,9 @@ class StageLoop:
         if not self._stage.spec.is_last:
             return
         assert self._data.train_targets is not None
-        view, stored = self._session.views.targets, self._data.train_targets
+        view, (epoch, step) = self._session.views.targets, self._cursor.position
         begin = time.perf_counter()
-        draws = self._draws()
+        stored, draws = self._data.train_targets.at(epoch, step), self._draws()
         targets = [view.prepare(view.gather(stored, m.samples, draws)) for m in microbatches]
         self._targets = self._task_loss.weighed(targets)
         self.board.seconds.load_s += time.perf_counter() - begin
@@ -305,8 +305,10 @@ class StageLoop:
             return self._recv(self._links.forward_in, microbatch.index)
         assert self._data.train_inputs is not None
         begin = time.perf_counter()
-        view = self._session.views.inputs
-        stored = self._data.train_inputs
+        view, stored = (
+            self._session.views.inputs,
+            self._data.train_inputs.at(*self._cursor.position),
+        )
         inputs = self._device.load(view, stored, microbatch.samples, self._draws())
         self.board.seconds.load_s += time.perf_counter() - begin
         return inputs

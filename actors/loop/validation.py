@@ -86,7 +86,9 @@ class Validation:
     def _inputs(self, index: int, chunk: slice, num_chunks: int) -> torch.Tensor:
         if self._stage.spec.is_first:
             assert self._data.val_inputs is not None
-            return self._device.load(self._views.inputs, self._data.val_inputs, chunk)
+            return self._device.load(
+                self._views.inputs, self._data.val_inputs.of_chunk(chunk), chunk
+            )
         assert self._links.forward_in is not None and self._links.backward_out is not None
         inputs = self._links.forward_in.recv(self._turn, index).tensor
         assert inputs is not None, "a session ends between steps only"
@@ -96,5 +98,6 @@ class Validation:
 
     def _score(self, outputs: torch.Tensor, chunk: slice) -> None:
         assert self._data.val_targets is not None
-        targets = self._device.load(self._views.targets, self._data.val_targets, chunk)
+        stored = self._data.val_targets.of_chunk(chunk)
+        targets = self._device.load(self._views.targets, stored, chunk)
         self._scores.add(outputs, targets)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from actors.core.feeding.rows import TensorRows
 from actors.core.model.model_spec import TensorSpec, mlp
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.source_facts import CLASS
@@ -39,8 +40,8 @@ def loop_overhead_s(device: ComputeDevice, threads: int) -> float:
         num_microbatches=MICROBATCHES,
         threads=threads,
     )
-    inputs = torch.zeros(session.num_train, TINY, dtype=torch.uint8)
-    targets = torch.zeros(session.num_train, dtype=torch.int64)
+    inputs = TensorRows(torch.zeros(session.num_train, TINY, dtype=torch.uint8))
+    targets = TensorRows(torch.zeros(session.num_train, dtype=torch.int64))
     stage = Stage(StageSpec(mlp((TINY, TINY)), 0, 1, 0, 1, ()), device=device)
     loop = StageLoop(stage, session, StageData(inputs, targets, inputs, targets), StageLinks())
     loop.run()

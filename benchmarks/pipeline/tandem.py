@@ -14,6 +14,7 @@ import ray
 from actors.core.model.blocks import num_blocks
 from actors.core.recipe.precision import FP32
 from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.feeding.reading import Reading
 from actors.loop.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
 from benchmarks.processes import peak_bytes
@@ -162,4 +163,5 @@ def _stored(cell: Cell, samples: Samples) -> StoredDataset:
         ray.put(samples.inputs[:NUM_VAL]),
         ray.put(samples.targets[:NUM_VAL]),
     ]
-    return StoredDataset(*refs, num_train=cell.num_train, num_val=NUM_VAL)
+    reading = Reading("", 1, 1)  # all of it lies in memory
+    return StoredDataset(*refs, cell.num_train, NUM_VAL, reading)

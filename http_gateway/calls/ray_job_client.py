@@ -80,6 +80,7 @@ class RayJobClient:
         config = ManagerConfig(
             data_dir=str(settings.data_dir),
             data_roots=tuple(map(str, settings.data_roots)),
+            data_memory_bytes=settings.data_memory_bytes,
             storage_path=str(settings.storage_path),
             channel=settings.channel,
             actor_start_timeout_s=settings.actor_start_timeout_s,

@@ -29,9 +29,12 @@ from actors.core.sources.registry import (
     read_source,
     source_signature,
 )
+from actors.core.sources.row_reader import is_array
 from actors.core.sources.samples import Split
 from actors.core.sources.source_facts import Found, SourceFacts
+from actors.feeding.reading import Reading
 from orchestrator.data.data_identity import DataIdentity, check_same
+from orchestrator.data.data_memory import DataMemory
 from orchestrator.data.load_wait import LoadStalled, wait_for_load
 from orchestrator.errors import DatasetChanged, DatasetUnavailable
 from orchestrator.jobs.job import Job
@@ -42,10 +45,18 @@ EARLY_BYTES = 100 * 10**6
 """Of all files together that are loaded before a job needs them: it may never do."""
 
 
+def _data_memory(asked_bytes: int | None, node_id: str) -> DataMemory:
+    """What data may take on that node."""
+    own = next(node["Resources"] for node in ray.nodes() if node["NodeID"] == node_id)
+    store_bytes, cores = own.get("object_store_memory", 0.0), own.get("CPU", 1.0)
+    return DataMemory.of(asked_bytes, int(store_bytes), int(cores))
+
+
 @dataclass(frozen=True)
 class StoredDataset:
-    """References to the arrays in the object store, as they are stored. Targets that lie in the
-    inputs' array have the same reference. The numbers are those of samples."""
+    """References into the object store: to arrays, or of inputs that take more than the memory for
+    data allows to what reads their rows, by ``reading``. Targets that lie in the inputs' array have
+    the same reference. The numbers are those of samples."""
 
     train_inputs: Any
     train_targets: Any
@@ -53,6 +64,7 @@ class StoredDataset:
     val_targets: Any
     num_train: int
     num_val: int
+    reading: Reading
     fingerprint: str = ""
 
     @property
@@ -85,11 +97,13 @@ class _Loading:
 class DatasetStore:
     """Loads on the gateway's own node, in a task, and keeps the references until the files change.
 
-    A session that has begun keeps what it has."""
+    A session that has begun keeps what it has. ``memory_bytes`` is the setting."""
 
-    def __init__(self, folders: Folders, node_id: str) -> None:
+    def __init__(self, folders: Folders, node_id: str, memory_bytes: int | None) -> None:
         self._folders = folders
         self._node_id = node_id
+        memory = _data_memory(memory_bytes, node_id)
+        self._max_bytes, self._reading = memory.max_bytes, memory.reading(node_id)
         self._loading: dict[SourceSpec, _Loading] = {}
         self._lock = threading.Lock()
 
@@ -102,7 +116,7 @@ class DatasetStore:
     def inspect(self, spec: SourceSpec) -> dict[str, Any]:
         """What it is, fit for JSON, and a job that would fit. Reads all of it, and keeps nothing;
         raises ``DatasetUnavailable``, ``InvalidRequest``."""
-        task = self._task(_inspect, 1).remote(spec, self._folders)
+        task = self._task(_inspect, 1).remote(spec, self._folders, self._max_bytes)
         try:
             found: dict[str, Any] = wait_for_load(task, partial(_bytes_here, spec, self._folders))
         except (ray.exceptions.RayError, LoadStalled) as error:
@@ -133,7 +147,7 @@ class DatasetStore:
 
     def get(self, spec: SourceSpec) -> StoredDataset:
         """The data set, loaded if need be; raises ``DatasetUnavailable``, ``InvalidRequest``."""
-        return _stored(spec, *self._loaded(spec))
+        return _stored(spec, *self._loaded(spec), self._reading)
 
     def _loaded(self, spec: SourceSpec) -> tuple[_Loading, _Facts]:
         key = arrays_key(spec)
@@ -160,7 +174,7 @@ class DatasetStore:
         """The same for a job that may be trained already; raises ``DatasetChanged`` when that was
         on other samples, ``InvalidRequest`` when they are fewer than a batch."""
         loading, facts = self._loaded(job.spec.source)
-        stored = _stored(job.spec.source, loading, facts)
+        stored = _stored(job.spec.source, loading, facts, self._reading)
         if job.data is not None:
             place = place_of(job.spec.source, self._folders)
             check_same(job.job_id, job.data, stored.identity, place)
@@ -205,7 +219,9 @@ class DatasetStore:
             loading.signature = ended.result().signature
 
     def _submit(self, key: SourceSpec) -> _Loading:
-        *arrays, facts = tuple(self._task(_load_arrays, 5).remote(key, self._folders))
+        *arrays, facts = tuple(
+            self._task(_load_arrays, 5).remote(key, self._folders, self._max_bytes)
+        )
         return _Loading(arrays, facts)
 
     def _task(self, function: Callable[..., Any], num_returns: int) -> Any:
@@ -226,13 +242,15 @@ class DatasetStore:
                 del self._loading[key]
 
 
-def _stored(spec: SourceSpec, loading: _Loading, facts: _Facts) -> StoredDataset:
+def _stored(spec: SourceSpec, loading: _Loading, facts: _Facts, reading: Reading) -> StoredDataset:
     source = facts_of_source(spec, facts.found)
     inputs, targets, val_inputs, val_targets = loading.arrays
     if not facts.has_targets:
         targets, val_targets = inputs, val_inputs
     numbers = (source.num_train, source.num_val)
-    return StoredDataset(inputs, targets, val_inputs, val_targets, *numbers, facts.fingerprint)
+    return StoredDataset(
+        inputs, targets, val_inputs, val_targets, *numbers, reading, facts.fingerprint
+    )
 
 
 def _numbered(data: SourceFacts) -> tuple[Any, ...]:
@@ -251,25 +269,26 @@ def _unavailable(key: SourceSpec, error: Exception) -> CallerError:
     return DatasetUnavailable(f"{key.name} could not be loaded: {kind}: {error_text(cause)}")
 
 
-def _inspect(spec: SourceSpec, folders: Folders) -> dict[str, Any]:
-    samples = read_source(spec, folders)
+def _inspect(spec: SourceSpec, folders: Folders, max_bytes: int) -> dict[str, Any]:
+    samples = read_source(spec, folders, max_bytes)
     facts = facts_of_source(spec, samples.found)
     return {**inspected(samples, facts), "suggested": suggested_job(facts)}
 
 
-def _load_arrays(key: SourceSpec, folders: Folders) -> tuple[Any, ...]:
+def _load_arrays(key: SourceSpec, folders: Folders, max_bytes: int) -> tuple[Any, ...]:
     fetch_source(key, folders)
     # Before they are read: what changes since is noticed.
     signature = source_signature(key, folders)
-    data = read_source(key, folders)
+    data = read_source(key, folders, max_bytes)
     has_targets = data.train.targets is not data.train.inputs
     facts = _Facts(data.found, data.fingerprint, has_targets, signature)
     return (*_arrays(data.train, has_targets), *_arrays(data.val, has_targets), facts)
 
 
-def _arrays(split: Split, has_targets: bool) -> tuple[np.ndarray[Any, Any] | None, ...]:
+def _arrays(split: Split, has_targets: bool) -> tuple[Any, ...]:
     targets = np.ascontiguousarray(split.targets) if has_targets else None
-    return np.ascontiguousarray(split.inputs), targets
+    inputs = np.ascontiguousarray(split.inputs) if is_array(split.inputs) else split.inputs
+    return inputs, targets
 
 
 def _bytes_here(key: SourceSpec, folders: Folders) -> int:

@@ -15,6 +15,7 @@ class ManagerConfig:
     data_dir: str
     storage_path: str
     data_roots: tuple[str, ...] = ()
+    data_memory_bytes: int | None = None
     channel: str = "auto"
     actor_start_timeout_s: float = 60.0
     channel_timeout_s: float = 60.0

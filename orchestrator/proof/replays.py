@@ -66,7 +66,7 @@ class Verification:
         fetching_s = patience_s(stored_bytes(references))
         timeout_s = start_timeout_s + fetching_s + REPLAY_LIMIT_S
         try:
-            answer = actor.replay.remote(plan, references, fetching_s, REPLAY_LIMIT_S)
+            answer = actor.replay.remote(plan, references, data.reading, fetching_s, REPLAY_LIMIT_S)
             packed: PackedReplay = ray.get(answer, timeout=timeout_s)
         except ray.exceptions.RayError as error:
             raise self._failed(place, error, timeout_s) from error

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from actors.core.feeding.rows import TensorRows
 from actors.core.model.blocks import num_blocks
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import parse_recipe
@@ -157,7 +158,8 @@ def test_a_replay_finds_the_losses_of_every_task(name: str) -> None:
     threads = (ThreadsFrom(0, (LayerThreads(0, num_blocks(model), 1),)),)
     steps = len(plain.step_losses)
     inputs, own = (torch.from_numpy(a) for a in (data.train.inputs, data.train.targets))
-    done = replay(ReplayPlan(model, (ReplaySession(session, steps, threads),)), inputs, own)
+    plan = ReplayPlan(model, (ReplaySession(session, steps, threads),))
+    done = replay(plan, lambda _: TensorRows(inputs), own)
     assert list(done.losses) == plain.step_losses
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 
+from actors.core.feeding.rows import TensorRows
 from actors.core.progress.snapshots import TrainingState
 from actors.core.sources.samples import Samples
 from actors.core.stages.replay import LayerThreads, ReplayPlan, ReplaySession, ThreadsFrom, replay
@@ -13,6 +16,7 @@ from orchestrator.jobs.job_spec import JobSpec
 from tests.support.digit_sessions import make_session, run, stop_after
 from tests.support.in_process import build_pipeline
 from tests.support.plain_loop import PlainResult, train_plainly
+from tests.support.row_blocks import in_blocks
 from tests.support.sources import job_spec, read
 
 TRANSFORM = [
@@ -70,13 +74,24 @@ def test_a_session_that_goes_on_elsewhere_has_them_too(
     assert all(torch.equal(weights[name], plain.weights[name]) for name in plain.weights)
 
 
+def test_rows_that_come_in_blocks_have_them_too(
+    digits: Samples, spec: JobSpec, plain: PlainResult
+) -> None:
+    session = session_of(spec)
+    with ExitStack() as until:
+        data = in_blocks(digits, session, 500, until)
+        pipeline = run(build_pipeline(spec.model, session, digits, [0, 1, 3], data=data))
+    weights = pipeline.weights()
+    assert all(torch.equal(weights[name], plain.weights[name]) for name in plain.weights)
+
+
 def test_a_replay_has_them_too(digits: Samples, spec: JobSpec, plain: PlainResult) -> None:
     session, num_blocks = session_of(spec), spec.num_blocks
     threads = (ThreadsFrom(0, (LayerThreads(0, num_blocks, 1),)),)
     steps = EPOCHS * session.num_steps
     inputs, targets = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
     plan = ReplayPlan(spec.model, (ReplaySession(session, steps, threads),), steps)
-    replayed = replay(plan, inputs, targets)
+    replayed = replay(plan, lambda _: TensorRows(inputs), targets)
     assert list(replayed.losses) == plain.step_losses
     assert replayed.weights is not None
     assert all(torch.equal(replayed.weights[name], plain.weights[name]) for name in plain.weights)

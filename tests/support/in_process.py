@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from actors.channels.channel import Receiver, Sender
+from actors.core.feeding.rows import TensorRows
 from actors.core.model.model_spec import ModelSpec
 from actors.core.progress.snapshots import TrainingState
 from actors.core.sources.samples import Samples
@@ -70,15 +71,17 @@ def build_pipeline(
     slots: int = 2,
     state: TrainingState | None = None,
     devices: Sequence[ComputeDevice] | None = None,
+    data: StageData | None = None,
 ) -> Pipeline:
     """A stage for each pair of neighbouring ``cuts``, e.g. [0, 2, 3] for two stages; they go on
-    from ``state``, if one is given, and compute on ``devices``, by default the CPU."""
+    from ``state``, if one is given, and compute on ``devices``, by default the CPU; ``data`` are
+    rows of the data set that come in another way than from its arrays."""
     num_stages = len(cuts) - 1
     computers = devices or [CPU] * num_stages
     boxes = [_mailboxes(slots, way, num_stages - 1) for way in ("forward", "backward")]
     links = _build_links(computers, session, *boxes)
     arrays = (dataset.train.inputs, dataset.train.targets, dataset.val.inputs, dataset.val.targets)
-    data = StageData(*(torch.from_numpy(a) for a in arrays))
+    data = data or StageData(*(TensorRows(torch.from_numpy(a)) for a in arrays))
     session = fitting(session, network)
     specs = [StageSpec.of(network, i, num_stages, cuts[i], cuts[i + 1]) for i in range(num_stages)]
     pairs = zip(specs, computers, strict=True)

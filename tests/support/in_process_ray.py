@@ -246,7 +246,7 @@ class InProcessRay:
                 "NodeManagerAddress": GATEWAY_IP,
                 "NodeManagerPort": FIRST_PORT + node,
                 "NodeManagerHostname": f"device-{node}",
-                "Resources": {"CPU": 1.0},
+                "Resources": {"CPU": 1.0, "object_store_memory": 1e9},
                 "Alive": node not in self.lost,
             }
             for node in range(self.num_nodes)

@@ -147,9 +147,9 @@ class JobManagerWorld:
         return False
 
 
-def _read_digits_once(spec: SourceSpec, folders: Folders) -> Samples:
+def _read_digits_once(spec: SourceSpec, folders: Folders, max_bytes: int) -> Samples:
     """Files of others may change."""
-    return (_read_once if spec.name == "digits" else _read)(spec, folders)
+    return (_read_once if spec.name == "digits" else _read)(spec, folders, max_bytes)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ from actors.core.sources.registry import (
     parse_source,
     read_source,
 )
-from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.row_reader import Array
+from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 from actors.core.stages.specs import SessionSpec

@@ -59,6 +59,7 @@ def test_the_commented_file_lists_every_setting_with_its_default() -> None:
         "ray_address",
         "data_dir",
         "data_roots",
+        "data_memory_bytes",
         "api_token_file",
     }  # shown in comments: no constants
     assert all(f"# {name}: " in text for name in unset)

@@ -31,6 +31,20 @@ def _stat(place: Path) -> os.stat_result | None:
         return None
 
 
+def check_same_file(path: Path, before: tuple[int, ...] | None) -> None:
+    """Raises ``DatasetUnavailable`` where ``file_signature`` was another one before."""
+    if file_signature(path) != before:
+        raise changed_while_read(path)
+
+
+def changed_while_read(path: object) -> DatasetUnavailable:
+    """Of a file that some samples were read from as it was, and others are not."""
+    return DatasetUnavailable(
+        f"{path} changed while it was read: put the old file back, or try again once nothing "
+        "writes to it"
+    )
+
+
 def archive_of(path: Path) -> Path:
     """Beside the file's place."""
     return path.with_name(path.name + ".gz")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.row_reader import Array, one_row
+from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import Column, SourceFacts
 from actors.core.sources.views import SampleView
 
@@ -102,12 +103,12 @@ def _input(train: Split, facts: SourceFacts, row: int) -> Any:
     return stored.reshape(-1)[:MAX_NUMBERS].tolist()
 
 
-def _stored(view: SampleView, array: Array, row: int) -> Array:
+def _stored(view: SampleView, inputs: Any, row: int) -> Array:
     if view.window is None:
-        sample: Array = array[row]
-        return sample
+        return one_row(inputs, row)
     first = row * view.window.stride + view.window.shift
-    return array[first : first + view.window.length]
+    sample: Array = inputs[first : first + view.window.length]
+    return sample
 
 
 def _cells(columns: tuple[Column, ...], stored: Array) -> Iterator[tuple[str, Any]]:

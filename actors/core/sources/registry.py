@@ -8,11 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actors.core.errors import DatasetUnavailable, InvalidRequest
+from actors.core.errors import InvalidRequest
 from actors.core.fields import Argument, Field, check_field, described, shown_value
 from actors.core.folders import Folders
-from actors.core.sources.data_files import file_signature
-from actors.core.sources.samples import Samples, check_split, fingerprint
+from actors.core.sources.data_files import changed_while_read, file_signature
+from actors.core.sources.row_reader import Array, some_rows
+from actors.core.sources.samples import (
+    Samples,
+    check_split,
+    fingerprint,
+    in_memory,
+    input_bytes,
+)
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.transform_spec import TransformSpec
 
@@ -50,6 +57,10 @@ def _nothing_to_fetch(spec: SourceSpec, folders: Folders) -> None:
     return None
 
 
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Means and standard deviations, as ``Scaling`` takes them."""
+
+
 @dataclass(frozen=True)
 class SourceKind:
     """A kind of source. What is read lies in ``folders``.
@@ -62,7 +73,8 @@ class SourceKind:
     Arguments in ``view_fields`` change no array: jobs that differ in them share the arrays.
     ``remedy`` is what helps where the samples are not what they should be. A kind that
     ``is_format`` reads files of one's own: jobs ask for it by ``format``, and say where they lie by
-    ``path``; for the others they ask by ``name``.
+    ``path``; for the others they ask by ``name``. ``statistics`` tells mean and standard deviation
+    of stored inputs, where ``read`` leaves them open.
     """
 
     name: str
@@ -76,6 +88,7 @@ class SourceKind:
     view_fields: frozenset[str] = frozenset()
     remedy: str = "Install Tandem's packages again"
     is_format: bool = False
+    statistics: Callable[[Array], Statistics] | None = None
 
     @property
     def asked_by(self) -> str:
@@ -83,6 +96,9 @@ class SourceKind:
         return "format" if self.is_format else "name"
 
 
+STATISTICS_BYTES = 2**28
+"""Of the training inputs that statistics are of, whether all of them lie in memory or not: the same
+on a small machine and on a large one."""
 SOURCES: dict[str, SourceKind] = {}
 """By name. Filled by the modules of ``actors.core.sources.kinds``, and by whoever adds one."""
 
@@ -165,9 +181,7 @@ def source_signature(spec: SourceSpec, folders: Folders) -> Signature:
 def _check_unchanged(before: Signature, after: Signature) -> None:
     changed = sorted(path for path, _ in set(before) ^ set(after))
     if changed:
-        raise DatasetUnavailable(
-            f"{changed[0]} changed while it was read: try again once nothing writes to it"
-        )
+        raise changed_while_read(changed[0])
 
 
 def place_of(spec: SourceSpec, folders: Folders) -> str:
@@ -196,8 +210,9 @@ def fetch_source(spec: SourceSpec, folders: Folders) -> None:
     SOURCES[spec.name].fetch(spec, folders)
 
 
-def read_source(spec: SourceSpec, folders: Folders) -> Samples:
-    """Reads the arrays, and checks them.
+def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None) -> Samples:
+    """Reads the arrays, and checks them. Inputs that take more than ``max_bytes`` are left to be
+    read row by row, if their kind can do that.
 
     Raises ``DatasetUnavailable`` when its files are neither there nor to be had, not what they
     should be, or changed amid it, naming file, finding and remedy.
@@ -206,6 +221,11 @@ def read_source(spec: SourceSpec, folders: Folders) -> Samples:
     kind.fetch(spec, folders)
     before = source_signature(spec, folders)
     samples = kind.read(spec, folders)
+    if max_bytes is None or input_bytes(samples) <= max_bytes:
+        samples = replace(samples, train=in_memory(samples.train), val=in_memory(samples.val))
+    if kind.statistics is not None:
+        mean, std = kind.statistics(some_rows(samples.train.inputs, STATISTICS_BYTES))
+        samples = replace(samples, found=replace(samples.found, mean=mean, std=std))
     _check_unchanged(before, source_signature(spec, folders))
     for split in (samples.train, samples.val):
         check_split(split, samples.found.num_classes, kind.remedy)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable
+from actors.core.sources.row_reader import Array, Inputs, all_rows, is_array, num_bytes
 from actors.core.sources.source_facts import Found
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Split:
     """Samples as they are stored: uint8 images ``[n, channels, height, width]``, float32 rows
     ``[n, features]``, tokens ``[n]``; targets int64 classes ``[n]`` or float32 ``[n, …]``, or the
-    inputs themselves, shifted. ``inputs_at`` and ``targets_at`` tell people where they are from,
-    ``places`` where each sample is, if each has its own."""
+    inputs themselves, shifted. ``inputs`` may be a ``RowReader`` instead of an array, but only of
+    a source that is read with a limit. ``inputs_at`` and ``targets_at`` tell people where they are
+    from, ``places`` where each sample is, if each has its own."""
 
-    inputs: Array
+    inputs: Any
     targets: Array
     inputs_at: str
     targets_at: str
@@ -49,18 +49,29 @@ class Samples:
     skipped: tuple[Skipped, ...] = ()
 
 
+def in_memory(split: Split) -> Split:
+    """With its inputs as an array."""
+    return split if is_array(split.inputs) else replace(split, inputs=all_rows(split.inputs))
+
+
+def input_bytes(samples: Samples) -> int:
+    """Of both splits' inputs."""
+    return num_bytes(samples.train.inputs) + num_bytes(samples.val.inputs)
+
+
 def fingerprint(train: Split, val: Split) -> str:
-    """Equal for equal samples in equal order, and, but for an attack, for no others.
+    """Equal for equal samples in equal order, and, but for an attack, for no others. Rows that are
+    not in memory are known by their files' names and sizes.
 
     That of images of one channel is what versions before sources had, for stored jobs.
     """
     digest = hashlib.blake2b(digest_size=16)
     for split in (train, val):
         inputs, targets = split.inputs, split.targets
-        digest.update(repr((len(inputs), *_flat(inputs))).encode())
+        digest.update(repr((inputs.shape[0], *_flat(inputs))).encode())
         if inputs.dtype != np.uint8:
             digest.update(inputs.dtype.str.encode())
-        digest.update(np.ascontiguousarray(inputs).data)
+        digest.update(np.ascontiguousarray(inputs).data if is_array(inputs) else inputs.digest())
         if targets is not inputs:
             digest.update(np.ascontiguousarray(_narrow(targets)).data)
     return digest.hexdigest()
@@ -84,10 +95,10 @@ def check_split(split: Split, num_classes: int | None, remedy: str) -> None:
 def _finding(split: Split, num_classes: int | None) -> str | None:
     if split.targets is split.inputs:
         return None  # a text: what its windows need, its facts tell
-    if len(split.inputs) == 0:
+    if split.inputs.shape[0] == 0:
         return f"{split.inputs_at} has no samples"
     for array, place in ((split.inputs, split.inputs_at), (split.targets, split.targets_at)):
-        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        if is_array(array) and array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
             at = tuple(int(i) for i in np.argwhere(~finite)[0])
             return (
                 f"{place} has {array[at]} for sample {at[0]}, column {at[1] if at[1:] else 0} "
@@ -105,8 +116,8 @@ def _finding(split: Split, num_classes: int | None) -> str | None:
     return None
 
 
-def _flat(array: Array) -> tuple[int, ...]:
-    return () if array.ndim == 1 else (math.prod(array.shape[1:]),)
+def _flat(inputs: Inputs) -> tuple[int, ...]:
+    return () if len(inputs.shape) == 1 else (math.prod(inputs.shape[1:]),)
 
 
 def _narrow(targets: Array) -> Array:

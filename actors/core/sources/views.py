@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from actors.core.model.model_spec import DTYPES, TensorSpec
+from actors.core.sources.stored_rows import StoredRows
 from actors.core.sources.transforms.mixing import Mixing, mixed
 from actors.core.sources.transforms.registry import apply_transforms, for_validation
 from actors.core.transform_spec import Draws, TransformSpec
@@ -58,7 +59,7 @@ class SampleView:
     mixing: Mixing | None = None
 
     def gather(
-        self, stored: torch.Tensor, samples: torch.Tensor | slice, draws: Draws | None = None
+        self, stored: StoredRows, samples: torch.Tensor | slice, draws: Draws | None = None
     ) -> torch.Tensor:
         """Those samples as they are stored, where ``stored`` is, but for transforms; ``samples``
         are indices. What is random in transforms needs ``draws``."""
@@ -71,11 +72,17 @@ class SampleView:
         mix = told.targets if gathered.ndim == 1 else told.images
         return mix(gathered, others)
 
+    def partners(self, draws: Draws, samples: torch.Tensor, num_train: int) -> torch.Tensor:
+        """The samples (int64 ``[n]``) that those of the indices ``samples`` are mixed with."""
+        assert self.mixing is not None
+        return mixed(self.mixing, draws, samples, num_train).partners
+
     def _rows(
-        self, stored: torch.Tensor, samples: torch.Tensor | slice, draws: Draws | None
+        self, stored: StoredRows, samples: torch.Tensor | slice, draws: Draws | None
     ) -> torch.Tensor:
         if self.window is not None:
             own = self.window
+            assert isinstance(stored, torch.Tensor), "a text lies in memory"
             stored = stored[own.shift :].unfold(0, own.length, own.stride)
         if isinstance(samples, slice):
             gathered = stored[samples]

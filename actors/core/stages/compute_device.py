@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from actors.core.sources.stored_rows import StoredRows
 from actors.core.sources.views import SampleView
 from actors.core.transform_spec import Draws
 
@@ -57,7 +58,7 @@ class ComputeDevice:
     def load(
         self,
         view: SampleView,
-        stored: torch.Tensor,
+        stored: StoredRows,
         samples: torch.Tensor | slice,
         draws: Draws | None = None,
     ) -> torch.Tensor:

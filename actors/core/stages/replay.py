@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from actors.core.feeding.rows import TrainingRows
 from actors.core.model.blocks import build_blocks, drawing_layers, layers_between, num_blocks
 from actors.core.model.freezing import learning_of
 from actors.core.model.model_spec import ModelSpec
@@ -25,6 +26,7 @@ from actors.core.progress.snapshots import Cursor, Tensors
 from actors.core.recipe.optimizer import OPTIMIZERS
 from actors.core.recipe.precision import computing, for_loss
 from actors.core.recipe.recipe import Recipe
+from actors.core.sources.stored_rows import StoredRows
 from actors.core.sources.views import SampleView
 from actors.core.stages.batches import Microbatch, epoch_batches
 from actors.core.stages.specs import SessionSpec
@@ -91,9 +93,9 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Data:
-    """A session's arrays, as they are stored."""
+    """A session's rows, as they are stored."""
 
-    inputs: torch.Tensor
+    inputs: TrainingRows
     targets: torch.Tensor
     spec: SessionSpec
 
@@ -101,16 +103,18 @@ class _Data:
     def loss(self) -> Loss:
         return Loss(self.spec.task, self.spec.recipe.label_smoothing)
 
-    def inputs_of(self, microbatch: Microbatch, epoch: int) -> torch.Tensor:
-        """``epoch`` counts from when the weights were drawn."""
-        return self._given(self.spec.views.inputs, self.inputs, microbatch, epoch)
+    def inputs_of(self, microbatch: Microbatch, now: Moment) -> torch.Tensor:
+        """Of a step at ``now``."""
+        epoch = now.epoch - self.spec.first_epoch_index
+        stored = self.inputs.at(epoch, now.step)
+        return self._given(self.spec.views.inputs, stored, microbatch, now.epoch)
 
     def targets_of(self, microbatch: Microbatch, epoch: int) -> torch.Tensor:
         """Likewise."""
         return self._given(self.spec.views.targets, self.targets, microbatch, epoch)
 
     def _given(
-        self, view: SampleView, stored: torch.Tensor, microbatch: Microbatch, epoch: int
+        self, view: SampleView, stored: StoredRows, microbatch: Microbatch, epoch: int
     ) -> torch.Tensor:
         draws = Draws(self.spec.seed, epoch)
         return view.prepare(view.gather(stored, microbatch.samples, draws))
@@ -125,13 +129,13 @@ class _Now:
 
 def replay(
     plan: ReplayPlan,
-    inputs: torch.Tensor,
+    inputs: Callable[[SessionSpec], TrainingRows],
     targets: torch.Tensor,
     may_go_on: Callable[[], bool] = lambda: True,
     initial: Tensors | None = None,
 ) -> Replayed:
-    """Trains again from the seed, or from ``initial`` weights; ``inputs`` and ``targets`` are the
-    arrays of the training samples.
+    """Trains again from the seed, or from ``initial`` weights; ``inputs`` gives the rows of a
+    session, and ``targets`` is the array of those of the training samples.
 
     It calls ``may_go_on`` after each step. Call it in a thread whose count of torch's threads
     nobody else uses.
@@ -150,7 +154,7 @@ def replay(
         frozen = learning_of(spec_of_all, spec.recipe.freeze).frozen
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name not in frozen)
-        data = _Data(inputs, targets, spec)
+        data = _Data(inputs(spec), targets, spec)
         kind = OPTIMIZERS[spec.recipe.optimizer.kind]
         optimizer = kind.plain(model.parameters(), **spec.recipe.optimizer.keywords)
         for step, batch in enumerate(itertools.islice(_batches(spec), session.num_steps)):
@@ -196,7 +200,7 @@ def _step(
     batch = data.loss.weighed([data.targets_of(m, epoch) for m in microbatches])
     for m, targets, weight in zip(microbatches, batch.targets, batch.weights, strict=True):
         now.moment = replace(now.moment, microbatch=m.index)
-        inputs = data.inputs_of(m, epoch)
+        inputs = data.inputs_of(m, now.moment)
         loss += _microbatch(parts, data, inputs, targets, weight)
     _clip(parts, data.spec.recipe)
     optimizer.step()  # each number by itself: threads do not matter

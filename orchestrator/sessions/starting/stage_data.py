@@ -34,7 +34,9 @@ class DataDelivery:
         stops answering is lost: raises ``GroupFailure``, ``GivenUp``."""
         references = [self._references(p) for p in group.placements]
         loads = {
-            stage: actor.load.remote(references[stage], patience_s(self._num_bytes))
+            stage: actor.load.remote(
+                references[stage], self.stored.reading, patience_s(self._num_bytes)
+            )
             for stage, actor in enumerate(group.actors)
         }
         try:

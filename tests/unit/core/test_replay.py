@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from actors.core.feeding.rows import TensorRows
 from actors.core.model.model_spec import mlp
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import TrainingState
@@ -51,8 +52,9 @@ def losses_of(pipeline: Pipeline) -> tuple[float, ...]:
 
 
 def replayed(digits: Samples, *sessions: ReplaySession, weights_at: int | None = None) -> Replayed:
-    data = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
-    return replay(ReplayPlan(NETWORK, sessions, weights_at), *data)
+    inputs, targets = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
+    plan = ReplayPlan(NETWORK, sessions, weights_at)
+    return replay(plan, lambda _: TensorRows(inputs), targets)
 
 
 def same(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) -> bool:
@@ -152,7 +154,7 @@ def test_weights_are_kept_at_the_step_asked_for(digits: Samples) -> None:
 
 
 def test_it_ends_when_it_may_not_go_on_but_not_before_the_first_step(digits: Samples) -> None:
-    data = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
+    inputs, targets = (torch.from_numpy(a) for a in (digits.train.inputs, digits.train.targets))
     plan = ReplayPlan(NETWORK, (ReplaySession(SESSION, 10, ONE_THREAD),), 10)
-    found = replay(plan, *data, may_go_on=lambda: False)
+    found = replay(plan, lambda _: TensorRows(inputs), targets, may_go_on=lambda: False)
     assert len(found.losses) == 1 and found.weights is None

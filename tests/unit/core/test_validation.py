@@ -9,6 +9,7 @@ import torch
 from actors.channels.actor_calls import StreamSender, split
 from actors.channels.channel import Receiver, Sender
 from actors.core.errors import ChannelTimeout, NonFiniteLoss
+from actors.core.feeding.rows import TensorRows
 from actors.core.model.model_spec import mlp
 from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.sources.samples import Split
@@ -75,7 +76,7 @@ def test_a_stage_is_never_more_than_two_chunks_ahead() -> None:
     session = session_of(100)
     forward, backward = StreamSender("forward"), Mailbox(1, "backward")
     links = StageLinks(forward_out=Sender(forward, 1, 0.1), backward_in=Receiver(backward, 1, 0.1))
-    images = torch.from_numpy(samples(100).inputs)
+    images = TensorRows(torch.from_numpy(samples(100).inputs))
     stage = Stage(StageSpec.of(NETWORK, 0, 2, 0, 1))
     validation = Validation(stage, session, StageData(val_inputs=images), links, 0)
     with pytest.raises(ChannelTimeout):

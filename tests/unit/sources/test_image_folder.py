@@ -16,7 +16,7 @@ from PIL import Image
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
 from actors.core.sources import registry
 from actors.core.sources.kinds import image_folder
-from actors.core.sources.readers import file_tree, image_decoding, labelled_images
+from actors.core.sources.readers import file_tree, image_decoding
 from actors.core.sources.registry import facts_of_source
 from actors.core.sources.samples import Samples
 from tests.support.own_files import SIZE, picture, write_folder
@@ -254,14 +254,6 @@ def test_a_bomb_is_refused_before_it_is_decoded(folder: Path, side: int) -> None
     (folder / "pets/train/cat/001.png").write_bytes(_png_that_claims(side, side))
     refused(folder, DatasetUnavailable, "cat/001.png", "64,000,000")
     refused(folder, DatasetUnavailable, "cat/001.png", resize=[2, 2], channels=1)
-
-
-def test_more_pixels_than_memory_is_meant_for_are_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(labelled_images, "MAX_BYTES", 13 * 3 * 48 - 1)
-    refused(folder, InvalidRequest, "1,872 bytes", "1,871", "resize")
-    assert read_folder(folder, channels=1).found.num_train == 10
 
 
 def test_more_files_than_the_limit_are_refused(

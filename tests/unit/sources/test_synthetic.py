@@ -97,7 +97,7 @@ def test_there_is_something_to_learn() -> None:
         ({"inputs": [4], "dtype": "int64"}, "num_tokens is None"),
         ({"inputs": [4], "classes": 2, "num_tokens": 5}, "num_tokens is 5"),
         ({"inputs": [4, 4], "dtype": "int64", "num_tokens": 9}, "must be [context]"),
-        ({"inputs": [2**20], "classes": 2, "num_train": 10**6}, "bytes, but the limit"),
+        ({"inputs": [4], "targets": [10**4], "num_train": 10**6}, "bytes, but the limit"),
         ({"inputs": [4], "classes": 2, "num_train": 0}, "num_train is 0"),
         ({"inputs": [4], "classes": 2, "num_val": True}, "num_val is True"),
         ({"inputs": [4], "classes": 2, "seed": -1}, "seed is -1"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable
 from actors.core.folders import Folders
+from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import FileTree, list_files, list_folders
 from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.readers.labelled_images import (
@@ -81,5 +82,6 @@ add_source(
         view_fields=VIEW_FIELDS,
         remedy=REMEDY,
         is_format=True,
+        statistics=channel_statistics,
     )
 )

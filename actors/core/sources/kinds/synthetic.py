@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -19,15 +18,17 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import choice, count, shape
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.readers.drawn_rows import DrawnRows
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.row_reader import Array
+from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling, window_views
 
 MAX_BYTES = 2**33
 MAX_CLASSES = 100_000
-NOISE_PIXELS = 192
-"""Values that noise has; what marks a class is added."""
+ROWS_AT_ONCE = 4096
+"""Of which targets are summed."""
 MAX_TARGETS = 10_000
 PERIOD = 97
 NEW_SHARE = 0.1
@@ -72,10 +73,10 @@ class _Asked:
 
     @property
     def num_bytes(self) -> int:
-        """Of all arrays."""
-        a_number = {"float32": 4, "uint8": 1, "int64": 4}[self.dtype]
-        inputs, targets = math.prod(self.inputs), math.prod(self.target_shape)
-        return (self.num_train + self.num_val) * (a_number * inputs + 8 * targets)
+        """Of what has to lie in memory: tokens of a text, and targets."""
+        if self.is_text:
+            return 4 * (self.num_train + self.num_val) * math.prod(self.inputs)
+        return 8 * (self.num_train + self.num_val) * math.prod(self.target_shape)
 
 
 def _asked(spec: SourceSpec) -> _Asked:
@@ -135,15 +136,14 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
     asked, found = _asked(spec), _known(spec, folders)
-    rng = np.random.default_rng(asked.seed)
     counts = (asked.num_train, asked.num_val)
     if asked.is_text:
+        rng = np.random.default_rng(asked.seed)
         pattern = rng.integers(0, asked.num_tokens, PERIOD, dtype=np.int32)
         texts = [_text(rng, asked, pattern, count) for count in counts]
         train, val = (Split(own, own, NAME, NAME) for own in texts)
     else:
-        made = [_split(rng, asked, count) for count in counts]
-        train, val = (Split(inputs, targets, NAME, NAME) for inputs, targets in made)
+        train, val = (_split(asked, index, count) for index, count in enumerate(counts))
     return Samples(train, val, found)
 
 
@@ -155,56 +155,28 @@ def _text(rng: np.random.Generator, asked: _Asked, pattern: Array, num_samples: 
     return tokens
 
 
-def _split(rng: np.random.Generator, asked: _Asked, num_samples: int) -> tuple[Array, Array]:
-    inputs = _noise(rng, asked, num_samples)
-    flat = inputs.reshape(num_samples, -1)
+def _split(asked: _Asked, index: int, num_samples: int) -> Split:
+    rows = DrawnRows(
+        num_samples,
+        asked.inputs,
+        asked.dtype,
+        asked.num_tokens or 0,
+        asked.classes,
+        asked.seed,
+        index,
+    )
     if asked.classes is not None:
-        classes = rng.integers(0, asked.classes, num_samples, dtype=np.int64)
-        _mark(rng, asked, flat, classes)
-        return inputs, classes
-    num_targets = math.prod(asked.target_shape)
-    targets = np.empty((num_samples, num_targets), np.float32)
-    for j in range(num_targets):
-        part = _centred(asked, flat[:, j % flat.shape[1] :: num_targets])
-        targets[:, j] = part.sum(axis=1) / math.sqrt(part.shape[1])
+        return Split(rows, rows.classes_of(np.arange(num_samples)), NAME, NAME)
+    targets = np.empty((num_samples, math.prod(asked.target_shape)), np.float32)
+    for first in range(0, num_samples, ROWS_AT_ONCE):
+        some = np.arange(first, min(first + ROWS_AT_ONCE, num_samples))
+        numbers = rows.centred(rows.rows(some)).reshape(len(some), -1)
+        for j in range(targets.shape[1]):
+            part = numbers[:, j % numbers.shape[1] :: targets.shape[1]]
+            targets[some, j] = part.sum(axis=1) / math.sqrt(part.shape[1])
     if asked.labels is not None:
-        return inputs, (targets > 0).astype(np.int64)
-    return inputs, targets.reshape(num_samples, *asked.target_shape)
-
-
-def _noise(rng: np.random.Generator, asked: _Asked, num_samples: int) -> Array:
-    shape = (num_samples, *asked.inputs)
-    if asked.dtype == "float32":
-        return rng.standard_normal(shape, np.float32)
-    if asked.dtype == "uint8":
-        return rng.integers(0, NOISE_PIXELS, shape, dtype=np.uint8)
-    return rng.integers(0, asked.num_tokens, shape, dtype=np.int32)
-
-
-def _centred(asked: _Asked, numbers: Array) -> Array:
-    """float32 with a mean of about 0 and a deviation of about 1."""
-    if asked.dtype == "float32":
-        return numbers
-    width = asked.num_tokens or NOISE_PIXELS
-    centred: Array = (numbers.astype(np.float32) / width - 0.5) * np.float32(math.sqrt(12.0))
-    return centred
-
-
-def _mark(rng: np.random.Generator, asked: _Asked, flat: Array, classes: Array) -> None:
-    """Makes a sample's class to be seen in it."""
-    assert asked.classes is not None
-    by_class = np.argsort(classes, kind="stable")
-    ends = np.searchsorted(classes[by_class], np.arange(asked.classes + 1))
-    for own, (first, end) in enumerate(itertools.pairwise(ends.tolist())):
-        rows = by_class[first:end]
-        if first == end:
-            continue
-        if asked.dtype == "int64":
-            assert asked.num_tokens is not None
-            marked = rng.random((len(rows), flat.shape[1]), np.float32) < 0.5
-            flat[rows] = np.where(marked, own % asked.num_tokens, flat[rows])
-        else:
-            flat[rows, own % flat.shape[1] :: asked.classes] += 64 if asked.dtype == "uint8" else 1
+        return Split(rows, (targets > 0).astype(np.int64), NAME, NAME)
+    return Split(rows, targets.reshape(num_samples, *asked.target_shape), NAME, NAME)
 
 
 add_source(

@@ -32,7 +32,8 @@ from actors.core.sources.readers.table_reading import (
     read_parquet,
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Array, Samples, Split, column_statistics
+from actors.core.sources.row_reader import Array
+from actors.core.sources.samples import Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Column, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 

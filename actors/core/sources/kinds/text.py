@@ -15,7 +15,8 @@ from actors.core.folders import Folders
 from actors.core.sources.readers.fields import path_field
 from actors.core.sources.readers.file_tree import list_files
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Array, Samples, Split
+from actors.core.sources.row_reader import Array
+from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import window_views
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.folders import Folders
+from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import list_files
 from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.readers.labelled_images import (
@@ -153,5 +154,6 @@ add_source(
         view_fields=VIEW_FIELDS,
         remedy=REMEDY,
         is_format=True,
+        statistics=channel_statistics,
     )
 )

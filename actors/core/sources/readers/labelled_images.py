@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest
-from actors.core.fields import Field, shown_value
+from actors.core.fields import Field
 from actors.core.sources.images import (
-    channel_statistics,
     image_scaling,
     image_views,
     normalize_field,
@@ -21,16 +20,15 @@ from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_
 from actors.core.sources.readers.image_decoding import (
     ImageHeader,
     ImageRef,
-    decode,
     read_header,
 )
+from actors.core.sources.readers.image_rows import ImageRows
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceSpec
-from actors.core.sources.samples import Array, Samples, Skipped, Split
+from actors.core.sources.row_reader import Array
+from actors.core.sources.samples import Samples, Skipped, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 
-MAX_BYTES = 2**33
-"""Of the pixels of all images together: they lie in memory."""
 VIEW_FIELDS = frozenset({"normalize", "transform"})
 REMEDY = "Look at the files"
 
@@ -69,8 +67,8 @@ def _channels_field() -> Field:
 def image_samples_of(
     spec: SourceSpec, train: Part, val: Part | None, skipped: tuple[Skipped, ...]
 ) -> Samples:
-    """Decodes all images; without a part for validation a share of the other is drawn. Raises
-    ``InvalidRequest``, ``DatasetUnavailable``."""
+    """The images, which are not decoded yet; without a part for validation a share of the other is
+    drawn. Raises ``InvalidRequest``, ``DatasetUnavailable``."""
     own = spec.keywords
     names = _class_names(train, val)
     if val is None:
@@ -81,11 +79,8 @@ def image_samples_of(
             "for validation: leave it out"
         )
     shape = _common_shape((*train.refs, *val.refs), own["channels"], own["resize"])
-    for_training, for_val = (_read(part, names, shape) for part in (train, val))
-    mean, std = channel_statistics(for_training.inputs)
-    found = Found(
-        len(train.refs), len(val.refs), len(names), mean, std, shape=shape, class_names=names
-    )
+    for_training, for_val = (_split(part, names, shape) for part in (train, val))
+    found = Found(len(train.refs), len(val.refs), len(names), shape=shape, class_names=names)
     return Samples(for_training, for_val, found, skipped=skipped)
 
 
@@ -104,14 +99,6 @@ def image_facts_of(spec: SourceSpec, found: Found) -> SourceFacts:
         "classification",
         class_names=found.class_names,
     )
-
-
-def read_images(refs: Sequence[ImageRef], shape: tuple[int, int, int]) -> Array:
-    """uint8 ``[n, channels, height, width]``, each image stretched to that size."""
-    images = np.empty((len(refs), *shape), np.uint8)
-    for row, ref in enumerate(refs):
-        images[row] = decode(ref, shape[0], shape[1:])
-    return images
 
 
 def _class_names(train: Part, val: Part | None) -> tuple[str, ...]:
@@ -161,7 +148,7 @@ def _common_shape(
 ) -> tuple[int, int, int]:
     """Channels, height, width of all; reads headers as far as it takes."""
     if channels is not None and resize is not None:
-        return _bounded(len(refs), (channels, *resize))
+        return (channels, *resize)
     is_grey, size = True, resize
     for ref in refs:
         header = read_header(ref)
@@ -173,7 +160,7 @@ def _common_shape(
         if resize is not None and not is_grey:
             break
     assert size is not None, "there are images"
-    return _bounded(len(refs), (channels or (1 if is_grey else 3), *size))
+    return (channels or (1 if is_grey else 3), *size)
 
 
 def _unlike(
@@ -186,17 +173,7 @@ def _unlike(
     )
 
 
-def _bounded(num_images: int, shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    num_bytes = num_images * shape[0] * shape[1] * shape[2]
-    if num_bytes > MAX_BYTES:
-        raise InvalidRequest(
-            f"{WHERE}.resize is {shown_value(shape[1:])}, so that {num_images:,} images take "
-            f"{num_bytes:,} bytes of memory, but the limit is {MAX_BYTES:,}: give a smaller resize"
-        )
-    return shape
-
-
-def _read(part: Part, names: tuple[str, ...], shape: tuple[int, int, int]) -> Split:
-    images = read_images(part.refs, shape)
+def _split(part: Part, names: tuple[str, ...], shape: tuple[int, int, int]) -> Split:
+    images = ImageRows.of(part.refs, shape)
     places = tuple(ref.place for ref in part.refs)
     return Split(images, _numbers(part, names), part.place, part.place, places)

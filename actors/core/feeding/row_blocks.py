@@ -1,0 +1,102 @@
+"""Blocks of rows that a session will ask for, in the order in which it does. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from actors.core.sources.stored_rows import RowsOf
+from actors.core.stages.batches import epoch_order
+from actors.core.stages.specs import SessionSpec
+from actors.core.transform_spec import Draws
+
+NOTHING = torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class TrainingBlock:
+    """All that steps ``[first_step, end_step)`` of an epoch need; ``samples`` are indices (int64
+    ``[n]``), each once."""
+
+    epoch: int
+    first_step: int
+    end_step: int
+    samples: torch.Tensor
+
+    def has(self, epoch: int, step: int) -> bool:
+        return epoch == self.epoch and self.first_step <= step < self.end_step
+
+
+def training_blocks(session: SessionSpec, max_rows: int) -> Iterator[TrainingBlock]:
+    """From where the session starts to its end, whole batches each: as many as ``max_rows`` allow,
+    but at least one. What batches are mixed with comes with them."""
+    mixing = session.views.inputs.mixing
+    batch_rows = session.batch_size * (1 if mixing is None else 2)
+    steps = max(1, max_rows // batch_rows)
+    for epoch in range(session.start.epoch, session.epochs):
+        index = session.first_epoch_index + epoch
+        order = epoch_order(session.seed, index, session.num_train, session.shuffle)
+        begin = session.start.step if epoch == session.start.epoch else 0
+        length = session.length.of_epoch(epoch)
+        for first in range(begin, length, steps):
+            end = min(first + steps, length)
+            samples = order[first * session.batch_size : end * session.batch_size]
+            if mixing is not None:
+                draws = Draws(session.seed, index)
+                partners = session.views.inputs.partners(draws, samples, session.num_train)
+                samples = torch.unique(torch.cat([samples, partners]))
+            yield TrainingBlock(epoch, first, end, samples)
+
+
+def validation_blocks(session: SessionSpec, max_rows: int) -> Iterator[torch.Tensor]:
+    """The indices (int64 ``[n]``) of whole chunks, for one validation after the other without an
+    end."""
+    rows = max(1, max_rows // session.val_batch_size) * session.val_batch_size
+    blocks = torch.split(torch.arange(session.num_val), rows)
+    return itertools.cycle(blocks)
+
+
+class BlockRows:
+    """``TrainingRows`` of blocks; ``next_rows`` gives the rows of the next one, in its order."""
+
+    def __init__(
+        self, session: SessionSpec, max_rows: int, next_rows: Callable[[], torch.Tensor]
+    ) -> None:
+        self._blocks = training_blocks(session, max_rows)
+        self._num_rows = session.num_train
+        self._next_rows = next_rows
+        self._block = TrainingBlock(-1, 0, 0, NOTHING)
+        self._rows: RowsOf | None = None
+
+    def at(self, epoch: int, step: int) -> RowsOf:
+        """Steps come one after the other."""
+        if self._rows is None or not self._block.has(epoch, step):
+            self._rows = None  # before the next ones come
+            self._block = next(self._blocks)
+            assert self._block.has(epoch, step), "steps come in the order of their blocks"
+            self._rows = RowsOf(self._num_rows, self._block.samples, self._next_rows())
+        return self._rows
+
+
+class BlockChunks:
+    """``ValidationRows`` of blocks, likewise."""
+
+    def __init__(
+        self, session: SessionSpec, max_rows: int, next_rows: Callable[[], torch.Tensor]
+    ) -> None:
+        self._blocks = validation_blocks(session, max_rows)
+        self._num_rows = session.num_val
+        self._next_rows = next_rows
+        self._samples = NOTHING
+        self._rows: RowsOf | None = None
+
+    def of_chunk(self, chunk: slice) -> RowsOf:
+        """Chunks come in their order, the first one after the last."""
+        if self._rows is None or not self._samples[0] <= chunk.start <= self._samples[-1]:
+            self._rows = None
+            self._samples = next(self._blocks)
+            self._rows = RowsOf(self._num_rows, self._samples, self._next_rows())
+        return self._rows

@@ -1,0 +1,129 @@
+"""Samples that are drawn by a seed, each one by itself. Without PyTorch, as all that tasks read by.
+
+Number k of a split's sample i is a hash of the seed, the split, i and k (SplitMix64, of Steele, Lea
+and Flood, 2014): rows can be drawn in any order, and on any machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from actors.core.sources.row_reader import Array
+
+NOISE_PIXELS = 192
+"""Values that noise has; what marks a class is added."""
+MARK_PIXELS = 64
+DTYPES = {"float32": np.float32, "uint8": np.uint8, "int64": np.int32}
+"""In which inputs of a dtype are stored."""
+NOISE, CLASSES, MARKS = range(3)
+SPREAD = math.sqrt(12.0)
+"""Of numbers between 0 and 1: the deviation's inverse."""
+_BLOCK_ROWS = 4096
+_Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """A ``RowReader`` of noise, in which a sample of class c can be told: ``classes`` counts them;
+    None: there is noise alone."""
+
+    num_rows: int
+    sample: tuple[int, ...]
+    dtype_name: str
+    num_tokens: int
+    classes: int | None
+    seed: int
+    split: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.num_rows, *self.sample)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(DTYPES[self.dtype_name])
+
+    def rows(self, samples: npt.NDArray[np.int64]) -> Array:
+        """Draws them, some thousands at a time."""
+        drawn = np.empty((len(samples), *self.sample), self.dtype)
+        for first in range(0, len(samples), _BLOCK_ROWS):
+            some = samples[first : first + _BLOCK_ROWS]
+            drawn[first : first + len(some)] = self._drawn(some).reshape(-1, *self.sample)
+        return drawn
+
+    def digest(self) -> bytes:
+        """By what they are drawn from."""
+        return repr(self).encode()
+
+    def classes_of(self, samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """int64 ``[n]``."""
+        assert self.classes is not None
+        return _below(self._hashes(CLASSES, samples), self.classes).astype(np.int64)
+
+    def centred(self, drawn: Array) -> Array:
+        """float32 with a mean of about 0 and a deviation of about 1, of noise."""
+        if self.dtype_name == "float32":
+            return drawn
+        width = NOISE_PIXELS if self.dtype_name == "uint8" else self.num_tokens
+        numbers: Array = (drawn.astype(np.float32) / width - 0.5) * np.float32(SPREAD)
+        return numbers
+
+    def _drawn(self, samples: npt.NDArray[np.int64]) -> Array:
+        width = math.prod(self.sample)
+        numbers = samples[:, None] * width + np.arange(width)
+        hashes = self._hashes(NOISE, numbers)
+        noise = self._noise(hashes)
+        return noise if self.classes is None else self._marked(noise, samples, numbers)
+
+    def _noise(self, hashes: _Hashes) -> Array:
+        if self.dtype_name == "float32":
+            uniform = (hashes >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+            numbers: Array = (uniform - np.float32(0.5)) * np.float32(SPREAD)
+            return numbers
+        limit = NOISE_PIXELS if self.dtype_name == "uint8" else self.num_tokens
+        return _below(hashes, limit).astype(self.dtype)
+
+    def _marked(
+        self, noise: Array, samples: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
+    ) -> Array:
+        """Every ``classes``-th number from the class's own on is larger; of tokens, half of them
+        are the class."""
+        assert self.classes is not None
+        own = self.classes_of(samples)[:, None]
+        if self.dtype_name == "int64":
+            chosen = self._hashes(MARKS, numbers) < np.uint64(2**63)
+            tokens: Array = np.where(chosen, (own % self.num_tokens).astype(self.dtype), noise)
+            return tokens
+        first = own % noise.shape[1]
+        beyond = np.arange(noise.shape[1]) - first
+        marks = (beyond >= 0) & (beyond % self.classes == 0)
+        added = MARK_PIXELS if self.dtype_name == "uint8" else 1
+        marked: Array = noise + marks.astype(self.dtype) * self.dtype.type(added)
+        return marked
+
+    def _hashes(self, stream: int, numbers: npt.NDArray[np.int64]) -> _Hashes:
+        begin = _mixed(np.array([self.seed], np.uint64))
+        begin = _mixed(begin + np.uint64(4 * self.split + stream))
+        return _mixed(begin + numbers.astype(np.uint64))
+
+
+def _mixed(numbers: _Hashes) -> _Hashes:
+    with np.errstate(over="ignore"):
+        mixed: _Hashes = numbers * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def _below(hashes: _Hashes, limit: int) -> _Hashes:
+    """Whole numbers below ``limit``, which is below 2**32."""
+    numbers: _Hashes = ((hashes >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32)
+    return numbers

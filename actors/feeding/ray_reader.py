@@ -1,0 +1,54 @@
+"""Rows read by tasks of Ray's, on a node that has the files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from actors.core.errors import StageFailure, TandemError
+from actors.core.patience import patience_s
+from actors.feeding.reading_task import read_rows
+
+MAX_RETRIES = 2
+"""Of a block whose process was ended."""
+
+
+class RayReader:
+    """A task a block. ``rows`` is a reference to a ``RowReader``; blocks belong to this process,
+    and go with it."""
+
+    def __init__(self, rows: Any, row_bytes: int, node_id: str) -> None:
+        self._rows = rows
+        self._row_bytes = row_bytes
+        task: Any = ray.remote(read_rows)
+        self._task = task.options(
+            num_cpus=0,
+            max_retries=MAX_RETRIES,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
+        )
+
+    def start(self, samples: torch.Tensor) -> tuple[Any, float]:
+        """Submits it."""
+        timeout_s = patience_s(len(samples) * self._row_bytes)
+        return self._task.remote(self._rows, samples.numpy()), timeout_s
+
+    def take(self, started: tuple[Any, float]) -> torch.Tensor:
+        """Raises what reading the files did, or ``StageFailure``."""
+        reference, timeout_s = started
+        try:
+            array: npt.NDArray[np.generic] = ray.get(reference, timeout=timeout_s)
+        except ray.exceptions.GetTimeoutError as error:
+            raise StageFailure(
+                f"The next rows of the data were not read within {timeout_s:.0f} s: is the disk of "
+                "the gateway's host slow, or the host overloaded?"
+            ) from error
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, TandemError):
+                raise error.cause from error
+            raise
+        return torch.from_numpy(array)

@@ -1,0 +1,94 @@
+"""Data sets that may not lie in memory are read while a job trains: with the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from http_gateway.client import TandemClient
+from http_gateway.process.gateway_process import GatewayProcess
+from tests.support.jobs import ENDED, wait_for_step
+from tests.support.own_files import write_folder
+from tests.support.ray_state import process_of_stage
+from tests.support.undisturbed import assert_undisturbed
+
+CNN = {"architecture": "cnn", "config": {"channels": [4, 8], "hidden": 16, "dropout": 0.1}}
+DRAWN = {
+    "name": "synthetic",
+    "inputs": [1, 28, 28],
+    "dtype": "uint8",
+    "classes": 10,
+    "num_train": 4_000,
+    "num_val": 1_000,
+    "batch_size": 64,
+    "val_batch_size": 150,
+}
+OPTIONS = {"epochs": 5, "learning_rate": 0.05, "num_microbatches": 2, "threads": 1}
+MEMORY_BYTES = 2**20
+"""A quarter of what the samples would take."""
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def small(
+    tmp_path_factory: pytest.TempPathFactory, home: Path, data_dir: Path
+) -> Iterator[GatewayProcess]:
+    """A gateway that has little memory for data, with a node a device."""
+    env = {**os.environ, "HOME": str(home), "TANDEM_DATA_MEMORY_BYTES": str(MEMORY_BYTES)}
+    storage = tmp_path_factory.mktemp("storage")
+    arguments = ["--local-devices", "2", "--local-nodes", "--data-dir", str(data_dir)]
+    process = GatewayProcess.start(storage, arguments, env)
+    yield process
+    assert process.stop() == 0, process.log_path.read_text()
+
+
+@pytest.fixture
+def client(small: GatewayProcess) -> TandemClient:
+    return TandemClient(small.url, timeout_s=60.0)
+
+
+def prepared(gateway: GatewayProcess, client: TandemClient, data: dict[str, Any]) -> str:
+    job_id = client.create_job(CNN, data, failure_policy={"max_lost_steps": 10})
+    for device in gateway.info["devices"]:
+        client.register_device(**device, job_id=job_id)
+    client.initialize(job_id, partition="even")
+    return job_id
+
+
+def test_rows_that_are_read_give_the_bits_of_rows_in_memory_after_a_killed_device_too(
+    small: GatewayProcess, client: TandemClient
+) -> None:
+    job_id = prepared(small, client, DRAWN)
+    victim = process_of_stage(small, 0)
+    client.train(job_id, **OPTIONS)
+    wait_for_step(client, job_id, 20)
+    victim.kill()
+    job = client.wait_for(job_id, ENDED, timeout_s=120.0)
+    assert job["status"] == "completed" and job["recovery"]["num_failures"] == 1, job
+    assert_undisturbed(client, job_id, OPTIONS)
+    told = client.verify(job_id)
+    assert told["equal"], told
+
+
+def test_a_file_that_changes_ends_the_job_with_its_name(
+    small: GatewayProcess, client: TandemClient, data_dir: Path
+) -> None:
+    write_folder(data_dir / "pets/train", {"cat": 40, "dog": 40})
+    write_folder(data_dir / "pets/val", {"cat": 4, "dog": 4})
+    data = {"format": "image_folder", "path": "pets", "resize": [128, 128], "batch_size": 8}
+    job_id = prepared(small, client, data)
+    client.train(job_id, **{**OPTIONS, "epochs": 5_000})
+    wait_for_step(client, job_id, 10)
+    image = data_dir / "pets/train/cat/007.png"
+    image.write_bytes(image.read_bytes() + b" ")
+    job = client.wait_for(job_id, ENDED, timeout_s=120.0)
+    assert job["status"] == "failed", job
+    assert "007.png changed while it was read" in job["error"]
