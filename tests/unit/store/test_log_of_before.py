@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_lifecycle import Event
 from orchestrator.jobs.job_reader import JobReader
@@ -33,9 +32,9 @@ def book(tmp_path: Path) -> Iterator[JobBook]:
 
 
 @pytest.fixture
-def reader(book: JobBook, tmp_path: Path) -> JobReader:
-    no_data: Any = None
-    return JobReader(book, CheckpointStore(tmp_path), no_data)
+def reader(book: JobBook) -> JobReader:
+    neither: Any = None
+    return JobReader(book, neither, neither)
 
 
 def as_sent(answer: Any) -> Any:

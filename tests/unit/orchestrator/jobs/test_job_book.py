@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.errors import JobNotFound, StorageUnavailable
 from orchestrator.jobs.job import Device, Job, PlannedStage, Session
 from orchestrator.jobs.job_book import JobBook
@@ -165,8 +164,8 @@ def test_what_a_session_changes_while_a_change_is_saved_stays(tmp_path: Path) ->
 def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
     book = JobBook(tmp_path, "one")
     job = added(book)
-    no_data: Any = None
-    reader = JobReader(book, CheckpointStore(tmp_path), no_data)
+    neither: Any = None
+    reader = JobReader(book, neither, neither)
     book.tell(job, *(epoch(number) for number in range(1, 20_001)))
     book.flush(job)
     told = [shown_epoch(epoch_record(number)) for number in range(1, 20_001)]
