@@ -12,7 +12,10 @@ from http_gateway.client import ApiError, TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import ENDED, actor_processes, create_job, wait_until
 
-CHANGE = "UPDATE steps SET loss = loss + 0.5 WHERE job_id = ? AND epoch = 1 AND step = 4"
+CHANGE = """
+    UPDATE log SET "values" = json_set("values", '$.loss', json_extract("values", '$.loss') + 0.5)
+    WHERE job_id = ? AND kind = 'step' AND epoch = 1 AND step = 4
+"""
 
 
 def test_a_job_is_verified_and_a_changed_loss_is_found(
@@ -37,7 +40,7 @@ def test_a_job_is_verified_and_a_changed_loss_is_found(
 
     file = gateway.log_path.parent / "tandem.db"
     with closing(sqlite3.connect(file, timeout=30)) as store, store:
-        store.execute(CHANGE, (job_id,))
+        assert store.execute(CHANGE, (job_id,)).rowcount == 1
     told = client.verify(job_id, steps=5)
     assert not told["equal"] and told["largest_loss_difference"] == pytest.approx(0.5)
     assert (told["first_difference"]["epoch"], told["first_difference"]["step"]) == (1, 4)
