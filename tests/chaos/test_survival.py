@@ -30,8 +30,10 @@ ENDED = {"completed", "failed", "stopped"}
 
 
 def prepare(client: TandemClient, devices: list[dict[str, Any]], **policy: Any) -> str:
+    """``auto`` decides again in ``train``, which may replace the processes that ``initialize`` has
+    started."""
     job_id = create_job(client, devices, **policy)
-    client.initialize(job_id)
+    client.initialize(job_id, partition="even")
     return job_id
 
 
