@@ -90,6 +90,7 @@ setup(
         "actors.core.recipe",
         "actors.core.recipe.lr_schedules",
         "actors.core.recipe.optimizers",
+        "actors.core.rows",
         "actors.core.schedule",
         "actors.core.sources",
         "actors.core.sources.kinds",

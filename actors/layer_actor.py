@@ -17,6 +17,7 @@ import ray
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.copies.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
+from actors.core.feeding.rows import TensorRows
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import Position
 from actors.core.stages.compute_device import this_device
@@ -148,9 +149,9 @@ class LayerActor:
         inputs, targets, val_inputs, val_targets = self._given
         return StageData(
             None if inputs is None else inputs.training(session, until),
-            None if targets is None else targets.training(session, until),
+            None if targets is None else TensorRows(targets.all_rows),
             None if val_inputs is None else val_inputs.validation(session, until),
-            None if val_targets is None else val_targets.validation(session, until),
+            None if val_targets is None else TensorRows(val_targets.all_rows),
         )
 
     def state(self) -> PackedSnapshot:

@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 import torch
 
+from actors.core.feeding.row_blocks import WantedRows
+
 
 class BlockReader(Protocol):
     """Reads rows somewhere else, several blocks at a time."""
 
-    def start(self, samples: torch.Tensor) -> Any:
-        """Begins to read the rows with these indices (int64 ``[n]``); returns at once."""
+    def start(self, wanted: WantedRows) -> Any:
+        """Begins to read and transform them; returns at once."""
 
     def take(self, started: Any) -> torch.Tensor:
         """Its rows, once they are here. Raises a ``TandemError`` if they can't be had."""
@@ -37,16 +39,14 @@ class Feed:
     Its thread waits for blocks; who asks for the next one waits only where it is not here yet.
     """
 
-    def __init__(
-        self, blocks: Iterator[torch.Tensor], reader: BlockReader, num_ahead: int, name: str
-    ) -> None:
+    def __init__(self, blocks: Iterator[WantedRows], reader: BlockReader, num_ahead: int) -> None:
         self._blocks = blocks
         self._reader = reader
         self._num_ahead = num_ahead
         self._here: queue.Queue[torch.Tensor | _Failed] = queue.Queue()
         self._room = threading.Semaphore(num_ahead)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
     def next_rows(self) -> torch.Tensor:
@@ -78,7 +78,7 @@ class Feed:
     def _fill(self, started: deque[Any]) -> None:
         """Starts as many as there is room for, and waits for room where none is under way."""
         while self._room.acquire(blocking=not started):
-            samples = None if self._closed.is_set() else next(self._blocks, None)
-            if samples is None:
+            wanted = None if self._closed.is_set() else next(self._blocks, None)
+            if wanted is None:
                 return
-            started.append(self._reader.start(samples))
+            started.append(self._reader.start(wanted))

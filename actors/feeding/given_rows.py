@@ -13,12 +13,15 @@ import torch
 from actors.core.feeding.row_blocks import (
     BlockChunks,
     BlockRows,
+    WantedRows,
     training_blocks,
     validation_blocks,
 )
 from actors.core.feeding.rows import TensorRows, TrainingRows, ValidationRows
-from actors.core.sources.row_reader import RowReader, row_bytes
+from actors.core.rows.row_reader import RowReader, row_bytes
+from actors.core.sources.transforms.registry import is_random
 from actors.core.stages.specs import SessionSpec
+from actors.core.transform_spec import TransformSpec
 from actors.feeding.feed import Feed
 from actors.feeding.ray_reader import RayReader
 from actors.feeding.reading import Reading
@@ -33,27 +36,39 @@ class GivenRows:
     reading: Reading
 
     def training(self, session: SessionSpec, until: ExitStack) -> TrainingRows:
-        """For one session; what reads ends with ``until``."""
-        if isinstance(self.found, np.ndarray):
+        """For one session; what reads ends with ``until``. What is random in transforms is done
+        where rows are read, so that the stage does not wait for it."""
+        view = session.views.inputs
+        if isinstance(self.found, np.ndarray) and not is_random(view.transforms):
             return TensorRows(torch.from_numpy(self.found))
-        blocks = (block.samples for block in training_blocks(session, self._max_rows))
-        return BlockRows(session, self._max_rows, self._feed(blocks, "training", until))
+        blocks = (block.wanted for block in training_blocks(session, self._max_rows))
+        return BlockRows(session, self._max_rows, self._feed(blocks, view.transforms, until))
 
     def validation(self, session: SessionSpec, until: ExitStack) -> ValidationRows:
-        """Likewise."""
+        """Likewise; nothing is random there."""
         if isinstance(self.found, np.ndarray):
             return TensorRows(torch.from_numpy(self.found))
-        blocks = validation_blocks(session, self._max_rows)
-        return BlockChunks(session, self._max_rows, self._feed(blocks, "validation", until))
+        blocks, view = validation_blocks(session, self._max_rows), session.views.inputs
+        transforms = view.for_validation().transforms
+        return BlockChunks(session, self._max_rows, self._feed(blocks, transforms, until))
+
+    @property
+    def all_rows(self) -> torch.Tensor:
+        """Of what always lies in memory."""
+        assert isinstance(self.found, np.ndarray)
+        return torch.from_numpy(self.found)
 
     @property
     def _max_rows(self) -> int:
         return max(1, self.reading.block_bytes // row_bytes(self.found))
 
     def _feed(
-        self, blocks: Iterator[torch.Tensor], name: str, until: ExitStack
+        self,
+        blocks: Iterator[WantedRows],
+        transforms: tuple[TransformSpec, ...],
+        until: ExitStack,
     ) -> Callable[[], torch.Tensor]:
-        reader = RayReader(self.reference, row_bytes(self.found), self.reading.node_id)
-        feed = Feed(blocks, reader, self.reading.num_ahead, f"feed of {name}")
+        reader = RayReader(self.reference, row_bytes(self.found), self.reading.node_id, transforms)
+        feed = Feed(blocks, reader, self.reading.num_ahead)
         until.enter_context(closing(feed))
         return feed.next_rows

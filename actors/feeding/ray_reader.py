@@ -11,7 +11,9 @@ import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import StageFailure, TandemError
+from actors.core.feeding.row_blocks import WantedRows
 from actors.core.patience import patience_s
+from actors.core.transform_spec import TransformSpec
 from actors.feeding.reading_task import read_rows
 
 MAX_RETRIES = 2
@@ -19,12 +21,15 @@ MAX_RETRIES = 2
 
 
 class RayReader:
-    """A task a block. ``rows`` is a reference to a ``RowReader``; blocks belong to this process,
-    and go with it."""
+    """A task a block. ``rows`` is a reference to a ``RowReader``, or to an array; blocks belong to
+    this process, and go with it."""
 
-    def __init__(self, rows: Any, row_bytes: int, node_id: str) -> None:
+    def __init__(
+        self, rows: Any, row_bytes: int, node_id: str, transforms: tuple[TransformSpec, ...]
+    ) -> None:
         self._rows = rows
         self._row_bytes = row_bytes
+        self._transforms = transforms
         task: Any = ray.remote(read_rows)
         self._task = task.options(
             num_cpus=0,
@@ -32,10 +37,12 @@ class RayReader:
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
         )
 
-    def start(self, samples: torch.Tensor) -> tuple[Any, float]:
+    def start(self, wanted: WantedRows) -> tuple[Any, float]:
         """Submits it."""
+        samples = wanted.samples.numpy()
         timeout_s = patience_s(len(samples) * self._row_bytes)
-        return self._task.remote(self._rows, samples.numpy()), timeout_s
+        task = self._task.remote(self._rows, samples, self._transforms, wanted.draws)
+        return task, timeout_s
 
     def take(self, started: tuple[Any, float]) -> torch.Tensor:
         """Raises what reading the files did, or ``StageFailure``."""

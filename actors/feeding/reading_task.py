@@ -1,14 +1,39 @@
-"""What a task does that reads rows. Without PyTorch: its process starts sooner, and takes less."""
+"""What a task does that reads rows. PyTorch is imported only to transform them: without it the
+task's process starts sooner, and takes less."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from actors.core.sources.row_reader import Array, RowReader
+from actors.core.rows.row_reader import Array, RowReader
+from actors.core.transform_spec import Draws, TransformSpec
 
 
-def read_rows(rows: RowReader, samples: npt.NDArray[np.int64]) -> Array:
-    """Those with these indices, in this order."""
-    array: Array = np.ascontiguousarray(rows.rows(samples))
+def read_rows(
+    rows: RowReader | Array,
+    samples: npt.NDArray[np.int64],
+    transforms: tuple[TransformSpec, ...],
+    draws: Draws | None,
+) -> Array:
+    """The rows with these indices, in this order, transformed."""
+    found: Array = rows[samples] if isinstance(rows, np.ndarray) else rows.rows(samples)
+    if transforms:
+        found = _transformed(found, samples, transforms, draws)
+    array: Array = np.ascontiguousarray(found)
+    return array
+
+
+def _transformed(
+    images: Array,
+    samples: npt.NDArray[np.int64],
+    transforms: tuple[TransformSpec, ...],
+    draws: Draws | None,
+) -> Array:
+    import torch
+
+    from actors.core.sources.transforms.registry import apply_transforms
+
+    told = apply_transforms(transforms, torch.from_numpy(images), torch.from_numpy(samples), draws)
+    array: Array = told.numpy()
     return array

@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import CallerError, error_text
 from actors.core.folders import Folders
+from actors.core.rows.row_reader import is_array
 from actors.core.sources.download import downloaded_bytes
 from actors.core.sources.inspection import inspected
 from actors.core.sources.registry import (
@@ -29,7 +30,6 @@ from actors.core.sources.registry import (
     read_source,
     source_signature,
 )
-from actors.core.sources.row_reader import is_array
 from actors.core.sources.samples import Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.feeding.reading import Reading

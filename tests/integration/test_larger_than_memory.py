@@ -17,24 +17,28 @@ from tests.support.ray_state import process_of_stage
 from tests.support.undisturbed import assert_undisturbed
 
 CNN = {"architecture": "cnn", "config": {"channels": [4, 8], "hidden": 16, "dropout": 0.1}}
-DRAWN = {
-    "name": "synthetic",
-    "inputs": [1, 28, 28],
-    "dtype": "uint8",
-    "classes": 10,
-    "num_train": 4_000,
-    "num_val": 1_000,
-    "batch_size": 64,
-    "val_batch_size": 150,
+PETS = {
+    "format": "image_folder",
+    "path": "pets",
+    "resize": [40, 40],
+    "transform": [
+        {"type": "RandomCrop", "size": 40, "padding": 4},
+        {"type": "RandomHorizontalFlip"},
+    ],
+    "batch_size": 16,
+    "val_batch_size": 30,
 }
 OPTIONS = {"epochs": 5, "learning_rate": 0.05, "num_microbatches": 2, "threads": 1}
 MEMORY_BYTES = 2**20
-"""A quarter of what the samples would take."""
+"""Half of what the samples would take."""
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+    folder = tmp_path_factory.mktemp("data")
+    write_folder(folder / "pets/train", {"cat": 200, "dog": 200})
+    write_folder(folder / "pets/val", {"cat": 40, "dog": 40})
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +68,16 @@ def prepared(gateway: GatewayProcess, client: TandemClient, data: dict[str, Any]
 
 
 def test_rows_that_are_read_give_the_bits_of_rows_in_memory_after_a_killed_device_too(
-    small: GatewayProcess, client: TandemClient
+    small: GatewayProcess, client: TandemClient, data_dir: Path
 ) -> None:
-    job_id = prepared(small, client, DRAWN)
+    job_id = prepared(small, client, PETS)
     victim = process_of_stage(small, 0)
     client.train(job_id, **OPTIONS)
     wait_for_step(client, job_id, 20)
     victim.kill()
     job = client.wait_for(job_id, ENDED, timeout_s=120.0)
     assert job["status"] == "completed" and job["recovery"]["num_failures"] == 1, job
-    assert_undisturbed(client, job_id, OPTIONS)
+    assert_undisturbed(client, job_id, OPTIONS, data_dir)
     told = client.verify(job_id)
     assert told["equal"], told
 
@@ -81,10 +85,7 @@ def test_rows_that_are_read_give_the_bits_of_rows_in_memory_after_a_killed_devic
 def test_a_file_that_changes_ends_the_job_with_its_name(
     small: GatewayProcess, client: TandemClient, data_dir: Path
 ) -> None:
-    write_folder(data_dir / "pets/train", {"cat": 40, "dog": 40})
-    write_folder(data_dir / "pets/val", {"cat": 4, "dog": 4})
-    data = {"format": "image_folder", "path": "pets", "resize": [128, 128], "batch_size": 8}
-    job_id = prepared(small, client, data)
+    job_id = prepared(small, client, PETS)
     client.train(job_id, **{**OPTIONS, "epochs": 5_000})
     wait_for_step(client, job_id, 10)
     image = data_dir / "pets/train/cat/007.png"

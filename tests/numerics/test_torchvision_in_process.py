@@ -9,7 +9,7 @@ from actors.core.model.blocks import num_blocks
 from actors.core.model.libraries.torchvision_models import torchvision_model
 from actors.core.model.model_spec import ModelSpec, TensorSpec
 from actors.core.recipe.recipe import parse_recipe
-from actors.core.sources.row_reader import Array
+from actors.core.rows.row_reader import Array
 from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import CLASS
 from actors.core.sources.views import SampleView, SampleViews, Scaling

@@ -23,7 +23,7 @@ ALLOWED = {
     # A request's key is forgotten after a day, also if the host was restarted in the meantime.
     ("orchestrator/store/requests/clock.py", "time.time"),
     # Whether a file was replaced: compared only for equality, with its size and inode.
-    ("actors/core/sources/data_files.py", "found.st_mtime_ns"),
+    ("actors/core/rows/data_files.py", "found.st_mtime_ns"),
 }
 
 

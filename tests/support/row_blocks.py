@@ -9,35 +9,42 @@ import torch
 from actors.core.feeding.row_blocks import (
     BlockChunks,
     BlockRows,
+    WantedRows,
     training_blocks,
     validation_blocks,
 )
 from actors.core.feeding.rows import TensorRows
-from actors.core.sources.row_reader import Array
+from actors.core.rows.row_reader import Array
 from actors.core.sources.samples import Samples
 from actors.core.stages.specs import SessionSpec
+from actors.core.transform_spec import TransformSpec
 from actors.feeding.feed import Feed
+from actors.feeding.reading_task import read_rows
 from actors.loop.stage_io import StageData
 
 
 class ArrayReader:
     """Reads from an array, as tasks do from files."""
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array, transforms: tuple[TransformSpec, ...]) -> None:
         self._array = array
+        self._transforms = transforms
 
-    def start(self, samples: torch.Tensor) -> torch.Tensor:
-        return samples
+    def start(self, wanted: WantedRows) -> WantedRows:
+        return wanted
 
-    def take(self, started: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(self._array[started.numpy()])
+    def take(self, started: WantedRows) -> torch.Tensor:
+        samples = started.samples.numpy()
+        rows = read_rows(self._array, samples, self._transforms, started.draws)
+        return torch.from_numpy(rows)
 
 
 def in_blocks(samples: Samples, session: SessionSpec, max_rows: int, until: ExitStack) -> StageData:
-    blocks = (block.samples for block in training_blocks(session, max_rows))
-    training = Feed(blocks, ArrayReader(samples.train.inputs), 2, "training")
-    chunks = validation_blocks(session, max_rows)
-    validation = Feed(chunks, ArrayReader(samples.val.inputs), 2, "validation")
+    view = session.views.inputs
+    blocks = (block.wanted for block in training_blocks(session, max_rows))
+    training = Feed(blocks, ArrayReader(samples.train.inputs, view.transforms), 2)
+    chunks, told = validation_blocks(session, max_rows), view.for_validation().transforms
+    validation = Feed(chunks, ArrayReader(samples.val.inputs, told), 2)
     for feed in (training, validation):
         until.enter_context(closing(feed))
     return StageData(

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors.core.folders import Folders
 from actors.core.model.model_spec import ModelSpec, TensorSpec
+from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import (
     SOURCES,
     SourceSpec,
@@ -16,7 +17,6 @@ from actors.core.sources.registry import (
     parse_source,
     read_source,
 )
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling

@@ -52,7 +52,7 @@ def _train(
     job: dict[str, Any], options: dict[str, Any], data_dir: Path, num_steps: int
 ) -> PlainResult:
     spec = job_spec(job["model_config"], job["dataset_config"], data_dir)
-    data = read_source(spec.source, Folders(data_dir, ()))
+    data = read_source(spec.source, Folders(data_dir, (data_dir,)))
     session = SessionSpec(
         generation=1,
         epochs=options["epochs"],

@@ -17,14 +17,22 @@ NOTHING = torch.empty(0, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
+class WantedRows:
+    """The rows of ``samples`` (int64 ``[n]``, each once), transformed by these ``draws`` if
+    anything is random in that."""
+
+    samples: torch.Tensor
+    draws: Draws | None = None
+
+
+@dataclass(frozen=True)
 class TrainingBlock:
-    """All that steps ``[first_step, end_step)`` of an epoch need; ``samples`` are indices (int64
-    ``[n]``), each once."""
+    """All that steps ``[first_step, end_step)`` of an epoch need."""
 
     epoch: int
     first_step: int
     end_step: int
-    samples: torch.Tensor
+    wanted: WantedRows
 
     def has(self, epoch: int, step: int) -> bool:
         return epoch == self.epoch and self.first_step <= step < self.end_step
@@ -38,6 +46,7 @@ def training_blocks(session: SessionSpec, max_rows: int) -> Iterator[TrainingBlo
     steps = max(1, max_rows // batch_rows)
     for epoch in range(session.start.epoch, session.epochs):
         index = session.first_epoch_index + epoch
+        draws = Draws(session.seed, index)
         order = epoch_order(session.seed, index, session.num_train, session.shuffle)
         begin = session.start.step if epoch == session.start.epoch else 0
         length = session.length.of_epoch(epoch)
@@ -45,18 +54,16 @@ def training_blocks(session: SessionSpec, max_rows: int) -> Iterator[TrainingBlo
             end = min(first + steps, length)
             samples = order[first * session.batch_size : end * session.batch_size]
             if mixing is not None:
-                draws = Draws(session.seed, index)
                 partners = session.views.inputs.partners(draws, samples, session.num_train)
                 samples = torch.unique(torch.cat([samples, partners]))
-            yield TrainingBlock(epoch, first, end, samples)
+            yield TrainingBlock(epoch, first, end, WantedRows(samples, draws))
 
 
-def validation_blocks(session: SessionSpec, max_rows: int) -> Iterator[torch.Tensor]:
-    """The indices (int64 ``[n]``) of whole chunks, for one validation after the other without an
-    end."""
+def validation_blocks(session: SessionSpec, max_rows: int) -> Iterator[WantedRows]:
+    """Whole chunks, for one validation after the other without an end."""
     rows = max(1, max_rows // session.val_batch_size) * session.val_batch_size
     blocks = torch.split(torch.arange(session.num_val), rows)
-    return itertools.cycle(blocks)
+    return itertools.cycle([WantedRows(samples) for samples in blocks])
 
 
 class BlockRows:
@@ -68,7 +75,7 @@ class BlockRows:
         self._blocks = training_blocks(session, max_rows)
         self._num_rows = session.num_train
         self._next_rows = next_rows
-        self._block = TrainingBlock(-1, 0, 0, NOTHING)
+        self._block = TrainingBlock(-1, 0, 0, WantedRows(NOTHING))
         self._rows: RowsOf | None = None
 
     def at(self, epoch: int, step: int) -> RowsOf:
@@ -77,7 +84,7 @@ class BlockRows:
             self._rows = None  # before the next ones come
             self._block = next(self._blocks)
             assert self._block.has(epoch, step), "steps come in the order of their blocks"
-            self._rows = RowsOf(self._num_rows, self._block.samples, self._next_rows())
+            self._rows = RowsOf(self._num_rows, self._block.wanted.samples, self._next_rows())
         return self._rows
 
 
@@ -97,6 +104,6 @@ class BlockChunks:
         """Chunks come in their order, the first one after the last."""
         if self._rows is None or not self._samples[0] <= chunk.start <= self._samples[-1]:
             self._rows = None
-            self._samples = next(self._blocks)
+            self._samples = next(self._blocks).samples
             self._rows = RowsOf(self._num_rows, self._samples, self._next_rows())
         return self._rows

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from actors.core.errors import error_text
-from actors.core.sources.data_files import archive_of, check_is_file, file_unusable, unreadable
-from actors.core.sources.row_reader import Array
+from actors.core.rows.data_files import archive_of, check_is_file, file_unusable, unreadable
+from actors.core.rows.row_reader import Array
 
 UNSIGNED_BYTES, INTEGERS = 0x08, 0x0C
 VALUE_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}

@@ -18,9 +18,9 @@ from actors.core.fields import Field, count
 from actors.core.folders import Folders
 from actors.core.input_form import MAX_PIXEL
 from actors.core.model.model_spec import TensorSpec
+from actors.core.rows.row_reader import Array
 from actors.core.sources.download import Download
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split, fingerprint
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.transforms.mixing import Mixing

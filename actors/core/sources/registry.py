@@ -11,8 +11,8 @@ from typing import Any
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Argument, Field, check_field, described, shown_value
 from actors.core.folders import Folders
-from actors.core.sources.data_files import changed_while_read, file_signature
-from actors.core.sources.row_reader import Array, some_rows
+from actors.core.rows.data_files import changed_while_read, file_signature
+from actors.core.rows.row_reader import Array, some_rows
 from actors.core.sources.samples import (
     Samples,
     check_split,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable
-from actors.core.sources.row_reader import Array, Inputs, all_rows, is_array, num_bytes
+from actors.core.rows.row_reader import Array, Inputs, all_rows, is_array, num_bytes
 from actors.core.sources.source_facts import Found
 
 

@@ -88,8 +88,8 @@ class SampleView:
             gathered = stored[samples]
         else:
             gathered = stored.index_select(0, samples)  # a tenth of the time that [] takes
-        if not self.transforms:
-            return gathered
+        if not self.transforms or not isinstance(stored, torch.Tensor):
+            return gathered  # rows that come in blocks were transformed where they were read
         return apply_transforms(self.transforms, gathered, samples, draws)
 
     def for_validation(self) -> SampleView:

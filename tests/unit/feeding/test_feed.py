@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from actors.core.errors import DatasetUnavailable
+from actors.core.feeding.row_blocks import WantedRows
 from actors.feeding.feed import Feed, FeedEnded
 
 WAIT_S = 20.0
@@ -26,8 +27,8 @@ class Reader:
             for event in self.here:
                 event.set()
 
-    def start(self, samples: torch.Tensor) -> int:
-        number = int(samples)
+    def start(self, wanted: WantedRows) -> int:
+        number = int(wanted.samples)
         self.started.append(number)
         self.begun.release()
         return number
@@ -43,18 +44,18 @@ class Reader:
             assert self.begun.acquire(timeout=WAIT_S)
 
 
-def numbers(count: int, first: int = 0) -> Iterator[torch.Tensor]:
-    return (torch.tensor(i) for i in range(first, count))
+def numbers(count: int, first: int = 0) -> Iterator[WantedRows]:
+    return (WantedRows(torch.tensor(i)) for i in range(first, count))
 
 
 def test_blocks_come_in_their_order() -> None:
-    feed = Feed(numbers(20), Reader(20), 3, "feed")
+    feed = Feed(numbers(20), Reader(20), 3)
     assert [int(feed.next_rows()) for _ in range(20)] == list(range(20))
 
 
 def test_no_more_are_read_than_there_is_room_for() -> None:
     reader = Reader(10)
-    with closing(Feed(numbers(10), reader, 3, "feed")) as feed:
+    with closing(Feed(numbers(10), reader, 3)) as feed:
         reader.wait_for_starts(3)
         assert not reader.begun.acquire(timeout=0.2), "a fourth one, before the first was taken"
         assert int(feed.next_rows()) == 0
@@ -64,7 +65,7 @@ def test_no_more_are_read_than_there_is_room_for() -> None:
 
 def test_several_are_read_at_a_time() -> None:
     reader = Reader(4, are_here=False)
-    with closing(Feed(numbers(4), reader, 3, "feed")) as feed:
+    with closing(Feed(numbers(4), reader, 3)) as feed:
         reader.wait_for_starts(3)
         for event in reader.here:
             event.set()
@@ -72,7 +73,7 @@ def test_several_are_read_at_a_time() -> None:
 
 
 def test_what_reading_raises_comes_in_its_place_and_again() -> None:
-    feed = Feed(numbers(80, first=65), Reader(80), 2, "feed")
+    feed = Feed(numbers(80, first=65), Reader(80), 2)
     assert int(feed.next_rows()) == 65
     for _ in range(2):
         with pytest.raises(DatasetUnavailable, match="block 66"):
@@ -81,7 +82,7 @@ def test_what_reading_raises_comes_in_its_place_and_again() -> None:
 
 def test_who_waits_is_woken_when_it_is_closed() -> None:
     reader = Reader(2, are_here=False)
-    feed = Feed(numbers(2), reader, 1, "feed")
+    feed = Feed(numbers(2), reader, 1)
     reader.wait_for_starts(1)
     threading.Timer(0.05, feed.close).start()
     with pytest.raises(FeedEnded):

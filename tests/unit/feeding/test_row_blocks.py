@@ -11,6 +11,7 @@ import torch
 from actors.core.feeding.row_blocks import (
     BlockChunks,
     BlockRows,
+    WantedRows,
     training_blocks,
     validation_blocks,
 )
@@ -47,14 +48,14 @@ SESSIONS = {
 MAX_ROWS = [1, 10, 25, 40, 10**6]
 
 
-def rows_of(blocks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
-    return (ROWS[samples] for samples in blocks)
+def rows_of(blocks: Iterator[WantedRows]) -> Iterator[torch.Tensor]:
+    return (ROWS[wanted.samples] for wanted in blocks)
 
 
 @pytest.mark.parametrize("max_rows", MAX_ROWS)
 @pytest.mark.parametrize("session", SESSIONS.values(), ids=SESSIONS)
 def test_every_microbatch_has_its_rows(session: SessionSpec, max_rows: int) -> None:
-    fed = rows_of(block.samples for block in training_blocks(session, max_rows))
+    fed = rows_of(block.wanted for block in training_blocks(session, max_rows))
     rows = BlockRows(session, max_rows, lambda: next(fed))
     asked = 0
     for epoch in range(session.start.epoch, session.epochs):
@@ -78,10 +79,10 @@ def test_every_validation_has_all_chunks(max_rows: int) -> None:
 
 
 def test_a_block_is_no_larger_than_allowed_but_for_a_batch_that_is() -> None:
-    sizes = [len(block.samples) for block in training_blocks(SESSION, 25)]
+    sizes = [len(block.wanted.samples) for block in training_blocks(SESSION, 25)]
     assert max(sizes) == 20
-    assert max(len(block.samples) for block in training_blocks(SESSION, 3)) == 10
-    assert len(next(validation_blocks(SESSION, 25))) == 21
+    assert max(len(block.wanted.samples) for block in training_blocks(SESSION, 3)) == 10
+    assert len(next(validation_blocks(SESSION, 25)).samples) == 21
 
 
 MIXED = replace(
@@ -94,7 +95,7 @@ MIXED = replace(
 
 def test_what_a_batch_is_mixed_with_comes_with_it() -> None:
     session = MIXED
-    fed = rows_of(block.samples for block in training_blocks(session, 40))
+    fed = rows_of(block.wanted for block in training_blocks(session, 40))
     rows = BlockRows(session, 40, lambda: next(fed))
     for step, batch in enumerate(epoch_batches(session, 0)):
         for microbatch in batch:

@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
+from actors.core.rows import image_decoding
 from actors.core.sources import registry
 from actors.core.sources.kinds import image_folder
-from actors.core.sources.readers import file_tree, image_decoding
+from actors.core.sources.readers import file_tree
 from actors.core.sources.registry import facts_of_source
 from actors.core.sources.samples import Samples
 from tests.support.own_files import SIZE, picture, write_folder

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from actors.core.errors import DatasetUnavailable
+from actors.core.rows.row_reader import is_array, some_rows
 from actors.core.sources.registry import read_source
-from actors.core.sources.row_reader import is_array, some_rows
 from actors.core.sources.samples import Samples
 from tests.support.own_files import write_folder
 from tests.support.sources import folders, source_of

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable
 from actors.core.folders import Folders
+from actors.core.rows.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import FileTree, list_files, list_folders
-from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.readers.labelled_images import (
     REMEDY,
     VIEW_FIELDS,

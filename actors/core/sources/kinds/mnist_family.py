@@ -11,7 +11,7 @@ import numpy as np
 from actors.core.errors import DatasetUnavailable
 from actors.core.fields import Field, choice
 from actors.core.folders import Folders
-from actors.core.sources.data_files import is_there
+from actors.core.rows.data_files import is_there
 from actors.core.sources.download import Download
 from actors.core.sources.idx_files import INTEGERS, IdxKind, count_samples, read_idx
 from actors.core.sources.images import (

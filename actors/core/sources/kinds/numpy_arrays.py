@@ -14,6 +14,7 @@ from actors.core.fields import Field, flag, text
 from actors.core.folders import Folders
 from actors.core.input_form import MAX_PIXEL
 from actors.core.model.model_spec import TensorSpec
+from actors.core.rows.row_reader import Array
 from actors.core.sources.images import (
     TRANSFORM,
     channel_statistics,
@@ -23,7 +24,6 @@ from actors.core.sources.images import (
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actors.core.sources.data_files import file_unusable, reading
+from actors.core.rows.data_files import file_unusable, reading
 from actors.core.sources.download import Download
 from actors.core.sources.images import ImageFiles
 from actors.core.sources.samples import Split

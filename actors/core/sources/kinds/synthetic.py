@@ -18,9 +18,9 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import choice, count, shape
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
-from actors.core.sources.readers.drawn_rows import DrawnRows
+from actors.core.rows.drawn_rows import DrawnRows
+from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling, window_views

@@ -13,6 +13,7 @@ from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import Field, choice, flag, shown_value, text, texts
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
+from actors.core.rows.row_reader import Array
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.readers.table_columns import (
@@ -32,7 +33,6 @@ from actors.core.sources.readers.table_reading import (
     read_parquet,
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Column, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling

@@ -11,8 +11,8 @@ from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.fields import flag
 from actors.core.folders import Folders
 from actors.core.model.model_spec import TensorSpec
+from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling

@@ -12,10 +12,10 @@ import numpy as np
 from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import choice, count, number
 from actors.core.folders import Folders
+from actors.core.rows.row_reader import Array
 from actors.core.sources.readers.fields import path_field
 from actors.core.sources.readers.file_tree import list_files
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import window_views

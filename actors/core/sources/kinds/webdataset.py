@@ -10,9 +10,9 @@ from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.folders import Folders
+from actors.core.rows.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import list_files
-from actors.core.sources.readers.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.readers.labelled_images import (
     REMEDY,
     VIEW_FIELDS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from actors.core.errors import InvalidRequest
 from actors.core.folders import Folders
-from actors.core.sources.data_files import unreadable
+from actors.core.rows.data_files import unreadable
 from actors.core.sources.samples import Skipped
 
 MAX_FILES = 500_000

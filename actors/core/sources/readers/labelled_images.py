@@ -9,6 +9,13 @@ import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import Field
+from actors.core.rows.image_decoding import (
+    ImageHeader,
+    ImageRef,
+    read_header,
+)
+from actors.core.rows.image_rows import ImageRows
+from actors.core.rows.row_reader import Array
 from actors.core.sources.images import (
     image_scaling,
     image_views,
@@ -17,15 +24,8 @@ from actors.core.sources.images import (
     transform_field,
 )
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
-from actors.core.sources.readers.image_decoding import (
-    ImageHeader,
-    ImageRef,
-    read_header,
-)
-from actors.core.sources.readers.image_rows import ImageRows
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceSpec
-from actors.core.sources.row_reader import Array
 from actors.core.sources.samples import Samples, Skipped, Split
 from actors.core.sources.source_facts import Found, SourceFacts
 

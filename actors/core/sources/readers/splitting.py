@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from actors.core.errors import InvalidRequest
+from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import WHERE
-from actors.core.sources.row_reader import Array
 
 
 def drawn_for_validation(num_samples: int, share: float, seed: int, classes: Array) -> Array:

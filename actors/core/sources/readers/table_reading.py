@@ -12,8 +12,8 @@ import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import shown_value
+from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import WHERE
-from actors.core.sources.row_reader import Array
 
 MAX_COLUMNS = 10_000
 MAX_BYTES = 2**33

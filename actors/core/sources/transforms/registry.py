@@ -115,6 +115,11 @@ def transformed_shape(where: str, transforms: Sequence[TransformSpec], shape: Sh
     return shape
 
 
+def is_random(transforms: Sequence[TransformSpec]) -> bool:
+    """Whether one of them draws."""
+    return any(TRANSFORMS[own.kind].num_draws(own.keywords) for own in transforms)
+
+
 def for_validation(transforms: Sequence[TransformSpec]) -> tuple[TransformSpec, ...]:
     """Those that draw nothing, giving images of the same shape."""
     told = (TRANSFORMS[own.kind].in_validation(own) for own in transforms)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.core.sources.row_reader import Array
+from actors.core.rows.row_reader import Array
 
 NOISE_PIXELS = 192
 """Values that noise has; what marks a class is added."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable, error_text
-from actors.core.sources.row_reader import Array
+from actors.core.rows.row_reader import Array
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actors.core.sources.data_files import check_same_file, file_signature
-from actors.core.sources.readers.image_decoding import ImageRef, decode
-from actors.core.sources.row_reader import Array
+from actors.core.rows.data_files import check_same_file, file_signature
+from actors.core.rows.image_decoding import ImageRef, decode
+from actors.core.rows.row_reader import Array
 
 Signatures = dict[Path, tuple[int, ...] | None]
 
