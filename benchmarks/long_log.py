@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import run
 from benchmarks.report import machine, write_part
 from orchestrator.store.job_store import FILE_NAME, JobStore
 from orchestrator.store.log.entries import STEPS, NewEntry
@@ -102,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -270,8 +270,8 @@ class InProcessRay:
             return self.remote
         if isinstance(what, type) and what.__module__.startswith(("actors.", "orchestrator.")):
             return _ActorClass(self, what, {})
-        if getattr(what, "__module__", "").startswith("orchestrator."):
-            return SimpleNamespace(options=lambda num_returns, **_: _Task(what, num_returns))
+        if getattr(what, "__module__", "").startswith(("actors.", "orchestrator.")):
+            return SimpleNamespace(options=lambda num_returns=1, **_: _Task(what, num_returns))
         return _remote(**options) if what is None else _remote(what)
 
     def _probe(self, node_id: str) -> Future[dict[str, Any]]:
@@ -304,7 +304,8 @@ class _Task:
     def _run(self, arguments: Sequence[Any]) -> list[Reference]:
         references = [Reference() for _ in range(self.num_returns)]
         try:
-            values = self.function(*arguments)
+            given = [a.result() if isinstance(a, Reference) else a for a in arguments]
+            values = self.function(*given)
             values = (values,) if self.num_returns == 1 else values
         except Exception as error:
             for reference in references:

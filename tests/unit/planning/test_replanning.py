@@ -35,7 +35,7 @@ def placed_job(request: PlanRequest) -> Job:
 
 def limited_job(times: float) -> Job:
     """Device 2 may take this many times the memory that it takes with the job's own recipe."""
-    (_, second) = plan_in_force(placed_job(PlanRequest()))["devices"]
+    (_, second) = plan_in_force(placed_job(PlanRequest()), [])["devices"]
     limit = DeviceLimits(int(times * second["memory"]["needed_bytes"]))
     return placed_job(PlanRequest(limits={2: limit}))
 
