@@ -42,7 +42,6 @@ class Feed:
     def __init__(self, blocks: Iterator[WantedRows], reader: BlockReader, num_ahead: int) -> None:
         self._blocks = blocks
         self._reader = reader
-        self._num_ahead = num_ahead
         self._here: queue.Queue[torch.Tensor | _Failed] = queue.Queue()
         self._room = threading.Semaphore(num_ahead)
         self._closed = threading.Event()
@@ -51,7 +50,7 @@ class Feed:
 
     def next_rows(self) -> torch.Tensor:
         """Of the next block; from now on there is room for another. Raises what reading it did."""
-        found = self._here.get()
+        found = self._here.get()  # comes in any case: ``take`` gives up in time, and fails
         if isinstance(found, _Failed):
             self._here.put(found)  # for whoever asks again
             raise found.error

@@ -31,7 +31,7 @@ class RowsOf:
         return self._num_rows
 
     def __getitem__(self, rows: slice, /) -> torch.Tensor:
-        return self.index_select(0, torch.arange(self._num_rows)[rows])
+        return self.index_select(0, torch.arange(*rows.indices(self._num_rows)))
 
     def index_select(self, dim: int, index: torch.Tensor, /) -> torch.Tensor:
         """As a tensor's."""

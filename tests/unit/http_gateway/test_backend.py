@@ -38,8 +38,11 @@ def test_work_that_fails_leaves_no_module_half_made(slow_module: str) -> None:
     assert sys.modules[slow_module].is_whole
 
 
-def test_a_module_that_cannot_be_imported_fails_where_it_is_needed() -> None:
-    with imported_meanwhile("a_module_that_is_not_there"):
-        done = True
+def test_a_module_that_cannot_be_imported_fails_where_it_is_needed(slow_module: str) -> None:
+    broken = "a_module_that_is_not_there"
+    with imported_meanwhile(broken), imported_meanwhile(slow_module):
+        pass
 
-    assert done
+    assert sys.modules[slow_module].is_whole
+    with pytest.raises(ModuleNotFoundError, match=broken):
+        __import__(broken)
