@@ -1,9 +1,9 @@
-"""Messages as the results of a call of the neighbour: the stable API.
+"""Messages as the streamed results of one actor call. This is Ray's stable API.
 
-The receiver calls a method of the sender that goes on as long as the channel does and yields each
-message, which Ray streams to the caller. That takes a third of the time of a call a message, which
-needs an answer, too. Messages that wait for the one before them to be on its way go together as one
-result (``docs/decisions/0003-actor-calls-across-nodes.md``).
+The receiver calls a method of the sender. The method runs as long as the channel is open and yields
+each message, and Ray streams it to the caller. One call for each message would take three times as
+long, because such a call also needs an answer. Messages that pile up while another one leaves are
+joined into one result (``docs/decisions/0003-actor-calls-across-nodes.md``).
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ INLINE_ENVIRONMENT = {"RAY_max_direct_call_object_size": str(INLINE_BYTES)}
 """For the sender's process."""
 
 JOINED_BYTES = 2**19
-"""A result grows by the messages that wait until it has that size: more would keep the first one
-waiting for the last."""
+"""Waiting messages are joined into one result up to this size. A larger result would delay its
+first message."""
 CHECK_S = 0.5
 
 _JOINED_MARK = b"\xff" * 8
-"""No message begins so: its generation would be negative."""
+"""No message begins like this, because its generation would be negative."""
 
 
 def join(messages: Sequence[bytes]) -> bytes:
-    """One result of several messages: the mark, how many, how long each, then they themselves.
+    """Joins messages into one result: the mark, their number, the length of each, the messages.
 
-    Not a list: what is plain bytes Ray does not pickle.
+    The result is not a list because Ray does not pickle plain bytes.
     """
     sizes = struct.pack(f"<{1 + len(messages)}q", len(messages), *map(len, messages))
     return b"".join((_JOINED_MARK, sizes, *messages))
 
 
 def split(result: bytes) -> list[bytes | memoryview]:
-    """The messages of a result, which may be a single one; nothing is copied."""
+    """The messages of a result, which may be a single message. Copies nothing."""
     if not result.startswith(_JOINED_MARK):
         return [result]
     (count,) = struct.unpack_from("<q", result, len(_JOINED_MARK))
@@ -54,11 +54,11 @@ def split(result: bytes) -> list[bytes | memoryview]:
 
 
 class StreamSender:
-    """The sending half: a queue that the neighbour's call empties.
+    """The sending end: a queue that the neighbour's call empties.
 
-    ``put`` never waits. What is on its way is bounded by those who send: in a step by its
-    microbatches, for the next one begins with gradients of this one; in a validation by a window.
-    One thread puts.
+    ``put`` never waits, so the caller has to limit the messages under way. A step is limited by its
+    number of microbatches, because the next step needs the gradients of this one. A validation is
+    limited by a window. Only one thread may call ``put``.
     """
 
     def __init__(self, edge: str) -> None:
@@ -68,13 +68,13 @@ class StreamSender:
         self._closed = False
 
     def put(self, parts: Parts, timeout_s: float) -> None:
-        """Hands over one message."""
+        """Queues one message."""
         if self._closed:
             raise ChannelClosed(f"{self._edge}: the channel was closed")
         self._messages.put(b"".join(parts))
 
     def close(self) -> None:
-        """The stream ends behind what was put."""
+        """Ends the stream after the messages that are queued."""
         self._closed = True
         self._messages.put(None)
 
@@ -82,8 +82,8 @@ class StreamSender:
         raise AssertionError("the receiving half is a StreamReceiver")
 
     def results(self) -> Iterator[bytes]:
-        """What the sender's method yields, until the channel is closed: a message, or those that
-        were waiting. Who receives watches over the time."""
+        """Yields results for the sender's method until the channel is closed: one message, or all
+        that were waiting. It has no timeout of its own; the receiver has one."""
         while (first := self._messages.get()) is not None:
             joined = self._with_waiting(first)
             yield join(joined) if len(joined) > 1 else joined[0]
@@ -104,11 +104,11 @@ class StreamSender:
 
 
 class StreamReceiver:
-    """The receiving half; ``method`` is the neighbour's actor method that gives the ``results`` of
-    its ``StreamSender`` with that id.
+    """The receiving end. ``method`` is the neighbour's actor method that yields the ``results`` of
+    the ``StreamSender`` with that id.
 
-    A thread of its own takes what comes, so that a message is here when the stage that computes
-    meanwhile asks for it.
+    A thread takes messages as they come, so that a message is already here when the stage has
+    finished computing and asks for it.
     """
 
     def __init__(self, method: Any, stream_id: str, edge: str) -> None:
@@ -121,7 +121,8 @@ class StreamReceiver:
         threading.Thread(target=self._receive, name=name, daemon=True).start()
 
     def get(self, timeout_s: float) -> bytes | memoryview:
-        """Waits for the next message; those that came before the other end was closed count."""
+        """Waits for the next message. Messages that came before the other end closed are still
+        given."""
         try:
             data = None if self._is_closed_here else self._here.get(timeout=max(0.0, timeout_s))
         except queue.Empty as error:
@@ -134,7 +135,7 @@ class StreamReceiver:
         return data
 
     def close(self) -> None:
-        """Wakes who waits here."""
+        """Wakes any thread that waits here."""
         self._is_closed_here = True
         self._end("the channel was closed")
 
@@ -142,13 +143,13 @@ class StreamReceiver:
         raise AssertionError("the sending half is a StreamSender")
 
     def _end(self, why: str) -> None:
-        """Only the first reason counts."""
+        """Keeps only the first reason."""
         if self._closed_because is None:
             self._closed_because = why
         self._here.put(None)
 
     def _receive(self) -> None:
-        """Until either end is closed, or the neighbour is gone."""
+        """Runs until either end is closed or the neighbour is gone."""
         try:
             while self._closed_because is None:
                 ready, _ = ray.wait([self._results], timeout=CHECK_S, fetch_local=False)
@@ -158,8 +159,8 @@ class StreamReceiver:
             self._end("the channel was closed")
         except ray.exceptions.RayError as error:
             self._end(f"the neighbour is gone ({error})")
-        except Exception as error:  # who waits here is to hear of it
-            self._end(f"what came can't be read ({type(error).__name__}: {error})")
+        except Exception as error:  # a thread that waits in ``get`` raises it
+            self._end(f"a result can't be read ({type(error).__name__}: {error})")
 
     def _take(self, result: bytes) -> None:
         for data in split(result):

@@ -1,4 +1,4 @@
-"""The two ends of a channel, whatever moves the bytes below them."""
+"""The two ends of a channel. A ``Transport`` below them moves the bytes."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from actors.core.stages.compute_device import ComputeDevice
 
 
 class Transport(Protocol):
-    """Moves bytes one way between two stages, in order.
+    """Moves bytes in one direction between two stages, in order.
 
-    How many are on their way at most is the kind's: shared memory and gloo have a few slots, actor
-    calls leave it to those who send (``StreamSender``).
+    Each kind limits the messages under way by itself: shared memory and gloo have a few slots, and
+    with actor calls the caller limits them (``StreamSender``).
 
-    Both calls raise ``ChannelTimeout`` when ``timeout_s`` is over and ``ChannelClosed`` when the
+    ``put`` and ``get`` raise ``ChannelTimeout`` after ``timeout_s``, and ``ChannelClosed`` if the
     channel was closed or the other end is known to be gone.
     """
 
     def put(self, parts: Parts, timeout_s: float) -> None:
-        """Hands over a copy of one message; where the kind has slots, waits for a free one."""
+        """Copies one message and sends it. Waits for a free slot if the kind has slots."""
         ...
 
     def get(self, timeout_s: float) -> bytes | memoryview:
-        """The next message, to be read before the next call; waits for it. Behind its end, which
-        its header tells, there may be anything."""
+        """Waits for the next message. It is valid until the next call. The result may be longer
+        than the message; the message's header says where it ends."""
         ...
 
     def close(self) -> None:
-        """Wakes whoever waits at this end; may be called from any thread, more than once."""
+        """Wakes any thread that waits at this end. Any thread may call it, more than once."""
         ...
 
 
 class DeviceTransport(Protocol):
-    """Moves tensors one way from device to device, in order, beside a ``Transport`` that tells of
-    each. Errors are the same."""
+    """Moves tensors in one direction from device to device, in order. A ``Transport`` beside it
+    announces each of them. Raises the same errors as ``Transport``."""
 
     def takes(self, tensor: torch.Tensor) -> bool:
         """Whether it is on the device."""
         ...
 
     def put(self, parts: Sequence[torch.Tensor], timeout_s: float) -> None:
-        """Begins to send what travels of one tensor."""
+        """Begins to send the parts of one tensor."""
         ...
 
     def get(
@@ -59,7 +59,7 @@ class DeviceTransport(Protocol):
         ...
 
     def close(self) -> None:
-        """Wakes whoever waits; may be called from any thread, more than once."""
+        """Wakes any thread that waits. Any thread may call it, more than once."""
         ...
 
 
@@ -68,8 +68,8 @@ def _nothing_known() -> float | None:
 
 
 class Sender:
-    """The sending end of one direction of an edge; each message tells what ``copied_s`` gives, as
-    ``Header.copied_s`` has it."""
+    """The sending end of one direction of an edge. Each message carries the result of ``copied_s``
+    as ``Header.copied_s``."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Sender:
         self.copied_s: Callable[[], float | None] = _nothing_known
 
     def give(self, device: ComputeDevice) -> Move:
-        """How a tensor comes from the device to where this end takes it."""
+        """How a tensor gets from the device to the memory that ``send`` takes it from."""
         return device.give if self._device_transport is None else as_it_is
 
     def send(
@@ -95,8 +95,8 @@ class Sender:
         microbatch: int,
         mark: Mark = Mark.NONE,
     ) -> None:
-        """Sends ``[rows, …]``, a tensor as it is; None tells the other end that the session ends,
-        ``mark`` what the step ends with."""
+        """Sends ``[rows, …]``; a tensor is sent in its own precision. None tells the receiver that
+        the session ends; ``mark`` tells it what the step ends with."""
         packed = pack(content) if isinstance(content, torch.Tensor) else content
         beside = None if packed is None else self._beside(packed)
         told, copied_s = (self._generation, step, microbatch), self.copied_s()
@@ -111,14 +111,14 @@ class Sender:
             self._device_transport.close()
 
     def _beside(self, packed: Packed) -> DeviceTransport | None:
-        """What carries the body, where its message does not."""
+        """The transport that carries the body, if the message itself does not."""
         beside = self._device_transport
         return beside if beside is not None and beside.takes(packed.parts[0]) else None
 
 
 class Receiver:
-    """The receiving end of one direction of an edge; ``buffer`` is as in ``decode``, ``copied_s``
-    what the last message told."""
+    """The receiving end of one direction of an edge. ``buffer`` is as in ``decode``; ``copied_s``
+    comes from the last message."""
 
     def __init__(
         self,
@@ -136,10 +136,10 @@ class Receiver:
         self.copied_s: float | None = None
 
     def recv(self, step: int, microbatch: int) -> Message:
-        """The message of (step, microbatch); its tensor is None when the sender ended the session.
+        """Waits for the message of (step, microbatch). Its tensor is None if the sender ended the
+        session.
 
-        Drops what an earlier generation left; raises ``StageFailure`` on any other message than
-        the expected one.
+        Drops messages of earlier generations. Raises ``StageFailure`` if another message comes.
         """
         deadline = time.monotonic() + self._timeout_s
         while True:

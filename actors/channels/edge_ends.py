@@ -1,4 +1,4 @@
-"""The ends of a stage's channels, opened by the kind that each edge was given."""
+"""Opens the ends of a stage's channels, each of the kind that was chosen for its edge."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.channels.shared_memory import SharedMemoryTransport, open_slots
 from actors.core.stages.compute_device import CPU, ComputeDevice
 
 if TYPE_CHECKING:
-    # Not every build of torch has gloo; who lacks it uses other kinds.
+    # Some builds of torch have no gloo. They use the other kinds.
     from actors.channels.group_ends import GroupEnds
     from actors.channels.pair_group import Introduction
 
@@ -21,7 +21,7 @@ DIRECTIONS = ("forward", "backward")
 
 
 class ChannelKind(str, Enum):
-    """What moves the bytes of an edge."""
+    """The mechanism that moves the bytes of an edge."""
 
     NCCL = "nccl"
     SHARED_MEMORY = "shared_memory"
@@ -31,10 +31,10 @@ class ChannelKind(str, Enum):
 
 @dataclass(frozen=True)
 class EdgeSpec:
-    """One direction between two neighbouring stages, e.g. ``stage 0 -> stage 1 (forward)``.
+    """One direction between two neighbouring stages, such as ``stage 0 -> stage 1 (forward)``.
 
-    ``timeout_s`` is for a message, ``open_timeout_s`` for a connection between the two processes,
-    where the kind needs one.
+    ``timeout_s`` is the limit for a message. ``open_timeout_s`` is the limit for connecting the two
+    processes, if the kind does that.
     """
 
     name: str
@@ -48,11 +48,11 @@ class EdgeSpec:
 
 
 class EdgeEnds:
-    """Of one stage, which computes on ``device``: what it sends by and receives by, by direction.
+    """One stage's senders and receivers, by direction. The stage computes on ``device``.
 
-    A channel is opened by its writer's ``open_out`` and then its reader's ``open_in``. By gloo, and
-    by NCCL beside it, the reader has its writer ``meet_reader`` within that: either side needs what
-    the other one has to tell.
+    To open a channel, call the writer's ``open_out``, then the reader's ``open_in``. With gloo and
+    NCCL each side needs the other's address, so ``open_in`` also calls the writer's
+    ``meet_reader``.
     """
 
     def __init__(self, device: ComputeDevice = CPU) -> None:
@@ -63,7 +63,7 @@ class EdgeEnds:
         self._groups: dict[str, GroupEnds] = {}
 
     def open_out(self, edge: EdgeSpec, reader: Any, reader_node_id: str) -> Any:
-        """Opens the sending end; returns what the reader's ``open_in`` wants."""
+        """Opens the sending end. Returns the argument for the reader's ``open_in``."""
         transport: Transport
         opened: Any
         beside: DeviceTransport | None = None
@@ -83,7 +83,8 @@ class EdgeEnds:
         return opened
 
     def open_in(self, edge: EdgeSpec, writer: Any, opened: Any) -> None:
-        """Opens the receiving end of what ``writer``, a LayerActor, has opened."""
+        """Opens the receiving end. ``writer`` is the LayerActor whose ``open_out`` gave
+        ``opened``."""
         transport: Transport
         beside: DeviceTransport | None = None
         if edge.kind is ChannelKind.SHARED_MEMORY:
@@ -102,25 +103,25 @@ class EdgeEnds:
         )
 
     def meet_reader(self, direction: str, reader: Introduction) -> None:
-        """The reader's part of a channel by gloo or NCCL; waits until both ends are connected."""
+        """The reader calls this for gloo or NCCL. Waits until both ends are connected."""
         self._groups[direction].meet_reader(reader)
 
     def stream(self, direction: str, stream_id: str) -> Iterator[bytes]:
-        """The results of a channel by actor calls; nothing where the call comes too late, and that
-        channel is another one now."""
+        """Yields the results of a channel by actor calls. Yields nothing if a newer channel has
+        taken its place."""
         sender = self._streams.get(direction)
         if sender is not None and sender.stream_id == stream_id:
             yield from sender.results()
 
     def close(self) -> None:
-        """Wakes whoever waits at one of them; from any thread."""
+        """Wakes any thread that waits at one of them. Any thread may call it."""
         for sender in list(self.senders.values()):
             sender.close()
         for receiver in list(self.receivers.values()):
             receiver.close()
 
     def forget(self) -> None:
-        """Closes them for good."""
+        """Closes all ends and drops them."""
         self.close()
         self.senders.clear()
         self.receivers.clear()

@@ -1,8 +1,8 @@
-"""Messages by gloo, torch's own point-to-point: straight from process to process.
+"""Messages by gloo, torch's own point-to-point, directly from process to process.
 
-A message is copied once into room of its sender and once by ``decode``. gloo's own thread reads
-from the one and writes into room that was given to it before the message came, so that messages
-travel while both ends compute.
+A message is copied twice: into a buffer of the sender, and out of a buffer of the receiver by
+``decode``. gloo's own thread moves it between the two. The receiver posts its buffers ahead, so
+messages travel while both ends compute.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from actors.channels.messages import Parts
 
 
 class GlooSender:
-    """The sending half: at most ``slots`` messages, of ``buffer_bytes`` each, are on their way that
-    have no room yet at the other end."""
+    """The sending end. It holds at most ``slots`` messages of ``buffer_bytes`` for which the
+    receiver has posted no buffer yet."""
 
     def __init__(self, group: GlooGroup, buffer_bytes: int, slots: int) -> None:
         self._group = group
@@ -26,7 +26,7 @@ class GlooSender:
         self._under_way: deque[tuple[torch.Tensor, Any]] = deque()
 
     def put(self, parts: Parts, timeout_s: float) -> None:
-        """Hands over one message; waits where none of the slots is free."""
+        """Begins to send one message; waits for a free slot."""
         if not self._free:
             room, work = self._under_way[0]
             self._group.wait(work, timeout_s, "was not taken")
@@ -43,13 +43,13 @@ class GlooSender:
         raise AssertionError("the receiving half is a GlooReceiver")
 
     def close(self) -> None:
-        """Wakes both ends; what is on its way is lost."""
+        """Wakes both ends. Messages under way are lost."""
         self._group.close()
 
 
 class GlooReceiver:
-    """The receiving half: room for ``slots`` messages of ``buffer_bytes`` waits for them, and one
-    more is read by who asked for it."""
+    """The receiving end. ``slots`` buffers of ``buffer_bytes`` are posted, and one more holds the
+    message that the caller reads."""
 
     def __init__(self, group: GlooGroup, buffer_bytes: int, slots: int) -> None:
         self._group = group
@@ -57,7 +57,7 @@ class GlooReceiver:
         self._posted = deque((room, group.recv(room)) for room in waiting)
 
     def get(self, timeout_s: float) -> memoryview:
-        """The next message, and behind its end what lay there before."""
+        """Waits for the next message. Old bytes may follow behind its end."""
         self._posted.append((self._read, self._group.recv(self._read)))
         self._read, work = self._posted.popleft()
         self._group.wait(work, timeout_s, "did not come")

@@ -1,8 +1,8 @@
-"""A process group of two over gloo, torch's own point-to-point; only this module and ``gloo`` touch
-it. Where torch was built without gloo, this module can't be imported.
+"""A process group of two over gloo, torch's own point-to-point. If torch was built without gloo,
+this module can't be imported.
 
-gloo itself asks nobody who connects who he is. So each side makes a secret, which travels with its
-introduction, and the first message either way has to be that secret.
+gloo lets anyone connect. So each side draws a secret and sends it with its introduction, and the
+first message in each direction must be that secret.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from actors.channels.pair_group import SECRET_BYTES, PairGroup
 from actors.core.errors import ChannelClosed
 
 _ROUNDING_S = 0.01
-"""gloo counts whole milliseconds."""
+"""Because gloo counts whole milliseconds."""
 _SECRET_TAG, _CLOSING_TAG = 1, 2
 _SOON = timedelta(milliseconds=1)
-"""The shortest wait that gloo knows: zero means its own long one."""
+"""The shortest wait that gloo offers: zero means its own timeout of half an hour."""
 
 
 class GlooGroup(PairGroup):
-    """It listens at ``address``, an IP address of this host, at a port that the kernel picks, until
-    it is closed. A message may be shorter than the room it comes into; gloo does not tell how long
-    it is. What it sends must be held until it is done."""
+    """Listens until it is closed, at ``address``, an IP address of this host, and a port that the
+    kernel picks. A message may be shorter than the buffer that receives it; gloo does not tell its
+    length. The caller must keep what it sends until it is sent."""
 
     def __init__(self, rank: int, address: str, edge: str, timeout_s: float) -> None:
         self._kind: Any = ProcessGroupGloo
@@ -36,7 +36,7 @@ class GlooGroup(PairGroup):
         super().__init__(rank, edge, timeout_s)
 
     def wait(self, work: Any, timeout_s: float, what: str) -> None:
-        """A wait that runs out closes the connection: so gloo has it."""
+        """gloo closes the connection if the wait times out."""
         begin = time.monotonic()
         try:
             work.wait(max(_SOON, timedelta(seconds=timeout_s)))
@@ -60,9 +60,9 @@ class GlooGroup(PairGroup):
         self._check_secret(shown)
 
     def _disconnect(self) -> None:
-        """gloo has no call for it, and its ``abort`` wakes nobody. A wait that runs out does, at
-        both sides: it closes the connection, and whatever waits for it fails. So one is begun that
-        nothing comes for."""
+        """gloo has no call for this, and its ``abort`` wakes no waiting thread. But a wait that
+        times out closes the connection, and then all waits of both sides fail. So this waits for a
+        message that never comes."""
         if self._group is not None:
             with contextlib.suppress(RuntimeError, ChannelClosed):
                 self.recv(torch.empty(1, dtype=torch.uint8), _CLOSING_TAG).wait(_SOON)

@@ -1,7 +1,7 @@
-"""The ends of a channel that is a process group of two: by gloo, with NCCL beside it where both
-sides compute on CUDA.
+"""The ends of a channel that is a process group of two: gloo, and NCCL beside it if both sides
+compute on CUDA.
 
-Where torch was built without gloo, this module can't be imported.
+If torch was built without gloo, this module can't be imported.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from actors.core.stages.compute_device import ComputeDevice
 
 @dataclass(frozen=True)
 class Opened:
-    """What the writer has to tell the reader; ``nccl`` where that goes beside gloo."""
+    """What the reader needs from the writer. ``nccl`` is None if the channel is gloo alone."""
 
     gloo: Introduction
     nccl: Introduction | None
 
 
 class GroupEnds:
-    """The end that sends (``rank`` 0) or the one that receives (1)."""
+    """The sending end (``rank`` 0) or the receiving end (1)."""
 
     def __init__(self, rank: int, edge: EdgeSpec, device: ComputeDevice) -> None:
-        """Listens where Ray knows this node, and nowhere else; raises ``ChannelClosed`` where the
-        device has no NCCL."""
+        """Listens only at the address by which Ray knows this node. Raises ``ChannelClosed`` if the
+        kind is NCCL and the device has none."""
         by_nccl = edge.kind is ChannelKind.NCCL
         if by_nccl and not device.has_nccl:
             raise ChannelClosed(f"{edge.name}: NCCL joins CUDA devices, and this is {device.name}")
@@ -44,7 +44,7 @@ class GroupEnds:
         self._nccl = NcclGroup(rank, device, edge.name, timeout_s) if by_nccl else None
 
     def open(self) -> Opened:
-        """The writer's first part."""
+        """The writer's first half of connecting."""
         try:
             nccl = None if self._nccl is None else self._nccl.introduction()
             return Opened(self._gloo.introduction(), nccl)
@@ -53,12 +53,12 @@ class GroupEnds:
             raise
 
     def meet_reader(self, reader: Introduction) -> None:
-        """The writer's second part; waits until both ends are connected."""
+        """The writer's second half. Waits until both ends are connected."""
         self._gloo.meet(reader)
         self._ready()
 
     def meet_writer(self, opened: Opened, writer: Any) -> None:
-        """The reader's part; ``writer`` is the other's LayerActor."""
+        """The reader's half. ``writer`` is the LayerActor at the other end."""
         try:
             self._gloo.meet(opened.gloo)
             if self._nccl is not None and opened.nccl is not None:
@@ -71,21 +71,21 @@ class GroupEnds:
             raise
 
     def sender(self) -> Transport:
-        """Of messages."""
+        """The transport of messages at the sending end."""
         return GlooSender(self._gloo, self._edge.buffer_bytes, self._edge.slots)
 
     def receiver(self) -> Transport:
-        """Of messages; once both ends are connected."""
+        """The transport of messages at the receiving end. Both ends must be connected."""
         return GlooReceiver(self._gloo, self._edge.buffer_bytes, self._edge.slots)
 
     def beside(self) -> DeviceTransport | None:
-        """Of tensors from device to device."""
+        """The transport of tensors from device to device; None if the channel is gloo alone."""
         if self._nccl is None:
             return None
         return NcclTransport(self._nccl, self._device, self._edge.slots)
 
     def close(self) -> None:
-        """Wakes whoever waits."""
+        """Wakes any thread that waits."""
         self._gloo.close()
         if self._nccl is not None:
             self._nccl.close()

@@ -1,8 +1,8 @@
-"""The message of a channel: a header with the tensor's dtype and shape, then its values in order,
-in the precision of the session's ``wire``.
+"""A channel's message: a header with the tensor's dtype and shape, then its values in order, in the
+precision of the session's ``wire``.
 
-Plain bytes, because Ray moves them without pickling: a round trip of 8 KB through shared memory
-takes a tenth of what a pickled array of the same size takes (``docs/data_plane.md``).
+A message is plain bytes because Ray moves those without pickling. A round trip of 8 KB through
+shared memory takes a tenth of the time of a pickled array of that size (``docs/data_plane.md``).
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from actors.core.recipe.wire_format import (
 _HEADER = struct.Struct("<qqqqdqqqq")
 _MAX_DIMS = 8
 HEADER_BYTES = _HEADER.size + 8 * _MAX_DIMS
-"""Room for the header of a tensor of any shape."""
+"""The largest header, for a tensor of any shape."""
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.int64, torch.uint8, torch.bool)
 _END_OF_SESSION = -1
 _UNDER_WAY = -1.0
 _HERE, _BESIDE = 0, 1
-"""Where the body is: behind the header, or on a way of its own from device to device."""
+"""Where the body is: behind the header, or sent separately from device to device."""
 INLINE_BYTES = 8 * 2**20
-"""Ray takes results of actor calls up to that size along with its own words, larger ones by way of
-two object stores, which takes ten milliseconds."""
+"""Ray sends results of actor calls up to this size inside its own reply. Larger ones go through two
+object stores, which takes ten milliseconds."""
 
 Parts = Sequence[bytes | memoryview]
-"""A message's bytes, one behind the other; not joined, so that who sends it copies it once."""
+"""A message's bytes, part after part. They are not joined, so that a transport copies them once."""
 
 Buffer = Callable[[tuple[int, ...], torch.dtype], torch.Tensor]
 """Gives memory for a tensor."""
 
 FromDevice = Callable[[tuple[int, ...], torch.dtype, WireFormat], torch.Tensor]
-"""Gives the tensor whose body came from device to device."""
+"""Returns the tensor whose body came from device to device."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """Which message this is; ``mark`` says what the step ends with.
+    """Identifies a message; ``mark`` says what the step ends with.
 
-    ``copied_s`` is what the slowest copy of the last snapshot has taken, of the sender and of the
-    stages behind it; None while one is under way.
+    ``copied_s`` is the longest time that the sender, or a stage behind it, took to copy the last
+    snapshot; None while a copy is under way.
     """
 
     generation: int
@@ -71,7 +71,7 @@ class Message:
 
 
 def message_bytes(rows: int, sample: TensorSpec, wire: str = FP32) -> int:
-    """Room for a message of ``rows`` samples in that precision."""
+    """The most bytes of a message of ``rows`` samples in that precision."""
     return HEADER_BYTES + rows * sample_bytes(sample, wire)
 
 
@@ -84,8 +84,8 @@ def encode(
     copied_s: float | None = None,
     is_beside: bool = False,
 ) -> Parts:
-    """The bytes that travel, which may share ``packed``'s memory; None ends the session.
-    ``is_beside``: the body, which may be on a device, goes another way."""
+    """The bytes of a message, which may share ``packed``'s memory; None ends the session.
+    ``is_beside``: only the header, because the body is sent separately from its device."""
     told = (generation, step, microbatch, mark, _UNDER_WAY if copied_s is None else copied_s)
     if packed is None:
         return (_HEADER.pack(*told, 0, 0, _HERE, _END_OF_SESSION),)
@@ -97,7 +97,7 @@ def encode(
 
 
 def host_memory(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """Ordinary memory of the host."""
+    """Allocates ordinary host memory."""
     return torch.empty(shape, dtype=dtype)
 
 
@@ -108,11 +108,11 @@ def _no_device(shape: tuple[int, ...], dtype: torch.dtype, wire: WireFormat) -> 
 def decode(
     data: bytes | memoryview, buffer: Buffer = host_memory, from_device: FromDevice = _no_device
 ) -> Message:
-    """Reads ``encode``'s form into memory of its own, which ``buffer(shape, dtype)`` gives; what
-    ``data`` holds behind it counts for nothing.
+    """Copies a message out of ``encode``'s form into memory from ``buffer(shape, dtype)``. Ignores
+    any bytes behind the message.
 
-    The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products are only
-    promised to give the same bits for the same alignment.
+    The copy is deliberate: torch's allocator aligns it to 64 bytes, and matrix products give the
+    same bits only for the same alignment.
     """
     generation, step, microbatch, mark, copied_s, *rest = _HEADER.unpack_from(data)
     wire, dtype, place, dims = rest
@@ -135,6 +135,6 @@ def decode(
 
 
 def _memory_of(tensor: torch.Tensor) -> memoryview:
-    """Of a contiguous tensor, as bytes."""
+    """The bytes of a contiguous tensor, without a copy."""
     memory: memoryview = tensor.view(-1).view(torch.uint8).numpy().data
     return memory

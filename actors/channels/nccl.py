@@ -1,7 +1,7 @@
-"""Tensors by NCCL, from one CUDA device to another, without the host's memory between them.
+"""Tensors by NCCL, from one CUDA device to another, without a copy in the host's memory.
 
-NCCL wants to know how large a message is before it comes, and keeps nobody from waiting for ever.
-So a channel by gloo carries the headers, and here is only what they tell of.
+NCCL must know a message's size before it comes, and its waits have no end. So a gloo channel
+carries the headers, and NCCL carries only the bodies that they announce.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ ENVIRONMENT = {
     "TORCH_NCCL_ASYNC_ERROR_HANDLING": "0",
     "TORCH_NCCL_ENABLE_MONITORING": "0",
 }
-"""A ``Work.wait`` raises what went wrong, and no thread of torch's ends the process for it: the
-stage is to fail instead."""
+"""With these, ``Work.wait`` raises errors, so that only the stage fails. Otherwise a thread of
+torch's would end the process."""
 _SOON = timedelta(milliseconds=1)
 
 
 class NcclGroup(PairGroup):
-    """Rank 0 tells its store where NCCL listens, with a random number that whoever joins has to
-    know; rank 1 tells nothing, so its ``introduction`` never comes. All goes from 0 to 1."""
+    """Rank 0 sends, rank 1 receives. Rank 0 puts NCCL's address into its store, with a random
+    number that rank 1 must know to join. Rank 1 puts nothing there, so its ``introduction`` never
+    returns."""
 
     def __init__(self, rank: int, device: ComputeDevice, edge: str, timeout_s: float) -> None:
         self._device = device
         super().__init__(rank, edge, timeout_s)
 
     def wait(self, work: Any, timeout_s: float, what: str) -> None:
-        """What the device is told next comes behind it."""
+        """Later work on the device's stream runs after it."""
         begin = time.monotonic()
         try:
             while not work.is_completed():
@@ -52,7 +53,7 @@ class NcclGroup(PairGroup):
             work.wait(_SOON)
         except RuntimeError as error:
             raise self._closed(error) from error
-        if self._is_closed:  # a message that was broken off counts as completed
+        if self._is_closed:  # torch reports an aborted message as completed
             raise self._closed(ChannelClosed(self._edge))
 
     def _create(self) -> Any:
@@ -63,7 +64,7 @@ class NcclGroup(PairGroup):
         return kind(self._store, self._rank, 2, options)
 
     def _show_secrets(self) -> None:
-        """Of rank 0 only: it opens the connection, and NCCL asks the other one for the number."""
+        """Only rank 0 shows its secret. NCCL itself checks that rank 1 knows the number."""
         if self._rank == 0:
             secret = self._device.take(self._own_secret())
             self.wait(self.send(secret), self._timeout_s, "was not taken")
@@ -73,13 +74,13 @@ class NcclGroup(PairGroup):
         self._check_secret(self._device.give(shown))
 
     def _disconnect(self) -> None:
-        """Ends what is under way on the device, too."""
+        """Also aborts the transfers under way on the device."""
         if self._group is not None:
             self._group.abort()
 
 
 class NcclTransport:
-    """One end of what goes from device to device; at most ``slots`` tensors are under way."""
+    """One end of a channel from device to device, with at most ``slots`` tensors under way."""
 
     def __init__(self, group: NcclGroup, device: ComputeDevice, slots: int) -> None:
         self._group = group
@@ -88,11 +89,12 @@ class NcclTransport:
         self._under_way: deque[list[tuple[torch.Tensor, Any]]] = deque()
 
     def takes(self, tensor: torch.Tensor) -> bool:
-        """Of the device's memory only: what is in the host's goes with its header."""
+        """True if the tensor is in the device's memory. One in the host's memory travels with its
+        header."""
         return self._device.has(tensor)
 
     def put(self, parts: Sequence[torch.Tensor], timeout_s: float) -> None:
-        """Waits where ``slots`` tensors have not been taken yet."""
+        """Waits while ``slots`` tensors are still under way."""
         if len(self._under_way) == self._slots:
             for _, work in self._under_way[0]:
                 self._group.wait(work, timeout_s, "was not taken")
@@ -102,7 +104,7 @@ class NcclTransport:
     def get(
         self, shape: tuple[int, ...], dtype: torch.dtype, wire: WireFormat, timeout_s: float
     ) -> torch.Tensor:
-        """Waits until it is on the device."""
+        """Waits until the tensor is on the device."""
         tensor = self._device.own_buffer(shape, dtype)
         parts = wire.room(tensor)
         for work in [self._group.recv(part) for part in parts]:
@@ -111,7 +113,7 @@ class NcclTransport:
         return tensor
 
     def close(self) -> None:
-        """Ends what is under way at either end."""
+        """Aborts the transfers under way at both ends."""
         self._group.close()
 
 

@@ -1,8 +1,8 @@
-"""A process group of two of torch.distributed's, made by itself for one direction of an edge.
+"""A torch.distributed process group of two, for one direction of an edge.
 
-A group needs a store by which its two sides tell each other what they need to connect. Here it is
-no server that anyone could reach: each side keeps what it has to tell in memory, and
-``Introduction``s travel as arguments and results of actor calls.
+The two sides of a group exchange their addresses through a store. torch's own store is a server
+that anyone could reach. Here each side keeps its entries in memory, and actor calls carry them to
+the other side as ``Introduction``s.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ from actors.core.errors import ChannelClosed, ChannelTimeout
 SECRET_BYTES = 32
 CLOSED = "the channel was closed"
 MEETING_TIMEOUT_S = 15.0
-"""For the introductions: they travel by actor calls, which a busy host keeps waiting."""
+"""For the introductions: they travel by actor calls, which take long on a busy host."""
 
 
 @dataclass(frozen=True)
 class Introduction:
-    """What one side of a group has to tell the other: what gloo puts into a store (such as
-    where it listens), and the secret that it will show."""
+    """What one side of a group tells the other: the entries that the group puts into a store, such
+    as its address, and the secret that it will show."""
 
     entries: dict[str, bytes]
     secret: bytes
 
 
 class PairGroup(ABC):
-    """One side of a group that is being made, and then its messages; ``rank`` is 0 for the side
-    that sends."""
+    """One side of a group. ``rank`` is 0 for the side that sends."""
 
     def __init__(self, rank: int, edge: str, timeout_s: float) -> None:
-        """Begins to make it, in a thread, for at most ``timeout_s``."""
+        """Begins to connect in a thread, for at most ``timeout_s``."""
         self._rank, self._edge, self._timeout_s = rank, edge, timeout_s
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._store = TwoSidedStore(MEETING_TIMEOUT_S)
@@ -50,8 +49,8 @@ class PairGroup(ABC):
         threading.Thread(target=self._make, name=f"opens {edge}", daemon=True).start()
 
     def introduction(self) -> Introduction:
-        """Waits until this side has told its store something; raises ``ChannelClosed`` where it
-        can't be made."""
+        """Waits until this side has put something into its store. Raises ``ChannelClosed`` if the
+        group can't be made."""
         try:
             return Introduction(self._store.own_entries(), self._secret)
         except ChannelClosed:
@@ -59,13 +58,14 @@ class PairGroup(ABC):
             raise
 
     def meet(self, other: Introduction) -> None:
-        """Lets the other side connect; before ``ready``."""
+        """Takes the other side's introduction. Call it before ``ready``."""
         self._store.meet(other)
 
     def ready(self) -> None:
-        """Waits until both sides have met and shown their secrets; closes a group that is late.
+        """Waits until both sides are connected and have shown their secrets.
 
-        Raises ``ChannelTimeout``, or ``ChannelClosed`` when somebody else has connected.
+        Closes the group and raises ``ChannelTimeout`` if that takes too long. Raises
+        ``ChannelClosed`` if a stranger has connected.
         """
         if not self._made.wait(2 * self._timeout_s):
             self.close()
@@ -73,26 +73,27 @@ class PairGroup(ABC):
         self._check_made()
 
     def send(self, data: torch.Tensor, tag: int = 0) -> Any:
-        """Begins to send; returns what ``wait`` takes. The tensor must neither change meanwhile
-        nor go: the group does not hold it.
+        """Begins to send; returns the argument for ``wait``. The caller must keep the tensor, and
+        must not change it, until it is sent.
 
-        Raises ``ChannelClosed``, as ``recv`` does.
+        Raises ``ChannelClosed``.
         """
         return self._begin("send", data, tag)
 
     def recv(self, room: torch.Tensor, tag: int = 0) -> Any:
-        """Begins to receive into ``room``. Messages of one tag keep their order."""
+        """Begins to receive into ``room``; returns the argument for ``wait``. Messages of one tag
+        keep their order. Raises ``ChannelClosed``."""
         return self._begin("recv", room, tag)
 
     @abstractmethod
     def wait(self, work: Any, timeout_s: float, what: str) -> None:
-        """Until it is done. A wait that runs out leaves a group that is good for nothing.
+        """Waits until ``work`` is done. After a timeout the group can't be used any more.
 
-        Raises ``ChannelTimeout`` (``what`` was not done) or ``ChannelClosed``.
+        Raises ``ChannelTimeout``, whose text says ``what``, or ``ChannelClosed``.
         """
 
     def close(self) -> None:
-        """Wakes whoever waits; from any thread."""
+        """Wakes any thread that waits. Any thread may call it."""
         if not self._is_closed:
             self._is_closed = True
             self._store.close()
@@ -100,15 +101,15 @@ class PairGroup(ABC):
 
     @abstractmethod
     def _create(self) -> Any:
-        """torch's own group over ``_store``."""
+        """Makes torch's group over ``_store``."""
 
     @abstractmethod
     def _show_secrets(self) -> None:
-        """Its first messages; raises ``ChannelClosed`` where somebody else has connected."""
+        """Exchanges the first messages. Raises ``ChannelClosed`` if a stranger has connected."""
 
     @abstractmethod
     def _disconnect(self) -> None:
-        """Ends torch's group, if there is one."""
+        """Ends torch's group if there is one."""
 
     def _check_made(self) -> None:
         if self._failure is not None:
@@ -131,25 +132,26 @@ class PairGroup(ABC):
         try:
             self._group = self._create()
             self._show_secrets()
-        except Exception as error:  # who waits for the group is to hear of it
+        except Exception as error:  # ``ready`` raises it to its caller
             self._failure = error.with_traceback(None)  # or it would keep the group
             self.close()
-        if self._is_closed:  # perhaps before there was a group
+        if self._is_closed:  # ``close`` may have come before there was a group
             self._disconnect()
         self._made.set()
 
     def _check_secret(self, shown: torch.Tensor) -> None:
-        """Raises ``ChannelClosed`` where it is not the other side's."""
+        """Raises ``ChannelClosed`` if it is not the other side's secret."""
         expected = self._store.introduced().secret
         if not secrets.compare_digest(shown.numpy().tobytes(), expected):
-            raise ChannelClosed(f"{self._edge}: somebody else has connected")
+            raise ChannelClosed(f"{self._edge}: a stranger has connected")
 
     def _own_secret(self) -> torch.Tensor:
         return torch.frombuffer(bytearray(self._secret), dtype=torch.uint8)
 
 
 class TwoSidedStore(Store):
-    """What torch tells its store here, and what it told the other side's: no server, no file."""
+    """A store that holds this side's entries and, after ``meet``, the other side's. It needs no
+    server and no file."""
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__()
@@ -160,26 +162,26 @@ class TwoSidedStore(Store):
         self._changed = threading.Condition()
 
     def own_entries(self) -> dict[str, bytes]:
-        """Waits for them."""
+        """Waits until this side has entries."""
         with self._changed:
             self._wait_for(lambda: bool(self._own))
             return dict(self._own)
 
     def introduced(self) -> Introduction:
-        """Waits for the other side."""
+        """Waits for the other side's introduction."""
         with self._changed:
             self._wait_for(lambda: self._other is not None)
             assert self._other is not None
             return self._other
 
     def meet(self, other: Introduction) -> None:
-        """Wakes who waits for it."""
+        """Takes the other side's introduction."""
         with self._changed:
             self._other = other
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Wakes who waits."""
+        """Wakes all threads that wait."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -198,7 +200,7 @@ class TwoSidedStore(Store):
             self.get(key)
 
     def check(self, keys: list[str]) -> bool:
-        """Whether all are here already."""
+        """Whether all keys are here already."""
         told = {} if self._other is None else self._other.entries
         return all(key in self._own or key in told for key in keys)
 
@@ -206,7 +208,7 @@ class TwoSidedStore(Store):
         return False
 
     def clone(self) -> TwoSidedStore:
-        """It may be asked from any thread."""
+        """Returns itself, because any thread may use it."""
         return self
 
     def _wait_for(self, condition: Any) -> None:

@@ -1,4 +1,4 @@
-"""How to wait for what can only be looked at."""
+"""How to wait for something that can only be polled."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 POLL_S = 0.00005
 MAX_POLL_S = 0.0005
 POLL_SHARE = 0.02
-"""A sleep takes that share of the time waited so far, within these bounds: long waits cost little
-of the core, and a message is noticed late by little of the wait."""
+"""Each sleep is this share of the time waited so far, within the two bounds. So a long wait uses
+little of the core, and a message is noticed after at most a small share of the wait."""
 
 
 def pause(waited_s: float) -> None:
-    """Between two looks."""
+    """Sleeps between two polls."""
     time.sleep(min(max(POLL_S, waited_s * POLL_SHARE), MAX_POLL_S))

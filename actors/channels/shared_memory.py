@@ -1,7 +1,7 @@
-"""Messages through Ray's mutable shared-memory objects; the only module that touches them.
+"""Messages through Ray's mutable shared-memory objects. Only this module uses them.
 
-``ray.experimental.channel`` is alpha: the Ray version is pinned, every wait has a timeout, and
-``actor_calls`` takes over where this does not work. What bites is in ``docs/data_plane.md``.
+``ray.experimental.channel`` is alpha. So the Ray version is pinned, every wait has a timeout, and
+``actor_calls`` takes over if this does not work. ``docs/data_plane.md`` lists its pitfalls.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from actors.channels.polling import pause
 from actors.core.errors import ChannelClosed, ChannelTimeout
 
 SPIN_S = 0.002
-"""So long a reader spins before it looks now and then."""
+"""A reader spins this long before it polls with pauses."""
 OVERHEAD_BYTES = 2048
-"""Room for Ray's own metadata in a buffer; a message that outgrew it would leak the old buffer."""
+"""Space for Ray's own metadata in a buffer. A message larger than its buffer would leak it."""
 
 
 def open_slots(reader: Any, reader_node_id: str, buffer_bytes: int, slots: int) -> list[Channel]:
-    """Makes the channel's buffers; called in the writer's actor.
+    """Makes the channel's buffers. The writer's actor calls it.
 
-    Across nodes this calls the reader, so two actors must not do it to each other at once.
+    Across nodes this calls the reader, so two actors must not call it for each other at once.
     """
     writer = ray.get_runtime_context().current_actor
     size = buffer_bytes + OVERHEAD_BYTES
@@ -36,7 +36,7 @@ def open_slots(reader: Any, reader_node_id: str, buffer_bytes: int, slots: int) 
 class SharedMemoryTransport:
     """One direction of an edge over ``slots`` mutable objects, used in turn.
 
-    A mutable object holds one message at a time, so the slots are what lets a sender run ahead.
+    A mutable object holds one message at a time. Several slots let a sender run ahead.
     """
 
     def __init__(self, slots: list[Channel], edge: str) -> None:
@@ -45,7 +45,7 @@ class SharedMemoryTransport:
         self._next = 0
 
     def put(self, parts: Parts, timeout_s: float) -> None:
-        """Waits until the slot's previous message has been read; none waits for the next."""
+        """Waits until the slot's previous message has been read. Then it returns at once."""
         try:
             self._take_slot().write(b"".join(parts), timeout=timeout_s)
         except RayChannelTimeoutError as error:
@@ -56,7 +56,8 @@ class SharedMemoryTransport:
             raise ChannelClosed(f"{self._edge}: the channel was closed") from error
 
     def get(self, timeout_s: float) -> bytes:
-        """Spins briefly, then polls, so that a long wait leaves the core to others."""
+        """Waits for the next message. Spins briefly, then polls, so that a long wait leaves the
+        core to others."""
         slot = self._take_slot()
         begin = time.monotonic()
         deadline = begin + timeout_s
