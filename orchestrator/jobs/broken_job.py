@@ -1,4 +1,4 @@
-"""A stored job that this version can't read: it is shown with the reason, and can be deleted."""
+"""A stored job that this version can't read. The API shows it with the reason; it can be deleted."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_FINDINGS = 3
 
 @dataclass(frozen=True)
 class BrokenJob:
-    """What is left of it; ``reason`` is one sentence for people."""
+    """The stored record, and the ``reason``, a sentence for people."""
 
     record: JobRecord
     reason: str
 
     @classmethod
     def of(cls, record: JobRecord, error: Exception) -> BrokenJob:
-        """``error`` is what reading it came to."""
+        """``error`` was raised by reading the record."""
         return cls(
             record,
             f"This version can't read the stored job: {_finding(error)}. Its "
@@ -42,7 +42,7 @@ class BrokenJob:
 
     @property
     def lineage(self) -> Lineage:
-        """By which its checkpoints are known."""
+        """Identifies the job's own checkpoints."""
         record, config = self.record, self._config.model
         sessions = tuple((s.index, s.folder) for s in record.sessions)
         return Lineage(record.job_id, record.identity, config.get("seed") or 0, config, sessions)

@@ -1,5 +1,5 @@
-"""What a job bears before it fails, and when it is written to disk: what was asked, and what
-follows from it."""
+"""Which failures a job survives, and when its checkpoints are written: the settings and the
+decisions that follow from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from actors.core.progress.snapshot_cadence import MAX_COPYING, Boundary
 
 @dataclass(frozen=True)
 class FailurePolicy:
-    """None is no limit; for ``max_lost_steps``, about a second's worth, more over a slow link."""
+    """None means no limit. ``max_lost_steps`` None means about a second of steps, and more over a
+    slow link."""
 
     max_failures: int | None = 100
     min_devices: int = 1
@@ -22,7 +23,7 @@ class FailurePolicy:
 
 @dataclass(frozen=True)
 class CheckpointPolicy:
-    """From one checkpoint to the next, and how many of the newest and of the best are kept."""
+    """The time between two checkpoints, and how many of the newest and of the best are kept."""
 
     interval_s: float = 30.0
     keep_last: int = 2
@@ -40,7 +41,7 @@ def parse_checkpoint_policy(given: Mapping[str, Any] | None) -> CheckpointPolicy
 
 
 def why_give_up(policy: FailurePolicy, num_failures: int, cause: str) -> str | None:
-    """The job's error when it has failed once too often; None to go on."""
+    """The job's error if it has failed too often; None if it may go on."""
     if policy.max_failures is None or num_failures <= policy.max_failures:
         return None
     if policy.max_failures == 0:
@@ -51,7 +52,7 @@ def why_give_up(policy: FailurePolicy, num_failures: int, cause: str) -> str | N
 def missing_devices(
     policy: FailurePolicy, registered: Sequence[str], available: Collection[str]
 ) -> list[str]:
-    """What a job waits for, empty when it can go on; devices by their address."""
+    """The addresses of the devices that a job needs to go on; empty if it can go on."""
     if len(available) >= policy.min_devices:
         return []
     absent = [address for address in registered if address not in available]
@@ -60,7 +61,7 @@ def missing_devices(
 
 
 def why_not_wait(policy: FailurePolicy, waited_s: float, missing: Sequence[str]) -> str | None:
-    """The job's error when it has waited long enough; None to go on waiting."""
+    """The job's error if it has waited long enough; None if it may go on waiting."""
     if policy.wait_for_device_s is None or waited_s < policy.wait_for_device_s:
         return None
     return (
@@ -72,11 +73,12 @@ def why_not_wait(policy: FailurePolicy, waited_s: float, missing: Sequence[str])
 def checkpoint_due(
     policy: CheckpointPolicy, since_last_s: float, fetch_s: float, asked: Boundary | None
 ) -> Boundary | None:
-    """What to ask stage 0 for now: from half the interval on the next epoch's end, where the
-    validation loss is known; once it is over, the next step. None when nothing new is due.
+    """The kind of checkpoint to ask stage 0 for now; None if none is due.
 
-    The interval is the policy's, or longer where ``fetch_s``, what the last one's way here took,
-    would be more than ``MAX_COPYING`` of it: the links have messages to carry.
+    After half the interval it is one at the next epoch's end, because the validation loss is known
+    there. After the whole interval it is one at the next step. The interval is the policy's. It is
+    longer if fetching the last checkpoint (``fetch_s``) took more than ``MAX_COPYING`` of it: the
+    links also carry the messages of training.
     """
     interval_s = max(policy.interval_s, fetch_s / MAX_COPYING)
     if asked is not Boundary.STEP and since_last_s >= interval_s:

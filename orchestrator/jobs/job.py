@@ -1,4 +1,4 @@
-"""What the JobManager keeps of a job, and how it is shown."""
+"""A job as the JobManager keeps it, and as the API shows it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ MAX_RECENT_EVENTS = 20
 class Device:
     """A device registered with a job; ``ip`` is the address of its Ray node.
 
-    ``is_local``: it is on the gateway's own host, whatever address that has; None where an earlier
-    version did not note it. ``host_name`` is its host's, by which it is found elsewhere.
+    ``is_local`` is True if the device is on the gateway's own host, even after that host's address
+    changed; None if an earlier version stored the job. ``host_name`` finds the device again at
+    another address.
     """
 
     device_id: int
@@ -58,14 +59,14 @@ class PlannedStage:
 
 @dataclass
 class Session:
-    """One train call: what it was asked, what was decided, how far it got.
+    """One train call: its options, the decisions made for it, and its progress.
 
-    ``folder`` is the name, drawn for it, of the folder of its checkpoints.
-    ``outcome`` is completed, stopped or failed, None while it is under way. Of its failures:
-    ``lost_steps`` were done again, ``waiting_for`` are the devices without which it can't go on,
-    ``advice`` is what brings them back where that is known.
-    ``stop_asked`` was answered and holds, whatever becomes of the JobManager meanwhile.
-    ``computed`` is by what its steps were, whatever its generations; empty where nobody noted it.
+    ``folder`` names the folder of its checkpoints; the name is drawn at random. ``outcome`` is
+    completed, stopped or failed, and None while the session runs. ``lost_steps`` counts the steps
+    that failures made it do again. ``waiting_for`` lists the devices that it needs to go on, and
+    ``advice`` says how to bring them back if that is known. ``stop_asked`` is True once a stop was
+    answered; the stop holds even if the JobManager ends first. ``computed`` says on what hardware
+    and builds the steps of all generations ran; empty if that was not noted.
     """
 
     index: int
@@ -93,7 +94,7 @@ class Session:
 
 @dataclass(frozen=True)
 class UnsavedState:
-    """What a session has ended with and no disk has taken yet; ``total_steps`` counts the
+    """The final state of a session while it is not on the disk yet. ``total_steps`` counts the
     optimiser's steps since the weights were drawn."""
 
     state: TrainingState
@@ -103,12 +104,13 @@ class UnsavedState:
 
 @dataclass(eq=False)
 class Job:
-    """A job. ``busy`` names an operation under way that others must not cross; ``data`` is None
-    until it is trained.
+    """A job. ``busy`` names an operation under way that excludes others; ``data`` is None until the
+    job is trained.
 
-    ``identity`` is drawn when it is created: a job of another database may have the same number.
-    ``run`` counts the draws of its weights, ``stages`` is the plan in force, ``planning`` what it
-    was made of; ``checkpoint_error`` says why the last checkpoint could not be written.
+    ``identity`` is drawn at random when the job is created, because a job of another database may
+    have the same number. ``run`` counts how often its weights were drawn. ``stages`` is the plan in
+    force, and ``planning`` holds what it was made from. ``checkpoint_error`` says why the last
+    checkpoint could not be written.
     """
 
     job_id: str
@@ -138,7 +140,7 @@ class Job:
 
     @property
     def lineage(self) -> Lineage:
-        """By which its checkpoints are known."""
+        """Identifies the job's own checkpoints."""
         config = self.spec.config.model
         sessions = tuple((s.index, s.folder) for s in self.sessions)
         model = {key: value for key, value in config.items() if key != "seed" and value is not None}
@@ -146,15 +148,14 @@ class Job:
 
     @property
     def num_steps(self) -> int:
-        """Of one whole epoch of the last session; of a job that is trained, or just begins to
-        be."""
+        """Optimiser steps in a whole epoch of the last session. The job must have ``data``."""
         assert self.data is not None
         batch_size = self.spec.batch_size * self.sessions[-1].options.recipe.accumulate
         return -(-self.data.num_train // batch_size)
 
     @property
     def length(self) -> SessionLength:
-        """Of the last session."""
+        """The length of the last session."""
         options = self.sessions[-1].options
         return SessionLength(self.num_steps, options.epochs, options.max_steps)
 
@@ -168,7 +169,7 @@ class Job:
             raise IllegalTransition(f"Job {self.job_id} is {self.busy}: wait until that is done")
 
     def apply(self, event: Event) -> None:
-        """Moves the job; raises ``IllegalTransition`` and changes nothing if it may not."""
+        """Changes the job's status. Raises ``IllegalTransition``, and then changes nothing."""
         self.status = next_status(self.job_id, self.status, event, self.recent_events)
         self.recent_events = [*self.recent_events, event.value][-MAX_RECENT_EVENTS:]
         if event is not Event.FAIL:
@@ -178,22 +179,22 @@ class Job:
 
     @property
     def is_active(self) -> bool:
-        """A session is under way."""
+        """True while a session is under way."""
         return self.status in (Status.TRAINING, Status.RECOVERING)
 
     @property
     def unfinished(self) -> Session | None:
-        """The session that can be gone on with: the last one, if it is not completed."""
+        """The session that can be resumed: the last one, if it is not completed."""
         last = self.sessions[-1] if self.sessions else None
         return last if last is not None and last.outcome != "completed" else None
 
     def begin_generation(self) -> str:
-        """The name of its next group of LayerActors."""
+        """Returns the name of the job's next group of LayerActors."""
         self.generation += 1
         return draw_identity(f"job-{self.job_id}-generation-{self.generation}")
 
     def reset_training(self) -> None:
-        """Forgets what was trained: the weights are drawn anew."""
+        """Drops all training, because new weights are drawn."""
         self.sessions = []
         self.num_sessions = 0
         self.unsaved = self.checkpoint_error = None
@@ -211,7 +212,7 @@ class Job:
         }
 
     def details(self) -> dict[str, Any]:
-        """The job as ``GET /api/jobs/<job_id>`` shows it, but for its history."""
+        """The job as ``GET /api/jobs/<job_id>`` shows it, without its history."""
         shown = {
             **self.summary(),
             "model": model_json(self.spec.model),

@@ -1,4 +1,4 @@
-"""Every job, in memory and in the store: what is changed here is saved, or not changed."""
+"""All jobs, in memory and in the store. A change here is either saved or not made."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from orchestrator.store.outbox import Entry, Outbox
 from orchestrator.store.records import JobRecord, StoredAnswer
 
 WEIGHTS_DRAWN = NewEntry(ROLLED_BACK, {}, 0, 0)
-"""Nothing that was trained before counts any more."""
+"""Takes back all steps and epochs so far."""
 
 
 class JobBook:
-    """``lock`` guards the jobs in memory and is never held while the store is read or written:
-    who reads a job does not wait for a disk. ``log`` shows what happened to them."""
+    """All jobs. ``lock`` guards those in memory. It is never held while the store is read or
+    written, so reading a job never waits for a disk. ``log`` has the jobs' stories."""
 
     def __init__(self, storage_path: Path, owner: str) -> None:
         """Raises ``StorageUnavailable``."""
@@ -60,38 +60,38 @@ class JobBook:
             return sorted(self._jobs.values(), key=lambda job: int(job.job_id))
 
     def broken(self) -> list[BrokenJob]:
-        """Those that can't be read."""
+        """The jobs that this version can't read."""
         with self.lock:
             return list(self._broken.values())
 
     def find_broken(self, job_id: str) -> BrokenJob | None:
-        """None of one that can be read, or is unknown."""
+        """None if the job can be read, or is unknown."""
         with self.lock:
             return self._broken.get(job_id)
 
     def add(self, make: Callable[[str], Job]) -> Job:
-        """The next job, made with its id; ids are never used again. Raises
-        ``StorageUnavailable``, and then there is no such job."""
+        """Adds the job that ``make`` returns for the next id. An id is never used twice. Raises
+        ``StorageUnavailable``, and then adds nothing."""
         while True:
             job = make(str(self.store.next_job_number()))
             try:
                 self.store.add_job(to_record(job), StoredAnswer(job.job_id))
             except Conflict:
-                continue  # another one that came at the same time has taken this number
+                continue  # a request at the same time has taken this number
             with self.lock:
                 self._jobs[job.job_id] = job
                 self._told_status[job.job_id] = job.status.value
             return job
 
     def delete(self, job_id: str) -> None:
-        """From the disk; ``forget`` comes when nothing of it is left. Raises
-        ``StorageUnavailable``, and then the job is still there."""
+        """Deletes the job from the store. Call ``forget`` once its other parts are gone, too.
+        Raises ``StorageUnavailable``, and then the job is still there."""
         self.store.delete_job(job_id)
 
     def forget(self, job_id: str) -> None:
-        """A job that was deleted is shown no more."""
+        """Drops a deleted job from memory."""
         with suppress(StorageUnavailable):
-            self._outbox.flush(job_id)  # what outlives it: its TFLOPs
+            self._outbox.flush(job_id)  # its TFLOPs outlive it
         with self.lock:
             del (self._broken if job_id in self._broken else self._jobs)[job_id]
             del self._told_status[job_id]
@@ -101,11 +101,12 @@ class JobBook:
     def changing(
         self, *jobs: Job, result: Any = None, forget_history: bool = False
     ) -> Iterator[list[Job]]:
-        """Gives drafts of the jobs to the block, which changes them and waits for nothing. What it
-        changed is saved, after all that happened before, and then seen: of all of them or of none.
+        """Gives drafts of the jobs to the block, which may change them but must not wait. After the
+        block, all drafts are saved in one transaction, and only then do others see them. Everything
+        that happened to the jobs before is saved first.
 
-        ``result`` is what the JobManager's method returns: a request sent twice gets it again.
-        ``forget_history``: the weights are drawn anew. Raises ``StorageUnavailable``.
+        ``result`` is what the JobManager's method returns; a request that is sent twice gets it
+        again. ``forget_history`` says that new weights are drawn. Raises ``StorageUnavailable``.
         """
         new = [WEIGHTS_DRAWN] if forget_history else []
         with self._alone(jobs):
@@ -123,8 +124,8 @@ class JobBook:
                         self.try_save(job)  # a session goes on: what it put knows no change yet
 
     def check_writable(self, job: Job) -> None:
-        """Before something is ended for a change that is saved later: raises
-        ``StorageUnavailable`` where it would be refused now."""
+        """Tests that the store takes a change of the job now. Call it before ending something for a
+        change that is saved later. Raises ``StorageUnavailable``."""
         with self._alone([job]):
             with self._settled([job]):
                 record = to_record(job)
@@ -135,8 +136,8 @@ class JobBook:
         self._outbox.flush(job.job_id)
 
     def settle(self, job: Job) -> None:
-        """The same, unless the storage refuses it; large weights may take long. Not for a thread
-        that others wait for."""
+        """Like ``flush``, but returns if the storage refuses. Large weights may take long, so no
+        thread that others wait for should call it."""
         while self.unsaved_because(job) is None and not self._outbox.is_empty(job.job_id):
             try:
                 self.flush(job)
@@ -146,18 +147,19 @@ class JobBook:
                 continue  # it is told as the job's trouble, or a write under way takes long
 
     def note(self, job: Job, kind: str, text: str) -> None:
-        """An event, to be saved as soon as that can be."""
+        """Adds an event to the job's log; it is saved as soon as possible."""
         self.tell(job, NewEntry(kind, {"text": text}, is_event=True))
 
     def tell(self, job: Job, *new: NewEntry, soon: bool = True) -> None:
-        """What happened now, for the job's log; saved as soon as that can be, or not ``soon``, with
-        what is saved next."""
+        """Adds entries to the job's log. They are saved as soon as possible; if not ``soon``, with
+        the next thing that is saved."""
         with self.lock:
             if new and job.job_id in self._jobs:
                 self._outbox.tell(job.job_id, *new, soon=soon)
 
     def try_save(self, job: Job) -> None:
-        """For what has happened already: the change stays, and is saved as soon as that can be."""
+        """Saves the job as soon as possible. The change stays even if the storage refuses it now,
+        because it has already happened."""
         with self.lock:
             record = to_record(job)
             self.tell(job, *self._new_status(record), soon=False)
@@ -165,24 +167,24 @@ class JobBook:
             self._put(job, Entry(lambda: self.store.save_job(record), "job"))
 
     def thin(self, job: Job) -> None:
-        """Old steps are forgotten, in another thread."""
+        """Drops old steps, in another thread."""
         self.write(job, lambda: self.store.thin_log(job.job_id))
 
     def write(self, job: Job, write: Callable[[], object]) -> None:
-        """Does that, in another thread, once all that happened to the job before is saved: where
-        the storage refuses, as soon as it does not. ``write`` must not take the book's lock."""
+        """Calls ``write`` in another thread, after everything that happened to the job before is
+        saved. Repeats it while the storage refuses. ``write`` must not take the book's lock."""
         self._put(job, Entry(write))
 
     def unsaved_because(self, job: Job) -> str | None:
-        """Why the latest of the job is not on the disk; None where it is, or is in a moment."""
+        """Why the job's latest state is not on the disk; None if it is, or will be in a moment."""
         return self._outbox.trouble(job.job_id)
 
     def _numbered(self, record: JobRecord, new: Sequence[NewEntry]) -> list[LogEntry]:
-        """What the log is told with a change, when nothing else of the job waits."""
+        """The log's entries for a change. No other write of the job may be waiting."""
         return self._outbox.number(record.job_id, [*new, *self._new_status(record)])
 
     def _new_status(self, record: JobRecord) -> list[NewEntry]:
-        """Empty where the log knows it."""
+        """An entry for the job's status, unless the log has it already."""
         is_known = self._told_status.get(record.job_id) == record.status
         return [] if is_known else [NewEntry(STATUS, {"status": record.status})]
 
@@ -203,7 +205,7 @@ class JobBook:
 
     @contextmanager
     def _settled(self, jobs: Sequence[Job]) -> Iterator[None]:
-        """Holds the lock, in a moment in which all that happened to the jobs is saved."""
+        """Holds the lock at a moment when everything that happened to the jobs is saved."""
         while True:
             for job in jobs:
                 self._outbox.flush(job.job_id)

@@ -1,4 +1,4 @@
-"""A change to a job that nobody sees before it is saved."""
+"""A change to a job that others see only after it is saved."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from orchestrator.jobs.job import Job
 
 
 class JobDraft:
-    """``job`` is a copy to be changed; ``publish`` brings over what was changed in it, and leaves
-    what others have changed of the job itself meanwhile: a session does while it trains. What both
-    have changed is the session's, which came later."""
+    """``job`` is a copy that may be changed. ``publish`` copies its changed fields to the original.
+    A session that trains may have changed other fields of the original meanwhile; they stay. A
+    field that both have changed keeps the session's value, which is newer."""
 
     def __init__(self, original: Job) -> None:
         self._original = original
@@ -23,7 +23,7 @@ class JobDraft:
         self._sessions = [(made, own, _values(made)) for made, own in pairs]
 
     def publish(self) -> None:
-        """Under the lock that guards the job."""
+        """The caller must hold the lock that guards the job."""
         for made, own, before in self._sessions:
             _bring_over(made, before, own)
         known = {id(made): own for made, own, _ in self._sessions}
@@ -50,7 +50,7 @@ def _bring_over(made: Any, before: Mapping[str, Any], target: Any) -> None:
 
 
 def _is_changed(value: Any, before: Any) -> bool:
-    """Entries of lists are told apart by what they are: tensors may be in them."""
+    """Compares entries of lists by identity, because they may hold tensors."""
     if isinstance(value, list) and isinstance(before, list):
         return [id(entry) for entry in value] != [id(entry) for entry in before]
     return value is not before

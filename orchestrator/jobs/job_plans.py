@@ -1,4 +1,4 @@
-"""A job's plan in force: what a train request makes of it, and how it is shown."""
+"""A job's plan in force: how a train request changes it, and how the API shows it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from orchestrator.planning.split_search import Cuts
 
 @dataclass(frozen=True)
 class PlannedSteps:
-    """How a session's steps are cut up in time; with ``keeps_split`` the blocks stay where they
-    are."""
+    """The schedule and microbatches of a session's steps. With ``keeps_split`` the blocks stay on
+    their devices."""
 
     pipelining: Pipelining
     keeps_split: bool = True
 
 
 def steps_of(job: Job, options: TrainOptions) -> PlannedSteps:
-    """Of a train request; raises ``InvalidRequest``. Where its recipe takes other memory than that
-    by which the blocks were placed, they are placed anew."""
+    """The steps of a train request. If its recipe needs other memory than the recipe by which the
+    blocks were placed, the blocks are placed again. Raises ``InvalidRequest``."""
     places = _places_in_force(job)
     if not places:
         wanted = asking.wanted_steps(options, job.spec.batch_size, len(job.devices))
@@ -44,8 +44,8 @@ def steps_of(job: Job, options: TrainOptions) -> PlannedSteps:
 
 
 def plan_in_force(job: Job, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """As ``GET /api/jobs/<job_id>/plan`` shows it; ``history`` is that of its last session. Raises
-    ``IllegalTransition`` without one."""
+    """The plan as ``GET /api/jobs/<job_id>/plan`` shows it. ``history`` is the last session's.
+    Raises ``IllegalTransition`` if there is no plan in force."""
     places = _places_in_force(job)
     if not places:
         raise IllegalTransition(

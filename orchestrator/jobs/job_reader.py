@@ -1,4 +1,4 @@
-"""What can be read of jobs, whether they train or not."""
+"""Answers all questions about jobs. None of them changes a job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orchestrator.models.trained_model import ModelFacts, TrainedModel
 
 
 class JobReader:
-    """The reading half of the JobManager; also keeps the answers of requests that may be sent
+    """The half of the JobManager that reads. It also keeps the answers of requests that may be sent
     twice."""
 
     def __init__(self, book: JobBook, checkpoints: CheckpointStore, datasets: DatasetStore) -> None:
@@ -33,7 +33,7 @@ class JobReader:
         self._datasets = datasets
 
     def list_jobs(self) -> list[dict[str, Any]]:
-        """The jobs not deleted, oldest first."""
+        """All jobs, oldest first."""
         with self._lock:
             jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
         return [job.summary() for job in sorted(jobs, key=lambda job: int(job.job_id))]
@@ -41,7 +41,8 @@ class JobReader:
     def get_job(
         self, job_id: str, after_epoch: int | None = None, history_limit: int | None = None
     ) -> dict[str, Any]:
-        """Raises ``JobNotFound``. Of its history the epochs after that one, or else the latest."""
+        """The job, with the epochs after ``after_epoch``, or with the latest. Raises
+        ``JobNotFound``."""
         with self._lock:
             if (broken := self._book.find_broken(job_id)) is not None:
                 return broken.details()
@@ -54,7 +55,7 @@ class JobReader:
         return details if trouble is None else {**details, "storage_error": trouble}
 
     def get_plan(self, job_id: str) -> dict[str, Any]:
-        """The plan in force; raises ``IllegalTransition`` where there is none."""
+        """The plan in force. Raises ``IllegalTransition`` if there is none."""
         with self._lock:
             job = copy(self._book.get(job_id))
             job.devices = list(job.devices)
@@ -68,7 +69,7 @@ class JobReader:
         return [info.to_json() for info in self._checkpoints.list(job.lineage)]
 
     def list_strangers(self) -> list[str]:
-        """Folders with checkpoints of no job here, such as those of an earlier database."""
+        """Folders with checkpoints that belong to no job here, such as those of an old database."""
         with self._lock:
             jobs: list[Job | BrokenJob] = [*self._book.all(), *self._book.broken()]
             lineages = [job.lineage for job in jobs]
@@ -94,7 +95,8 @@ class JobReader:
         ]
 
     def describe_model(self, job_id: str) -> ModelFacts:
-        """What ``get_model`` would give, without reading it; raises what that would raise."""
+        """The facts of the model that ``get_model`` would return. Reads no weights, but raises the
+        same errors."""
         job = self._book.get(job_id)
         if job.unsaved is None and not self._checkpoints.list(job.lineage):
             self._trained(job_id)
@@ -129,13 +131,13 @@ class JobReader:
         return [entry.values["devices"] for entry in entries]
 
     def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
-        """The answer of this very request, if it was finished before."""
+        """The answer of this same request if it was finished before."""
         answer = self._book.store.begin_request(key, fingerprint)
         return None if answer is None else answer.value
 
     def do_request(self, key: str, method: str, arguments: dict[str, Any]) -> Any:
-        """What the method returns for the request begun under ``key``. It is done once: what it
-        came to is saved together with what it changes, and returned again for a retry."""
+        """Calls the method for the request begun under ``key``, and returns its result. It is done
+        only once: the result is saved together with the change, and a retry gets it again."""
         with self._book.store.doing(key) as before:
             return getattr(self, method)(**arguments) if before is None else before.value
 
@@ -144,11 +146,12 @@ class JobReader:
         self._book.store.finish_request(key, answer)
 
     def drop_request(self, key: str) -> None:
-        """It was refused: it may be sent again."""
+        """Forgets a refused request, so that it may be sent again."""
         self._book.store.drop_request(key)
 
     def _weights_of(self, job_id: str, checkpoint_id: str | None) -> Weights:
-        """Of that checkpoint, or the newest. Raises ``NotFound``, ``NoTrainedWeights``, …"""
+        """The weights of that checkpoint, or of the newest. Raises ``NotFound``,
+        ``NoTrainedWeights``, ``CheckpointDamaged``."""
         if checkpoint_id is None:
             return self._trained(job_id)[1]
         lineage = self._book.get(job_id).lineage
@@ -176,5 +179,5 @@ class JobReader:
                 )
 
     def _has_lineage(self, job_id: str, lineage: Lineage) -> bool:
-        """False once the job was initialized or trained meanwhile; raises ``JobNotFound``."""
+        """False if the job was initialized or trained meanwhile. Raises ``JobNotFound``."""
         return self._book.get(job_id).lineage == lineage

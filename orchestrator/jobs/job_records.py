@@ -1,4 +1,4 @@
-"""Jobs as the JobManager keeps them <-> records as the store keeps them."""
+"""Turns jobs into the records of the store, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orchestrator.store.records import DeviceRecord, JobRecord, SessionRecord, S
 
 
 def to_record(job: Job) -> JobRecord:
-    """All of a job but what its log tells."""
+    """Everything of a job except its log."""
     return JobRecord(
         job_id=job.job_id,
         status=job.status.value,
@@ -46,8 +46,8 @@ def to_record(job: Job) -> JobRecord:
 
 
 def from_record(record: JobRecord) -> Job | BrokenJob:
-    """The job as it was. What can't be read keeps nothing else from being used: any error is that
-    job's own."""
+    """The job as it was stored. Any error makes only this job broken, so that all others can still
+    be used."""
     try:
         return _job(record)
     except Exception as error:
@@ -74,7 +74,8 @@ def _job(record: JobRecord) -> Job:
 
 
 def _spec(stored: dict[str, Any]) -> JobSpec:
-    """As it was parsed when the job was created; of the oldest jobs only what was sent is kept."""
+    """The specification as it was parsed when the job was created. The oldest jobs have stored only
+    the request, which is parsed again."""
     if stored.keys() == {"config"}:
         config = from_stored(JobConfig, stored["config"])
         return parse_job_spec(config.model, config.dataset, _found_when_created)
@@ -84,7 +85,7 @@ def _spec(stored: dict[str, Any]) -> JobSpec:
 
 
 def _found_when_created(source: SourceSpec) -> Found:
-    """Whatever files are there now: the job was accepted, and a session counts again."""
+    """Does not look at the files, because the job was accepted before; a session counts again."""
     found = known_of(source, Folders(Path(), ()))
     assert found is not None, "the oldest jobs are on MNIST or digits"
     return replace(found, num_train=2**62)

@@ -1,7 +1,7 @@
-"""What was asked: a job's configuration, checked and with defaults filled in.
+"""A job's configuration: checked, and with defaults filled in.
 
-Types and plain ranges were checked where the request came in; here are the checks that need to
-know more than one field: sizes against the data set, batches against the samples there are.
+The gateway has already checked types and plain ranges. The checks here need more than one field:
+sizes against the data set, batches against the number of samples.
 """
 
 from __future__ import annotations
@@ -121,8 +121,7 @@ def parse_job_spec(
 
 
 def check_known(spec: JobSpec) -> None:
-    """A kind, a source or a task may be gone since the job was stored: raises
-    ``InvalidRequest``."""
+    """Raises ``InvalidRequest`` if a kind of layer, a source or a task no longer exists."""
     check_known_kinds(spec.train.recipe)
     if unknown := sorted(unknown_kinds(spec.model.layers)):
         raise InvalidRequest(f"there is no kind of layer {', '.join(unknown)} here")
@@ -133,7 +132,8 @@ def check_known(spec: JobSpec) -> None:
 
 
 def check_mixing(spec: JobSpec) -> None:
-    """Raises ``InvalidRequest`` where classes would be mixed that the task's loss takes whole."""
+    """Raises ``InvalidRequest`` if a transform mixes classes, but the task's loss can't take mixed
+    ones."""
     mixing = spec.views.targets.mixing
     if mixing is not None and not TASKS[spec.task.kind].smooths:
         raise InvalidRequest(
@@ -143,7 +143,7 @@ def check_mixing(spec: JobSpec) -> None:
 
 
 def check_batch_size(spec: JobSpec, num_train: int) -> None:
-    """Raises ``InvalidRequest`` when a batch is larger than the training samples there are."""
+    """Raises ``InvalidRequest`` if a batch is larger than the number of training samples."""
     if spec.batch_size > num_train:
         raise InvalidRequest(
             f"dataset_config.batch_size is {spec.batch_size}, but {spec.data.name} has only "
@@ -152,7 +152,7 @@ def check_batch_size(spec: JobSpec, num_train: int) -> None:
 
 
 def check_rows(options: TrainOptions, spec: JobSpec, num_train: int) -> None:
-    """Raises ``InvalidRequest`` where batch norm would be given a microbatch of one sample."""
+    """Raises ``InvalidRequest`` if batch norm would get a microbatch of one sample."""
     asked = options.num_microbatches
     accumulate = options.recipe.accumulate
     count = accumulate * (asked if isinstance(asked, int) else 1)
@@ -169,9 +169,9 @@ def check_rows(options: TrainOptions, spec: JobSpec, num_train: int) -> None:
 
 
 def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -> None:
-    """Raises ``InvalidRequest`` when there are more microbatches than samples in a batch, the
-    task's loss can't be smoothed, or what to freeze or to stop by is not there. ``where`` is what
-    has the options."""
+    """Raises ``InvalidRequest`` if there are more microbatches than samples in a batch, if the
+    task's loss can't be smoothed, or if the blocks to freeze or the metric to stop by don't exist.
+    ``where`` is the field that holds the options."""
     try:
         learning_of(spec.model, options.recipe.freeze)
     except InvalidRequest as error:
@@ -204,14 +204,14 @@ def check_train_options(options: TrainOptions, spec: JobSpec, where: str = "") -
 def decided_options(
     options: TrainOptions, spec: JobSpec, num_train: int, schedule: str, num_microbatches: int
 ) -> TrainOptions:
-    """With the schedule and the ``num_microbatches`` of a step decided, and no more epochs than
-    ``max_steps`` need with so many samples. Raises ``InvalidRequest``."""
+    """The options with the schedule and the ``num_microbatches`` of a step filled in, and with only
+    as many epochs as ``max_steps`` needs for ``num_train`` samples. Raises ``InvalidRequest``."""
     accumulate, max_steps = options.recipe.accumulate, options.max_steps
     epochs = options.epochs
     if max_steps is not None:
         epoch_steps = -(-num_train // (spec.batch_size * accumulate))
         needed = epochs_for(max_steps, epoch_steps)
-        if epochs == MAX_EPOCHS < needed:  # which it was for want of another
+        if epochs == MAX_EPOCHS < needed:  # the request had no ``epochs``
             raise InvalidRequest(
                 f"max_steps is {max_steps:,}, but an epoch of this job has {epoch_steps:,} steps "
                 f"and a session {MAX_EPOCHS:,} epochs at most: ask for "
@@ -229,10 +229,10 @@ def decided_options(
 
 
 def default_num_microbatches(batch_size: int, num_stages: int) -> int:
-    """As many as fill the pipeline without making a microbatch too small to be worth sending.
+    """As many microbatches as fill the pipeline without being too small to be worth sending.
 
-    One stage needs one. Otherwise ``MICROBATCHES_PER_STAGE`` a stage, but none of fewer than
-    ``MIN_MICROBATCH_ROWS`` samples (``docs/benchmarks.md`` has the measurements).
+    One stage needs one. Otherwise it is ``MICROBATCHES_PER_STAGE`` for each stage, but none has
+    fewer than ``MIN_MICROBATCH_ROWS`` samples (``docs/benchmarks.md`` has the measurements).
     """
     if num_stages == 1:
         return 1

@@ -1,4 +1,4 @@
-"""Turns what the stages report into what the API shows."""
+"""Turns reports of the stages into log entries and answers of the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.store.log.entries import EPOCH, METRIC, STEP, LogEntry, NewEnt
 
 
 def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) -> dict[str, Any]:
-    """Progress as the last stage sees it, which knows the loss."""
+    """The progress that the last stage reports, because it knows the loss."""
     progress = reports[-1].progress
     return {
         "epoch": progress.epoch,
@@ -29,8 +29,8 @@ def session_progress(reports: Sequence[StageReport], epochs: int, steps: int) ->
 def told_results(
     records: Untold, first_epoch_index: int, session_index: int, length: SessionLength
 ) -> list[NewEntry]:
-    """What the last stage reports, counted on from the job's earlier sessions, as its log is told
-    it. An epoch's place is that after its last step."""
+    """The log entries for what the last stage reports. Epochs count on from the job's earlier
+    sessions. An epoch's place is after its last step."""
     first, told = first_epoch_index, list[NewEntry]()
     for step in records.steps:
         place = first + step.epoch, step.step
@@ -50,13 +50,13 @@ def told_results(
 
 
 def shown_epoch(record: Mapping[str, Any]) -> dict[str, Any]:
-    """An epoch of a ``JobLog``'s history as the API has it: metrics stand beside the rest."""
+    """An epoch of a ``JobLog``'s history as the API shows it, with metrics as fields."""
     rest = {name: value for name, value in record.items() if name != "metrics"}
     return {**rest, **shown_metrics(record["metrics"])}
 
 
 def shown_event(entry: LogEntry) -> dict[str, Any]:
-    """As the API has it."""
+    """An event as the API shows it."""
     assert entry.at_ms is not None, "of events it was always noted"
     at = datetime.fromtimestamp(entry.at_ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
     text = entry.values["text"]
@@ -64,7 +64,7 @@ def shown_event(entry: LogEntry) -> dict[str, Any]:
 
 
 def shown_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-    """By the names that the API has for them, such as ``val_loss``."""
+    """The metrics by their names in the API, such as ``val_loss``."""
     return {f"val_{name}": value for name, value in metrics.items()}
 
 
@@ -94,8 +94,8 @@ def device_tflops(report: StageReport) -> dict[str, float]:
 
 
 def sum_reports(reports: Sequence[StageReport]) -> StageReport:
-    """What a device did in several generations, in their order: all that was measured, steps done
-    again too."""
+    """Sums up what a device did in several generations, given in order. Repeated steps count
+    again."""
     seconds = StageSeconds(
         **{name: sum(getattr(r.seconds, name) for r in reports) for name in vars(StageSeconds())}
     )

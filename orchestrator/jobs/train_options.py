@@ -1,4 +1,4 @@
-"""A train_config and the train request that may override it -> how a session is to train."""
+"""Parses a job's train_config, and the train request that may override it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ MAX_MICROBATCHES = 4096
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a session trains. ``num_microbatches`` are those of a batch, of which a step may have
-    several; None is by rule. ``threads`` None is each device's own; ``auto`` is left to the
-    plan."""
+    """How a session trains. ``num_microbatches`` counts those of a batch (a step may have several
+    batches); None means the default rule. ``threads`` None means each device's own number. ``auto``
+    leaves the choice to the plan."""
 
     epochs: int = DEFAULT_EPOCHS
     recipe: Recipe = PLAIN_SGD
@@ -66,14 +66,15 @@ OPTION_FIELDS: dict[str, Field] = {
     "threads": optional(count(1, 256)),
     "max_steps": optional(count(1, 10**9)),
 }
-"""What is no part of the recipe."""
+"""The options that are not part of the recipe."""
 
 
 def parse_train_options(
     config: Mapping[str, Any] | None, request: Mapping[str, Any] | None = None
 ) -> TrainOptions:
-    """``config`` is a job's train_config, whose fields those of ``request`` override; null is the
-    same as nothing. Raises ``InvalidRequest``, without a request naming ``train_config``."""
+    """``config`` is a job's train_config. The fields of ``request`` override its fields; null
+    counts as absent. Raises ``InvalidRequest``, which names ``train_config`` if there is no
+    request."""
     where = TRAIN_CONFIG if request is None else ""
     given = _merged(config, request)
     check_known(where, TRAIN_CONFIG, (*OPTION_FIELDS, *RECIPE_FIELDS, *KINDS, STOPPING), given)
@@ -87,21 +88,21 @@ def parse_train_options(
 def parse_plan_options(
     config: Mapping[str, Any] | None, request: Mapping[str, Any]
 ) -> TrainOptions:
-    """The same of a plan request, which has other fields beside these."""
+    """Like ``parse_train_options``, for a plan request, which has further fields."""
     names = (*OPTION_FIELDS, *RECIPE_FIELDS)
     own = {name: value for name, value in request.items() if name in names}
     return parse_train_options(config, own)
 
 
 def train_options_json(options: TrainOptions) -> dict[str, Any]:
-    """Every value, fit to be a train_config."""
+    """Every value, as a valid train_config."""
     own = {f.name: getattr(options, f.name) for f in fields(options) if f.name != "recipe"}
     return {**own, **recipe_json(options.recipe)}
 
 
 def _merged(config: Mapping[str, Any] | None, request: Mapping[str, Any] | None) -> dict[str, Any]:
-    """An optimiser and SGD's momentum in its short form stand for each other: the request's counts
-    alone."""
+    """``momentum`` is a short form of an SGD ``optimizer``. If the request has either, the config's
+    other one does not count."""
     known = _without_null(config)
     override = _without_null(request)
     if "optimizer" in override:
