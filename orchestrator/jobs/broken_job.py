@@ -1,4 +1,4 @@
-"""A stored job that this version can't read. The API shows it with the reason; it can be deleted."""
+"""A stored job that this version can't read: the API shows the reason, and can delete the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One SQLite file: its connections, its transactions, and the fence around them."""
+"""One SQLite file: its connections and transactions, and the fence against earlier writers."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ PRAGMAS = (
 class Database:
     """Transactions on a database file, from any thread.
 
-    Writes of this process queue up; each begins with ``BEGIN IMMEDIATE``, so that it sees what it
-    changes as nobody else can, and is rolled back as a whole when it fails. Reads do not wait.
-    Another process's lock is waited for ``BUSY_TIMEOUT_S`` from when a write was asked for: many
-    that come at once are all refused by then, and not one after the other.
+    Writes of this process queue up. Each begins with ``BEGIN IMMEDIATE``, so that nobody else
+    changes what it reads, and is rolled back as a whole if it fails. Reads do not wait. A write
+    waits for another process's lock for ``BUSY_TIMEOUT_S``, counted from when the write was asked
+    for. So if many come at once, they are all refused at that time, and not one after the other.
     """
 
     def __init__(self, file: Path) -> None:
@@ -47,7 +47,7 @@ class Database:
         self.writer_epoch = 0
 
     def claim(self) -> int:
-        """Makes this the only one that may write: the new writer epoch."""
+        """Makes this database object the only one that may write. Returns the new writer epoch."""
         with self.unfenced() as connection:
             epoch: int = connection.execute(select(store_state.c.writer_epoch)).scalar_one() + 1
             connection.execute(update(store_state).values(writer_epoch=epoch))
@@ -56,21 +56,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view. Raises ``StorageUnavailable``."""
+        """A read transaction: one consistent view. Raises ``StorageUnavailable``."""
         self._check_open()
         with explained(self.file), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """All or nothing. Raises ``StorageUnavailable``, ``StoreFenced``."""
+        """A write transaction. Raises ``StorageUnavailable``, ``StoreFenced``."""
         with self.unfenced() as connection:
             self._check_fence(connection)
             yield connection
 
     @contextmanager
     def unfenced(self) -> Iterator[Connection]:
-        """The same for what prepares the store. Raises ``StorageUnavailable``."""
+        """A write transaction without the fence, to prepare the store. Raises
+        ``StorageUnavailable``."""
         with self._queued() as patience_s, self._noted(), explained(self.file):
             writer = self.engine.execution_options(
                 **{BEGIN: "BEGIN IMMEDIATE", PATIENCE_S: patience_s}
@@ -79,23 +80,23 @@ class Database:
                 yield connection
 
     def journal_mode(self) -> str:
-        """As it is, which may be another than the write-ahead log that was asked for."""
+        """The journal mode in use. It may differ from the write-ahead log that was asked for."""
         with self.read() as connection:
             return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
 
     def close(self) -> None:
-        """Waits for the write under way; nothing can be read or written afterwards."""
+        """Waits for the write under way. Nothing can be read or written afterwards."""
         with self._writing:
             self._closed = True
             self.engine.dispose()
 
     @contextmanager
     def _queued(self) -> Iterator[float]:
-        """Gives how many seconds are left to wait for other processes."""
+        """Waits for the turn. Gives the seconds that are left to wait for other processes."""
         since_s = time.monotonic()
         if not self._writing.acquire(timeout=QUEUE_TIMEOUT_S):
             if self._refused is not None and self._refused[0] >= since_s:
-                raise StorageUnavailable(self._refused[1])  # what those before have waited for
+                raise StorageUnavailable(self._refused[1])  # the earlier writes failed by this
             cause = f"other writes have kept this one waiting for {QUEUE_TIMEOUT_S:.0f} s"
             raise unavailable(self.file, Trouble(cause, "is its disk too slow or overloaded?"))
         try:
@@ -127,7 +128,8 @@ class Database:
 
 
 def make_engine(file: Path) -> Engine:
-    """Connections to ``file``; their transactions begin at once, not as Python's at a change."""
+    """Connections to ``file``. Their transactions begin at once; Python's own begin at the first
+    change."""
     url = URL.create("sqlite", database=str(file))
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, max_overflow=-1)
     event.listen(engine, "connect", _prepare)

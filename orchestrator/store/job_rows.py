@@ -39,7 +39,7 @@ def read_next_number(connection: Connection) -> int:
 
 
 def insert_job(connection: Connection, record: JobRecord) -> None:
-    """Raises ``Conflict`` when there is such a job."""
+    """Raises ``Conflict`` if there is such a job."""
     known = select(jobs.c.job_id).where(jobs.c.job_id == record.job_id)
     if connection.execute(known).first() is not None:
         raise Conflict(f"There is a job {record.job_id} already: take the next number")
@@ -60,7 +60,7 @@ def replace_job(connection: Connection, record: JobRecord) -> None:
 
 
 def delete_job(connection: Connection, job_id: str) -> None:
-    """Its rows in other tables go with it. Raises ``JobNotFound``."""
+    """Also deletes its rows in other tables. Raises ``JobNotFound``."""
     if connection.execute(delete(jobs).where(jobs.c.job_id == job_id)).rowcount == 0:
         raise JobNotFound(f"The store has no job {job_id}: it was deleted")
 

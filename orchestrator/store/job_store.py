@@ -1,4 +1,4 @@
-"""The store: what survives a restart of the gateway, the JobManager and the whole cluster."""
+"""The store. It survives restarts of the gateway, the JobManager and the whole cluster."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from orchestrator.store.storage_lock import lock_storage
 FILE_NAME = "tandem.db"
 WAL = "wal"
 SEQS_OF_AN_OPENING = 10**10
-"""More than a JobManager lives to use; JSON's numbers are exact for 900,000 openings."""
+"""No JobManager uses so many. JSON's numbers stay exact for 900,000 openings."""
 EVERYTHING = LogPart(after=())
 
 
 class JobStore:
-    """Everything the JobManager must not forget, in ``tandem.db`` under the storage path.
+    """Everything that the JobManager must not forget, in ``tandem.db`` under the storage path.
 
-    Any thread may call. Each method that writes is one transaction, on the disk when it returns,
-    and raises ``StoreFenced`` once a newer JobManager has opened the store. All raise
-    ``StorageUnavailable``; the store can be used again when its cause is gone.
+    Any thread may call it. Each method that writes is one transaction, which is on the disk when
+    the method returns. It raises ``StoreFenced`` once a newer JobManager has opened the store. All
+    methods raise ``StorageUnavailable``; once its cause is gone, the store can be used again.
     """
 
     def __init__(self, database: Database, lock: BaseFileLock) -> None:
@@ -47,11 +47,11 @@ class JobStore:
 
     @classmethod
     def open(cls, storage_path: Path, owner: str, lock_timeout_s: float = 15.0) -> JobStore:
-        """Takes the lock, brings the tables up to date, fences whoever wrote before.
+        """Takes the lock, brings the tables up to date and fences earlier writers.
 
-        ``owner`` says who has the store when another one is refused, such as "the JobManager of
-        the cluster at 192.168.1.5:6379". Raises ``StorageUnavailable`` when the lock is not free
-        within ``lock_timeout_s``, or the folder or the file can't be used.
+        If another process is refused, its error names ``owner``, such as "the JobManager of the
+        cluster at 192.168.1.5:6379". Raises ``StorageUnavailable`` if the lock is not free within
+        ``lock_timeout_s``, or if the folder or the file can't be used.
         """
         file = storage_path / FILE_NAME
         with explained(file):
@@ -67,7 +67,7 @@ class JobStore:
         return store
 
     def close(self) -> None:
-        """Waits for the write under way and lets the next one in; once is enough."""
+        """Waits for the write under way, then frees the store for the next process."""
         self._database.close()
         self._lock.release()
 
@@ -79,13 +79,13 @@ class JobStore:
             return job_rows.read_jobs(connection)
 
     def next_job_number(self) -> int:
-        """The number for the next job; no job ever had it. ``add_job`` takes it."""
+        """The number for the next job. No job ever had it. ``add_job`` uses it up."""
         with self._database.read() as connection:
             return job_rows.read_next_number(connection)
 
     def add_job(self, record: JobRecord, result: StoredAnswer | None = None) -> None:
-        """Also takes its number. Raises ``Conflict`` when there is such a job. ``result``: what
-        the request that is ``doing`` this comes to, saved with it."""
+        """Adds the job and uses up its number. Raises ``Conflict`` if there is such a job.
+        ``result`` is that of the request that is ``doing`` this; the same transaction saves it."""
         with self._database.write() as connection:
             job_rows.insert_job(connection, record)
             _note_effect(connection, result)
@@ -96,8 +96,8 @@ class JobStore:
         told: Sequence[LogEntry] = (),
         result: StoredAnswer | None = None,
     ) -> None:
-        """Replaces the job, its devices, stages and sessions; of several, all or none. ``told``
-        goes to the log with that. Raises ``JobNotFound``. ``result`` as in ``add_job``."""
+        """Replaces the jobs with their devices, stages and sessions, all or none. ``told`` goes to
+        the log in the same transaction. Raises ``JobNotFound``. ``result`` is as in ``add_job``."""
         with self._database.write() as connection:
             for record in records:
                 job_rows.replace_job(connection, record)
@@ -105,8 +105,8 @@ class JobStore:
             _note_effect(connection, result)
 
     def delete_job(self, job_id: str) -> None:
-        """With all that belongs to it, but for what its sessions have measured. Raises
-        ``JobNotFound``."""
+        """Deletes the job with everything that belongs to it, except the figures of its sessions.
+        Raises ``JobNotFound``."""
         with self._database.write() as connection:
             job_rows.delete_job(connection, job_id)
             log_rows.forget(connection, job_id)
@@ -119,24 +119,25 @@ class JobStore:
             log_rows.append(connection, entries)
 
     def load_log(self, job_id: str, view: LogView, part: LogPart = EVERYTHING) -> list[LogEntry]:
-        """In the view's order, without what was taken back; nothing of an unknown job."""
+        """Entries in the view's order, without those that were taken back. Empty for an unknown
+        job."""
         with self._database.read() as connection:
             return log_rows.read(connection, job_id, view, part)
 
     def load_counted(self, job_id: str, view: LogView, part: LogPart) -> tuple[list[LogEntry], int]:
-        """The same, and how many there are in the whole view."""
+        """Like ``load_log``, and the number of entries in the whole view."""
         with self._database.read() as connection:
             found = log_rows.read(connection, job_id, view, part)
             return found, log_rows.count(connection, job_id, view, replace(part, after=None))
 
     def load_sessions(self, limit: int | None = None) -> list[LogEntry]:
-        """What the latest ``limit`` sessions have measured, or all, oldest first, those of deleted
-        jobs too."""
+        """The figures of the latest ``limit`` sessions, or of all, oldest first. Includes sessions
+        of deleted jobs."""
         with self._database.read() as connection:
             return log_rows.read_sessions(connection, limit)
 
     def thin_log(self, job_id: str) -> None:
-        """Forgets old steps, as ``log_thinning`` says; others may write in between."""
+        """Drops old steps by the rule of ``log_thinning``. Others may write in between."""
         with self._database.read() as connection:
             doomed = log_thinning.doomed_steps(connection, job_id)
         for steps in doomed:
@@ -146,23 +147,24 @@ class JobStore:
                     is_going_on = log_thinning.delete_some(connection, steps)
 
     def next_seq(self) -> int:
-        """Of the log: no entry ever had it, or a later one. Each opening begins a range of its own:
-        some that were given a number last time may have reached no disk."""
+        """The number for the next entry of the log. No entry ever had it, or a later one. Each
+        opening begins a range of its own, because some numbers of the last opening may have been
+        given to entries that never reached the disk."""
         with self._database.read() as connection:
             return max(log_rows.next_seq(connection), self.writer_epoch * SEQS_OF_AN_OPENING)
 
     def next_event_indices(self) -> dict[str, int]:
-        """By job; of those that have events."""
+        """The index of the next event, by job. Jobs without events are left out."""
         with self._database.read() as connection:
             return log_rows.next_event_indices(connection)
 
     # Requests with an Idempotency-Key
 
     def begin_request(self, key: str, fingerprint: str) -> StoredAnswer | None:
-        """None for a request that is to be done now; else what it was answered.
+        """Returns None if the request has to be done now, or the answer that it got before.
 
-        Raises ``InvalidRequest`` when the key was used with another fingerprint, ``Conflict`` when
-        it is under way. Keys are kept for a day, 10,000 at most.
+        Raises ``InvalidRequest`` if the key was used with another fingerprint, and ``Conflict`` if
+        the request is under way. Keys are kept for a day, 10,000 at most.
         """
         with self._database.write() as connection:
             answer = request_rows.begin(connection, key, fingerprint, self.writer_epoch)
@@ -172,9 +174,10 @@ class JobStore:
 
     @contextmanager
     def doing(self, key: str) -> Iterator[StoredAnswer | None]:
-        """This thread does the request, unless it took effect before: what it came to then.
+        """Marks the request as being done by this thread. Gives its result if it took effect
+        before, and otherwise None.
 
-        Raises ``Conflict`` when another thread does it, or it was given up meanwhile.
+        Raises ``Conflict`` if another thread does it, or if it was given up meanwhile.
         """
         with self._under_way.doing(key):
             with self._database.read() as connection:
@@ -182,13 +185,14 @@ class JobStore:
             yield before
 
     def finish_request(self, key: str, value: Any) -> None:
-        """It was answered with ``value`` (fit for JSON): a retry gets the same."""
+        """Saves the request's answer, which must fit JSON. A retry gets the same."""
         with self._database.write() as connection:
             request_rows.finish(connection, key, value)
         self._under_way.end(key)
 
     def drop_request(self, key: str) -> None:
-        """It was refused, and a retry may try again; no effect while it is still being done."""
+        """Forgets a refused request, so that a retry may try again. No effect while it is being
+        done."""
         with self._database.write() as connection:
             if self._under_way.is_done_now(key):
                 return
@@ -197,14 +201,14 @@ class JobStore:
 
 
 def _notes(database: Database) -> list[str]:
-    """What its owner should know of the place, a sentence each."""
+    """Sentences about the storage that its owner should know."""
     notes = []
     if (mount := network_mount(database.file)) is not None:
         notes.append(f"The store {database.file} {network_text(mount)}")
     if (mode := database.journal_mode()) != WAL:
         notes.append(
-            f"The store {database.file} can't have a write-ahead log (SQLite uses {mode!r}): who "
-            "reads waits for who writes. A --storage-path on a disk of the gateway's host has one"
+            f"The store {database.file} can't have a write-ahead log (SQLite uses {mode!r}), so "
+            "reads wait for writes. Choose a --storage-path on a disk of the gateway's host"
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""Writes in the order in which things happened; what the storage refuses is tried again."""
+"""Writes changes to the store in the order in which they happened, and repeats refused writes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class LogWriter(NumberedLog, Protocol):
 
 @dataclass(eq=False)
 class Entry:
-    """One write. It takes no lock of the caller's; ``replaces`` names what it makes needless:
-    earlier entries of that name. ``told`` is what it writes to the log; to one that ``may_grow``
-    more is added until it is written."""
+    """One write. ``write`` must take no lock of the caller. Waiting entries with the same
+    ``replaces`` are dropped, because this one makes them needless. ``told`` is what it writes to
+    the log; if it ``may_grow``, more is added until it is written."""
 
     write: Callable[[], object]
     replaces: str | None = None
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(eq=False)
 class _Queue:
-    """What is to be written of one job; ``trouble`` says why it is not."""
+    """The writes of one job that wait; ``trouble`` says why they can't be made."""
 
     writing: threading.RLock = field(default_factory=threading.RLock)
     entries: list[Entry] = field(default_factory=list)
@@ -59,7 +59,7 @@ class _Queue:
         self.entries.append(entry)
 
     def grow(self, told: Sequence[LogEntry]) -> bool:
-        """With the last entry; False where that is being written, or is another."""
+        """Adds to the last entry. False if that one may not grow, or is being written."""
         last = self.entries[-1] if self.entries else None
         if last is None or not last.may_grow or last is self.current:
             return False
@@ -68,12 +68,12 @@ class _Queue:
 
 
 class Outbox:
-    """A queue a job: what is on the disk is always the beginning of what happened. It numbers what
-    the log is told, so that what no disk has taken yet has its place.
+    """Has a queue for each job, so that the disk always holds a beginning of what happened. It also
+    numbers the log's entries, so that those which are not on the disk yet have their place.
 
-    Any thread may call. Who puts something does not wait for the disk: as long as there is
-    something to write, a thread of the job's own writes it, and tries again every second what was
-    refused; the job's events say when that began and ended.
+    Any thread may call it. Callers don't wait for the disk: each job has a thread that writes while
+    there is something to write. It repeats a refused write every second. The job's events say when
+    the trouble began and ended.
     """
 
     def __init__(self, store: LogWriter, retry_s: float = RETRY_S) -> None:
@@ -86,8 +86,8 @@ class Outbox:
         self._numbers = LogNumbers(store)
 
     def put(self, job_id: str, entry: Entry) -> None:
-        """To be written after all that was put before. Raises ``StoreFenced`` once another
-        JobManager has the store."""
+        """Queues a write behind all earlier ones. Raises ``StoreFenced`` once another JobManager
+        has the store."""
         with self._lock:
             self._check_fence()
             queue = self._queues.setdefault(job_id, _Queue())
@@ -97,8 +97,8 @@ class Outbox:
             self._start_writer(job_id, queue)
 
     def tell(self, job_id: str, *new: NewEntry, soon: bool = True) -> None:
-        """Puts what happened now, to be written to the job's log; not ``soon`` is with what is put
-        next, and all that was told until then in one go."""
+        """Queues entries for the job's log. If not ``soon``, they are written together with the
+        next write, and with all other entries that wait until then."""
         with self._lock:
             self._check_fence()
             queue = self._queues.setdefault(job_id, _Queue())
@@ -112,18 +112,18 @@ class Outbox:
             self._start_writer(job_id, queue)
 
     def note(self, job_id: str, kind: str, text: str) -> None:
-        """Tells of an event."""
+        """Queues an event for the job's log."""
         self.tell(job_id, NewEntry(kind, {"text": text}, is_event=True))
 
     def number(self, job_id: str, new: Sequence[NewEntry]) -> list[LogEntry]:
-        """For one who is ``alone`` and writes them itself, before anything that is put later."""
+        """Numbers entries for a caller that holds ``alone`` and writes them itself."""
         with self._lock:
             return self._numbers.give(job_id, new)
 
     @contextmanager
     def alone(self, job_id: str) -> Iterator[None]:
-        """Nobody else writes anything of the job meanwhile. Raises ``StorageUnavailable`` when
-        a write under way takes too long."""
+        """Keeps all others from writing anything of the job. Raises ``StorageUnavailable`` if a
+        write under way takes too long."""
         with self._lock:
             queue = self._queues.setdefault(job_id, _Queue())
         wait_s = WRITING_TIMEOUT_S if queue.trouble is None else BUSY_TIMEOUT_S
@@ -136,39 +136,39 @@ class Outbox:
             queue.writing.release()
 
     def flush(self, job_id: str) -> None:
-        """Writes all that was put, in this thread. Raises ``StorageUnavailable`` where something
-        is refused: it stays, with all that follows it."""
+        """Makes all waiting writes in this thread. Raises ``StorageUnavailable`` if one is refused;
+        that one and all behind it keep waiting."""
         with self.alone(job_id):
             while (found := self._next(job_id)) is not None:
                 self._write(job_id, *found)
 
     def is_empty(self, job_id: str) -> bool:
-        """Whether all that was put is written."""
+        """True if no write waits."""
         with self._lock:
             queue = self._queues.get(job_id)
             return queue is None or not queue.entries
 
     def trouble(self, job_id: str) -> str | None:
-        """Why what was put can't be written: path, cause and remedy; None when it can."""
+        """Why the waiting writes can't be made, with path, cause and remedy; None if they can."""
         with self._lock:
             queue = self._queues.get(job_id)
             return None if queue is None else queue.trouble
 
     def waiting(self, job_id: str) -> list[LogEntry]:
-        """What its log was told and is not written yet, or just now."""
+        """The job's log entries that are not written yet, or are being written."""
         with self._lock:
             queue = self._queues.get(job_id, _Queue())
             return [told for entry in queue.entries for told in entry.told]
 
     def waiting_of_all(self) -> list[LogEntry]:
-        """The same of every job, in the order in which it happened."""
+        """The same for all jobs, in the order in which they happened."""
         with self._lock:
             jobs = list(self._queues)
         told = [entry for job_id in jobs for entry in self.waiting(job_id)]
         return sorted(told, key=lambda entry: entry.seq)
 
     def discard(self, job_id: str) -> None:
-        """Forgets what was not written: the job is deleted. Waits for the write under way."""
+        """Drops the waiting writes of a deleted job. Waits for the write under way."""
         with self._lock:
             queue = self._queues.pop(job_id, None)
             if queue is None:
@@ -212,14 +212,14 @@ class Outbox:
             logger.info("nothing more is kept of job %s: %s", job_id, error.message)
         except StoreFenced as error:
             with self._lock:
-                self._fenced = error  # nothing of this JobManager counts any more
+                self._fenced = error  # this JobManager may not write any more
             raise
         except StorageUnavailable as error:
             is_done = False
             self._in_trouble(job_id, queue, error.message)
             raise
         except Exception as error:
-            is_done = False  # else the disk would hold what comes after it, and not this
+            is_done = False  # or the disk would hold later writes without this one
             raise self._unexpected(job_id, queue, error) from error
         finally:
             with self._lock:
@@ -229,7 +229,7 @@ class Outbox:
 
     def _unexpected(self, job_id: str, queue: _Queue, error: Exception) -> StorageUnavailable:
         if queue.trouble is None:
-            logger.error("job %s: a write failed in a way of its own", job_id, exc_info=error)
+            logger.error("job %s: a write failed unexpectedly", job_id, exc_info=error)
         text = (
             f"A write of job {job_id} failed unexpectedly ({type(error).__name__}: {error}); it is "
             "tried again every second. If it keeps failing, the JobManager's log has the details"
@@ -259,7 +259,7 @@ class Outbox:
                 time.sleep(self._retry_s)
 
     def _has_work(self, queue: _Queue) -> bool:
-        """Who puts something afterwards starts another writer."""
+        """False if nothing waits. Then the next ``put`` starts another writer."""
         with self._lock:
             queue.has_writer = self._fenced is None and bool(queue.entries)
             return queue.has_writer

@@ -1,4 +1,4 @@
-"""What the store keeps: plain records, their fields fit for JSON."""
+"""The records that the store keeps. Their fields fit JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 class DeviceRecord:
     """A device registered with a job; ``ip`` is the address of its Ray node.
 
-    ``is_local``: it is on the gateway's host. None where an earlier version did not note it."""
+    ``is_local`` is True if it is on the gateway's host, None if an earlier version stored it."""
 
     device_id: int
     ip: str
@@ -21,7 +21,7 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class StageRecord:
-    """Part of the plan in force: layers [start, end) are on that device."""
+    """A part of the plan in force: layers [start, end) are on that device."""
 
     device_id: int
     start: int
@@ -30,8 +30,8 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class SessionRecord:
-    """One train call. ``outcome``: completed, stopped, failed, or None while it is unfinished;
-    ``folder``: the name drawn for that of its checkpoints."""
+    """One train call. ``outcome`` is completed, stopped, failed, or None while it is unfinished.
+    ``folder`` names the folder of its checkpoints; the name is drawn at random."""
 
     index: int
     folder: str
@@ -54,14 +54,14 @@ class SessionRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job with all that is replaced together; ``job_id`` is a decimal number as text.
+    """A job with everything that is replaced together; ``job_id`` is a decimal number as text.
 
-    ``identity`` was drawn for it, and names the folder of its checkpoints.
-    ``run`` counts the draws of its weights, ``generation`` the incarnations of its stage group.
-    Devices and stages keep their order; sessions are ordered by their index. ``planning`` is what
-    was asked of its plan and measured for it, ``data`` tells which samples it is trained on; None
-    where that is not known. ``spec`` is what the configurations were parsed to, and in ``config``
-    those themselves; of the oldest jobs nothing else is kept.
+    ``identity`` is drawn at random and names the folder of the job's checkpoints. ``run`` counts
+    how often its weights were drawn, ``generation`` the incarnations of its stage group. Devices
+    and stages keep their order; sessions are ordered by their index. ``planning`` holds what was
+    asked and measured for its plan, ``data`` identifies its samples; both are None if not known.
+    ``spec`` is the parsed configuration, and holds the request itself in ``config``. The oldest
+    jobs have only ``config``.
     """
 
     job_id: str
@@ -84,6 +84,6 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """What a finished request was answered."""
+    """The answer of a finished request."""
 
     value: Any

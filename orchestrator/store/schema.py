@@ -1,4 +1,4 @@
-"""Brings a database to this version of the tables; refuses what is newer or damaged."""
+"""Migrates a database to this version of the tables. Refuses a newer or damaged one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(database: Database) -> None:
-    """Runs the missing migrations, all in one transaction.
+    """Runs the missing migrations in one transaction.
 
-    Raises ``StorageUnavailable`` for a database that is damaged or of a newer version.
+    Raises ``StorageUnavailable`` if the database is damaged or of a newer version.
     """
     with database.unfenced() as connection:
         _check_sound(database.file, connection)
         config = Config()
-        # The value is a template: a per cent sign stands for itself when doubled.
+        # The value is a template, in which a per cent sign has to be doubled.
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         _check_known(database.file, connection, ScriptDirectory.from_config(config))

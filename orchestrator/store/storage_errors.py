@@ -1,4 +1,4 @@
-"""What SQLite and the file system refuse, as sentences with a remedy."""
+"""Explains errors of SQLite and the file system in sentences with a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESTORE = (
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong, and what helps."""
+    """A cause and its remedy, as parts of a sentence."""
 
     cause: str
     remedy: str
@@ -98,9 +98,9 @@ REMEDIES = {
 
 @contextmanager
 def explained(file: Path) -> Iterator[None]:
-    """Turns what the database or its disk refuse into ``StorageUnavailable``.
+    """Turns errors of the database or its disk into ``StorageUnavailable``.
 
-    Violated constraints and wrong statements pass: they are nothing a user could mend.
+    Violated constraints and wrong statements pass unchanged, because no user can fix them.
     """
     try:
         yield
@@ -125,7 +125,7 @@ def explain(file: Path, error: DBAPIError | OSError) -> StorageUnavailable:
 
 
 def trouble_of(words: str) -> Trouble:
-    """What SQLite's words mean. Those that nobody knows say nothing of the file: it stays."""
+    """The meaning of SQLite's words. Unknown words give no reason to move the file away."""
     for known, trouble in TROUBLES.items():
         if known in words:
             return Trouble(f"{trouble.cause} ({words})", trouble.remedy)
@@ -133,7 +133,7 @@ def trouble_of(words: str) -> Trouble:
 
 
 def _refusal(folder: Path) -> OSError | None:
-    """What the file system says to a new file, where that tells more than SQLite's words do."""
+    """The file system's own error for a new file, if there is one. It tells more than SQLite's."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return None

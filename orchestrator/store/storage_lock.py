@@ -1,4 +1,4 @@
-"""One process at a time has a storage path's store; its name is written beside the lock."""
+"""The lock that lets only one process use a storage path. A file beside it names that process."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from orchestrator.errors import StorageUnavailable
 def lock_storage(
     storage_path: Path, owner: str, timeout_s: float, role: str = "job_manager"
 ) -> BaseFileLock:
-    """Waits ``timeout_s`` for the lock of ``role``; ``owner`` says who has it from now on.
+    """Waits up to ``timeout_s`` for the lock of ``role``; then ``owner`` is noted as its holder.
 
-    The system frees it when its process ends, however that happens. The name stays behind; it
-    counts while the lock is held. Raises ``StorageUnavailable`` naming who has it, ``OSError``
-    when the folder can't be written.
+    The system frees the lock when the process ends, even by a kill. The note stays behind, and
+    counts only while the lock is held. Raises ``StorageUnavailable``, which names the holder, and
+    ``OSError`` if the folder can't be written.
     """
     storage_path.mkdir(parents=True, exist_ok=True)
     owner_file = storage_path / f"{role}.owner"
@@ -38,7 +38,7 @@ def lock_storage(
             f"The storage path {storage_path} is in use by {_read(owner_file)} and did not become "
             f"free within {timeout_s:g} s: end that one, or choose another --storage-path"
         ) from error
-    # A full disk is no reason to fail: what fails then leaves the file empty.
+    # On a full disk the file stays empty. That is no reason to fail.
     with suppress(OSError):
         record = json.dumps(asdict(ProcessRecord.of(os.getpid())))
         owner_file.write_text(f"{owner} (process {os.getpid()})\n{record}\n", encoding="utf-8")
@@ -46,8 +46,9 @@ def lock_storage(
 
 
 def lock_holder(storage_path: Path, role: str) -> psutil.Process | None:
-    """The process that has the lock of ``role``, None where none has it. Raises
-    ``StorageUnavailable`` for one that can't be told: of an earlier Tandem, or of another host."""
+    """The process that holds the lock of ``role``; None if it is free. Raises
+    ``StorageUnavailable`` if the holder can't be found: it is of an earlier Tandem, or on another
+    host."""
     path = storage_path / f"{role}.lock"
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The tables, as they are after the newest migration."""
+"""The tables after the newest migration."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ metadata = MetaData()
 
 
 def storable(text: str) -> str:
-    """The text as ``SafeText`` keeps it."""
+    """The text as ``SafeText`` stores it."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 class SafeText(TypeDecorator[str]):
-    """Text; what is no Unicode in it (parts of a file name, say) is kept as an escape."""
+    """Text. Bytes that are not Unicode, such as parts of a file name, are stored as escapes."""
 
     impl = Text
     cache_ok = True
@@ -40,7 +40,7 @@ class SafeText(TypeDecorator[str]):
 
 
 def _of_job() -> Column[Any]:
-    """What belongs to a job goes with it."""
+    """A row with this key is deleted with its job."""
     return Column("job_id", Text, ForeignKey("jobs.job_id", ondelete="CASCADE"), primary_key=True)
 
 
@@ -125,14 +125,13 @@ sessions = Table(
     Column("stop_asked", Boolean, nullable=False, server_default=text("0")),
 )
 
-# What happened, in the order in which it did. It has no foreign key: what a deleted job's sessions
-# have measured outlives it.
+# What happened, in order. It has no foreign key, because the figures of sessions outlive their job.
 log = Table(
     "log",
     metadata,
     _key("seq"),
     _needed("job_id", Text),
-    # Since 1970, UTC; earlier versions did not note it of everything.
+    # Since 1970, UTC. Earlier versions did not note it for all kinds.
     Column("at_ms", Integer),
     _needed("kind", SafeText),
     Column("epoch", Integer),

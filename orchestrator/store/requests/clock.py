@@ -1,4 +1,4 @@
-"""Now, as it can still be compared after a restart of this process, or of its host."""
+"""A clock whose readings can be compared even after a restart of this process or its host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UPTIME_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _this_boot() -> str:
-    """Where the system has no name for it, one that no other process has."""
+    """The system's name for this boot, or a name that only this process has."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -25,8 +25,8 @@ THIS_BOOT = _this_boot()
 
 @dataclass(frozen=True)
 class ClockReading:
-    """``uptime_s`` is since the host was started, and compares within one ``boot``; ``wall_s`` is
-    since 1970, UTC, and whoever sets the clock moves it."""
+    """``uptime_s`` counts from the start of the host; compare it only within one ``boot``.
+    ``wall_s`` counts from 1970, UTC; setting the clock moves it."""
 
     wall_s: float
     boot: str
@@ -34,5 +34,5 @@ class ClockReading:
 
 
 def now() -> ClockReading:
-    """The present one."""
+    """The reading of this moment."""
     return ClockReading(time.time(), THIS_BOOT, time.clock_gettime(UPTIME_CLOCK))

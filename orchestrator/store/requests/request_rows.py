@@ -1,4 +1,4 @@
-"""Requests that carry an Idempotency-Key: whether one was answered before, and with what."""
+"""Requests with an Idempotency-Key, as rows: was one answered before, and how?"""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ RESULT = "result"  # in the place of the answer of a request that is not answere
 def begin(
     connection: Connection, key: str, fingerprint: str, writer_epoch: int
 ) -> StoredAnswer | None:
-    """None for a request that is new or was never answered; the answer of one that was. Forgets
-    those of more than a day ago, and all but the newest ``MAX_KEPT``.
+    """Returns the answer of the request if it was answered before, and otherwise None. Forgets
+    requests that are older than a day, and all but the newest ``MAX_KEPT``.
 
-    Raises ``InvalidRequest`` when the key was used for something else.
+    Raises ``InvalidRequest`` if the key was used for something else.
     """
     now = clock.now()
     _purge(connection, now)
@@ -55,15 +55,15 @@ def begin(
 
 
 def take_effect(connection: Connection, key: str, result: Any) -> None:
-    """What the request does is saved by this very transaction, and comes to ``result``."""
+    """Notes the request's ``result`` in the transaction that saves its changes."""
     unfinished = update(requests).where(requests.c.key == key, ~requests.c.finished)
     connection.execute(unfinished.values(answer={RESULT: result}))
 
 
 def read_effect(connection: Connection, key: str) -> StoredAnswer | None:
-    """What a request that is not answered yet has come to; None when it has changed nothing.
+    """The result of a request that is not answered yet; None if it has changed nothing.
 
-    Raises ``Conflict`` when no such request was begun.
+    Raises ``Conflict`` if no such request was begun.
     """
     known = _read(connection, key)
     if known is None or known["finished"]:
@@ -74,20 +74,21 @@ def read_effect(connection: Connection, key: str) -> StoredAnswer | None:
 
 
 def finish(connection: Connection, key: str, answer: Any) -> None:
-    """From now on a retry gets ``answer``."""
+    """Notes the answer. From now on a retry gets it."""
     finished = update(requests).where(requests.c.key == key)
     connection.execute(finished.values(finished=True, answer=answer))
 
 
 def drop(connection: Connection, key: str) -> None:
-    """A retry is a new request, unless this one has changed something."""
+    """Forgets the request, unless it has changed something. Then a retry is a new request."""
     known = _read(connection, key)
     if known is not None and known["answer"] is None:
         connection.execute(delete(requests).where(requests.c.key == key))
 
 
 def _purge(connection: Connection, now: ClockReading) -> None:
-    """Only across a start of the host is the wall clock believed: within one it may be set."""
+    """Within one boot it compares uptimes, because the wall clock may be set. Across boots only the
+    wall clock can be compared."""
     of_this_boot = requests.c.boot == now.boot
     is_old = or_(
         and_(of_this_boot, requests.c.uptime_s < now.uptime_s - KEPT_S),

@@ -1,4 +1,4 @@
-"""Which requests with an Idempotency-Key are under way in this process: each is done once."""
+"""Knows which requests with an Idempotency-Key are under way here, so that each is done once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ current_key: ContextVar[str | None] = ContextVar("current_key", default=None)
 
 
 class RequestsUnderWay:
-    """From ``begin`` to ``end`` a request is under way.
+    """A request is under way from ``begin`` to ``end``.
 
-    One that is begun and neither done nor ended within ``BETWEEN_S`` was left by a gateway that
-    is gone: it may be begun again.
+    If one is begun, and is neither done nor ended within ``BETWEEN_S``, its gateway is gone. Then
+    it may be begun again.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class RequestsUnderWay:
         self._until_s: dict[str, float] = {}
 
     def begin(self, key: str) -> None:
-        """Raises ``Conflict`` when it is under way."""
+        """Raises ``Conflict`` if the request is under way."""
         with self._lock:
             now_s = self._clock()
             if self._until_s.get(key, -math.inf) > now_s:
@@ -39,18 +39,18 @@ class RequestsUnderWay:
             self._until_s[key] = now_s + BETWEEN_S
 
     def end(self, key: str) -> None:
-        """It was answered."""
+        """The request was answered."""
         with self._lock:
             self._until_s.pop(key, None)
 
     def is_done_now(self, key: str) -> bool:
-        """Whether a thread is doing it."""
+        """True while a thread is doing the request."""
         with self._lock:
             return self._until_s.get(key) == math.inf
 
     @contextmanager
     def doing(self, key: str) -> Iterator[None]:
-        """This thread does it; raises ``Conflict`` when another one does."""
+        """This thread does the request. Raises ``Conflict`` if another thread does."""
         with self._lock:
             if self._until_s.get(key) == math.inf:
                 raise _under_way(key)
