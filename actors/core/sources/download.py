@@ -1,4 +1,4 @@
-"""Fetches what is missing of a data set, and touches nothing that is there."""
+"""Downloads the missing files of a data set. Leaves existing files alone."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FOLDER_PREFIX = "tandem-data-"
 
 @dataclass(frozen=True)
 class Download:
-    """A data set of torchvision's: its class there, and the arguments of each call that fetches a
+    """One of torchvision's data sets: its class, and the arguments of each call that downloads a
     part of it."""
 
     name: str
     calls: Sequence[dict[str, Any]] = field(default=({},))
 
     def fetch(self, data_dir: Path, files: Sequence[Path], missing: Sequence[Path]) -> None:
-        """Downloads all to a folder of its own, then puts the ``missing`` ones of the ``files`` in
-        their place, each whole or not at all. Raises ``DatasetUnavailable``."""
+        """Downloads everything to a temporary folder, then moves the ``missing`` ones of the
+        ``files`` to their places, each whole or not at all. Raises ``DatasetUnavailable``."""
         try:
             with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
                 for arguments in self.calls:
@@ -50,7 +50,7 @@ class Download:
 
 
 def downloaded_bytes() -> int:
-    """Of all downloads that are under way on this host."""
+    """The bytes that all downloads under way on this host have fetched so far."""
     folders = Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*")
     return sum(_size(path) for folder in folders for path in folder.rglob("*"))
 

@@ -1,4 +1,4 @@
-"""MNIST's own file format (IDX), read with suspicion: a sentence says what is wrong with a file.
+"""Reads MNIST's own file format (IDX), and says in a sentence what is wrong with a damaged file.
 
 Format: http://yann.lecun.com/exdb/mnist — magic number (type and number of dimensions), the
 dimensions as big-endian 32-bit numbers, then the values.
@@ -36,8 +36,8 @@ FOREIGN_BEGINNINGS = (
 
 @dataclass(frozen=True)
 class IdxKind:
-    """What a file is to hold: ``shape`` is that of one sample, ``code`` the type of its values,
-    bytes or big-endian 32-bit numbers."""
+    """What a file must hold: samples of ``shape``, with values of the type ``code``: bytes or
+    big-endian 32-bit numbers."""
 
     what: str
     shape: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class IdxKind:
 
     @property
     def dtype(self) -> str:
-        """numpy's."""
+        """The values' type in numpy."""
         return {UNSIGNED_BYTES: "u1", INTEGERS: ">i4"}[self.code]
 
     @property
@@ -63,7 +63,7 @@ class IdxKind:
 
 @dataclass(frozen=True)
 class _Opened:
-    """``num_bytes`` is None where only reading tells."""
+    """``num_bytes`` is None if it is known only after reading."""
 
     file: io.BufferedReader | gzip.GzipFile
     num_bytes: int | None
@@ -80,7 +80,7 @@ def read_idx(path: Path, kind: IdxKind) -> Array:
 
 
 def count_samples(path: Path, kind: IdxKind) -> int:
-    """As many as ``read_idx`` would give, as far as header and size tell; raises
+    """The number of samples by header and size, without reading them. Raises
     ``DatasetUnavailable``."""
     with _opened(path) as opened:
         return _read_count(path, kind, opened)
@@ -88,7 +88,7 @@ def count_samples(path: Path, kind: IdxKind) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Opened]:
-    """The file, or what is in the archive beside its place."""
+    """Opens the file, or the gzip archive beside it."""
     source = path if os.path.lexists(path) else archive_of(path)
     try:
         check_is_file(source)
@@ -124,7 +124,7 @@ def _read_count(path: Path, kind: IdxKind, opened: _Opened) -> int:
 
 
 def _foreign(header: bytes, file: io.BufferedReader | gzip.GzipFile) -> str | None:
-    """What else it is, by how it begins."""
+    """Names another kind of file by its first bytes."""
     beginning = header + file.peek(64)[:64]
     for start, finding in FOREIGN_BEGINNINGS:
         if beginning.startswith(start):

@@ -1,4 +1,4 @@
-"""What all sources of images have in common: their size, their channels, their scaling."""
+"""What all sources of images share: size, channels and scaling."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FILES_REMEDY = "Put the right files in their place, or delete them and they are 
 
 
 def resize_field() -> Field:
-    """The images' height and width; null leaves them as they are."""
+    """The field for the images' height and width; null leaves them unchanged."""
 
     def check(value: Any) -> tuple[int, int]:
         if not isinstance(value, list | tuple) or len(value) != 2:
@@ -53,8 +53,8 @@ def resize_field() -> Field:
 
 
 def normalize_field() -> Field:
-    """``{"mean": [...], "std": [...]}`` for pixels on 0..1, kept as one tuple: the means of all
-    channels, then their standard deviations. Null stands for the data's own."""
+    """The field ``{"mean": [...], "std": [...]}`` for pixels on 0..1. It is kept as one tuple: the
+    means of all channels, then their standard deviations. Null means the data's own."""
 
     def check(value: Any) -> tuple[float, ...]:
         if not isinstance(value, Mapping) or value.keys() != {"mean", "std"}:
@@ -72,7 +72,7 @@ def normalize_field() -> Field:
 
 
 def transform_field() -> Field:
-    """What is done with an image each time that it is used."""
+    """The field for transforms, which are made each time that an image is used."""
     says = (
         'a list of objects with a type and torchvision\'s arguments, such as {"type": '
         '"RandomHorizontalFlip", "p": 0.5}'
@@ -129,8 +129,8 @@ def image_views(
     num_classes: int | None,
     repeated: int = 1,
 ) -> SampleViews:
-    """Of images of the shape ``stored`` and their classes; raises ``InvalidRequest`` for a
-    transform that can't be done with them."""
+    """Views of images of the shape ``stored`` and of their classes. Raises ``InvalidRequest`` if a
+    transform does not fit them."""
     channels, height, width = transformed_shape(TRANSFORM, transforms, stored)
     sample = TensorSpec((channels * repeated, height, width))
     if not transforms:
@@ -146,7 +146,7 @@ def image_views(
 
 
 def _repeated(asked: int | None, channels: int, name: str) -> int:
-    """How often the only channel of an image is to come."""
+    """How often to repeat the only channel of an image."""
     if asked in (None, channels):
         return 1
     if channels != 1 or asked is None:
@@ -160,8 +160,8 @@ def _repeated(asked: int | None, channels: int, name: str) -> int:
 def image_scaling(
     normalize: tuple[float, ...] | None, found: Found, name: str, channels: int
 ) -> Scaling:
-    """Of pixels, as ``normalize_field`` keeps them; raises ``InvalidRequest`` where there are other
-    channels."""
+    """The scaling for ``normalize_field``'s tuple. Raises ``InvalidRequest`` if the images have
+    another number of channels."""
     if normalize is None:
         return Scaling(found.mean, found.std, float(MAX_PIXEL))
     count = len(normalize) // 2
@@ -177,8 +177,8 @@ def image_scaling(
 class ImageFiles:
     """A data set of labelled images in files under the data folder.
 
-    ``read`` makes of the files the samples to train and to validate with. ``found`` is what the
-    complete set has; where it is None, reading tells, and ``num_classes`` is told here.
+    ``read`` turns the files into the samples for training and validation. ``found`` describes the
+    complete set. If it is None, only reading tells, and ``num_classes`` is given here.
     """
 
     name: str
@@ -191,7 +191,7 @@ class ImageFiles:
     num_classes: int | None = None
 
     def add(self) -> None:
-        """To the registry."""
+        """Adds it to the registry."""
         add_source(
             SourceKind(
                 self.name,
@@ -225,7 +225,8 @@ class ImageFiles:
 
 
 def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, for pixels on 0..1; exact, by counting."""
+    """Mean and standard deviation of each channel, for pixels on 0..1. Exact, because it counts the
+    256 values."""
     levels = np.arange(256) / float(MAX_PIXEL)
     means, stds = [], []
     for channel in range(images.shape[1]):
@@ -238,7 +239,7 @@ def channel_statistics(images: Array) -> tuple[tuple[float, ...], tuple[float, .
 
 
 def image_samples(spec: SourceSpec, train: Split, val: Split, found: Found) -> Samples:
-    """The images in the size that is asked for; the fingerprint is of those that were stored."""
+    """The images in the requested size. The fingerprint is that of the stored images."""
     size = spec.keywords["resize"]
     sized = [replace(split, inputs=_resized(split.inputs, size)) for split in (train, val)]
     return Samples(sized[0], sized[1], found, fingerprint(train, val))

@@ -1,4 +1,4 @@
-"""What was understood of a source, before anything is trained on it."""
+"""Describes a source to people before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from actors.core.sources.source_facts import Column, SourceFacts
 from actors.core.sources.views import SampleView
 
 MAX_LISTED = 100
-"""Classes, columns, categories of one, and skipped files that are listed; all are counted."""
+"""The limit for lists of classes, columns, a column's categories and skipped files. Their numbers
+are always given."""
 NUM_EXAMPLES = 3
 MAX_NUMBERS = 20
 MAX_CHARS = 200
 
 
 def inspected(samples: Samples, facts: SourceFacts) -> dict[str, Any]:
-    """Fit for JSON: how many samples, of what shape, in which classes or columns, what was skipped,
-    a few examples."""
+    """The description, fit for JSON: number and shape of samples, classes or columns, skipped
+    files, a few examples."""
     is_pixels = facts.input_form.is_pixels
     return {
         "data": facts.name,
@@ -51,7 +52,8 @@ def _kind(facts: SourceFacts) -> str:
 
 
 def _classes(samples: Samples, facts: SourceFacts) -> list[dict[str, Any]]:
-    """With the samples of each; none where targets are the next tokens, or no classes."""
+    """Classes with their numbers of samples. None if targets are the next tokens, or not
+    classes."""
     targets = samples.train.targets
     if facts.task != "classification" or facts.num_classes is None:
         return []
@@ -82,7 +84,7 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _examples(train: Split, facts: SourceFacts) -> Iterator[dict[str, Any]]:
-    """Spread over the training samples."""
+    """A few samples, spread evenly over the training samples."""
     last = facts.num_train - 1
     rows = sorted({last * i // max(1, NUM_EXAMPLES - 1) for i in range(NUM_EXAMPLES)})
     for row in rows:
@@ -94,7 +96,7 @@ def _examples(train: Split, facts: SourceFacts) -> Iterator[dict[str, Any]]:
 
 
 def _input(train: Split, facts: SourceFacts, row: int) -> Any:
-    """A text, the values of a table's columns, or the first numbers as they are stored."""
+    """A sample's text, the values of its columns, or its first numbers as they are stored."""
     stored = _stored(facts.views.inputs, train.inputs, row)
     if facts.vocabulary is not None:
         return "".join(facts.vocabulary[token] for token in stored.tolist())[:MAX_CHARS]

@@ -1,4 +1,4 @@
-"""The kinds of sources there are: a table that new kinds enter, one entry each."""
+"""The registry of the kinds of sources. A new kind adds one entry."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from actors.core.transform_spec import TransformSpec
 
 WHERE = "dataset_config"
 COMMON_FIELDS = ("name", "format", "batch_size", "val_batch_size", "shuffle")
-"""Of every ``dataset_config``; what else is in one is its source's own."""
+"""The fields of every ``dataset_config``. All others belong to its source."""
 
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as a job asks for it: its name or its format, and every argument as checked."""
+    """A source as a job asks for it: its name or format, and every argument after its check."""
 
     name: str
     arguments: tuple[tuple[str, Argument | tuple[TransformSpec, ...]], ...] = ()
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """The arguments by their names."""
+        """The arguments by name."""
         return dict(self.arguments)
 
     def without(self, names: frozenset[str]) -> SourceSpec:
-        """With fewer arguments."""
+        """A copy without these arguments."""
         return replace(self, arguments=tuple(a for a in self.arguments if a[0] not in names))
 
 
@@ -58,23 +58,25 @@ def _nothing_to_fetch(spec: SourceSpec, folders: Folders) -> None:
 
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
-"""Means and standard deviations, as ``Scaling`` takes them."""
+"""Means and standard deviations, as in ``Scaling``."""
 
 
 @dataclass(frozen=True)
 class SourceKind:
-    """A kind of source. What is read lies in ``folders``.
+    """A kind of source. Its files lie in ``folders``.
 
-    ``read`` is called in a process of its own, without the arguments in ``view_fields``; its
-    samples may lack the fingerprint. ``facts``
-    tells what samples are, given what is in the arrays, and raises ``InvalidRequest`` where the
-    arguments do not go with that. ``known`` tells what is in the arrays without reading them, if
-    that can be told; ``files`` is what they are read from, ``fetch`` gets what is missing.
-    Arguments in ``view_fields`` change no array: jobs that differ in them share the arrays.
-    ``remedy`` is what helps where the samples are not what they should be. A kind that
-    ``is_format`` reads files of one's own: jobs ask for it by ``format``, and say where they lie by
-    ``path``; for the others they ask by ``name``. ``statistics`` tells mean and standard deviation
-    of stored inputs, where ``read`` leaves them open.
+    ``read`` returns the arrays. It runs in a process of its own and does not get the arguments in
+    ``view_fields``. Its samples may lack the fingerprint.
+    ``facts`` describes the samples for what was found in the arrays. It raises ``InvalidRequest``
+    if the arguments don't fit that.
+    ``known`` says what the arrays hold without reading them, or returns None.
+    ``files`` lists the files that are read, and ``fetch`` downloads the missing ones.
+    ``view_fields`` names the arguments that don't change the arrays. Jobs that differ only in these
+    share the arrays.
+    ``remedy`` ends the error for samples that are not as they should be.
+    ``is_format`` marks a kind that reads the user's own files. Jobs ask for it by ``format`` and
+    ``path``, and for all other kinds by ``name``.
+    ``statistics`` computes mean and standard deviation of stored inputs if ``read`` does not.
     """
 
     name: str
@@ -92,25 +94,25 @@ class SourceKind:
 
     @property
     def asked_by(self) -> str:
-        """The field of ``dataset_config`` that has its name."""
+        """The field of ``dataset_config`` that holds its name."""
         return "format" if self.is_format else "name"
 
 
 STATISTICS_BYTES = 2**28
-"""Of the training inputs that statistics are of, whether all of them lie in memory or not: the same
-on a small machine and on a large one."""
+"""Statistics are computed from this many bytes of the training inputs, even if all of them lie in
+memory. So they are the same on a small machine and on a large one."""
 SOURCES: dict[str, SourceKind] = {}
-"""By name. Filled by the modules of ``actors.core.sources.kinds``, and by whoever adds one."""
+"""The kinds by name. The modules of ``actors.core.sources.kinds`` fill it; anyone may add one."""
 
 
 def add_source(kind: SourceKind) -> None:
-    """Makes a kind known by its name; a name is taken once."""
+    """Adds a kind. Its name must be new."""
     assert kind.name not in SOURCES, f"there is a source {kind.name} already"
     SOURCES[kind.name] = kind
 
 
 def parse_source(config: Mapping[str, Any]) -> SourceSpec:
-    """``config`` is a job's ``dataset_config``; null stands for a field that is left out. Raises
+    """Parses a job's ``dataset_config``. A field that is null counts as absent. Raises
     ``InvalidRequest``."""
     name = _asked_kind(config)
     fields = SOURCES[name].fields
@@ -147,7 +149,7 @@ def _unknown_field(unknown: str, name: str, known: list[str]) -> str:
 
 
 def sources() -> list[dict[str, Any]]:
-    """What ``GET /api/sources`` shows: what ``parse_source`` checks by."""
+    """The answer of ``GET /api/sources``, made from the fields by which ``parse_source`` checks."""
     return [
         {
             "name": kind.name,
@@ -160,21 +162,22 @@ def sources() -> list[dict[str, Any]]:
 
 
 def arrays_key(spec: SourceSpec) -> SourceSpec:
-    """Equal for two that read the same arrays."""
+    """A key that is equal for two sources if they read the same arrays."""
     return spec.without(SOURCES[spec.name].view_fields)
 
 
 def source_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
-    """What it is read from."""
+    """The files from which it is read."""
     return SOURCES[spec.name].files(spec, folders)
 
 
 Signature = tuple[tuple[str, tuple[int, ...] | None], ...]
-"""The files' paths, and what changes with each of them."""
+"""The files' paths, each with values that change when the file does."""
 
 
 def source_signature(spec: SourceSpec, folders: Folders) -> Signature:
-    """Another one once a file was replaced, changed, added or taken away."""
+    """The signature of its files. It differs once a file was replaced, changed, added or
+    removed."""
     return tuple((str(path), file_signature(path)) for path in source_files(spec, folders))
 
 
@@ -185,7 +188,7 @@ def _check_unchanged(before: Signature, after: Signature) -> None:
 
 
 def place_of(spec: SourceSpec, folders: Folders) -> str:
-    """Where its samples come from, for people."""
+    """Says to people where its samples come from."""
     if SOURCES[spec.name].is_format:
         return str(spec.keywords["path"])
     files = source_files(spec, folders)
@@ -195,27 +198,28 @@ def place_of(spec: SourceSpec, folders: Folders) -> str:
 
 
 def known_of(spec: SourceSpec, folders: Folders) -> Found | None:
-    """What is in its arrays, where that can be told without reading them. Raises
-    ``DatasetUnavailable`` for a file that can't be the right one."""
+    """What its arrays hold, if that is known without reading them. Raises ``DatasetUnavailable`` if
+    a file can't be the right one."""
     return SOURCES[spec.name].known(spec, folders)
 
 
 def facts_of_source(spec: SourceSpec, found: Found) -> SourceFacts:
-    """Raises ``InvalidRequest`` where the arguments do not go with what was found."""
+    """Describes its samples. Raises ``InvalidRequest`` if the arguments don't fit what was
+    found."""
     return SOURCES[spec.name].facts(spec, found)
 
 
 def fetch_source(spec: SourceSpec, folders: Folders) -> None:
-    """Gets what is missing of its files; raises ``DatasetUnavailable``."""
+    """Downloads its missing files. Raises ``DatasetUnavailable``."""
     SOURCES[spec.name].fetch(spec, folders)
 
 
 def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None) -> Samples:
-    """Reads the arrays, and checks them. Inputs that take more than ``max_bytes`` are left to be
-    read row by row, if their kind can do that.
+    """Reads and checks the arrays. Inputs that take more than ``max_bytes`` are not read now but
+    row by row later, if their kind can do that.
 
-    Raises ``DatasetUnavailable`` when its files are neither there nor to be had, not what they
-    should be, or changed amid it, naming file, finding and remedy.
+    Raises ``DatasetUnavailable``, naming file, finding and remedy, if its files are missing and
+    can't be downloaded, are not as they should be, or change while they are read.
     """
     kind = SOURCES[spec.name]
     kind.fetch(spec, folders)

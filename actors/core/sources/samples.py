@@ -1,4 +1,4 @@
-"""A source's arrays in memory, checked, with a fingerprint."""
+"""A source's arrays: their types, their checks and their fingerprint."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from actors.core.sources.source_facts import Found
 
 @dataclass(frozen=True)
 class Split:
-    """Samples as they are stored: uint8 images ``[n, channels, height, width]``, float32 rows
-    ``[n, features]``, tokens ``[n]``; targets int64 classes ``[n]`` or float32 ``[n, …]``, or the
-    inputs themselves, shifted. ``inputs`` may be a ``RowReader`` instead of an array, but only of
-    a source that is read with a limit. ``inputs_at`` and ``targets_at`` tell people where they are
-    from, ``places`` where each sample is, if each has its own."""
+    """Samples as they are stored. Inputs are uint8 images ``[n, channels, height, width]``, float32
+    rows ``[n, features]`` or tokens ``[n]``. Targets are int64 classes ``[n]`` or float32
+    ``[n, …]``, or the inputs themselves, shifted. If the source is read with a limit of bytes,
+    ``inputs`` may be a ``RowReader`` instead of an array. ``inputs_at`` and ``targets_at`` tell
+    people where they come from; ``places`` tells it for each sample, if each has its own place."""
 
     inputs: Any
     targets: Array
@@ -31,7 +31,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What lay among a source's files and was not read, and why."""
+    """A file of a source that was skipped, and the reason."""
 
     place: str
     reason: str
@@ -39,8 +39,8 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Samples:
-    """All that was read. ``fingerprint`` is of the samples as they are stored, before any change
-    of their size."""
+    """Everything that was read. ``fingerprint`` is that of the samples as they are stored, before
+    any change of their size."""
 
     train: Split
     val: Split
@@ -50,20 +50,20 @@ class Samples:
 
 
 def in_memory(split: Split) -> Split:
-    """With its inputs as an array."""
+    """A copy whose inputs are an array."""
     return split if is_array(split.inputs) else replace(split, inputs=all_rows(split.inputs))
 
 
 def input_bytes(samples: Samples) -> int:
-    """Of both splits' inputs."""
+    """The bytes of both splits' inputs."""
     return num_bytes(samples.train.inputs) + num_bytes(samples.val.inputs)
 
 
 def fingerprint(train: Split, val: Split) -> str:
-    """Equal for equal samples in equal order, and, but for an attack, for no others. Rows that are
-    not in memory are known by their files' names and sizes.
+    """A fingerprint that is equal for equal samples in equal order. It differs for any others,
+    except in an attack. Rows that are not in memory count by their files' names and sizes.
 
-    That of images of one channel is what versions before sources had, for stored jobs.
+    Images of one channel have the fingerprint of earlier versions, for the sake of stored jobs.
     """
     digest = hashlib.blake2b(digest_size=16)
     for split in (train, val):
@@ -78,8 +78,8 @@ def fingerprint(train: Split, val: Split) -> str:
 
 
 def column_statistics(rows: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each column, reckoned in float64; a column whose values are
-    all the same is only shifted."""
+    """Mean and standard deviation of each column, computed in float64. If all values of a column
+    are the same, its deviation counts as 1."""
     wide = rows.astype(np.float64)
     std = wide.std(axis=0)
     std[std == 0.0] = 1.0
@@ -87,7 +87,8 @@ def column_statistics(rows: Array) -> tuple[tuple[float, ...], tuple[float, ...]
 
 
 def check_split(split: Split, num_classes: int | None, remedy: str) -> None:
-    """Raises ``DatasetUnavailable`` naming where, which sample, what is wrong, and ``remedy``."""
+    """Raises ``DatasetUnavailable``, which names the place, the sample, the fault and the
+    ``remedy``."""
     if (finding := _finding(split, num_classes)) is not None:
         raise DatasetUnavailable(f"{finding}. {remedy}")
 
@@ -121,6 +122,6 @@ def _flat(inputs: Inputs) -> tuple[int, ...]:
 
 
 def _narrow(targets: Array) -> Array:
-    """Classes as bytes, where they are."""
+    """Classes as uint8, if they fit."""
     fits = targets.dtype == np.int64 and bool(((targets >= 0) & (targets < 256)).all())
     return targets.astype(np.uint8) if fits else targets

@@ -1,4 +1,4 @@
-"""What is known of a source: what its samples are, how many there are, what they are for."""
+"""What is known of a source: the kind and number of its samples, and the task they are for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from actors.core.sources.views import SampleView, SampleViews
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, as an input. With ``categories`` it becomes one number for each of them,
-    0 or 1, or, if ``is_numbered``, the place of its own among them; without, it is a number.
-    ``fill`` stands for what is missing, of which there were ``num_missing`` in all rows."""
+    """An input column of a table. A column with ``categories`` becomes one number, 0 or 1, for each
+    category; if ``is_numbered``, it becomes the index of its category. A column without them is a
+    number. ``fill`` replaces missing values, of which there were ``num_missing`` in all rows."""
 
     name: str
     categories: tuple[str, ...] = ()
@@ -23,17 +23,19 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Numbers that it becomes."""
+        """How many numbers the column becomes."""
         return len(self.categories) if self.categories and not self.is_numbered else 1
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """``num_classes`` counts what a target may be: classes, or tokens; None where targets are
-    numbers. ``task`` names the task that the data is clearly for. Inputs are tokens below
-    ``num_tokens``, if that is not None; ``vocabulary`` has the character of each, where tokens are
-    characters. ``class_names`` are in the order of the classes, where they have names;
-    ``columns`` those of a table in the order in which a sample has them."""
+    """The facts of a source.
+
+    ``num_classes`` is the number of values of a target, classes or tokens; None if targets are
+    numbers. ``task`` names the task that the data is clearly for. If ``num_tokens`` is not None,
+    inputs are tokens below it. If tokens are characters, ``vocabulary`` has them in order.
+    ``class_names`` are in the order of the classes, if they have names. ``columns`` are those of a
+    table, in the order of a sample."""
 
     name: str
     views: SampleViews
@@ -48,7 +50,7 @@ class SourceFacts:
 
     @property
     def inputs(self) -> TensorSpec:
-        """One sample as a model is given it."""
+        """One sample as the model gets it."""
         return self.views.inputs.sample
 
     @property
@@ -64,7 +66,7 @@ class SourceFacts:
 
     @property
     def targets(self) -> TensorSpec:
-        """What the model is to tell of one sample."""
+        """The model's output for one sample."""
         return self.views.targets.sample
 
 
@@ -74,9 +76,9 @@ CLASS = SampleView(TensorSpec((), "int64"))
 
 @dataclass(frozen=True)
 class Found:
-    """What is in a source's arrays, by rows, or by tokens where they have none. ``mean`` and
-    ``std`` are those of the training samples, as ``Scaling`` takes them; ``shape`` is a stored
-    sample's, where only reading tells; the others are as in ``SourceFacts``."""
+    """What a source's arrays hold. Numbers count rows, or tokens if there are no rows. ``mean`` and
+    ``std`` are those of the training samples, as in ``Scaling``. ``shape`` is that of a stored
+    sample, if only reading tells. The others are as in ``SourceFacts``."""
 
     num_train: int
     num_val: int

@@ -1,4 +1,4 @@
-"""The rows of a split as a view takes some of them: a tensor with all of them, or a part of one."""
+"""The rows of a split from which a view takes some: a whole tensor, or a part of one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 
 
 class StoredRows(Protocol):
-    """What is asked of a tensor ``[n, …]``, whose part may be all that is there."""
+    """The part of a tensor's interface that views use, ``[n, …]``. Not all rows need to be here."""
 
     def __len__(self) -> int:
-        """Of all rows of the split."""
+        """The number of all rows of the split."""
 
     def __getitem__(self, rows: slice, /) -> torch.Tensor: ...
 
@@ -19,8 +19,8 @@ class StoredRows(Protocol):
 
 
 class RowsOf:
-    """Rows ``samples`` (int64 ``[k]``, in any order, each once) of ``num_rows``, which are the
-    tensor ``rows`` ``[k, …]``. It is an error to ask for others."""
+    """The rows with the indices ``samples`` (int64 ``[k]``, in any order, each once) out of
+    ``num_rows``. The tensor ``rows`` ``[k, …]`` holds them. Asking for others is an error."""
 
     def __init__(self, num_rows: int, samples: torch.Tensor, rows: torch.Tensor) -> None:
         self._num_rows = num_rows
@@ -34,7 +34,7 @@ class RowsOf:
         return self.index_select(0, torch.arange(*rows.indices(self._num_rows)))
 
     def index_select(self, dim: int, index: torch.Tensor, /) -> torch.Tensor:
-        """As a tensor's."""
+        """Like a tensor's."""
         assert dim == 0, "rows alone are chosen"
         found = torch.searchsorted(self._sorted, index).clamp_(max=len(self._sorted) - 1)
         assert torch.equal(self._sorted[found], index), "rows that are not here"

@@ -1,4 +1,4 @@
-"""How samples lie in a source's array, and how they become what a model is given."""
+"""How samples lie in a source's arrays, and how they become a model's inputs and targets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Window:
-    """Sample i is the ``length`` entries of an array from ``i * stride + shift`` on."""
+    """Sample i is ``length`` entries of an array, beginning at ``i * stride + shift``."""
 
     length: int
     stride: int
@@ -46,9 +46,10 @@ class Window:
 
 @dataclass(frozen=True)
 class SampleView:
-    """``sample`` is what it becomes; without a ``window`` sample i is row i of the array. The only
-    channel of an image comes ``repeated`` so many times. Images of the shape ``stored`` (channels,
-    height, width) pass ``transforms``; ``mixing`` makes one of two samples, images and classes."""
+    """``sample`` describes the result for one sample. Without a ``window``, sample i is row i of the
+    array. An image's only channel is ``repeated`` so many times. Images of the shape ``stored``
+    (channels, height, width) pass ``transforms``. ``mixing`` joins two samples into one, both their
+    images and their classes."""
 
     sample: TensorSpec
     scaling: Scaling | None = None
@@ -61,8 +62,8 @@ class SampleView:
     def gather(
         self, stored: StoredRows, samples: torch.Tensor | slice, draws: Draws | None = None
     ) -> torch.Tensor:
-        """Those samples as they are stored, where ``stored`` is, but for transforms; ``samples``
-        are indices. What is random in transforms needs ``draws``."""
+        """The samples with the indices ``samples``, as they are stored but after the transforms, on
+        the device of ``stored``. Random transforms need ``draws``."""
         gathered = self._rows(stored, samples, draws)
         if self.mixing is None:
             return gathered
@@ -73,7 +74,7 @@ class SampleView:
         return mix(gathered, others)
 
     def partners(self, draws: Draws, samples: torch.Tensor, num_train: int) -> torch.Tensor:
-        """The samples (int64 ``[n]``) that those of the indices ``samples`` are mixed with."""
+        """The indices (int64 ``[n]``) of the samples that ``samples`` are mixed with."""
         assert self.mixing is not None
         return mixed(self.mixing, draws, samples, num_train).partners
 
@@ -93,13 +94,13 @@ class SampleView:
         return apply_transforms(self.transforms, gathered, samples, draws)
 
     def for_validation(self) -> SampleView:
-        """With windows side by side, and transforms that draw nothing."""
+        """The view for validation: windows don't overlap, and no transform is random."""
         window = self.window and replace(self.window, stride=self.window.length)
         transforms = for_validation(self.transforms)
         return replace(self, window=window, transforms=transforms, mixing=None)
 
     def prepare(self, gathered: torch.Tensor) -> torch.Tensor:
-        """A batch of ``sample``, on the device that ``gathered`` is on."""
+        """Turns gathered samples into a batch of ``sample``, on the same device."""
         if self.mixing is not None and self.scaling is None:
             return gathered  # shares of classes
         if self.scaling is not None:
@@ -111,18 +112,18 @@ class SampleView:
 
 @dataclass(frozen=True)
 class SampleViews:
-    """Of the inputs and the targets of the same samples."""
+    """The views of the inputs and of the targets of the same samples."""
 
     inputs: SampleView
     targets: SampleView
 
     def for_validation(self) -> SampleViews:
-        """Windows do not overlap there: each token is told once."""
+        """In validation windows don't overlap, so each token is a target only once."""
         return SampleViews(self.inputs.for_validation(), self.targets.for_validation())
 
 
 def window_views(context: int, stride: int) -> SampleViews:
-    """Of ``context`` tokens of a text, and of the same shifted by one."""
+    """Views of ``context`` tokens of a text as inputs, and of the next tokens as targets."""
     sample = TensorSpec((context,), "int64")
     inputs = SampleView(sample, window=Window(context, stride))
     return SampleViews(inputs, SampleView(sample, window=Window(context, stride, shift=1)))
@@ -130,5 +131,5 @@ def window_views(context: int, stride: int) -> SampleViews:
 
 @functools.lru_cache(maxsize=64)
 def _tensor(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
-    """float32, made once a device: to copy it there takes longer than to use it."""
+    """A float32 tensor, made once for each device, because copying it takes longer than its use."""
     return torch.tensor(values, device=device)
