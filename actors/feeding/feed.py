@@ -1,4 +1,4 @@
-"""Reads blocks of rows before they are asked for: so many, and no more."""
+"""Reads a limited number of blocks of rows ahead."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from actors.core.feeding.row_blocks import WantedRows
 
 
 class BlockReader(Protocol):
-    """Reads rows somewhere else, several blocks at a time."""
+    """Reads rows in other processes, several blocks at a time."""
 
     def start(self, wanted: WantedRows) -> Any:
-        """Begins to read and transform them; returns at once."""
+        """Begins to read and transform a block, and returns at once."""
 
     def take(self, started: Any) -> torch.Tensor:
-        """Its rows, once they are here. Raises a ``TandemError`` if they can't be had."""
+        """Waits for the block's rows. Raises a ``TandemError`` if they can't be read."""
 
 
 class FeedEnded(Exception):
-    """Nothing comes any more: the session is over."""
+    """The session is over, so no more blocks come."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class _Failed:
 
 
 class Feed:
-    """Keeps ``num_ahead`` blocks that are read or being read beside the one that is used.
+    """Keeps ``num_ahead`` blocks read or being read, beside the one in use.
 
-    Its thread waits for blocks; who asks for the next one waits only where it is not here yet.
+    A thread waits for blocks. The caller waits only if its next block is not here yet.
     """
 
     def __init__(self, blocks: Iterator[WantedRows], reader: BlockReader, num_ahead: int) -> None:
@@ -49,7 +49,8 @@ class Feed:
         self._thread.start()
 
     def next_rows(self) -> torch.Tensor:
-        """Of the next block; from now on there is room for another. Raises what reading it did."""
+        """Returns the next block's rows, and makes room for another block. Raises the error of
+        reading it."""
         found = self._here.get()  # comes in any case: ``take`` gives up in time, and fails
         if isinstance(found, _Failed):
             self._here.put(found)  # for whoever asks again
@@ -58,7 +59,7 @@ class Feed:
         return found
 
     def close(self) -> None:
-        """Reads no more, and fails whoever waits."""
+        """Stops reading. All threads that wait fail."""
         self._closed.set()
         self._room.release()
         self._here.put(_Failed(FeedEnded()))
@@ -75,7 +76,7 @@ class Feed:
             self._here.put(_Failed(error))
 
     def _fill(self, started: deque[Any]) -> None:
-        """Starts as many as there is room for, and waits for room where none is under way."""
+        """Starts as many reads as there is room for, and waits for room if none runs."""
         while self._room.acquire(blocking=not started):
             wanted = None if self._closed.is_set() else next(self._blocks, None)
             if wanted is None:

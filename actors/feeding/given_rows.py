@@ -1,4 +1,4 @@
-"""What a process was given of a split: an array with its rows, or what reads them."""
+"""What a process got of a split: an array with its rows, or a reader of them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from actors.feeding.reading import Reading
 
 @dataclass(frozen=True)
 class GivenRows:
-    """``reference`` is that to ``found``, in Ray's object store."""
+    """``reference`` points to ``found`` in Ray's object store."""
 
     reference: Any
     found: np.ndarray[Any, Any] | RowReader
     reading: Reading
 
     def training(self, session: SessionSpec, until: ExitStack) -> TrainingRows:
-        """For one session; what reads ends with ``until``. What is random in transforms is done
-        where rows are read, so that the stage does not wait for it."""
+        """The training rows for one session; reading ends with ``until``. Random transforms are
+        made where rows are read, so that the stage does not wait for them."""
         view = session.views.inputs
         if isinstance(self.found, np.ndarray) and not is_random(view.transforms):
             return TensorRows(torch.from_numpy(self.found))
@@ -45,7 +45,8 @@ class GivenRows:
         return BlockRows(session, self._max_rows, self._feed(blocks, view.transforms, until))
 
     def validation(self, session: SessionSpec, until: ExitStack) -> ValidationRows:
-        """Likewise; nothing is random there."""
+        """The validation rows for one session; reading ends with ``until``. No transform is
+        random here."""
         if isinstance(self.found, np.ndarray):
             return TensorRows(torch.from_numpy(self.found))
         blocks, view = validation_blocks(session, self._max_rows), session.views.inputs
@@ -54,7 +55,7 @@ class GivenRows:
 
     @property
     def all_rows(self) -> torch.Tensor:
-        """Of what always lies in memory."""
+        """The rows as a tensor, for a split that always lies in memory."""
         assert isinstance(self.found, np.ndarray)
         return torch.from_numpy(self.found)
 

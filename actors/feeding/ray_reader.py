@@ -1,4 +1,4 @@
-"""Rows read by tasks of Ray's, on a node that has the files."""
+"""Reads rows by Ray tasks, on a node that has the files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from actors.core.transform_spec import TransformSpec
 from actors.feeding.reading_task import read_rows
 
 MAX_RETRIES = 2
-"""Of a block whose process was ended."""
+"""How often a block is read again after its process was killed."""
 
 
 class RayReader:
-    """A task a block. ``rows`` is a reference to a ``RowReader``, or to an array; blocks belong to
-    this process, and go with it."""
+    """Starts one task for each block. ``rows`` is a reference to a ``RowReader`` or an array.
+    The blocks belong to this process, and are freed when it ends."""
 
     def __init__(
         self, rows: Any, row_bytes: int, node_id: str, transforms: tuple[TransformSpec, ...]
@@ -38,14 +38,14 @@ class RayReader:
         )
 
     def start(self, wanted: WantedRows) -> tuple[Any, float]:
-        """Submits it."""
+        """Submits the task."""
         samples = wanted.samples.numpy()
         timeout_s = patience_s(len(samples) * self._row_bytes)
         task = self._task.remote(self._rows, samples, self._transforms, wanted.draws)
         return task, timeout_s
 
     def take(self, started: tuple[Any, float]) -> torch.Tensor:
-        """Raises what reading the files did, or ``StageFailure``."""
+        """Waits for the rows. Raises the error of reading the files, or ``StageFailure``."""
         reference, timeout_s = started
         try:
             array: npt.NDArray[np.generic] = ray.get(reference, timeout=timeout_s)

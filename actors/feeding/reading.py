@@ -1,4 +1,4 @@
-"""How rows that do not lie in memory are read."""
+"""Says how to read rows that don't lie in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reading:
-    """By tasks on the node ``node_id``, in blocks of about ``block_bytes``, of which ``num_ahead``
-    are read or being read beside the one that is used, for training and as many for validation."""
+    """Tasks on the node ``node_id`` read blocks of about ``block_bytes``. ``num_ahead`` blocks
+    are read or being read beside the one in use, for training and for validation each."""
 
     node_id: str
     block_bytes: int

@@ -1,5 +1,5 @@
-"""What a task does that reads rows. PyTorch is imported only to transform them: without it the
-task's process starts sooner, and takes less."""
+"""The function of a task that reads rows. It imports PyTorch only to transform them, because
+without it a process starts sooner and is smaller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_rows(
     transforms: tuple[TransformSpec, ...],
     draws: Draws | None,
 ) -> Array:
-    """The rows with these indices, in this order, transformed."""
+    """Returns the rows with these indices, in this order, after the transforms."""
     found: Array = rows[samples] if isinstance(rows, np.ndarray) else rows.rows(samples)
     if transforms:
         found = _transformed(found, samples, transforms, draws)

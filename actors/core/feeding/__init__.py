@@ -1,1 +1,1 @@
-"""Rows of a data set, as a session asks for them."""
+"""The rows of a data set, in the order in which a session needs them."""

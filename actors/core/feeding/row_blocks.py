@@ -1,4 +1,4 @@
-"""Blocks of rows that a session will ask for, in the order in which it does. Pure."""
+"""The blocks of rows that a session will need, in order. Pure."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NOTHING = torch.empty(0, dtype=torch.int64)
 
 @dataclass(frozen=True)
 class WantedRows:
-    """The rows of ``samples`` (int64 ``[n]``, each once), transformed by these ``draws`` if
-    anything is random in that."""
+    """The rows of ``samples`` (int64 ``[n]``, each once), transformed with these ``draws`` if a
+    transform is random."""
 
     samples: torch.Tensor
     draws: Draws | None = None
@@ -27,7 +27,7 @@ class WantedRows:
 
 @dataclass(frozen=True)
 class TrainingBlock:
-    """All that steps ``[first_step, end_step)`` of an epoch need."""
+    """Everything that steps ``[first_step, end_step)`` of an epoch need."""
 
     epoch: int
     first_step: int
@@ -39,8 +39,8 @@ class TrainingBlock:
 
 
 def training_blocks(session: SessionSpec, max_rows: int) -> Iterator[TrainingBlock]:
-    """From where the session starts to its end, whole batches each: as many as ``max_rows`` allow,
-    but at least one. What batches are mixed with comes with them."""
+    """The blocks from where the session starts to its end. Each holds whole batches: as many as
+    ``max_rows`` allow, but at least one, with the partners that their samples are mixed with."""
     mixing = session.views.inputs.mixing
     batch_rows = session.batch_size * (1 if mixing is None else 2)
     steps = max(1, max_rows // batch_rows)
@@ -60,14 +60,14 @@ def training_blocks(session: SessionSpec, max_rows: int) -> Iterator[TrainingBlo
 
 
 def validation_blocks(session: SessionSpec, max_rows: int) -> Iterator[WantedRows]:
-    """Whole chunks, for one validation after the other without an end."""
+    """Blocks of whole chunks, for one validation after the other without an end."""
     rows = max(1, max_rows // session.val_batch_size) * session.val_batch_size
     blocks = torch.split(torch.arange(session.num_val), rows)
     return itertools.cycle([WantedRows(samples) for samples in blocks])
 
 
 class BlockRows:
-    """``TrainingRows`` of blocks; ``next_rows`` gives the rows of the next one, in its order."""
+    """``TrainingRows`` made of blocks; ``next_rows`` returns the rows of the next block."""
 
     def __init__(
         self, session: SessionSpec, max_rows: int, next_rows: Callable[[], torch.Tensor]
@@ -79,7 +79,7 @@ class BlockRows:
         self._rows: RowsOf | None = None
 
     def at(self, epoch: int, step: int) -> RowsOf:
-        """Steps come one after the other."""
+        """The caller must ask for steps in their order."""
         if self._rows is None or not self._block.has(epoch, step):
             self._rows = None  # before the next ones come
             self._block = next(self._blocks)
@@ -89,7 +89,7 @@ class BlockRows:
 
 
 class BlockChunks:
-    """``ValidationRows`` of blocks, likewise."""
+    """``ValidationRows`` made of blocks, in the same way."""
 
     def __init__(
         self, session: SessionSpec, max_rows: int, next_rows: Callable[[], torch.Tensor]
@@ -101,7 +101,7 @@ class BlockChunks:
         self._rows: RowsOf | None = None
 
     def of_chunk(self, chunk: slice) -> RowsOf:
-        """Chunks come in their order, the first one after the last."""
+        """The caller must ask for chunks in their order; the first one follows the last."""
         if self._rows is None or not self._samples[0] <= chunk.start <= self._samples[-1]:
             self._rows = None
             self._samples = next(self._blocks).samples

@@ -1,5 +1,4 @@
-"""Where a session takes the rows of a split from: a tensor that has them all, or blocks of the
-rows to come."""
+"""The rows of a split, as a session takes them: from a tensor that has them all, or from blocks."""
 
 from __future__ import annotations
 
@@ -12,27 +11,28 @@ from actors.core.sources.stored_rows import StoredRows
 
 
 class TrainingRows(Protocol):
-    """Of a session, which asks step by step; what a step needs is in what is given."""
+    """The training rows of a session, which asks for each step's rows in turn."""
 
     def at(self, epoch: int, step: int) -> StoredRows: ...
 
 
 class ValidationRows(Protocol):
-    """Of a session, which asks chunk by chunk, in each validation from the first one on."""
+    """The validation rows of a session, which asks for each chunk's rows in turn, from the first
+    one on in each validation."""
 
     def of_chunk(self, chunk: slice) -> StoredRows: ...
 
 
 @dataclass(frozen=True)
 class TensorRows:
-    """Of a tensor with all rows of a split; both kinds."""
+    """Both kinds of rows, from a tensor with all rows of a split."""
 
     rows: torch.Tensor
 
     def at(self, epoch: int, step: int) -> torch.Tensor:
-        """All of them."""
+        """Returns all rows."""
         return self.rows
 
     def of_chunk(self, chunk: slice) -> torch.Tensor:
-        """Likewise."""
+        """Returns all rows."""
         return self.rows

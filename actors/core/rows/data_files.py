@@ -1,4 +1,4 @@
-"""Files of data sets: whether they are there, and what is told where one can't be read."""
+"""Files of data sets: their signatures, and the errors for files that can't be read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ REMEDY = "Put the right file in its place, or delete it and it is downloaded"
 
 
 def is_there(path: Path) -> bool:
-    """The file, whatever it is, or a gzip archive of it beside its place."""
+    """The file itself, or a gzip archive of it beside it."""
     return os.path.lexists(path) or os.path.lexists(archive_of(path))
 
 
 def file_signature(path: Path) -> tuple[int, ...] | None:
-    """Another one once the file, or the archive beside its place, was replaced or changed."""
+    """The file's signature. It differs once the file, or the archive beside it, was replaced or
+    changed."""
     found = _stat(path) or _stat(archive_of(path))
     return found and (found.st_mtime_ns, found.st_size, found.st_ino)
 
@@ -32,13 +33,13 @@ def _stat(place: Path) -> os.stat_result | None:
 
 
 def check_same_file(path: Path, before: tuple[int, ...] | None) -> None:
-    """Raises ``DatasetUnavailable`` where ``file_signature`` was another one before."""
+    """Raises ``DatasetUnavailable`` if ``file_signature`` was another one before."""
     if file_signature(path) != before:
         raise changed_while_read(path)
 
 
 def changed_while_read(path: object) -> DatasetUnavailable:
-    """Of a file that some samples were read from as it was, and others are not."""
+    """The error for a file that changed while its samples were read."""
     return DatasetUnavailable(
         f"{path} changed while it was read: put the old file back, or try again once nothing "
         "writes to it"
@@ -46,19 +47,19 @@ def changed_while_read(path: object) -> DatasetUnavailable:
 
 
 def archive_of(path: Path) -> Path:
-    """Beside the file's place."""
+    """The archive's path."""
     return path.with_name(path.name + ".gz")
 
 
 def file_unusable(path: Path, finding: str) -> DatasetUnavailable:
-    """The sentence: file, finding, remedy."""
+    """The sentence: file, finding and remedy."""
     return DatasetUnavailable(f"{path} {finding}. {REMEDY}")
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever goes wrong within becomes ``DatasetUnavailable``: readers of foreign formats raise
-    anything where a file is not what it should be."""
+    """Turns every error into ``DatasetUnavailable``, because readers of foreign formats may
+    raise anything for a damaged file."""
     try:
         check_is_file(path)
         yield
@@ -74,7 +75,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def check_is_file(path: Path) -> None:
-    """Reading a pipe would wait for ever."""
+    """Refuses what is not a regular file. Reading a pipe would never end."""
     if path.is_symlink() and not path.exists():
         raise file_unusable(path, f"is a link to {os.readlink(path)}, which is not there")
     mode = path.stat().st_mode
@@ -85,7 +86,7 @@ def check_is_file(path: Path) -> None:
 
 
 def unreadable(path: Path, error: OSError) -> DatasetUnavailable:
-    """The disk, or the rights to the file."""
+    """Explains an error of the disk or of access rights."""
     cause = (error.strerror or error_text(error)).lower()
     if isinstance(error, PermissionError):
         return DatasetUnavailable(

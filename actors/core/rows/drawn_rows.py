@@ -16,21 +16,21 @@ import numpy.typing as npt
 from actors.core.rows.row_reader import Array
 
 NOISE_PIXELS = 192
-"""Values that noise has; what marks a class is added."""
+"""The number of values of noise. A larger one marks a class."""
 MARK_PIXELS = 64
 DTYPES = {"float32": np.float32, "uint8": np.uint8, "int64": np.int32}
-"""In which inputs of a dtype are stored."""
+"""The dtypes in which inputs are stored."""
 NOISE, CLASSES, MARKS = range(3)
 SPREAD = math.sqrt(12.0)
-"""Of numbers between 0 and 1: the deviation's inverse."""
+"""The inverse of the standard deviation of uniform numbers between 0 and 1."""
 _BLOCK_ROWS = 4096
 _Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class DrawnRows:
-    """A ``RowReader`` of noise, in which a sample of class c can be told: ``classes`` counts them;
-    None: there is noise alone."""
+    """A ``RowReader`` of noise in which a sample's class can be found. ``classes`` is the number
+    of classes; None gives only noise."""
 
     num_rows: int
     sample: tuple[int, ...]
@@ -49,7 +49,7 @@ class DrawnRows:
         return np.dtype(DTYPES[self.dtype_name])
 
     def rows(self, samples: npt.NDArray[np.int64]) -> Array:
-        """Draws them, some thousands at a time."""
+        """Draws the rows, some thousands at a time."""
         drawn = np.empty((len(samples), *self.sample), self.dtype)
         for first in range(0, len(samples), _BLOCK_ROWS):
             some = samples[first : first + _BLOCK_ROWS]
@@ -57,16 +57,16 @@ class DrawnRows:
         return drawn
 
     def digest(self) -> bytes:
-        """By what they are drawn from."""
+        """A digest of the parameters of the drawing."""
         return repr(self).encode()
 
     def classes_of(self, samples: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """int64 ``[n]``."""
+        """The classes of the samples, int64 ``[n]``."""
         assert self.classes is not None
         return _below(self._hashes(CLASSES, samples), self.classes).astype(np.int64)
 
     def centred(self, drawn: Array) -> Array:
-        """float32 with a mean of about 0 and a deviation of about 1, of noise."""
+        """Noise as float32, with a mean of about 0 and a standard deviation of about 1."""
         if self.dtype_name == "float32":
             return drawn
         width = NOISE_PIXELS if self.dtype_name == "uint8" else self.num_tokens
@@ -91,8 +91,8 @@ class DrawnRows:
     def _marked(
         self, noise: Array, samples: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
     ) -> Array:
-        """Every ``classes``-th number from the class's own on is larger; of tokens, half of them
-        are the class."""
+        """Marks the class: every ``classes``-th number, from the class's own index on, is
+        larger. Of tokens, half are the class."""
         assert self.classes is not None
         own = self.classes_of(samples)[:, None]
         if self.dtype_name == "int64":
@@ -124,6 +124,6 @@ def _mixed(numbers: _Hashes) -> _Hashes:
 
 
 def _below(hashes: _Hashes, limit: int) -> _Hashes:
-    """Whole numbers below ``limit``, which is below 2**32."""
+    """Random whole numbers below ``limit``, which must be below 2**32."""
     numbers: _Hashes = ((hashes >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32)
     return numbers

@@ -1,4 +1,4 @@
-"""One image of any common file format -> pixels, whatever way it has them."""
+"""Decodes one image of any common file format, in any of its pixel formats."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 MAX_PIXELS = 64 * 10**6
-"""Of one image as it lies in its file: a few kilobytes may claim to be billions."""
+"""The most pixels of one image. A file of a few kilobytes may claim billions."""
 REMEDY = "replace it by the whole image, or delete it"
 _ORIENTATION = 0x0112
 _LYING = frozenset({5, 6, 7, 8})
-"""Values of EXIF's orientation that swap height and width."""
+"""The values of EXIF's orientation that swap height and width."""
 _GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 _DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-"""Modes of 16 bits a pixel."""
+"""Pillow's modes with 16 bits a pixel."""
 _SEE_THROUGH = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _WHITE = 255
 
 
 @dataclass(frozen=True)
 class ImageRef:
-    """Where an encoded image lies: a file, or ``num_bytes`` of one from ``offset`` on. ``place``
-    tells people."""
+    """The place of an encoded image: a file, or ``num_bytes`` of one from ``offset`` on.
+    ``place`` tells people."""
 
     place: str
     path: Path
@@ -44,7 +44,7 @@ class ImageRef:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """Its bytes."""
+        """The encoded bytes."""
         with self.path.open("rb") as file:
             if self.num_bytes is None:
                 yield file
@@ -55,7 +55,7 @@ class ImageRef:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """The size in which an image is shown, and whether it has no colours."""
+    """The size in which an image is shown, and whether it is grey."""
 
     height: int
     width: int
@@ -63,7 +63,7 @@ class ImageHeader:
 
 
 def read_header(ref: ImageRef) -> ImageHeader:
-    """Decodes no pixel; raises ``DatasetUnavailable``."""
+    """Reads only the header. Raises ``DatasetUnavailable``."""
     with _opened(ref) as image:
         height, width = image.height, image.width
         # A PNG is asked for it by decoding all of it.
@@ -74,10 +74,11 @@ def read_header(ref: ImageRef) -> ImageHeader:
 
 
 def decode(ref: ImageRef, channels: int, size: tuple[int, int] | None) -> Array:
-    """uint8 ``[channels, height, width]``, with 1 or 3 channels, turned as EXIF says, of an
-    animation its first picture; stretched to ``size`` (height, width), bilinear with antialiasing.
+    """Decodes an image to uint8 ``[channels, height, width]`` with 1 or 3 channels, turned as EXIF
+    says. Takes the first picture of an animation. Stretches it to ``size`` (height, width),
+    bilinear with antialiasing.
 
-    16 bits become 8; what can be seen through lies on white. Raises ``DatasetUnavailable``.
+    16 bits become 8. Transparent pixels are put on white. Raises ``DatasetUnavailable``.
     """
     from PIL import Image, ImageOps
 
@@ -99,7 +100,7 @@ def decode(ref: ImageRef, channels: int, size: tuple[int, int] | None) -> Array:
 
 @contextmanager
 def _opened(ref: ImageRef) -> Iterator[Image.Image]:
-    """Whatever goes wrong becomes ``DatasetUnavailable``: decoders raise anything."""
+    """Turns every error into ``DatasetUnavailable``, because decoders may raise anything."""
     from PIL import Image
 
     try:

@@ -1,4 +1,5 @@
-"""Images that are decoded when they are needed. Without PyTorch: tasks that decode start sooner."""
+"""Images that are decoded when they are needed. Does not use PyTorch, so that a task that
+decodes starts sooner."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ Signatures = dict[Path, tuple[int, ...] | None]
 
 @dataclass(frozen=True)
 class ImageRows:
-    """A ``RowReader`` of uint8 ``[n, channels, height, width]``; each image is stretched to
-    ``image_shape``. ``files`` are as they were when they were listed."""
+    """A ``RowReader`` of uint8 ``[n, channels, height, width]``. Each image is stretched to
+    ``image_shape``. The files must be as they were when they were listed."""
 
     refs: tuple[ImageRef, ...]
     image_shape: tuple[int, int, int]
@@ -29,7 +30,7 @@ class ImageRows:
 
     @classmethod
     def of(cls, refs: Sequence[ImageRef], image_shape: tuple[int, int, int]) -> ImageRows:
-        """Of files as they are now."""
+        """For the files as they are now."""
         files = {path: file_signature(path) for path in {ref.path for ref in refs}}
         return cls(tuple(refs), image_shape, files)
 
@@ -42,7 +43,7 @@ class ImageRows:
         return np.dtype(np.uint8)
 
     def rows(self, samples: npt.NDArray[np.int64]) -> Array:
-        """Decodes them."""
+        """Decodes the images with these indices."""
         images = np.empty((len(samples), *self.image_shape), np.uint8)
         for row, sample in enumerate(samples):
             ref = self.refs[sample]
@@ -51,7 +52,7 @@ class ImageRows:
         return images
 
     def digest(self) -> bytes:
-        """By the files' names and sizes, in their order."""
+        """A digest of the files' names and sizes, in order."""
         digest = hashlib.blake2b(repr(self.image_shape).encode())
         for ref in self.refs:
             signature = self.files[ref.path]

@@ -1,4 +1,4 @@
-"""Rows that are read when they are needed, as files have them."""
+"""Rows that are read from their files when they are needed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Array = np.ndarray[Any, Any]
 
 
 class RowReader(Protocol):
-    """The inputs of a split that need not lie in memory. It is pickled: it has names of files, and
-    no open ones.
+    """The inputs of a split that need not lie in memory. It is pickled, so it holds names of files
+    and no open ones.
 
     ``shape`` is that of all rows together, ``(n, …)``.
     """
@@ -25,38 +25,38 @@ class RowReader(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
     def rows(self, samples: npt.NDArray[np.int64]) -> Array:
-        """Those with these indices, in this order. Raises ``DatasetUnavailable`` for a file that
-        is not what it was."""
+        """Reads the rows with these indices, in this order. Raises ``DatasetUnavailable`` if a
+        file has changed."""
 
     def digest(self) -> bytes:
-        """Another one for other rows, as far as can be told without reading them."""
+        """A digest that differs for other rows, as far as that is known without reading them."""
 
 
 Inputs = Array | RowReader
 
 
 def is_array(inputs: Inputs) -> TypeGuard[Array]:
-    """Whether its rows lie in memory."""
+    """True if the rows lie in memory."""
     return isinstance(inputs, np.ndarray)
 
 
 def row_bytes(inputs: Inputs) -> int:
-    """Of one row."""
+    """The bytes of one row."""
     return math.prod(inputs.shape[1:]) * inputs.dtype.itemsize
 
 
 def num_bytes(inputs: Inputs) -> int:
-    """Of all rows."""
+    """The bytes of all rows."""
     return inputs.shape[0] * row_bytes(inputs)
 
 
 def all_rows(inputs: Inputs) -> Array:
-    """In memory."""
+    """The rows as an array in memory."""
     return inputs if isinstance(inputs, np.ndarray) else inputs.rows(np.arange(inputs.shape[0]))
 
 
 def some_rows(inputs: Inputs, max_bytes: int) -> Array:
-    """As many as ``max_bytes`` allow, but at least one, evenly spaced."""
+    """As many rows as ``max_bytes`` allow, but at least one, evenly spaced."""
     count = min(inputs.shape[0], max(1, max_bytes // max(1, row_bytes(inputs))))
     if count == inputs.shape[0]:
         return all_rows(inputs)
@@ -66,7 +66,7 @@ def some_rows(inputs: Inputs, max_bytes: int) -> Array:
 
 
 def one_row(inputs: Inputs, index: int) -> Array:
-    """Without its first dimension."""
+    """The shape of one row."""
     chosen = np.array([index])
     row: Array = (inputs[chosen] if isinstance(inputs, np.ndarray) else inputs.rows(chosen))[0]
     return row

@@ -46,8 +46,8 @@ class Window:
 
 @dataclass(frozen=True)
 class SampleView:
-    """``sample`` describes the result for one sample. Without a ``window``, sample i is row i of the
-    array. An image's only channel is ``repeated`` so many times. Images of the shape ``stored``
+    """``sample`` describes the result for one sample. Without a ``window``, sample i is row i of
+    the array. An image's only channel is ``repeated`` so many times. Images of the shape ``stored``
     (channels, height, width) pass ``transforms``. ``mixing`` joins two samples into one, both their
     images and their classes."""
 

@@ -1,4 +1,5 @@
-"""One module a family of sources. Importing this imports them all, which fills the registry."""
+"""One module for each family of sources. Importing this package imports them all, and that fills
+the registry."""
 
 from actors.core.rooms import import_all
 

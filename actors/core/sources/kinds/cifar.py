@@ -1,4 +1,4 @@
-"""CIFAR10 and CIFAR100: images of 32 x 32 in files that Python has pickled."""
+"""CIFAR10 and CIFAR100: images of 32 x 32 in pickled files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHAPE = (3, 32, 32)
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Makes numpy's arrays and Python's own values, and nothing else: a pickle may name any
-    function to be called, and the file may be anybody's."""
+    """Unpickles only numpy's arrays and Python's own values. A pickle may name any function to
+    be called, and the file may come from anyone."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What such an array is made of, by any version of numpy."""
+        """The only names that an array's pickle needs, in any version of numpy."""
         made_of: dict[tuple[str, str], Any] = {
             ("multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
             ("numpy", "ndarray"): np.ndarray,
@@ -38,7 +38,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Bytes, as Python 2 and 3 agree on them."""
+    """Bytes in the encoding on which Python 2 and 3 agree."""
     return text.encode("latin1" if encoding == "latin1" else "utf-8")
 
 

@@ -21,7 +21,7 @@ FOUND = Found(1_438, 359, 10, (0.3059,), (0.3763,))
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
-    """Every fifth is kept for validation."""
+    """Keeps every fifth image for validation."""
     try:
         from sklearn.datasets import load_digits
 

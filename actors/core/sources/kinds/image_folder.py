@@ -1,4 +1,4 @@
-"""Folders of images: each class is a folder, and its name is the class's."""
+"""Folders of images. Each class is a folder with the class's name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
 
 
 def _part(folder: Path, folders: Folders, skipped: list[Skipped]) -> Part:
-    """A class's folder may have folders of its own; what lies beside the classes is skipped."""
+    """A class's folder may have subfolders. Files beside the classes' folders are skipped."""
     refs: list[ImageRef] = []
     classes: list[str] = []
     own_folders, beside = list_folders(folder, folders)

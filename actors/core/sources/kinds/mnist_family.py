@@ -1,4 +1,4 @@
-"""MNIST and the data sets that came in its form: images of 28 x 28 in files of its own format."""
+"""MNIST and the data sets in its form: images of 28 x 28 in IDX files."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from actors.core.sources.source_facts import Found
 IMAGES = IdxKind("images", (28, 28))
 LABELS = ("labels-idx1-ubyte", IdxKind("labels"))
 DETAILED_LABELS = ("labels-idx2-int", IdxKind("labels", (8,), INTEGERS))
-"""Of eight numbers, the first of which is the class."""
+"""A label of eight numbers; the first one is the class."""
 OF_MNIST = Found(60_000, 10_000, 10, (0.1307,), (0.3081,))
 
 
 @dataclass(frozen=True)
 class IdxSet:
-    """``found`` is what the complete set has, with the statistics of its training images; ``parts``
-    begin the names of the files to train and to validate with, ``first_label`` is that of class 0.
-    """
+    """``found`` describes the complete set, with the statistics of its training images.
+    ``parts`` are the beginnings of the file names for training and validation. ``first_label``
+    is the label of class 0."""
 
     name: str
     says: str
@@ -47,21 +47,21 @@ class IdxSet:
     calls: tuple[dict[str, str], ...] = ({},)
 
     def files(self, folders: Folders) -> tuple[Path, ...]:
-        """Images and labels to train with, then to validate with."""
+        """The files: images and labels for training, then for validation."""
         raw = folders.data / self.name / "raw"
         names = ("images-idx3-ubyte", self.labels[0])
         return tuple(raw / f"{part}-{name}" for part in self.parts for name in names)
 
     def known(self, folders: Folders) -> Found:
-        """Training samples that are really there, by the file's header and size; the full set's
-        without it."""
+        """The number of training samples in the file, by its header and size. If there is no
+        file, the number of the full set."""
         images = self.files(folders)[0]
         if not is_there(images):
             return self.found
         return replace(self.found, num_train=count_samples(images, IMAGES))
 
     def fetch(self, folders: Folders) -> None:
-        """What is missing."""
+        """The missing files."""
         files = self.files(folders)
         missing = [path for path in files if not is_there(path)]
         if missing:
@@ -87,18 +87,18 @@ class IdxSet:
 
 @dataclass(frozen=True)
 class IdxSource:
-    """A source whose arguments choose one of some ``IdxSet``s."""
+    """A source whose arguments choose one of several ``IdxSet``s."""
 
     sets: Mapping[str | None, IdxSet]
     fields: Mapping[str, Field] = field(default_factory=dict)
 
     def chosen(self, spec: SourceSpec) -> IdxSet:
-        """By its ``split``, where it has one."""
+        """The set of the argument ``split``, if there is one."""
         split = spec.keywords.get("split")
         return self.sets[None if split is None else str(split)]
 
     def add(self, name: str, says: str) -> None:
-        """To the registry."""
+        """Adds it to the registry."""
         add_source(
             SourceKind(
                 name,

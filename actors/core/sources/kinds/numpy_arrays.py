@@ -1,4 +1,4 @@
-"""Arrays as numpy keeps them: ``npz`` has several by name, ``npy`` is one a file."""
+"""numpy's files: ``npz`` has several arrays by name, ``npy`` one array in each file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_NAME_CHARS = 200
 REMEDY = "Write the arrays again"
 PARTS = ("inputs", "target", "val_inputs", "val_target")
 ReadArray = Callable[[str], Array]
-"""The array that one of ``PARTS`` names."""
+"""The name of an array, for each of ``PARTS``."""
 
 
 def _npz(spec: SourceSpec, folders: Folders) -> Samples:
@@ -60,7 +60,7 @@ def _npy_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
 
 
 def _npy_paths(spec: SourceSpec, folders: Folders) -> dict[str, Path]:
-    """By the name of what each holds; the field ``path`` has the inputs."""
+    """The paths of the arrays by name. The field ``path`` has the inputs."""
     own = spec.keywords
     named = {part: "path" if part == "inputs" else part for part in PARTS}
     return {
@@ -126,22 +126,22 @@ def _views(spec: SourceSpec, found: Found) -> SampleViews:
 
 
 def _scaling(spec: SourceSpec, found: Found) -> Scaling | None:
-    """Images have three dimensions, rows one, and nothing else has a mean."""
+    """Only images (three dimensions) and rows (one) can be scaled."""
     if not found.mean or not spec.keywords["normalize"]:
         return None
     return Scaling(found.mean, found.std, float(MAX_PIXEL) if len(found.shape) == 3 else 1.0)
 
 
 def _statistics(inputs: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Of each channel of images, of each column of rows; none of anything else."""
+    """Statistics of each channel of images, or of each column of rows; none for anything else."""
     if inputs.dtype == np.uint8:
         return channel_statistics(inputs)
     return column_statistics(inputs) if inputs.ndim == 2 else ((), ())
 
 
 def _stored(array: Array, place: str) -> Array:
-    """uint8 ``[n, channels, height, width]`` for bytes of three or four dimensions, else float32
-    ``[n, …]``."""
+    """uint8 ``[n, channels, height, width]`` for bytes of three or four dimensions; otherwise
+    float32 ``[n, …]``."""
     if array.dtype.kind not in "biuf" or array.ndim < 2:
         raise DatasetUnavailable(
             f"{place} is an array of {array.dtype} of the shape {list(array.shape)}, but must have "
@@ -153,7 +153,7 @@ def _stored(array: Array, place: str) -> Array:
 
 
 def _targets(array: Array, place: Callable[[str], str]) -> Array:
-    """int64 ``[n]`` for whole numbers, which are classes; float32 ``[n, 1]`` for others."""
+    """int64 ``[n]`` for whole numbers, which count as classes; otherwise float32 ``[n, 1]``."""
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     at = place("target")
     if flat.ndim != 1 or flat.dtype.kind not in "biuf" or not len(flat):
@@ -193,7 +193,7 @@ def _check_alike(inputs: Array, val: Array, place: Callable[[str], str]) -> None
 
 
 def _member(path: Path, where: str, name: str) -> Array:
-    """One array of an archive. Its header is looked at before it is unpacked."""
+    """Reads one array of an archive. Checks its header before unpacking."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [own.removesuffix(".npy") for own in archive.namelist()]
@@ -217,7 +217,7 @@ def _file(path: Path) -> Array:
 
 
 def _array(file: Any, place: str) -> Array:
-    """Without unpickling anything."""
+    """Reads an array, and refuses pickled objects."""
     try:
         version = np.lib.format.read_magic(file)
         read_header = {

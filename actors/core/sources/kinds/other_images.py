@@ -1,4 +1,4 @@
-"""SVHN, STL10 and USPS, each in the form in which it is distributed."""
+"""SVHN, STL10 and USPS, each in the file format of its authors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _read_svhn(files: tuple[Path, ...]) -> tuple[Split, Split]:
 
 
 def _read_mat(file: Path) -> Split:
-    """MATLAB's arrays ``X`` [32, 32, 3, n] and ``y``, where 10 stands for the digit 0."""
+    """MATLAB's arrays ``X`` [32, 32, 3, n] and ``y``. The label 10 means the digit 0."""
     with reading(file):
         content = importlib.import_module("scipy.io").loadmat(file)
         images, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
@@ -44,7 +44,7 @@ def _read_stl10(files: tuple[Path, ...]) -> tuple[Split, Split]:
 
 
 def _read_bin(images_file: Path, labels_file: Path) -> Split:
-    """Images column by column, labels from 1 on."""
+    """Images are stored column by column, and labels count from 1."""
     with reading(images_file):
         images = np.fromfile(images_file, np.uint8).reshape(-1, *STL10_SHAPE)
     with reading(labels_file):
@@ -61,8 +61,8 @@ def _read_usps(files: tuple[Path, ...]) -> tuple[Split, Split]:
 
 
 def _read_lines(file: Path) -> Split:
-    """A line an image: a label from 1 on, then ``index:value`` with values from -1 to 1. They
-    become bytes as torchvision makes them."""
+    """Each line is an image: a label from 1 on, then ``index:value`` with values from -1 to 1.
+    They become bytes in the way of torchvision."""
     with reading(file), bz2.open(file) as unpacked:
         lines = [line.split() for line in unpacked]
         values = [[value.rpartition(b":")[2] for value in line[1:]] for line in lines]

@@ -28,7 +28,7 @@ from actors.core.sources.views import SampleView, SampleViews, Scaling, window_v
 MAX_BYTES = 2**33
 MAX_CLASSES = 100_000
 ROWS_AT_ONCE = 4096
-"""Of which targets are summed."""
+"""The number of inputs that a target sums."""
 MAX_TARGETS = 10_000
 PERIOD = 97
 NEW_SHARE = 0.1
@@ -39,12 +39,12 @@ TARGETS = {
     "targets": ("float32", "regression"),
     "labels": ("int64", "multilabel"),
 }
-"""Their dtype, and the task that they are for."""
+"""The targets' dtype, and the task for them."""
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """The arguments, checked against each other."""
+    """The arguments, after the checks that need several of them."""
 
     inputs: tuple[int, ...]
     dtype: str
@@ -62,18 +62,18 @@ class _Asked:
 
     @property
     def given(self) -> list[str]:
-        """Which targets are asked for."""
+        """The kind of targets that is asked for."""
         names = ("classes", "targets", "labels")
         return [name for name in names if getattr(self, name) is not None]
 
     @property
     def target_shape(self) -> tuple[int, ...]:
-        """Of one sample."""
+        """The bytes of one sample."""
         return (self.labels,) if self.labels is not None else self.targets or ()
 
     @property
     def num_bytes(self) -> int:
-        """Of what has to lie in memory: tokens of a text, and targets."""
+        """The bytes that must lie in memory: a text's tokens, and targets."""
         if self.is_text:
             return 4 * (self.num_train + self.num_val) * math.prod(self.inputs)
         return 8 * (self.num_train + self.num_val) * math.prod(self.target_shape)

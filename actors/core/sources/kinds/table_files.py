@@ -1,4 +1,4 @@
-"""Tables of one's own: csv, jsonl and parquet."""
+"""The user's own tables: csv, jsonl and parquet."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAX_FILL = 1e15
 
 @dataclass(frozen=True)
 class TableFormat:
-    """A format of files of tables; ``fields`` are its own."""
+    """A file format of tables; ``fields`` are the format's own arguments."""
 
     name: str
     says: str
@@ -51,13 +51,13 @@ class TableFormat:
     fields: Mapping[str, Field] = field(default_factory=dict)
 
     def files(self, spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
-        """The one to train with, and perhaps one to validate with."""
+        """The file for training and, if there is one, the file for validation."""
         own = spec.keywords
         named = [name for name in ("path", "val_path") if own[name] is not None]
         return tuple(folders.find(f"{WHERE}.{name}", str(own[name])) for name in named)
 
     def read(self, spec: SourceSpec, folders: Folders) -> Samples:
-        """Categories are those of all rows, statistics those of the training rows alone."""
+        """The categories come from all rows, the statistics only from the training rows."""
         own = spec.keywords
         train, *val = [self.read_table(path, own) for path in self.files(spec, folders)]
         if val and own["validation_split"] is not None:
@@ -93,7 +93,7 @@ def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
 def _of_another_file(
     table: RawTable, training: Targets, columns: tuple[Column, ...], own: Mapping[str, Any]
 ) -> Split:
-    """Rows of the file for validation, encoded as those of the training."""
+    """Reads the rows for validation, encoded like those for training."""
     input_names(table, [column.name for column in columns], own["target"])
     rows = encoded(table, columns, own)
     if not training.class_names:
@@ -113,7 +113,7 @@ def _of_another_file(
 
 
 def _found(train: Split, val: Split, targets: Targets, columns: tuple[Column, ...]) -> Found:
-    """Numbers that say a category by 0 and 1 are left as they are."""
+    """Columns of 0 and 1 that stand for a category are not scaled."""
     mean, std = column_statistics(train.inputs)
     one_hot = [column.width > 1 or bool(column.categories) for column in columns]
     stays = [s for column, s in zip(columns, one_hot, strict=True) for _ in range(column.width)]

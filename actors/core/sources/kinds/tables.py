@@ -24,7 +24,7 @@ REMEDY = "Install scikit-learn again"
 
 @dataclass(frozen=True)
 class Table:
-    """``num_classes`` is None where a row's target is a number."""
+    """``num_classes`` is None if a row's target is a number."""
 
     name: str
     says: str
@@ -32,7 +32,7 @@ class Table:
     num_classes: int | None
 
     def read(self, spec: SourceSpec, folders: Folders) -> Samples:
-        """One row in five, drawn by a fixed seed, is kept for validation."""
+        """Keeps one row in five for validation, drawn by a fixed seed."""
         inputs, targets = self._arrays()
         # Its streams are promised to stay the same in every version of numpy.
         order = np.random.RandomState(SPLIT_SEED).permutation(len(inputs))
@@ -47,7 +47,7 @@ class Table:
         return Samples(train, val, found)
 
     def facts(self, spec: SourceSpec, found: Found) -> SourceFacts:
-        """Standardised by the training rows, unless ``normalize`` is false."""
+        """Standardises the inputs by the training rows, unless ``normalize`` is false."""
         scaling = Scaling(found.mean, found.std) if spec.keywords["normalize"] else None
         inputs = SampleView(TensorSpec((self.num_features,)), scaling)
         is_numbers = self.num_classes is None

@@ -24,7 +24,7 @@ MAX_CONTEXT = 65_536
 CHUNK_BYTES = 2**24
 NUM_BYTES = 256
 SUFFIXES = frozenset({".txt", ".md"})
-"""Of the files that are read of a folder."""
+"""The endings of the files that are read in a folder."""
 
 
 def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
@@ -41,7 +41,7 @@ def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
-    """The end of the text is for validation."""
+    """The end of the text is kept for validation."""
     paths = _files(spec, folders)
     place = str(spec.keywords["path"])
     try:
@@ -65,8 +65,8 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
 
 
 def _characters(paths: Sequence[Path]) -> tuple[Array, str]:
-    """Tokens of all files one after the other, numbered in the order of their code points, and the
-    character of each."""
+    """The tokens of all files, one file after the other, and the character of each token. Tokens
+    are numbered in the order of their code points."""
     known: Array = np.zeros(0, np.uint32)
     length = 0
     for points in itertools.chain.from_iterable(map(_code_points, paths)):
@@ -114,7 +114,7 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
 
 
 def _num_windows(spec: SourceSpec, part: str, num_tokens: int, context: int, stride: int) -> int:
-    """Those whose targets are there too."""
+    """The number of windows whose targets lie in the text, too."""
     if num_tokens <= context:
         raise InvalidRequest(
             f"{WHERE}.context is {context:,}, but the {part} part of {spec.keywords['path']} has "

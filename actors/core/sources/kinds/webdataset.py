@@ -1,4 +1,5 @@
-"""Tars of images with their classes, as webdataset has them: ``<key>.jpg`` beside ``<key>.cls``."""
+"""Tars of images with their classes, in the form of webdataset: ``<key>.jpg`` beside
+``<key>.cls``."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ VAL_PREFIX = "val"
 
 @dataclass
 class _SampleKey:
-    """What belongs to one sample."""
+    """The parts of one sample."""
 
     image: ImageRef | None = None
     class_name: str | None = None
@@ -40,7 +41,7 @@ class _SampleKey:
 
 @dataclass
 class _Read:
-    """So far."""
+    """The samples found so far."""
 
     refs: list[ImageRef] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
@@ -61,7 +62,8 @@ def _tars(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
-    """Tars whose names begin with ``val`` are for validation, if others are there, too."""
+    """If some tars have names that begin with ``val``, and others don't, the former are for
+    validation."""
     tars, place = _tars(spec, folders), str(spec.keywords["path"])
     for_val = [tar for tar in tars if tar.name.startswith(VAL_PREFIX)]
     for_training = [tar for tar in tars if tar not in for_val]
@@ -128,7 +130,7 @@ def _class_name(where: ImageRef, num_bytes: int) -> str:
 
 
 def _members(tar: Path) -> Iterator[tarfile.TarInfo]:
-    """Headers only: nothing is unpacked, and names lead nowhere."""
+    """Reads only headers. Nothing is unpacked, and no name in a tar is used as a path."""
     num_bytes = os.path.getsize(tar)
     try:
         with tarfile.open(tar, "r:") as opened:

@@ -1,1 +1,1 @@
-"""Files of one's own turned into arrays: what the kinds of formats have in common."""
+"""Turns the user's own files into arrays; shared by the kinds that are formats."""

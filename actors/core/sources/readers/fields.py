@@ -1,4 +1,4 @@
-"""Fields that several formats have."""
+"""Fields that several formats share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEFAULT_SPLIT = 0.2
 
 
 def path_field(wanted: str, default: Any = ...) -> Field:
-    """Where files lie; ``wanted`` says what must be there, such as "a file"."""
+    """The field for the files' place; ``wanted`` says what must be there, such as "a file"."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= MAX_PATH_CHARS:
@@ -23,7 +23,7 @@ def path_field(wanted: str, default: Any = ...) -> Field:
 
 
 def split_fields() -> dict[str, Field]:
-    """How samples for validation are drawn, where the files do not say which they are."""
+    """The fields that say how validation samples are drawn, if the files don't separate them."""
     return {
         "validation_split": number(0.0, 1.0, None, above=True, below=True),
         "seed": count(0, 2**32 - 1, 0),

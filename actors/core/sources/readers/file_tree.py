@@ -18,7 +18,8 @@ MAX_DEPTH = 16
 
 @dataclass(frozen=True)
 class FileTree:
-    """``files`` by their paths, part by part; ``skipped`` is what lay beside them."""
+    """``files`` are sorted by the parts of their paths. ``skipped`` lists everything else that
+    was found."""
 
     files: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
@@ -27,8 +28,8 @@ class FileTree:
 def list_files(root: Path, folders: Folders, suffixes: Collection[str]) -> FileTree:
     """All regular files below ``root`` whose names end in one of ``suffixes``, in lower case.
 
-    Links are followed within the folders that may be read. Raises ``InvalidRequest`` for one that
-    leads elsewhere, and ``DatasetUnavailable`` for what can't be listed.
+    Follows links within the folders that may be read. Raises ``InvalidRequest`` if a link leads
+    elsewhere, and ``DatasetUnavailable`` if a folder can't be listed.
     """
     files: list[Path] = []
     skipped: list[Skipped] = []
@@ -50,8 +51,8 @@ def list_files(root: Path, folders: Folders, suffixes: Collection[str]) -> FileT
 
 
 def list_folders(root: Path, folders: Folders) -> tuple[list[Path], list[Skipped]]:
-    """The folders in ``root``, by name, but for hidden ones, and what lies beside them. Raises
-    ``InvalidRequest`` for a link that leads out of what may be read."""
+    """The folders in ``root`` by name, without hidden ones, and everything else in it. Raises
+    ``InvalidRequest`` if a link leads out of the folders that may be read."""
     found: list[Path] = []
     beside: list[Skipped] = []
     for entry in _listed(root):
@@ -78,7 +79,7 @@ def _entries(folder: Path, folders: Folders, depth: int) -> Iterator[os.DirEntry
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Asks the disk for links only."""
+    """Resolves only links, so that it asks the disk for nothing else."""
     try:
         return entry.is_dir()
     except OSError:

@@ -1,4 +1,4 @@
-"""Encoded images with their classes -> the samples of a source."""
+"""Turns encoded images with their classes into the samples of a source."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ REMEDY = "Look at the files"
 
 @dataclass(frozen=True)
 class Part:
-    """Images to train or to validate with; ``classes`` has the name of each one's class. ``place``
-    tells people."""
+    """Images for training or validation. ``classes`` has the name of each image's class.
+    ``place`` tells people where they lie."""
 
     place: str
     refs: tuple[ImageRef, ...]
@@ -44,7 +44,7 @@ class Part:
 
 
 def image_fields(wanted: str) -> dict[str, Field]:
-    """What can be given of images; ``wanted`` is what ``path`` names."""
+    """The fields of a source of images; ``wanted`` says what ``path`` must name."""
     return {
         "path": path_field(wanted),
         "channels": _channels_field(),
@@ -67,8 +67,8 @@ def _channels_field() -> Field:
 def image_samples_of(
     spec: SourceSpec, train: Part, val: Part | None, skipped: tuple[Skipped, ...]
 ) -> Samples:
-    """The images, which are not decoded yet; without a part for validation a share of the other is
-    drawn. Raises ``InvalidRequest``, ``DatasetUnavailable``."""
+    """The samples, whose images are not decoded yet. If there is no part for validation, a share
+    of the training images is drawn for it. Raises ``InvalidRequest``, ``DatasetUnavailable``."""
     own = spec.keywords
     names = _class_names(train, val)
     if val is None:
@@ -85,7 +85,7 @@ def image_samples_of(
 
 
 def image_facts_of(spec: SourceSpec, found: Found) -> SourceFacts:
-    """Of images as they were read."""
+    """The facts of the images that were read."""
     path = str(spec.keywords["path"])
     channels, height, width = found.shape
     scaling = image_scaling(spec.keywords["normalize"], found, path, channels)
@@ -146,7 +146,7 @@ def _numbers(part: Part, names: tuple[str, ...]) -> Array:
 def _common_shape(
     refs: Sequence[ImageRef], channels: int | None, resize: tuple[int, int] | None
 ) -> tuple[int, int, int]:
-    """Channels, height, width of all; reads headers as far as it takes."""
+    """Channels, height and width of all images. Reads only as many headers as it needs."""
     if channels is not None and resize is not None:
         return (channels, *resize)
     is_grey, size = True, resize

@@ -1,4 +1,4 @@
-"""Which samples are for validation, where their files do not say."""
+"""Chooses the samples for validation if the files don't."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from actors.core.sources.registry import WHERE
 
 
 def drawn_for_validation(num_samples: int, share: float, seed: int, classes: Array) -> Array:
-    """A mask (bool ``[num_samples]``) of so large a share, drawn by the seed, in which each class
-    has its own share. ``classes`` are int64 ``[num_samples]``, all 0 where there are none.
+    """A mask (bool ``[num_samples]``) for that share of the samples, drawn by the seed. Each class
+    gets its own share. ``classes`` are int64 ``[num_samples]``, all 0 if there are none.
 
-    Raises ``InvalidRequest`` where either side would have no sample.
+    Raises ``InvalidRequest`` if either side would have no sample.
     """
     num_val = round(num_samples * share)
     if not 0 < num_val < num_samples:

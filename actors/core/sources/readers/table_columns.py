@@ -1,4 +1,5 @@
-"""Columns of a table -> the rows of numbers that a network takes, by what the training rows say."""
+"""Turns columns of a table into the rows of numbers that a network takes. The training rows
+decide how."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ from actors.core.sources.source_facts import Column
 REFUSE = "refuse"
 OWN_CATEGORY = "own_category"
 MISSING = "missing"
-"""The name of that category."""
+"""The name of the category for missing values."""
 MAX_CATEGORIES = 1_000
 MAX_FEATURES = 65_536
 MAX_CLASSES = 10_000
 FEW_CLASSES = 20
-"""Whole numbers are classes if there are at most so many different ones."""
+"""Whole numbers count as classes if there are at most this many different ones."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Targets:
 
 
 def input_names(table: RawTable, asked: Sequence[str], target: str) -> tuple[str, ...]:
-    """The columns that are inputs: those that are asked for, or all but the target."""
+    """The input columns: the ones that are asked for, or all except the target."""
     for name in (target, *asked):
         _check_there(table, "target" if name == target else "inputs", name)
     if target in asked:
@@ -64,7 +65,8 @@ def _check_there(table: RawTable, field: str, name: str) -> None:
 
 
 def targets_of(table: RawTable, own: Mapping[str, Any]) -> Targets:
-    """Of the column ``own["target"]``. Raises ``DatasetUnavailable``, ``InvalidRequest``."""
+    """Reads the targets from the column ``own["target"]``. Raises ``DatasetUnavailable``,
+    ``InvalidRequest``."""
     name, wanted = own["target"], own["target_type"]
     raw = table.column(name, wanted == "classes" or name in own["categorical"])
     _check_all_there(table, raw, "a sample needs its target: fill it in, or delete the row")
@@ -86,7 +88,7 @@ def _are_classes(numbers: Array) -> bool:
 
 
 def _classes(table: RawTable, raw: RawColumn) -> Targets:
-    """Classes that are numbers are in the order of these."""
+    """Classes that are numbers are sorted as numbers."""
     names, count = raw.categories, len(raw.categories)
     if not 1 < count <= MAX_CLASSES:
         raise DatasetUnavailable(
@@ -104,7 +106,8 @@ def _classes(table: RawTable, raw: RawColumn) -> Targets:
 
 
 def fitted(table: RawTable, raw: RawColumn, is_training: Array, own: Mapping[str, Any]) -> Column:
-    """How the column becomes numbers; rows of ``is_training`` (bool) tell what fills gaps."""
+    """Decides how the column becomes numbers. The rows of ``is_training`` (bool) decide what
+    fills gaps."""
     num_missing = int(raw.missing.sum())
     if num_missing == table.num_rows:
         raise DatasetUnavailable(
@@ -160,7 +163,7 @@ def _check_all_there(table: RawTable, raw: RawColumn, remedy: str) -> None:
 
 
 def encoded(table: RawTable, columns: Sequence[Column], own: Mapping[str, Any]) -> Array:
-    """float32 ``[rows, features]``, the columns side by side."""
+    """float32 ``[rows, features]``: the encoded columns side by side."""
     width = sum(column.width for column in columns)
     if width > MAX_FEATURES:
         raise InvalidRequest(
@@ -197,7 +200,7 @@ def _encode(table: RawTable, raw: RawColumn, column: Column, rows: Array) -> Non
 
 
 def _codes(table: RawTable, raw: RawColumn, column: Column) -> Array:
-    """int64 ``[rows]``, the place of each row's value among the column's categories."""
+    """int64 ``[rows]``: the index of each row's value in the column's categories."""
     place = {name: i for i, name in enumerate(column.categories)}
     own = [place.get(name, -1) for name in raw.categories]
     own.append(place.get(str(column.fill), -1) if column.fill is not None else -1)

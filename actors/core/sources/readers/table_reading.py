@@ -1,4 +1,5 @@
-"""Tables in files (csv, jsonl, parquet) -> columns of numbers or of categories. pyarrow reads."""
+"""Reads tables from files (csv, jsonl, parquet) into columns of numbers or categories, by
+pyarrow."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from actors.core.sources.registry import WHERE
 MAX_COLUMNS = 10_000
 MAX_BYTES = 2**33
 BLOCK_BYTES = 2**30
-"""Types of columns are told by the first block: the whole file, if it is not larger."""
+"""pyarrow takes the types of columns from the first block. This size makes the whole file the
+first block, unless the file is larger."""
 FIRST_LINE_BYTES = 2**26
 NO_VALUE = ["", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
 DELIMITERS = (";", "\t", "|", ",")
@@ -27,8 +29,8 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class RawColumn:
-    """``numbers`` is float64 ``[rows]`` with NaN where there is no value. Of categories it has the
-    place of each row's own in ``categories``."""
+    """A column as it was read. ``numbers`` is float64 ``[rows]``, with NaN for missing values.
+    For categories it holds the index of each row's category in ``categories``."""
 
     name: str
     numbers: Array
@@ -36,13 +38,13 @@ class RawColumn:
 
     @property
     def missing(self) -> Array:
-        """bool ``[rows]``."""
+        """bool ``[rows]``: True for missing values."""
         return np.isnan(self.numbers)
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A file's table, not yet converted; ``place`` tells people."""
+    """A file's table before any conversion; ``place`` tells people where it lies."""
 
     place: str
     names: tuple[str, ...]
@@ -50,17 +52,17 @@ class RawTable:
     arrow: Any
 
     def column(self, name: str, is_categories: bool) -> RawColumn:
-        """As categories, whatever its type, if ``is_categories``; raises ``DatasetUnavailable``
-        where it is of no type that a network can take, or of two."""
+        """The column's values, as categories if ``is_categories``. Raises ``DatasetUnavailable``
+        if the column's type fits no network, or if it has two types."""
         return _converted(self, name, is_categories)
 
     def at(self, row: int, name: str) -> str:
-        """A place in it, ``row`` from 0."""
+        """Tells people a place in the table; ``row`` counts from 0."""
         return f"{self.place}, column {name!r}, row {row + 1:,} (from 1, without a header)"
 
 
 def read_csv(path: Path, options: Mapping[str, Any]) -> RawTable:
-    """``options`` has ``delimiter`` and ``header``. Raises ``DatasetUnavailable``,
+    """Reads csv; ``options`` has ``delimiter`` and ``header``. Raises ``DatasetUnavailable``,
     ``InvalidRequest``."""
     csv = _pyarrow("csv")
     delimiter, header = options["delimiter"], options["header"]
@@ -77,7 +79,7 @@ def read_csv(path: Path, options: Mapping[str, Any]) -> RawTable:
 
 
 def read_jsonl(path: Path, options: Mapping[str, Any]) -> RawTable:
-    """One object a line."""
+    """Reads jsonl: one object in each line."""
     json = _pyarrow("json")
     size = path.stat().st_size
     reads = json.ReadOptions(use_threads=False, block_size=min(size + 1, BLOCK_BYTES))
@@ -92,7 +94,7 @@ def read_jsonl(path: Path, options: Mapping[str, Any]) -> RawTable:
 
 
 def read_parquet(path: Path, options: Mapping[str, Any]) -> RawTable:
-    """Its size is looked at before it is unpacked."""
+    """Reads parquet. Checks the size before unpacking."""
     parquet = _pyarrow("parquet")
 
     def read() -> Any:
@@ -141,7 +143,8 @@ def _table(path: Path, read: Callable[[], Any]) -> RawTable:
 
 
 def _check_first_line(path: Path, delimiter: str) -> None:
-    """Before all columns are made: a reader takes long for a million of them."""
+    """Refuses too many columns before they are made, because a reader takes long for a million
+    of them."""
     with path.open("rb") as file:
         line = file.readline(FIRST_LINE_BYTES).decode("utf-8", errors="replace").rstrip("\r\n")
     _check_size(path, line.count(delimiter) + 1, 0)
@@ -191,7 +194,7 @@ def _converted(table: RawTable, name: str, is_categories: bool) -> RawColumn:
 
 
 def _categories(table: RawTable, name: str, column: Any, is_wanted: bool) -> RawColumn:
-    """Of text, in the order of their code points."""
+    """The categories of text, in the order of their code points."""
     coded = column.combine_chunks().dictionary_encode()
     names = coded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
@@ -206,7 +209,7 @@ def _categories(table: RawTable, name: str, column: Any, is_wanted: bool) -> Raw
 
 
 def _check_one_kind(table: RawTable, name: str, codes: Array, names: list[str]) -> None:
-    """A typing error makes text of a column of numbers."""
+    """Explains that one wrong cell turns a column of numbers into text."""
     wrong = [i for i, own in enumerate(names) if not _is_number(own)]
     if len(wrong) * 2 >= len(names) or not wrong:
         return

@@ -1,1 +1,1 @@
-"""Transforms of images as data: what is done with a sample each time that it is used."""
+"""Transforms of images, given as data. They are made each time that a sample is used."""

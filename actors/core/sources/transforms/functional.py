@@ -1,4 +1,5 @@
-"""torchvision's functions on images, imported by whoever transforms one: they take a second."""
+"""torchvision's functions on images. Only code that transforms an image imports them, because
+that takes a second."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from actors.core.torchvision_compat import import_torchvision
 
 @functools.cache
 def functional() -> Any:
-    """``torchvision.transforms.v2.functional``: none of them draws random numbers."""
+    """Returns ``torchvision.transforms.v2.functional``, whose functions draw no random numbers."""
     return import_torchvision("torchvision.transforms.v2.functional")
 
 
 @functools.cache
 def interpolation(name: str) -> Any:
-    """torchvision's word for it."""
+    """torchvision's interpolation mode."""
     return import_torchvision("torchvision.transforms.v2").InterpolationMode(name)

@@ -21,13 +21,14 @@ from actors.core.transform_spec import Draws
 Array = np.ndarray[Any, Any]
 NUM_DRAWS = 4
 SEEDS = 2**32
-"""Of numpy's RandomState, whose streams are promised to stay the same."""
+"""The generator's seed is for numpy's RandomState, because its streams are promised to stay the
+same."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """``kind`` is MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019). A sample's share in what
-    it becomes is drawn from the beta distribution of ``alpha`` and ``alpha``. Images are
+    """``kind`` is MixUp (Zhang et al. 2018) or CutMix (Yun et al. 2019). A sample's own share in
+    the result is drawn from the beta distribution with ``alpha`` as both parameters. Images are
     ``height`` times ``width``."""
 
     kind: str
@@ -49,8 +50,8 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
-    """The partner of each sample (int64 ``[n]``), the sample's own share (float64 ``[n]``), and
-    of CutMix the part of the image that is the partner's."""
+    """What was drawn for each sample: its partner (int64 ``[n]``), its own share (float64
+    ``[n]``) and, for CutMix, the part of the image that comes from the partner."""
 
     mixing: Mixing
     partners: torch.Tensor
@@ -58,7 +59,7 @@ class Mixed:
     boxes: tuple[Box, ...]
 
     def images(self, own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """uint8 ``[n, channels, height, width]`` of two such batches."""
+        """Mixes two batches of images into uint8 ``[n, channels, height, width]``."""
         if not self.boxes:
             shares = self.shares.float().view(-1, 1, 1, 1)
             return (own * shares + others * (1.0 - shares)).round().to(torch.uint8)
@@ -69,7 +70,8 @@ class Mixed:
         return mixed
 
     def targets(self, own: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """float32 ``[n, classes]``, each row's sum 1, of two batches of classes (int64 ``[n]``)."""
+        """Mixes two batches of classes (int64 ``[n]``) into float32 ``[n, classes]``. The sum of
+        each row is 1."""
         count = self.mixing.num_classes
         shares = self.shares.float()[:, None]
         one, other = (torch.nn.functional.one_hot(each, count).float() for each in (own, others))
@@ -77,7 +79,7 @@ class Mixed:
 
 
 def mixed(mixing: Mixing, draws: Draws, samples: torch.Tensor, num_train: int) -> Mixed:
-    """What becomes of the samples of those indices (int64 ``[n]``), of ``num_train`` in all."""
+    """Draws the mixing of the samples with these indices (int64 ``[n]``), out of ``num_train``."""
     numbers = uniforms(draws, samples.numpy(), NUM_DRAWS, MIXING_STREAM)
     partners = (numbers[:, 0] * num_train).astype(np.int64)
     shares = [_share(mixing.alpha, number) for number in numbers[:, 1].tolist()]
@@ -96,7 +98,7 @@ def _share(alpha: float, number: float) -> float:
 
 
 def _box(mixing: Mixing, share: float, place: list[float]) -> Box:
-    """Around a drawn place, as far as it is in the image; as torchvision's."""
+    """Draws the part of the image around a random place, clipped to the image, like torchvision."""
     half = 0.5 * math.sqrt(1.0 - share)
     rows, columns = int(half * mixing.height), int(half * mixing.width)
     row, column = int(place[0] * mixing.height), int(place[1] * mixing.width)

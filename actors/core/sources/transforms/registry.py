@@ -1,4 +1,4 @@
-"""The kinds of transforms there are: a table that new kinds enter, one entry each."""
+"""The registry of the kinds of transforms. A new kind adds one entry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shape = tuple[int, int, int]
 """Channels, height, width."""
 Keywords = Mapping[str, Any]
 Numbers = Sequence[float]
-"""What an image draws, each from 0 up to but not 1."""
+"""The random numbers for one image, each from 0 up to but not including 1."""
 
 
 def _same_shape(where: str, own: Keywords, shape: Shape) -> Shape:
@@ -36,19 +36,19 @@ def _itself(spec: TransformSpec) -> TransformSpec | None:
 
 
 def nothing(spec: TransformSpec) -> TransformSpec | None:
-    """In validation it is left out."""
+    """For a transform that validation leaves out."""
     return None
 
 
 @dataclass(frozen=True)
 class TransformKind:
-    """A kind of transform, by torchvision's name.
+    """A kind of transform, with torchvision's name.
 
-    ``apply`` makes another image of a uint8 image ``[channels, height, width]``. It gets as many
-    numbers as ``num_draws`` says, and draws no others. ``shape`` gives the new image's shape; its
-    first argument names the transform, for the ``InvalidRequest`` that it raises for images that do
-    not fit. ``in_validation`` is what stands for it there, where nothing is drawn. A kind that
-    ``mixes`` two samples is not applied to images one by one, and comes last.
+    ``apply`` turns a uint8 image ``[channels, height, width]`` into another one. It gets
+    ``num_draws`` random numbers and must use no others. ``shape`` returns the new image's shape.
+    Its first argument names the transform in the ``InvalidRequest`` that it raises if the images
+    don't fit. ``in_validation`` replaces the transform in validation, where nothing is random. A
+    kind that ``mixes`` two samples is not applied to single images, and comes last.
     """
 
     name: str
@@ -62,17 +62,17 @@ class TransformKind:
 
 
 TRANSFORMS: dict[str, TransformKind] = {}
-"""By name. Filled by the modules of ``actors.core.sources.transforms.kinds``."""
+"""The kinds by name. The modules of ``actors.core.sources.transforms.kinds`` fill it."""
 
 
 def add_transform(kind: TransformKind) -> None:
-    """Makes a kind known by its name; a name is taken once."""
+    """Adds a kind. Its name must be new."""
     assert kind.name not in TRANSFORMS, f"there is a transform {kind.name} already"
     TRANSFORMS[kind.name] = kind
 
 
 def parse_transforms(where: str, given: Any) -> tuple[TransformSpec, ...]:
-    """A list of objects, each with its ``type`` and arguments; raises ``InvalidRequest``."""
+    """Parses a list of objects, each with a ``type`` and arguments. Raises ``InvalidRequest``."""
     if not isinstance(given, list | tuple) or len(given) > MAX_TRANSFORMS:
         raise InvalidRequest(
             f"{where} is {shown_value(given)}, but must be a list of at most {MAX_TRANSFORMS} "
@@ -109,19 +109,19 @@ def _parse(where: str, given: Any) -> TransformSpec:
 
 
 def transformed_shape(where: str, transforms: Sequence[TransformSpec], shape: Shape) -> Shape:
-    """Of images that were of ``shape``; raises ``InvalidRequest``."""
+    """The shape after the transforms of images of ``shape``. Raises ``InvalidRequest``."""
     for i, own in enumerate(transforms):
         shape = TRANSFORMS[own.kind].shape(f"{where}[{i}]", own.keywords, shape)
     return shape
 
 
 def is_random(transforms: Sequence[TransformSpec]) -> bool:
-    """Whether one of them draws."""
+    """True if one of them is random."""
     return any(TRANSFORMS[own.kind].num_draws(own.keywords) for own in transforms)
 
 
 def for_validation(transforms: Sequence[TransformSpec]) -> tuple[TransformSpec, ...]:
-    """Those that draw nothing, giving images of the same shape."""
+    """The transforms for validation: none is random, and images get the same shape."""
     told = (TRANSFORMS[own.kind].in_validation(own) for own in transforms)
     return tuple(own for own in told if own is not None)
 
@@ -132,8 +132,8 @@ def apply_transforms(
     samples: torch.Tensor | slice,
     draws: Draws | None,
 ) -> torch.Tensor:
-    """Of uint8 images ``[n, channels, height, width]``, one by one, so that a sample's bits do not
-    depend on the batch that it is in. ``samples`` are their indices; without ``draws`` no transform
+    """Transforms uint8 images ``[n, channels, height, width]`` one by one, so that a sample's
+    bits don't depend on its batch. ``samples`` are their indices. Without ``draws`` no transform
     may be random."""
     counts = [TRANSFORMS[own.kind].num_draws(own.keywords) for own in transforms]
     if draws is None or not isinstance(samples, torch.Tensor):

@@ -1,4 +1,4 @@
-"""Random numbers for samples: each has its own, in whatever order and batch they come."""
+"""Random numbers for samples. Each sample has its own, in any order and any batch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _BITS = 53
-"""Of a float64's fraction."""
+"""The bits of a float64's fraction."""
 
 
 def uniforms(draws: Draws, samples: Array, count: int, stream: int = TRANSFORM_STREAM) -> Array:
-    """float64 ``[n, count]``, from 0 up to but not 1, for samples of those indices (int64 ``[n]``).
+    """float64 ``[n, count]``, from 0 up to but not including 1, for the samples with these indices
+    (int64 ``[n]``).
 
-    SplitMix64 (Steele, Lea, Flood 2014) in two rounds: one over the samples, one over each one's
-    numbers.
+    SplitMix64 (Steele, Lea, Flood 2014) in two rounds: one over the samples, and one over the
+    numbers of each sample.
     """
     key = np.uint64(stream_seed(draws.seed, stream, draws.epoch))
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""The transforms there are, by torchvision's names: one module a kind of change."""
+"""The transforms, with torchvision's names. One module for each kind of change."""
 
 from actors.core.rooms import import_all
 

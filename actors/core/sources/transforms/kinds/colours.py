@@ -1,4 +1,4 @@
-"""What pixels are: brightness, contrast, saturation, hue, and RandAugment's list of changes."""
+"""Transforms of colours: brightness, contrast, saturation, hue, and RandAugment's list."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PARTS = ("brightness", "contrast", "saturation", "hue")
 ORDERS = tuple(itertools.permutations(range(len(PARTS))))
 MAX_MAGNITUDE = 30
 MAX_SHIFT_SHARE = 150.0 / 331.0
-"""Of a side, as RandAugment's authors have it (Cubuk et al. 2019)."""
+"""The share of a side, from RandAugment's authors (Cubuk et al. 2019)."""
 SHAPED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
 TONED = ("Brightness", "Color", "Contrast", "Sharpness")
 CHANGES = ("Identity", *SHAPED, *TONED, "Posterize", "Solarize", "AutoContrast", "Equalize")
 
 
 def _jitter(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
-    """The parts in a drawn order."""
+    """Applies the parts in a random order."""
     adjust = functional()
     for index in ORDERS[int(numbers[-1] * len(ORDERS))]:
         part, drawn = PARTS[index], 2.0 * numbers[index] - 1.0
@@ -45,7 +45,8 @@ def _jitter(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tenso
 
 
 def _rand_augment(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
-    """``num_ops`` changes, drawn from the list one by one, each as strong as ``magnitude`` says."""
+    """``num_ops`` random changes from the list, one after the other, each as strong as
+    ``magnitude`` says."""
     share = own["magnitude"] / MAX_MAGNITUDE
     for step in range(own["num_ops"]):
         which, sign = numbers[2 * step : 2 * step + 2]
@@ -57,7 +58,7 @@ def _rand_augment(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch
 def _changed(
     image: torch.Tensor, change: str, share: float, sign: float, own: Keywords
 ) -> torch.Tensor:
-    """As ``torchvision.transforms.v2.RandAugment`` scales each."""
+    """Scales the strength of each change like ``torchvision.transforms.v2.RandAugment``."""
     if change in SHAPED:
         return _shaped(image, change, share, sign, own)
     adjust = functional()

@@ -1,4 +1,4 @@
-"""Where pixels are: sizes, crops, flips and rotations."""
+"""Transforms of geometry: sizes, crops, flips and rotations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WAYS = ("nearest", "bilinear")
 
 
 def pair(low: float, high: float, default: tuple[float, float]) -> Field:
-    """A range: two numbers, the first not above the second."""
+    """A range: two numbers; the first one is not larger."""
     each = number(low, high)
 
     def check(value: Any) -> tuple[float, ...]:
@@ -43,7 +43,7 @@ def pair(low: float, high: float, default: tuple[float, float]) -> Field:
 
 
 def _sides(own: Keywords) -> tuple[int, int]:
-    """Height and width; one number stands for both."""
+    """Height and width. One number stands for both."""
     size = own["size"]
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
@@ -85,7 +85,7 @@ def _random_crop(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.
 
 
 def _padded_center_crop(spec: TransformSpec) -> TransformSpec:
-    """The same padding and fill: a crop may be larger than the image."""
+    """Pads with the same fill, because a crop may be larger than the image."""
     return TransformSpec("PaddedCenterCrop", spec.arguments)
 
 
@@ -96,7 +96,8 @@ def _pad_and_center(image: torch.Tensor, own: Keywords, numbers: Numbers) -> tor
 
 
 def _random_resized_crop(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
-    """A part of the image of a drawn share of its area and a drawn shape, as far as it fits."""
+    """A random part of the image, with a random share of its area and a random shape, clipped to
+    the image."""
     rows, columns = image.shape[1:]
     scale, ratio = own["scale"], own["ratio"]
     area = rows * columns * (scale[0] + numbers[0] * (scale[1] - scale[0]))

@@ -1,4 +1,4 @@
-"""What mixes two samples; it is done with batches of inputs and of targets (``Mixing``)."""
+"""Transforms that mix two samples. They work on batches of inputs and of targets (``Mixing``)."""
 
 from __future__ import annotations
 
