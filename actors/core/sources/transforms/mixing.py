@@ -21,7 +21,7 @@ from actors.core.transform_spec import Draws
 Array = np.ndarray[Any, Any]
 NUM_DRAWS = 4
 SEEDS = 2**32
-"""The generator's seed is for numpy's RandomState, because its streams are promised to stay the
+"""The number of seeds of numpy's RandomState, whose streams are promised to stay the
 same."""
 
 
