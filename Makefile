@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 DATASET ?= digits
 BIN := $(VENV)/bin
-# Files of unit tests that are passed side by side.
+# So many files of tests that need no Ray are passed at a time.
 WORKERS ?= 2
+WITH_RAY := tests/numerics/test_real_mnist.py
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
@@ -24,9 +25,9 @@ serve: $(VENV)/.installed ## start the gateway on port 4000
 	$(BIN)/tandem serve
 
 test: $(VENV)/.installed-test ## pass the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/policy tests/unit \
-	  $(if $(REPORTS),--junitxml=$(REPORTS)/side-by-side.xml)
-	$(BIN)/python -m pytest tests/numerics tests/browser tests/integration tests/chaos \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/policy tests/unit tests/numerics \
+	  --ignore $(WITH_RAY) $(if $(REPORTS),--junitxml=$(REPORTS)/side-by-side.xml)
+	$(BIN)/python -m pytest $(WITH_RAY) tests/browser tests/integration tests/chaos \
 	  $(if $(REPORTS),--junitxml=$(REPORTS)/one-by-one.xml)
 
 .PHONY: test-repeat
