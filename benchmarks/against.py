@@ -75,20 +75,28 @@ def compared(before: Sequence[Figures], after: Sequence[Figures]) -> list[str]:
     return lines
 
 
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those before ``--``, and those behind it, which are the benchmark's. argparse itself mixes
+    them up where an option comes between positional arguments and ``--``."""
+    given = list(arguments)
+    end = given.index("--") if "--" in given else len(given)
+    return given[:end], given[end + 1 :]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("benchmark", help="a module of benchmarks, e.g. seed_job")
-    parser.add_argument("arguments", nargs="*", help="the benchmark's own, after --")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=1800.0, help="of one turn, in seconds")
-    asked = parser.parse_args()
+    own, passed_on = split_arguments(sys.argv[1:])
+    asked = parser.parse_args(own)
     figures: Mapping[Path, list[Figures]] = defaultdict(list)
     checkouts = (asked.before.resolve(), asked.after.resolve())
     for turn in range(asked.turns):
         for checkout in checkouts if turn % 2 == 0 else checkouts[::-1]:
-            found = run_once(checkout, asked.benchmark, asked.arguments, asked.timeout)
+            found = run_once(checkout, asked.benchmark, passed_on, asked.timeout)
             figures[checkout].append(found)
             print(f"turn {turn + 1}: {checkout}: {len(found)} figures", flush=True)
     print(f"\n{asked.turns} turns of each; {machine()}.\n")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.report import PAGE
 
 FOLDER = PAGE.parent / "images"
+
+
+def check_can_plot() -> None:
+    """Ends the benchmark, before it has measured for half an hour, if matplotlib is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise SystemExit("matplotlib is not installed: run pip install -e '.[bench]' first")
 
 
 def plot_bars(

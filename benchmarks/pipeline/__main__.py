@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.command import run
 from benchmarks.pipeline.cells import CELLS
+from benchmarks.plots import check_can_plot
 from benchmarks.report import mnist_data_dir, write_part
 from http_gateway.process.gateway_process import GatewayProcess
 from orchestrator.cluster.local_cluster import cluster_auth, stop_local_cluster
@@ -31,6 +32,8 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, help="the medians, in ms")
     asked = parser.parse_args()
+    if asked.only is None:
+        check_can_plot()
     mnist_data_dir()
     cells = CELLS if asked.only is None else [CELLS[i] for i in asked.only]
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
@@ -58,9 +61,10 @@ def main() -> None:
     lines = report(measured.cells, asked.rounds, asked.epochs)
     if measured.round_trips is not None:
         lines += ["", *report_round_trips(measured.round_trips)]
-        plot(measured.cells)
-        write_part("pipeline", lines)
     print("\n".join(lines))
+    if asked.only is None:
+        write_part("pipeline", lines)
+        plot(measured.cells)
 
 
 if __name__ == "__main__":

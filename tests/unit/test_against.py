@@ -1,6 +1,6 @@
 """Two checkouts' figures, compared."""
 
-from benchmarks.against import compared, first_table
+from benchmarks.against import compared, first_table, split_arguments
 
 PRINTED = """round 1: plain: 1,234 samples/s
 Milliseconds a step.
@@ -36,3 +36,11 @@ def test_what_both_have_is_compared_turn_by_turn() -> None:
 
     assert len(lines) == 3
     assert row == "| a | s | 4.00 | 1.00 | 0.50 |"
+
+
+def test_what_is_behind_two_dashes_is_the_benchmarks_own_wherever_options_stand() -> None:
+    given = ["before", "after", "seed_job", "--turns", "3", "--", "--rounds", "1"]
+    own, passed_on = split_arguments(given)
+    assert own == ["before", "after", "seed_job", "--turns", "3"]
+    assert passed_on == ["--rounds", "1"]
+    assert split_arguments(["before"]) == (["before"], [])
