@@ -43,10 +43,13 @@ REQUIRED = [
 ]
 
 TABLES = ["pyarrow>=22,<27"]
+ONNX = ["onnx>=1.21,<2", "onnxscript>=0.7,<1"]
 
 EXTRAS = {
+    "onnx": ONNX,
     "tables": TABLES,
     "test": [
+        *ONNX,
         *TABLES,
         "build>=1.2,<2",
         "pytest>=9.0,<10",
@@ -110,6 +113,7 @@ setup(
         "http_gateway.cli",
         "http_gateway.cli.cluster",
         "http_gateway.cli.jobs",
+        "http_gateway.cli.runs",
         "http_gateway.cli.showing",
         "http_gateway.operations",
         "http_gateway.operations.table",
@@ -123,6 +127,7 @@ setup(
         "orchestrator.data",
         "orchestrator.devices",
         "orchestrator.doctor",
+        "orchestrator.exports",
         "orchestrator.files",
         "orchestrator.jobs",
         "orchestrator.manager",

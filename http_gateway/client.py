@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -26,6 +28,8 @@ from http_gateway.watched_job import WatchedJob
 CONNECT_TIMEOUT_S = 10.0
 KEY_HEADER = "Idempotency-Key"
 READY_PATIENCE_S = READY_TIMEOUT_S + 1.0
+PART_BYTES = 2**20
+_GET_MODEL = next(operation for operation in OPERATIONS if operation.name == "get_model")
 
 
 class ApiError(RuntimeError):
@@ -103,16 +107,34 @@ class TandemClient:
         order of /openapi.json. You can also give these, and all others, by name. An argument that
         is None is left out.
         """
-        given = arguments_by_name(operation, required, arguments)
-        path = PATH_NAME.sub(lambda name: quote(str(given.pop(name[1])), safe=""), operation.path)
-        headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
-        sent = {"params": _in_query(given)} if operation.body is None else {"json": given}
-        longer_s = operation.longest_s(ACTOR_START_TIMEOUT_S) - CALL_TIMEOUT_S
-        read_s = self._timeout_s + max(0.0, longer_s) if timeout_s is None else timeout_s
-        response = self._request(operation.method, path, read_s, headers=headers, **sent)
+        response = self._ask(operation, required, arguments, timeout_s, idempotency_key)
         if operation.media_type != JSON:
             return response.content
         return operation.to_result(response.json())
+
+    def save_model(
+        self,
+        job_id: str,
+        path: str | os.PathLike[str],
+        *,
+        timeout_s: float | None = None,
+        **arguments: Any,
+    ) -> int:
+        """Writes what ``get_model`` returns for these arguments to a file, as it comes; returns its
+        bytes. A reader finds the whole file, or what was there before. Raises ``OSError``."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        asked = self._ask(_GET_MODEL, (job_id,), arguments, timeout_s, stream=True)
+        try:
+            with asked as response, partial.open("wb") as file:
+                for part in response.iter_content(PART_BYTES):
+                    file.write(part)
+                size = file.tell()
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        return size
 
     def wait_for(
         self,
@@ -155,6 +177,23 @@ class TandemClient:
             return dict(self.ready(timeout_s=READY_PATIENCE_S))
 
         _patiently(ask, patience_s, poll_s, on_silence)
+
+    def _ask(
+        self,
+        operation: Operation,
+        required: Sequence[Any],
+        arguments: Mapping[str, Any],
+        timeout_s: float | None,
+        idempotency_key: str | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        given = arguments_by_name(operation, required, arguments)
+        path = PATH_NAME.sub(lambda name: quote(str(given.pop(name[1])), safe=""), operation.path)
+        headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
+        sent = {"params": _in_query(given)} if operation.body is None else {"json": given}
+        longer_s = operation.longest_s(ACTOR_START_TIMEOUT_S) - CALL_TIMEOUT_S
+        read_s = self._timeout_s + max(0.0, longer_s) if timeout_s is None else timeout_s
+        return self._request(operation.method, path, read_s, headers=headers, stream=stream, **sent)
 
     def _request(
         self, method: str, path: str, read_s: float, **arguments: Any

@@ -1,13 +1,55 @@
-"""A job's trained weights as a file that a client takes at its own pace."""
+"""A job's trained model as a file that a client takes at its own pace."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import IO
+from dataclasses import replace
+from typing import IO, Any
 
 from actors.core.errors import Unavailable
+from http_gateway.calls.ray_exports import check_packages, exported_file
+from http_gateway.calls.ray_predictions import transfer_s
+from http_gateway.calls.turns import Turns
+from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall
 from orchestrator.models.trained_model import TrainedModel, model_file
+
+DESCRIBE_MODEL = ManagerCall(name="describe_model", may_repeat=True)
+DESCRIBE_TRAINING = ManagerCall(name="describe_training", may_repeat=True)
+WEIGHTS_ALONE = "safetensors"
+
+
+class ModelDownloads:
+    """Makes one file at a time. ``call`` is that of the JobManager's methods, ``refer`` returns a
+    reference to what its ``get_model`` returns for these arguments."""
+
+    def __init__(
+        self,
+        call: Callable[[ManagerCall, dict[str, Any]], Any],
+        refer: Callable[[dict[str, Any]], Any],
+    ) -> None:
+        self._call, self._refer = call, refer
+        self._turns = Turns("Models are read")
+
+    def file(
+        self,
+        call: ManagerCall,
+        job_id: str,
+        format: str,
+        checkpoint: str | None,
+        gone: Callable[[], bool],
+    ) -> IO[bytes]:
+        """At its beginning; ``gone`` says that nobody waits for it."""
+        check_packages(format)
+        wanted = {"job_id": job_id, "checkpoint": checkpoint}
+        facts = self._call(DESCRIBE_MODEL, wanted)
+        with self._turns.turn(gone):
+            if format == WEIGHTS_ALONE:
+                timeout_s = CALL_TIMEOUT_S + transfer_s(facts)
+                return spool(self._call(replace(call, timeout_s=timeout_s), wanted))
+            record = self._call(DESCRIBE_TRAINING, wanted)
+            return exported_file(format, facts, self._refer(wanted), record, gone)
 
 
 def spool(model: TrainedModel) -> IO[bytes]:

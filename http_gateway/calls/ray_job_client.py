@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ray
 
 from actors.core.errors import TandemError, Unavailable, error_text
 from http_gateway.calls import repeats
-from http_gateway.calls.model_download import spool
-from http_gateway.calls.ray_predictions import Predictions, transfer_s
-from http_gateway.calls.turns import Turns
-from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall
+from http_gateway.calls.cloning import cloned_request
+from http_gateway.calls.model_download import DESCRIBE_MODEL, ModelDownloads
+from http_gateway.calls.ray_predictions import Predictions
+from http_gateway.operations.operation import ManagerCall
 from http_gateway.operations.request_key import current_key
 from http_gateway.operations.rows import ReadRows
 from http_gateway.process.manager_monitor import Ping
@@ -36,7 +36,7 @@ from orchestrator.settings import Settings
 REPEAT_S = 0.25
 SAVE_CALL_S = 10.0
 DESCRIBE = ManagerCall(name="describe", may_repeat=True)
-DESCRIBE_MODEL = ManagerCall(name="describe_model", may_repeat=True)
+GET_JOB = ManagerCall(name="get_job", may_repeat=True, is_quick=True)
 LIST_STRANGERS = ManagerCall(name="list_strangers", may_repeat=True)
 
 
@@ -61,11 +61,12 @@ class RayJobClient:
         self._manager: Any = None
         self._given_up: str | None = None
         self._predictions = Predictions()
-        self._downloads = Turns("Models are read")
+        self._downloads = ModelDownloads(self._call, self._refer_model)
         self._raylet_log = RayletLog.here()
         self._special: dict[str, Callable[..., Any]] = {
+            "clone_job": self._clone_job,
             "doctor": self._doctor,
-            "get_model": self._get_model,
+            "get_model": self._downloads.file,
             "predict": self._predict,
             "ready": self._ready,
         }
@@ -127,12 +128,10 @@ class RayJobClient:
         special = self._special.get(call.name)
         return self._call(call, arguments) if special is None else special(call, **arguments)
 
-    def _get_model(self, call: ManagerCall, job_id: str, gone: Callable[[], bool]) -> IO[bytes]:
-        """A safetensors file, at its beginning; ``gone`` says that nobody waits for it."""
-        facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
-        with self._downloads.turn(gone):
-            timeout_s = CALL_TIMEOUT_S + transfer_s(facts)
-            return spool(self._call(replace(call, timeout_s=timeout_s), {"job_id": job_id}))
+    def _clone_job(self, call: ManagerCall, job_id: str, **changes: Any) -> Any:
+        """Two calls: what is asked for has to pass the checks of a job that is created."""
+        details = self._call(GET_JOB, {"job_id": job_id, "history_limit": 0})
+        return self._call(replace(call, name="create_job"), cloned_request(details, changes))
 
     def _predict(
         self, call: ManagerCall, job_id: str, read: ReadRows, gone: Callable[[], bool]
@@ -141,9 +140,12 @@ class RayJobClient:
         facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
 
         def get_model() -> Any:
-            return submit(self._connect(), "get_model", {"job_id": job_id})
+            return self._refer_model({"job_id": job_id})
 
         return self._predictions.predict(facts, get_model, read, gone)
+
+    def _refer_model(self, wanted: dict[str, Any]) -> Any:
+        return submit(self._connect(), "get_model", wanted)
 
     def _doctor(self, call: ManagerCall) -> Any:
         return self._call(call, {"storage": check_folder("storage_path", self._storage_path)})

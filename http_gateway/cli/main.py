@@ -17,6 +17,7 @@ from http_gateway.cli.dataset_commands import dataset, init
 from http_gateway.cli.jobs.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root
+from http_gateway.cli.runs.commands import clone, compare, export
 from http_gateway.cli.schedule_commands import schedule
 
 # Help has to be fast: each command imports the modules for its work when it runs.
@@ -176,7 +177,7 @@ def version() -> None:
 
 for _panel, _commands in (
     (RUN_IT, (demo, serve, stop)),
-    (TRAIN, (init, train, watch, pause, resume, plan, verify)),
+    (TRAIN, (init, train, watch, pause, resume, plan, verify, export, clone, compare)),
     (OWN_CLUSTER, (head, join, doctor)),
 ):
     for _command in _commands:

@@ -17,6 +17,7 @@ from werkzeug.wsgi import wrap_file
 from actors.core.input_form import InputForm
 from http_gateway.access.auth import CURL_HEADER
 from http_gateway.operations.rows import Rows, read_rows
+from http_gateway.operations.table.exports import ENDINGS
 
 VERSION_KEY = "TANDEM_VERSION"
 
@@ -54,7 +55,8 @@ def _download(file: IO[bytes]) -> Response:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     job_id = quote((request.view_args or {})["job_id"], safe="")  # a header has no line breaks
-    name = f"attachment; filename=job-{job_id}.safetensors"
+    ending = ENDINGS[request.args.get("format", "safetensors")]  # which was checked
+    name = f"attachment; filename=job-{job_id}.{ending}"
     return Response(
         wrap_file(request.environ, file),
         mimetype="application/octet-stream",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from http_gateway.schemas.base import MAX_TEXT_CHARS, Body, RequiredTogether, only
+from http_gateway.schemas.base import MAX_TEXT_CHARS, Body, OptionalBody, RequiredTogether, only
 from http_gateway.schemas.model_config import ModelConfig
 from http_gateway.schemas.training import NameOrObject, TrainConfig
 
@@ -119,3 +120,54 @@ class CreateJob(RequiredTogether):
     train_config: TrainConfig | None = None
     failure_policy: FailurePolicyFields | None = None
     checkpoints: CheckpointPolicyFields | None = None
+
+
+def _changes_of(model: type[Body], name: str) -> Any:
+    """A model of the same fields, each of which may be left out or null."""
+    fields: dict[str, Any] = {
+        field_name: (_optional(field), Field(None, description=field.description))
+        for field_name, field in model.model_fields.items()
+    }
+    return create_model(
+        name,
+        __config__=ConfigDict(extra=model.model_config["extra"], strict=True),
+        __doc__="What differs; null is the same as leaving a field out of the new job.",
+        **fields,
+    )
+
+
+def _optional(field: FieldInfo) -> Any:
+    """Its type with its limits, or null."""
+    optional: Any = Optional
+    annotated: Any = Annotated
+    own = optional[field.annotation]
+    limited = (own, *field.metadata)
+    return annotated[limited] if field.metadata else own
+
+
+if TYPE_CHECKING:
+    ModelChanges = Body
+    DatasetChanges = Body
+    TrainChanges = Body
+    FailureChanges = Body
+    CheckpointChanges = Body
+else:
+    ModelChanges = _changes_of(ModelConfig, "ModelChanges")
+    DatasetChanges = _changes_of(DatasetConfig, "DatasetChanges")
+    TrainChanges = _changes_of(TrainConfig, "TrainChanges")
+    FailureChanges = _changes_of(FailurePolicyFields, "FailurePolicyChanges")
+    CheckpointChanges = _changes_of(CheckpointPolicyFields, "CheckpointPolicyChanges")
+
+
+class CloneJob(OptionalBody):
+    """POST /api/jobs/<job_id>/clone. A field that is given counts instead of the other job's."""
+
+    network: ModelChanges | None = Field(None, alias="model_config")
+    dataset: DatasetChanges | None = Field(None, alias="dataset_config")
+    task: Task = None
+    train_config: TrainChanges | None = None
+    failure_policy: FailureChanges | None = None
+    checkpoints: CheckpointChanges | None = None
+    weights: bool = Field(
+        False, description="true begins with the other job's trained weights, the newest"
+    )

@@ -99,8 +99,14 @@ class CheckpointReader:
             if folder.checkpoint_id == checkpoint_id and folder.has_manifest:
                 with contextlib.suppress(Foreign, _Moved):
                     return self._load(whose, folder)
-        known = ", ".join(info.checkpoint_id for info in self.list(whose)) or "none"
-        raise NotFound(f"Job {whose.job_id} has no checkpoint {checkpoint_id!r}; it has {known}")
+        raise self._unknown(whose, checkpoint_id)
+
+    def find(self, whose: Lineage, checkpoint_id: str) -> CheckpointInfo:
+        """What is known of one, without reading its weights; raises ``NotFound``."""
+        for info in self.list(whose):
+            if info.checkpoint_id == checkpoint_id:
+                return info
+        raise self._unknown(whose, checkpoint_id)
 
     def list(self, whose: Lineage) -> list[CheckpointInfo]:
         """Newest first. It trusts manifests and files' sizes, and reads no file.
@@ -124,6 +130,10 @@ class CheckpointReader:
         for whose in of_job.values():
             found |= {f.name for f in self._folders(whose) if self._is_foreign(whose, f)}
         return [self._path(name) for name in sorted(found)]
+
+    def _unknown(self, whose: Lineage, checkpoint_id: str) -> NotFound:
+        known = ", ".join(info.checkpoint_id for info in self.list(whose)) or "none"
+        return NotFound(f"Job {whose.job_id} has no checkpoint {checkpoint_id!r}; it has {known}")
 
     def _load_newest(
         self, whose: Lineage, folders: builtins.list[CheckpointFolder]

@@ -101,6 +101,15 @@ def read_yaml(path: Path, what: str) -> PlainYaml:
         raise InvalidRequest(f"{what} {path} can't be read: {_why(error)}") from None
 
 
+def read_value(text: str, what: str) -> Any:
+    """One value, as a file would have it after ``key:``; ``what`` names it. Raises
+    ``InvalidRequest``."""
+    try:
+        return _parse(text.encode()).content
+    except (_Wrong, yaml.YAMLError, RecursionError) as error:
+        raise InvalidRequest(f"{what} can't be read: {_why(error)}") from None
+
+
 class _Wrong(Exception):
     """What is wrong, in words for the file's author."""
 

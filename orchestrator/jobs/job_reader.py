@@ -11,15 +11,17 @@ from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
+from orchestrator.exports.training_record import training_record
 from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_plans import plan_in_force
-from orchestrator.jobs.job_spec import JobSpec
 from orchestrator.jobs.metrics import shown_epoch, shown_event, shown_metrics
 from orchestrator.models.model_config import architectures, layer_kinds
 from orchestrator.models.model_io import facts_of, trained_model
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
+
+MAX_TOLD_EPOCHS = 10_000
 
 
 class JobReader:
@@ -94,17 +96,33 @@ class JobReader:
             for step in self._book.log.steps(job_id, (after_epoch, after_step), limit)
         ]
 
-    def describe_model(self, job_id: str) -> ModelFacts:
+    def describe_model(self, job_id: str, checkpoint: str | None = None) -> ModelFacts:
         """The facts of the model that ``get_model`` would return. Reads no weights, but raises the
         same errors."""
         job = self._book.get(job_id)
-        if job.unsaved is None and not self._checkpoints.list(job.lineage):
+        if checkpoint is not None:
+            self._checkpoints.find(job.lineage, checkpoint)
+        elif job.unsaved is None and not self._checkpoints.list(job.lineage):
             self._trained(job_id)
         return facts_of(job.spec)
 
-    def get_model(self, job_id: str) -> TrainedModel:
-        """The trained weights; raises ``NoTrainedWeights``."""
-        return trained_model(*self._trained(job_id))
+    def describe_training(self, job_id: str, checkpoint: str | None = None) -> dict[str, Any]:
+        """How the model of ``get_model`` came to be: see ``training_record``. Raises
+        ``NotFound``."""
+        job = self._book.get(job_id)
+        if checkpoint is not None:
+            found = [self._checkpoints.find(job.lineage, checkpoint)]
+        else:
+            found = [] if job.unsaved else self._checkpoints.list(job.lineage)[:1]
+        info = found[0].to_json() if found else None
+        details = self.get_job(job_id, history_limit=MAX_TOLD_EPOCHS)
+        return training_record(details, job.spec, info, chosen=checkpoint is not None)
+
+    def get_model(self, job_id: str, checkpoint: str | None = None) -> TrainedModel:
+        """The trained weights, of that checkpoint or the newest; raises ``NoTrainedWeights``,
+        ``NotFound``."""
+        weights = self._weights_of(job_id, checkpoint)
+        return trained_model(self._book.get(job_id).spec, weights)
 
     def list_layers(self) -> list[dict[str, Any]]:
         """The kinds of layers that ``model_config.layers`` may have."""
@@ -153,17 +171,17 @@ class JobReader:
         """The weights of that checkpoint, or of the newest. Raises ``NotFound``,
         ``NoTrainedWeights``, ``CheckpointDamaged``."""
         if checkpoint_id is None:
-            return self._trained(job_id)[1]
+            return self._trained(job_id)
         lineage = self._book.get(job_id).lineage
         return self._checkpoints.load(lineage, checkpoint_id).state.weights
 
-    def _trained(self, job_id: str) -> tuple[JobSpec, Weights]:
+    def _trained(self, job_id: str) -> Weights:
         while True:
             job = self._book.get(job_id)
             with self._lock:
                 lineage, unsaved = job.lineage, job.unsaved
             if unsaved is not None:
-                return job.spec, unsaved.state.weights
+                return unsaved.state.weights
             try:
                 loaded = self._checkpoints.load_latest(lineage)
             except CheckpointDamaged:
@@ -171,7 +189,7 @@ class JobReader:
                     raise
                 continue
             if loaded is not None:
-                return job.spec, loaded.state.weights
+                return loaded.state.weights
             if self._has_lineage(job_id, lineage):
                 raise NoTrainedWeights(
                     f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "

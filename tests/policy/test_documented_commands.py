@@ -20,6 +20,7 @@ RUN_BY = {
     "README.md": "tests/integration/test_documented_calls.py",
     "docs/api.md": "tests/integration/test_documented_calls.py",
     "docs/checkpoints.md": "tests/unit/checkpoints/test_documentation.py",
+    "docs/exports.md": "tests/unit/test_documented_python.py",
     "docs/extending.md": "tests/unit/model/test_extending_page.py",
     "docs/models.md": "tests/unit/test_documented_python.py",
     "docs/own_cluster.md": "tests/integration/test_three_hosts.py",

@@ -229,6 +229,7 @@ USUAL: dict[str, Any] = {
     "finish_request": None,
     "drop_request": None,
     "get_model": WEIGHTS,
+    "clone_job": "2",
     "predict": PREDICTION,
     "list_layers": LAYER_KINDS,
     "list_architectures": ARCHITECTURES,

@@ -1,5 +1,5 @@
-"""The pages' Python runs: the plain loop of ``docs/training.md``, and the plain models of
-``docs/models.md``. Other pages have tests of their own."""
+"""The pages' Python runs: the plain loop of ``docs/training.md``, the plain models of
+``docs/models.md``, the program of ``docs/exports.md``. Other pages have tests of their own."""
 
 from __future__ import annotations
 
@@ -39,3 +39,17 @@ def test_the_plain_models_are_made_and_take_the_trained_weights(
     assert torch.equal(names["model"].state_dict()["conv1.weight"], weights["conv1.weight"])
     exec(by_layers, names)
     assert names["model"](torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_an_exported_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = torch.export.export(
+        torch.nn.Linear(784, 10),
+        (torch.zeros(2, 784),),
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+    )
+    torch.export.save(program, tmp_path / "job-1.pt2")
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python", page("exports"))
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["network"](torch.zeros(5, 784)).shape == (5, 10)

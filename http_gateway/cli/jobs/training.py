@@ -137,22 +137,19 @@ class _Training:
         """Never half of it: a reader finds the whole file or what was there before."""
         try:
             with interruptible():
-                weights = self._client.get_model(job_id)
+                size = self._client.save_model(job_id, path)
         except KeyboardInterrupt:
             text = f"Job {job_id} is completed; {self._how_to_get_weights(job_id)}"
             raise CommandEnd(text, INTERRUPTED) from None
-        partial = path.with_name(path.name + ".partial")
-        try:
-            partial.write_bytes(weights)
-            partial.replace(path)
+        except requests.RequestException:
+            raise
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise CommandEnd(
                 f"Job {job_id} is completed, but {path} can't be written ({error.strerror}); "
                 + self._how_to_get_weights(job_id)
             ) from error
-        text = f"The trained weights are in {path}, {len(weights):,} bytes."
-        self._view.step("model", text, path=str(path), bytes=len(weights))
+        text = f"The trained weights are in {path}, {size:,} bytes."
+        self._view.step("model", text, path=str(path), bytes=size)
 
     def why_not_completed(self, job: dict[str, Any]) -> str:
         """For a job that failed, or that someone stopped."""

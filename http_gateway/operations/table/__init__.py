@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http_gateway.operations.table.catalogue import CATALOGUE
 from http_gateway.operations.table.devices import DEVICES
+from http_gateway.operations.table.exports import EXPORTS
 from http_gateway.operations.table.health import HEALTH
 from http_gateway.operations.table.jobs import JOBS
 from http_gateway.operations.table.network import NETWORK
@@ -11,4 +12,4 @@ from http_gateway.operations.table.records import RECORDS
 from http_gateway.operations.table.results import RESULTS
 from http_gateway.operations.table.teraflops import TERAFLOPS
 
-OPERATIONS = JOBS + RECORDS + RESULTS + DEVICES + NETWORK + TERAFLOPS + CATALOGUE + HEALTH
+OPERATIONS = JOBS + RECORDS + RESULTS + EXPORTS + DEVICES + NETWORK + TERAFLOPS + CATALOGUE + HEALTH

@@ -1,4 +1,4 @@
-"""Jobs: create, list, show, delete, stop, resume."""
+"""Jobs: create, clone, list, show, delete, stop, resume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, LOADING_TIMEOUT_S, LOADS, QUICK
 from http_gateway.schemas.base import Done, NoBody
 from http_gateway.schemas.job_details import JobDetails, JobSummary
-from http_gateway.schemas.job_request import CreateJob
+from http_gateway.schemas.job_request import CloneJob, CreateJob
 from http_gateway.schemas.parameters import PlainFlag, PlainIndex, PlainInt
 
 USUAL_EPOCHS = 1_000
@@ -66,6 +66,22 @@ JOBS = (
         noun="jobs",
         summary="Create a job",
         body=CreateJob,
+        as_sent=True,
+        timeout_s=LOADING_TIMEOUT_S,
+        response=JobCreated,
+        status=201,
+        message="Job created successfully",
+        result_name="job_id",
+        shows_at="GET /api/jobs",
+    ),
+    Operation(
+        name="clone_job",
+        **JOB,
+        method="POST",
+        path="/api/jobs/<job_id>/clone",
+        noun="jobs",
+        summary="Create a job that is like this one but for some fields",
+        body=CloneJob,
         as_sent=True,
         timeout_s=LOADING_TIMEOUT_S,
         response=JobCreated,

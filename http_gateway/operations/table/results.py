@@ -1,17 +1,16 @@
-"""What a trained job gives: a proof of its bits, its weights, predictions."""
+"""What a trained job gives: a proof of its bits, predictions."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from http_gateway.operations.operation import Operation
-from http_gateway.operations.table.traits import JOB, LOADS, READS
+from http_gateway.operations.table.traits import JOB, LOADS
 from http_gateway.schemas.base import OptionalBody
 from http_gateway.schemas.predict import Predict, Prediction
 from http_gateway.schemas.proof import Verified
 
 PREDICT_TIMEOUT_S = 385.0  # it may wait for others, and for a large model to be read
-SAFETENSORS = "application/octet-stream"
 MAX_VERIFIED_STEPS = 100_000
 
 
@@ -39,17 +38,6 @@ RESULTS = (
         body=Verify,
         response=Verified,
         may_repeat=True,
-    ),
-    Operation(
-        name="get_model",
-        **READS,
-        **JOB,
-        path="/api/jobs/<job_id>/model",
-        noun="jobs",
-        summary="The trained weights as safetensors",
-        response={"content": {SAFETENSORS: {}}},
-        media_type=SAFETENSORS,
-        timeout_s=PREDICT_TIMEOUT_S,
     ),
     Operation(
         name="predict",

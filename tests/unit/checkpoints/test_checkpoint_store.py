@@ -84,13 +84,16 @@ def test_one_is_loaded_by_its_id(tmp_path: Path) -> None:
     for steps in (1, 2, 3):
         store.save(about(steps), state(steps))
     assert_same(store.load(OURS, "step-000000000002").state, state(2))
+    assert store.find(OURS, "step-000000000002").about.total_steps == 2
 
 
 @pytest.mark.parametrize("wrong", ["step-000000000009", "../session-1", "", "manifest.json"])
 def test_an_id_that_names_none_is_answered_with_those_there_are(tmp_path: Path, wrong: str) -> None:
-    store_at(tmp_path).save(about(2), state(2))
-    with pytest.raises(NotFound, match="it has step-000000000002"):
-        store_at(tmp_path).load(OURS, wrong)
+    store = store_at(tmp_path)
+    store.save(about(2), state(2))
+    for look in (store.load, store.find):
+        with pytest.raises(NotFound, match="it has step-000000000002"):
+            look(OURS, wrong)
 
 
 def test_the_same_step_again_replaces_the_files_of_the_first(tmp_path: Path) -> None:

@@ -41,7 +41,6 @@ from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
 
 (INSPECTED,) = (FakeJobClient().usual(o) for o in OPERATIONS if o.name == "inspect_dataset")
-
 SERVED = FakeJobClient()
 GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in special.GATEWAYS_OWN]
 
@@ -164,7 +163,8 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.verify("7"), "verify", ("7",), VERIFIED),
     (lambda c: c.verify("7", steps=20), "verify", ("7", 20), VERIFIED),
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
-    (lambda c: c.get_model("7"), "get_model", ("7",), WEIGHTS),
+    (lambda c: c.get_model("7"), "get_model", ("7", "safetensors", None), WEIGHTS),
+    (lambda c: c.clone_job("7"), "clone_job", ("7",), "2"),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (None,), TERAFLOPS),
     (lambda c: c.previous_teraflops(limit=3), "previous_teraflops", (3,), TERAFLOPS),
     (lambda c: c.list_layers(), "list_layers", (), LAYER_KINDS),
@@ -208,8 +208,8 @@ def test_a_request_is_sent_with_its_idempotency_key(
 
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
-    tried = {name for call, _, _, _ in CALLS for name in call.__code__.co_names}
-    assert public - tried == {"wait_for", "wait_until_ready", "close", "call"} | {
+    tried = {name for call in CALLS for name in call[0].__code__.co_names}
+    assert public - tried == {"wait_for", "wait_until_ready", "close", "call", "save_model"} | {
         operation.name for operation in GATEWAYS_OWN
     }
 

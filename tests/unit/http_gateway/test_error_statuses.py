@@ -45,6 +45,7 @@ STATUSES = {
 ROUTES = [
     ("GET", "/api/jobs", "list_jobs"),
     ("GET", "/api/jobs/1", "get_job"),
+    ("POST", "/api/jobs/1/clone", "clone_job"),
     ("DELETE", "/api/jobs/1", "delete_job"),
     ("POST", "/api/jobs/1/stop", "stop_job"),
     ("POST", "/api/jobs/1/resume", "resume_job"),

@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from actors.core.schedule.schedules import SCHEDULES
-from tests.support.answers import json_of
+from http_gateway.operations.table.exports import ENDINGS
+from tests.support.answers import error_of, json_of
 from tests.support.fake_job_client import (
     CHECKPOINTS,
     DATASET,
@@ -118,6 +119,17 @@ def test_the_model_is_a_file_of_bytes_named_after_its_job(http: FlaskClient) -> 
     assert (response.status_code, response.data) == (200, WEIGHTS)
     assert response.content_type == "application/octet-stream"
     assert "job-12.safetensors" in response.headers["Content-Disposition"]
+    for model_format, ending in ENDINGS.items():
+        response = http.get(f"/api/jobs/12/model?format={model_format}")
+        assert f"filename=job-12.{ending}" in response.headers["Content-Disposition"]
+    assert "one of" in error_of(http.get("/api/jobs/12/model?format=pickle"), 400)
+
+
+def test_a_clone_answers_as_a_new_job_does(http: FlaskClient, fake: FakeJobClient) -> None:
+    response = http.post("/api/jobs/12/clone", json={"model_config": {"seed": None}})
+    assert response.status_code == 201
+    assert json_of(response) == {"message": "Job created successfully", "job_id": "2"}
+    assert fake.calls == [("clone_job", ("12", {"seed": None}))]
 
 
 def test_predict_hands_over_the_rows_and_answers_one_entry_a_row(

@@ -18,6 +18,7 @@ from tests.support.fake_job_client import DETAILS
 ROUTES = [
     ("/api/jobs", "post", "201", True),
     ("/api/jobs", "get", "200", None),
+    ("/api/jobs/{job_id}/clone", "post", "201", False),
     ("/api/jobs/{job_id}", "get", "200", None),
     ("/api/jobs/{job_id}", "delete", "200", None),
     ("/api/jobs/{job_id}/stop", "post", "200", False),
@@ -179,6 +180,7 @@ def test_every_post_and_nothing_else_takes_an_idempotency_key(document: dict[str
 def test_queries_are_told(document: dict[str, Any], subtests: pytest.Subtests) -> None:
     for path, method, names in [
         ("/api/jobs/{job_id}", "delete", ["force"]),
+        ("/api/jobs/{job_id}/model", "get", ["format", "checkpoint"]),
         ("/api/jobs/{job_id}/steps", "get", ["after_epoch", "after_step", "limit"]),
         ("/api/devices/{port}", "delete", ["ip", "job_id"]),
     ]:

@@ -13,7 +13,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from http_gateway.app import create_app
-from http_gateway.calls.ray_job_client import DESCRIBE, DESCRIBE_MODEL, LIST_STRANGERS
+from http_gateway.calls.model_download import DESCRIBE_MODEL, DESCRIBE_TRAINING
+from http_gateway.calls.ray_job_client import DESCRIBE, GET_JOB, LIST_STRANGERS
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.operations.idempotency import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
 from http_gateway.operations.operation import ManagerCall, Operation
@@ -23,7 +24,7 @@ from orchestrator.job_manager import JobManager
 from orchestrator.job_manager_actor import JobManagerActor
 from tests.support.fake_job_client import FakeJobClient
 
-NOT_OF_THE_JOB_MANAGER = {*GATEWAYS_OWN, "ready", "predict"}
+NOT_OF_THE_JOB_MANAGER = {*GATEWAYS_OWN, "ready", "predict", "clone_job", "get_model"}
 """The gateway answers them itself, or by other methods of the JobManager."""
 OF_THE_JOB_MANAGER = [o for o in OPERATIONS if o.name not in NOT_OF_THE_JOB_MANAGER]
 OTHER_CALLS = {
@@ -31,7 +32,9 @@ OTHER_CALLS = {
     FINISH_REQUEST: ["key", "answer"],
     DROP_REQUEST: ["key"],
     DESCRIBE: [],
-    DESCRIBE_MODEL: ["job_id"],
+    DESCRIBE_MODEL: ["job_id", "checkpoint"],
+    DESCRIBE_TRAINING: ["job_id", "checkpoint"],
+    GET_JOB: ["job_id", "history_limit"],
     LIST_STRANGERS: [],
 }
 EXTENDING = Path(__file__).parents[3] / "docs" / "extending.md"

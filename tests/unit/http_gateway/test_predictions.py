@@ -28,7 +28,7 @@ from tests.support.in_process_ray import InProcessRay
 from tests.support.jobs import wait_until
 from tests.support.sources import job_spec
 
-GET_MODEL, PREDICT = (o for o in OPERATIONS if o.name in ("get_model", "predict"))
+(PREDICT,) = (o for o in OPERATIONS if o.name == "predict")
 SPEC = job_spec({"layer_sizes": [64, 32, 10], "seed": 3}, {"name": "digits"})
 MODEL = trained_model(SPEC, dict(build_blocks(SPEC.model, 0, 2).state_dict()))
 VALUES = np.linspace(0, 255, 64 * 10, dtype=np.float32).reshape(10, 64)
@@ -135,24 +135,4 @@ def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.Monk
             PREDICT,
             {"job_id": "1", "read": lambda *shape: read.append(shape) or ROWS, "gone": bool},
         )
-    with pytest.raises(NoTrainedWeights):
-        client.call(GET_MODEL, {"job_id": "1", "gone": bool})
     assert read == []
-
-
-def test_a_model_is_downloaded_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
-    answers = {"describe_model": MODEL.facts, "get_model": MODEL}
-    monkeypatch.setattr(client, "_call", lambda call, *_: answers[call.name])
-    with client.call(GET_MODEL, {"job_id": "1", "gone": bool}) as file:
-        assert file.read() == b"".join(trained.model_file(MODEL))
-        assert file.fileno() > 2
-
-
-def test_a_full_disk_for_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
-    answers = {"describe_model": MODEL.facts, "get_model": MODEL}
-    monkeypatch.setattr(client, "_call", lambda call, *_: answers[call.name])
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    with pytest.raises(Unavailable, match="TMPDIR"):
-        client.call(GET_MODEL, {"job_id": "1", "gone": bool})

@@ -39,7 +39,7 @@ def test_an_unknown_query_parameter_is_refused_with_those_there_are(
         ("GET", "/api/jobs?status=created", "/api/jobs takes none"),
         ("POST", "/api/jobs?x=", "/api/jobs takes none"),
         ("GET", "/api/jobs/1?ip=10.0.0.1", "/api/jobs/1 takes after_epoch, history_limit"),
-        ("GET", "/api/jobs/1/model?x", "/api/jobs/1/model takes none"),
+        ("GET", "/api/jobs/1/model?x", "/api/jobs/1/model takes checkpoint, format"),
         ("POST", "/api/network/train/1?epochs=3", "/api/network/train/1 takes none"),
         ("GET", "/api/previous_teraflops?job_id=1", "/api/previous_teraflops takes limit"),
         ("DELETE", "/api/devices/5001?IP=10.0.0.1", "/api/devices/5001 takes ip, job_id"),

@@ -10,7 +10,7 @@ from actors.core.torchvision_compat import import_torchvision
 
 
 @functools.cache
-def functional() -> Any:
+def image_functions() -> Any:
     """Returns ``torchvision.transforms.v2.functional``, whose functions draw no random numbers."""
     return import_torchvision("torchvision.transforms.v2.functional")
 

@@ -33,6 +33,10 @@ def _score(
     return numbers, targets.reshape(numbers.shape), numbers
 
 
+def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"values": outputs}
+
+
 add_task(
     TaskKind(
         "regression",
@@ -42,7 +46,7 @@ add_task(
         targets=lambda outputs: outputs,
         loss=_loss,
         score=_score,
-        predictions=lambda outputs: {"values": outputs},
+        predictions=_predictions,
         fields={
             "loss": choice(("mse", "l1", "huber"), "mse"),
             "delta": number(0.0, 1e6, 1.0, above=True),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from actors.core.fields import choice, count, number
-from actors.core.sources.transforms.functional import functional, interpolation
+from actors.core.sources.transforms.functional import image_functions, interpolation
 from actors.core.sources.transforms.registry import (
     Keywords,
     Numbers,
@@ -30,7 +30,7 @@ CHANGES = ("Identity", *SHAPED, *TONED, "Posterize", "Solarize", "AutoContrast",
 
 def _jitter(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
     """Applies the parts in a random order."""
-    adjust = functional()
+    adjust = image_functions()
     for index in ORDERS[int(numbers[-1] * len(ORDERS))]:
         part, drawn = PARTS[index], 2.0 * numbers[index] - 1.0
         if not own[part]:
@@ -61,7 +61,7 @@ def _changed(
     """Scales the strength of each change like ``torchvision.transforms.v2.RandAugment``."""
     if change in SHAPED:
         return _shaped(image, change, share, sign, own)
-    adjust = functional()
+    adjust = image_functions()
     if change in TONED:
         names = {"Brightness": "brightness", "Color": "saturation", "Contrast": "contrast"}
         name = names.get(change, "sharpness")
@@ -83,7 +83,7 @@ def _shaped(
     height, width = image.shape[1:]
     way = {"interpolation": interpolation(own["interpolation"]), "fill": own["fill"]}
     if change == "Rotate":
-        rotated: torch.Tensor = functional().rotate_image(image, sign * 30.0 * share, **way)
+        rotated: torch.Tensor = image_functions().rotate_image(image, sign * 30.0 * share, **way)
         return rotated
     shift: dict[str, Any] = {"translate": [0, 0], "shear": [0.0, 0.0], "center": None}
     along = 0 if change.endswith("X") else 1
@@ -93,7 +93,9 @@ def _shaped(
     else:
         side = width if along == 0 else height
         shift["translate"][along] = int(sign * MAX_SHIFT_SHARE * side * share)
-    moved: torch.Tensor = functional().affine_image(image, angle=0.0, scale=1.0, **shift, **way)
+    moved: torch.Tensor = image_functions().affine_image(
+        image, angle=0.0, scale=1.0, **shift, **way
+    )
     return moved
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional as tensors
 
 from actors.core.errors import InvalidRequest
 from actors.core.fields import Field, choice, count, number, sizes
-from actors.core.sources.transforms.functional import functional, interpolation
+from actors.core.sources.transforms.functional import image_functions, interpolation
 from actors.core.sources.transforms.registry import (
     Keywords,
     Numbers,
@@ -53,7 +53,7 @@ def _resized_shape(where: str, own: Keywords, shape: Shape) -> Shape:
 
 
 def _resize(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
-    resized: torch.Tensor = functional().resize_image(image, list(_sides(own)), antialias=True)
+    resized: torch.Tensor = image_functions().resize_image(image, list(_sides(own)), antialias=True)
     return resized
 
 
@@ -124,7 +124,7 @@ def _flip(dimension: int) -> Any:
 def _rotate(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
     angle = own["degrees"] * (2.0 * numbers[0] - 1.0)
     way = interpolation(own["interpolation"])
-    rotated: torch.Tensor = functional().rotate_image(
+    rotated: torch.Tensor = image_functions().rotate_image(
         image, angle, interpolation=way, fill=own["fill"]
     )
     return rotated

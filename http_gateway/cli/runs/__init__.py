@@ -1,0 +1,1 @@
+"""Commands on what jobs have come to: export, clone, compare."""

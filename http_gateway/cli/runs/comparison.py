@@ -1,0 +1,73 @@
+"""In what jobs differ, what they reached, how fast they were: of the API's answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NOT_OF_METRICS = ("epoch", "session", "samples_per_s")
+
+
+def comparison(
+    jobs: Sequence[Mapping[str, Any]], plans: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """``jobs`` are details with the whole history, ``plans`` the plans in force of those that have
+    one, by job.
+
+    ``differences`` has each field of the configurations whose values are not all the same, with
+    the value of each job that has it; ``results`` each job's last epoch, and its speed: of whole
+    epochs, the first one left out where there are others.
+    """
+    flat = {str(job["job_id"]): _configuration(job) for job in jobs}
+    names = list(dict.fromkeys(name for config in flat.values() for name in config))
+    differences = {}
+    for name in names:
+        values = {job_id: config[name] for job_id, config in flat.items() if name in config}
+        if len(values) < len(flat) or any(
+            v != next(iter(values.values())) for v in values.values()
+        ):
+            differences[name] = values
+    results = {str(job["job_id"]): _result(job, plans.get(str(job["job_id"]))) for job in jobs}
+    return {"jobs": list(flat), "differences": differences, "results": results}
+
+
+def _configuration(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Its fields by their paths, two levels deep; how it trained, where it did."""
+    trained = (job.get("plan") or {}).get("train_config")
+    sections = {
+        "model_config": job["model_config"],
+        "dataset_config": job["dataset_config"],
+        "task": job.get("task"),
+        "train_config": trained or job.get("train_config"),
+    }
+    return {
+        f"{section}.{name}": value
+        for section, fields in sections.items()
+        for name, value in (fields or {}).items()
+        if value is not None
+    }
+
+
+def _result(job: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    history = job["history"]
+    last = history[-1] if history else {}
+    measured = (plan or {}).get("measured") or {}
+    step_s = measured.get("step_s")
+    return {
+        "status": job["status"],
+        "epochs": job["num_epochs"],
+        "metrics": {name: value for name, value in last.items() if name not in NOT_OF_METRICS},
+        "samples_per_s": _speed(history),
+        "step_ms": None if step_s is None else 1000 * step_s,
+        "layers": [list(own) for own in job["layers"].values()],
+    }
+
+
+def _speed(history: Sequence[Mapping[str, Any]]) -> float | None:
+    """The median of the last session's epochs."""
+    if not history:
+        return None
+    session = history[-1]["session"]
+    rates = [epoch["samples_per_s"] for epoch in history if epoch["session"] == session]
+    ordered = sorted(rates[1:] or rates)
+    return float(ordered[len(ordered) // 2])

@@ -1,0 +1,1 @@
+"""Files of trained models that other programs take: programs, ONNX, bundles."""

@@ -1,0 +1,51 @@
+"""What is told of a model beside its weights: how it came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.core.model.blocks import num_parameters
+from orchestrator.jobs.job_spec import JobSpec
+from orchestrator.models.model_config import model_json
+
+
+def training_record(
+    details: Mapping[str, Any], spec: JobSpec, checkpoint: Mapping[str, Any] | None, chosen: bool
+) -> dict[str, Any]:
+    """Ready for JSON. ``details`` is the job as the API shows it, ``checkpoint`` the one whose
+    weights the model has; None if no disk has them yet. Of one that was ``chosen`` only the epochs
+    before it count.
+
+    Devices are told without their addresses: a model's card is often published.
+    """
+    plan = dict(details.get("plan") or {})
+    train_config = plan.pop("train_config", None)
+    data = details.get("data") or {"num_train": spec.data.num_train, "num_val": spec.data.num_val}
+    return {
+        "job_id": details["job_id"],
+        "model_config": dict(spec.config.model),
+        "model": model_json(spec.model),
+        "num_parameters": num_parameters(spec.model),
+        "task": details["task"],
+        "data": {
+            "name": spec.data.name,
+            "dataset_config": dict(spec.config.dataset),
+            **data,
+            "num_classes": spec.data.num_classes,
+            "class_names": list(spec.data.class_names),
+            "columns": [column.name for column in spec.data.columns],
+        },
+        "train_config": train_config,
+        "plan": {**plan, "layers": details["layers"]},
+        "history": _counted(details["history"], checkpoint if chosen else None),
+        "checkpoint": None if checkpoint is None else dict(checkpoint),
+    }
+
+
+def _counted(history: Any, checkpoint: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Of a checkpoint within an epoch no validation tells anything."""
+    if checkpoint is None:
+        return [dict(epoch) for epoch in history]
+    last = checkpoint["epoch"] or 0
+    return [dict(epoch) for epoch in history if epoch["epoch"] <= last]
