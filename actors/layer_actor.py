@@ -6,6 +6,7 @@ polls and stops, one more for each direction of mail.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -17,28 +18,37 @@ import ray
 from actors.channels.edge_ends import EdgeEnds, EdgeSpec
 from actors.copies.snapshot_keeper import HeldSnapshot, SnapshotKeeper
 from actors.copies.snapshot_transport import ActorCopier, PackedSnapshot, SentSnapshot, fetch, pack
+from actors.core.errors import TandemError
 from actors.core.feeding.rows import TensorRows
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import Position
 from actors.core.stages.compute_device import this_device
 from actors.core.stages.profiles import ComputeProfile
-from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.specs import SessionSpec, StageLabels, StageSpec
 from actors.core.stages.stage import Stage
+from actors.core.tracing.host_clocks import HostTime
+from actors.core.tracing.slices import StageTrace, TraceWindow
 from actors.feeding.given_rows import GivenRows
 from actors.feeding.reading import Reading
 from actors.host.allocator import keep_freed_memory
 from actors.host.host_kind import HostKind, this_host
 from actors.host.host_limits import kernel_kills
+from actors.host.this_boot import host_time
 from actors.link_watch import LinkWatch
+from actors.log_lines import LogLine, keep_log_lines
 from actors.loop.orders import Orders
 from actors.loop.reports import KernelKills, Seen, StageReport
 from actors.loop.stage_io import StageData, StageLinks
 from actors.loop.stage_loop import StageLoop
+from actors.loop.tracer import Tracer
 from actors.probing.link_trial import TrialSpec, TrialTimes, throw, throw_back
 from actors.probing.stage_probe import ComputeResources, ProbeRequest, compute_resources, probe
+from actors.ray_figures import RayFigures
 
 if TYPE_CHECKING:
     from actors.channels.pair_group import Introduction
+
+logger = logging.getLogger(__name__)
 
 CONCURRENCY_GROUPS = {"control": 4, "copies": 1, "forward_mail": 1, "backward_mail": 1}
 
@@ -54,6 +64,7 @@ class LayerActor:
 
     def __init__(self, group: str) -> None:
         keep_freed_memory()
+        self._lines = keep_log_lines()
         self._group = group
         self._device = this_device()
         self._stage: Stage | None = None
@@ -62,6 +73,8 @@ class LayerActor:
         self._watch = LinkWatch()
         self._ends = EdgeEnds(self._device)
         self._orders = Orders()
+        self._tracer: Tracer | None = None
+        self._figures: RayFigures | None = None
         self._given: list[GivenRows | None] = [None] * 4
 
     def host(self) -> HostKind:
@@ -136,14 +149,40 @@ class LayerActor:
             for r in references
         ]
 
-    def run(self, session: SessionSpec) -> bool:
+    def run(self, session: SessionSpec, labels: StageLabels) -> bool:
         """Trains; True when all epochs are done, False when stopped before."""
         assert self._stage is not None, "build comes first"
-        links, keeper = self._links(), self._keeper
+        stage, links, keeper = self._stage, self._links(), self._keeper
         with ExitStack() as until, self._watch.running():
             data = self._rows_of(session, until)
-            self._loop = StageLoop(self._stage, session, data, links, keeper, self._orders)
-            return self._loop.run()
+            self._figures = RayFigures(labels, stage.spec.is_last)
+            self._loop = StageLoop(stage, session, data, links, keeper, self._orders)
+            return self._run_loop(self._loop, self._figures, session.start.position)
+
+    def _run_loop(self, loop: StageLoop, figures: RayFigures, begin: Position) -> bool:
+        assert self._stage is not None
+        spec, (epoch, step) = self._stage.spec, begin
+        logger.info(
+            "Stage %d of %d (layers %d to %d) trains: epoch %d, step %d of the session",
+            spec.index + 1,
+            spec.num_stages,
+            spec.start + 1,
+            spec.end,
+            epoch + 1,
+            step + 1,
+        )
+        try:
+            is_complete = loop.run()
+        except TandemError as error:  # its words say it all
+            logger.warning("Stage %d can't go on: %s", spec.index + 1, error.message)
+            raise
+        except Exception:
+            logger.exception("Stage %d can't go on", spec.index + 1)
+            raise
+        finally:
+            figures.tell(loop.board.report(Seen()), at_once=True)
+        logger.info("Stage %d has ended", spec.index + 1)
+        return is_complete
 
     def _rows_of(self, session: SessionSpec, until: ExitStack) -> StageData:
         inputs, targets, val_inputs, val_targets = self._given
@@ -167,8 +206,16 @@ class LayerActor:
             return None
         checkpoint = self._keeper.checkpoint_position()  # first: its step is in the report then
         report = self._loop.board.report(seen)
+        if self._figures is not None:
+            self._figures.tell(report)
         silent_s, kills = self._watch.silent_s(), KernelKills(*kernel_kills())
-        return replace(report, checkpoint=checkpoint, silent_s=silent_s, kills=kills)
+        return replace(
+            report,
+            checkpoint=checkpoint,
+            silent_s=silent_s,
+            kills=kills,
+            lines=self._lines.after(seen.lines),
+        )
 
     @ray.method(concurrency_group="control")
     def pong(self) -> None:
@@ -183,6 +230,26 @@ class LayerActor:
     def take_checkpoint(self, boundary: Boundary) -> None:
         """Makes all stages take a snapshot there that waits to be fetched; called on stage 0."""
         self._orders.take_checkpoint(boundary)
+
+    @ray.method(concurrency_group="control")
+    def clock(self) -> HostTime:
+        """Now, by the clock of what ``traced`` tells."""
+        return host_time()
+
+    @ray.method(concurrency_group="control")
+    def trace(self, window: TraceWindow) -> int:
+        """Has these steps recorded. Returns the step under way, counted from 0 within the session,
+        or the last one, -1 before the first. If the window begins no later, nothing is recorded."""
+        self._tracer = Tracer(window, self._device.defers)
+        return self._orders.trace(self._tracer)
+
+    @ray.method(concurrency_group="control")
+    def traced(self, wait_s: float) -> StageTrace:
+        """What was recorded: all that was asked for, or what there is after ``wait_s``."""
+        assert self._tracer is not None, "trace comes first"
+        found = self._tracer.result(wait_s)
+        self._orders.end_trace()
+        return found
 
     @ray.method(concurrency_group="control")
     def held(self) -> tuple[HeldSnapshot, ...]:
@@ -202,9 +269,11 @@ class LayerActor:
             self._keeper.keep_copy(fetch(sent))
 
     @ray.method(concurrency_group="control")
-    def abort(self) -> None:
-        """Closes all channels, which wakes every thread that waits at one with an error."""
+    def abort(self) -> tuple[LogLine, ...]:
+        """Closes all channels, which wakes every thread that waits at one with an error. Returns
+        the last lines of the log, some of which may have been told."""
         self._ends.close()
+        return self._lines.after(0)
 
     @ray.method(concurrency_group="forward_mail")
     def stream_forward(self, stream_id: str) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from http_gateway.operations.routes import add_routes
 from http_gateway.operations.special import VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.validation_text import shorten, validation_text
+from http_gateway.prometheus.page import install_prometheus
 from http_gateway.schemas.base import Error
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -56,6 +57,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
     app.config[VERSION_KEY] = version
+    install_prometheus(app, job_client, by_name)
     install_access_control(app, token, {o.name for o in operations if not o.needs_token})
     app.before_request(lambda: _refuse_unknown_parameters(by_name.get(request.endpoint or "")))
     install_idempotency(app, job_client)

@@ -32,6 +32,8 @@ from orchestrator.jobs.job_spec import check_train_options, decided_options, par
 from orchestrator.jobs.train_options import parse_plan_options, parse_train_options
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import GivenWeights
+from orchestrator.observing.process_logs import ProcessLogs
+from orchestrator.observing.trace_desk import TraceDesk
 from orchestrator.planning.partition import parse_plan_request
 from orchestrator.proof.proof_desk import ProofDesk
 from orchestrator.sessions.measuring.plan_desk import PlanDesk, check_request
@@ -64,7 +66,8 @@ class JobManager(JobReader):
         book = JobBook(storage, f"the JobManager of the cluster at {ray_address}")
         checkpoints = LocalStorage(storage / "checkpoints")
         datasets = DatasetStore(config.folders, node_id, config.data_memory_bytes)
-        super().__init__(book, CheckpointStore(checkpoints), datasets)
+        logs = ProcessLogs(storage / "logs")
+        super().__init__(book, CheckpointStore(checkpoints), datasets, logs)
         self._initial = InitialWeightsStore(checkpoints)
         self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)
         self._plans = PlanDesk(config, self._copies, self._table, self._initial)
@@ -78,9 +81,11 @@ class JobManager(JobReader):
             self._copies,
             self._initial,
             self._cluster,
+            self._logs,
         )
         self._desk = SessionDesk(services)
         self._proofs = ProofDesk(services, node_id)
+        self._traces = TraceDesk(self._desk.group_of, config.heartbeat_timeout_s)
         moved_off, release = self._desk.moved_off, self._prepared.release
         self._devices = DeviceDesk(services, self._exclusive, moved_off, release)
         self._devices.settle()
@@ -143,7 +148,7 @@ class JobManager(JobReader):
         if (broken := self._book.find_broken(job_id)) is not None:
             self._book.delete(job_id)
             self._book.forget(job_id)
-            self._tidy(broken.record.identity)
+            self._tidy(job_id, broken.record.identity)
             return
         event = Event.FORCE_DELETE if force else Event.DELETE
         if force:
@@ -155,7 +160,7 @@ class JobManager(JobReader):
                 self._prepared.release(job_id)
             finally:
                 self._book.forget(job_id)
-        self._tidy(job.identity)
+        self._tidy(job_id, job.identity)
 
     def list_devices(self) -> list[dict[str, Any]]:
         """The devices of live nodes and the registered ones; waits at most 5 s for reports."""
@@ -263,6 +268,11 @@ class JobManager(JobReader):
                 return self._desk.resume(job)
             return {"status": job.status.value}
 
+    def trace(self, job_id: str, steps: int) -> dict[str, Any]:
+        """What the devices do in the next steps, as a Chrome trace; waits for these. Raises
+        ``IllegalTransition`` if the job does not train, ``Conflict``, ``Unavailable``."""
+        return self._traces.trace(self._book.get(job_id), steps)
+
     def save_for_end(self) -> list[dict[str, Any]]:
         """Runs before this process ends. It does not wait; another call returns the progress."""
         return self._desk.save_for_end()
@@ -288,8 +298,9 @@ class JobManager(JobReader):
             with self._lock:
                 job.busy = None
 
-    def _tidy(self, identity: str) -> None:
-        """After the job of that identity was deleted."""
+    def _tidy(self, job_id: str, identity: str) -> None:
+        """After the job was deleted."""
+        self._logs.forget(job_id)
         self._keep_used_data()
         with suppress(StorageUnavailable):  # what is left there belongs to no job any more
             self._checkpoints.delete_job(identity)

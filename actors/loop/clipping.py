@@ -10,37 +10,39 @@ from actors.core.progress.snapshots import Mark
 from actors.core.recipe.clipping import clip_factor, clip_values, gradient_norms, scale
 from actors.core.recipe.recipe import Recipe
 from actors.core.stages.stage import Stage
+from actors.core.tracing.slices import SliceKind
+from actors.loop.stage_clock import StageClock
 from actors.loop.stage_io import StageLinks
 
 
 class Clipping:
     """Norms go forwards, each stage adding its own; what to multiply by comes back."""
 
-    def __init__(self, stage: Stage, recipe: Recipe, links: StageLinks) -> None:
+    def __init__(self, stage: Stage, recipe: Recipe, links: StageLinks, clock: StageClock) -> None:
         self._stage = stage
         self._recipe = recipe
         self._links = links
+        self._clock = clock
 
-    def run(self, turn: int, index: int, mark: Mark) -> float:
-        """Clips what the recipe says, by value first; the seconds that it waited for the others.
+    def run(self, turn: int, index: int, mark: Mark) -> None:
+        """Clips what the recipe says, by value first.
 
         ``turn`` and ``index`` number its messages: the step, and the first microbatch that there
         is not.
         """
         recipe = self._recipe
         if recipe.clip_grad_value is None and recipe.clip_grad_norm is None:
-            return 0.0
+            return
         gradients = self._stage.gradients()
         if recipe.clip_grad_value is not None:
             clip_values(gradients, recipe.clip_grad_value)
         if recipe.clip_grad_norm is None:
-            return 0.0
+            return
         own = gradient_norms(gradients)
         begin = time.perf_counter()
         factor = self._exchange(own, recipe.clip_grad_norm, turn, index, mark)
-        waited_s = time.perf_counter() - begin
+        self._clock.spent(SliceKind.CLIP, begin)
         scale(gradients, factor)
-        return waited_s
 
     def _exchange(
         self, own: torch.Tensor, max_norm: float, turn: int, index: int, mark: Mark

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from actors.core.progress.records import EpochRecord, TrainedStep, Untold
 from actors.core.progress.snapshots import Position
+from actors.log_lines import LogLine
 
 
 class StagePhase(str, Enum):
@@ -50,10 +51,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Seen:
-    """How many epochs and steps of a generation earlier reports contained."""
+    """How many epochs, steps and log lines of a generation earlier reports contained."""
 
     epochs: int = 0
     steps: int = 0
+    lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class StageReport:
     Flops are totals of the training steps in this generation. ``checkpoint`` is the position of the
     snapshot that waits to be fetched. ``silent_s`` says, by stage, how long a neighbour has not
     answered. ``snapshot_interval_s`` is the time between the last two snapshots. ``kills`` counts
-    up to this answer.
+    up to this answer. ``lines`` are new ones of the process's log.
     """
 
     progress: Progress
@@ -87,6 +89,7 @@ class StageReport:
     silent_s: dict[int, float] = field(default_factory=dict)
     snapshot_interval_s: float | None = None
     kills: KernelKills = field(default_factory=KernelKills)
+    lines: tuple[LogLine, ...] = ()
 
 
 Record = TypeVar("Record")

@@ -31,6 +31,7 @@ from actors.core.stages.flops import StageFlops, count_stage_flops
 from actors.core.stages.specs import SessionSpec
 from actors.core.stages.stage import Stage
 from actors.core.tasks.loss import BatchTargets, Loss
+from actors.core.tracing.slices import SliceKind
 from actors.core.transform_spec import Draws
 from actors.loop.clipping import Clipping
 from actors.loop.orders import Orders
@@ -41,6 +42,10 @@ from actors.loop.stage_io import StageData, StageLinks
 from actors.loop.validation import Validation
 
 Metrics = Mapping[str, float | None]
+BACKWARD_SLICES = {
+    ActionKind.BACKWARD: SliceKind.BACKWARD,
+    ActionKind.INPUT_GRAD: SliceKind.INPUT_GRAD,
+}
 
 
 class SessionStopped(Exception):
@@ -81,7 +86,7 @@ class StageLoop:
         self._task_loss = Loss(session.task, session.recipe.label_smoothing)
         self._targets = BatchTargets()
         self._run_ahead = RunAhead(links, False, False)
-        self._clipping = Clipping(stage, session.recipe, links)
+        self._clipping = Clipping(stage, session.recipe, links, self._clock)
         self._actions = functools.cache(self._build_actions)
         self._flops = functools.cache(self._count_flops)
 
@@ -105,6 +110,7 @@ class StageLoop:
             return False
         finally:
             self.board.phase = StagePhase.IDLE
+            self.orders.end_trace()
         return True
 
     def _bounded(self) -> RunAhead:
@@ -157,6 +163,7 @@ class StageLoop:
     def _validate(self) -> Metrics | None:
         """The metrics, in the last stage, after which the session may end."""
         self.board.phase = StagePhase.VALIDATION
+        begin = time.perf_counter()
         self._run_ahead.wait()
         validation = Validation(self._stage, self._session, self._data, self._links, self._turn)
         epoch, step = self._cursor.position
@@ -169,9 +176,12 @@ class StageLoop:
                 self._cursor = self._cursor.after_validation(standing.best, standing.stale)
             self._ends_early = validation.verdict(stopping.ends(standing))
         self._turn += 1
+        self._clock.spent(SliceKind.VALIDATION, begin)
         return metrics
 
     def _train_step(self, microbatches: list[Microbatch]) -> None:
+        step = self._session.length.at(*self._cursor.position)
+        self._clock.begin_step(self.orders.begin_step(step))
         self._begin_step()
         self._loss, self._last_index = 0.0, len(microbatches) - 1
         self._run_ahead.wait()
@@ -193,14 +203,14 @@ class StageLoop:
             sum(len(m.samples) for m in microbatches), self._loss, self._targets.averaged
         )
         self._cadence.end_step()
+        self._clock.end_step()
 
     def _update(self, num_microbatches: int) -> None:
         self.board.phase = StagePhase.OPTIMIZER
-        waited_s = self._clipping.run(self._turn, num_microbatches, self._mark)
-        self.board.seconds.wait_s += waited_s
+        self._clipping.run(self._turn, num_microbatches, self._mark)
         begin = self._clock.begin()
         self._stage.update(self._session.learning_rate(self._cursor))
-        self._clock.add("update", begin)
+        self._clock.add(SliceKind.UPDATE, begin)
         self._clock.settle()
 
     def _begin_step(self) -> None:
@@ -223,7 +233,7 @@ class StageLoop:
         if mark is not Mark.NONE and self._mark is Mark.NONE:
             begin = time.perf_counter()
             self._keeper.wait_until_copied(self._session.channel_timeout_s)
-            self.board.seconds.snapshot_s += time.perf_counter() - begin
+            self._clock.spent(SliceKind.SNAPSHOT, begin)
         self._mark = mark
 
     def _take_snapshot(self, mark: Mark) -> None:
@@ -231,8 +241,7 @@ class StageLoop:
         begin = time.perf_counter()
         self._keeper.take(self.state(), mark)
         self._copy_news.begin()
-        cost_s = time.perf_counter() - begin
-        self.board.seconds.snapshot_s += cost_s
+        cost_s = self._clock.spent(SliceKind.SNAPSHOT, begin)
         self._cadence.taken(cost_s)
         self.board.snapshot_interval_s = self._cadence.interval_s
 
@@ -247,7 +256,7 @@ class StageLoop:
         stored, draws = self._data.train_targets.at(epoch, step), self._draws()
         targets = [view.prepare(view.gather(stored, m.samples, draws)) for m in microbatches]
         self._targets = self._task_loss.weighed(targets)
-        self.board.seconds.load_s += time.perf_counter() - begin
+        self._clock.spent(SliceKind.LOAD, begin)
 
     def _forward(self, microbatch: Microbatch) -> None:
         self.board.phase = StagePhase.FORWARD
@@ -256,7 +265,8 @@ class StageLoop:
             self._run_ahead.received(self._turn)
         begin = self._clock.begin()
         outputs = self._compute_forward(microbatch, inputs)
-        self._clock.add("forward", begin, self._flops(len(microbatch.samples)).forward)
+        flops = self._flops(len(microbatch.samples)).forward
+        self._clock.add(SliceKind.FORWARD, begin, flops, microbatch.index)
         if outputs is not None:
             self._send(self._links.forward_out, outputs, microbatch)
 
@@ -282,7 +292,8 @@ class StageLoop:
         begin = self._clock.begin()
         compute = self._stage.input_grad if kind is ActionKind.INPUT_GRAD else self._stage.backward
         input_grad = compute(microbatch.index, grad)
-        self._clock.add("backward", begin, self._flops(len(microbatch.samples)).of(kind))
+        flops = self._flops(len(microbatch.samples)).of(kind)
+        self._clock.add(BACKWARD_SLICES[kind], begin, flops, microbatch.index)
         if self._stage.passes_back:
             assert input_grad is not None
             self._send(self._links.backward_out, input_grad, microbatch)
@@ -294,7 +305,7 @@ class StageLoop:
         begin = self._clock.begin()
         self._stage.weight_grad(microbatch.index)
         flops = self._flops(len(microbatch.samples)).of(ActionKind.WEIGHT_GRAD)
-        self._clock.add("backward", begin, flops)
+        self._clock.add(SliceKind.WEIGHT_GRAD, begin, flops, microbatch.index)
 
     def _draws(self) -> Draws:
         epoch = self._session.first_epoch_index + self._cursor.epoch
@@ -310,18 +321,20 @@ class StageLoop:
             self._data.train_inputs.at(*self._cursor.position),
         )
         inputs = self._device.load(view, stored, microbatch.samples, self._draws())
-        self.board.seconds.load_s += time.perf_counter() - begin
+        self._clock.spent(SliceKind.LOAD, begin, microbatch.index)
         return inputs
 
     def _recv(self, receiver: Receiver | None, microbatch: int) -> torch.Tensor:
         assert receiver is not None
         begin = time.perf_counter()
         message = receiver.recv(self._turn, microbatch)
-        self.board.seconds.wait_s += time.perf_counter() - begin
+        is_forward = receiver is self._links.forward_in
+        kind = SliceKind.RECEIVE_ACTIVATIONS if is_forward else SliceKind.RECEIVE_GRADIENTS
+        self._clock.spent(kind, begin, microbatch)
         if message.tensor is None:
             self._end_session()
         assert message.tensor is not None
-        if receiver is self._links.forward_in:
+        if is_forward:
             self._set_mark(message.header.mark)
         return self._device.take(message.tensor)
 
@@ -330,7 +343,9 @@ class StageLoop:
         given = pack(tensor, self._session.recipe.wire, sender.give(self._device))
         begin = time.perf_counter()
         sender.send(given, self._turn, microbatch.index, self._mark)
-        self.board.seconds.wait_s += time.perf_counter() - begin
+        is_forward = sender is self._links.forward_out
+        kind = SliceKind.SEND_ACTIVATIONS if is_forward else SliceKind.SEND_GRADIENTS
+        self._clock.spent(kind, begin, microbatch.index)
 
     def _end_session(self) -> None:
         """Passes the end on, so that every stage has done the same steps."""

@@ -101,7 +101,7 @@ class Pair:
 
     def _run(self, session: SessionSpec) -> None:
         """Runs to the end and polls, because a LayerActor that nobody polls ends itself."""
-        ends = self._group.run(session, [1, 1])
+        ends = self._group.run("benchmark", session, [1, 1])
         deadline = time.monotonic() + RUN_TIMEOUT_S
         running = ends
         while running and time.monotonic() < deadline:

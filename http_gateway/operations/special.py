@@ -18,6 +18,7 @@ from actors.core.input_form import InputForm
 from http_gateway.access.auth import CURL_HEADER
 from http_gateway.operations.rows import Rows, read_rows
 from http_gateway.operations.table.exports import ENDINGS
+from http_gateway.prometheus.page import prometheus_response
 
 VERSION_KEY = "TANDEM_VERSION"
 
@@ -80,7 +81,15 @@ def _late_rows() -> dict[str, Any]:
     return {"read": read, **_gone()}
 
 
-GATEWAYS_OWN: dict[str, Callable[[], Any]] = {"health": _health, "version": _version}
+def _prometheus() -> Response:
+    return prometheus_response(current_app)
+
+
+GATEWAYS_OWN: dict[str, Callable[[], Any]] = {
+    "health": _health,
+    "prometheus": _prometheus,
+    "version": _version,
+}
 """What the gateway answers without the JobManager."""
 LATE_ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "get_model": _gone,

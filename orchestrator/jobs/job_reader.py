@@ -20,6 +20,8 @@ from orchestrator.jobs.metrics import shown_epoch, shown_event, shown_metrics
 from orchestrator.models.model_config import architectures, layer_kinds
 from orchestrator.models.model_io import facts_of, trained_model
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
+from orchestrator.observing.job_figures import all_figures
+from orchestrator.observing.process_logs import ProcessLogs
 
 MAX_TOLD_EPOCHS = 10_000
 
@@ -28,11 +30,18 @@ class JobReader:
     """The half of the JobManager that reads. It also keeps the answers of requests that may be sent
     twice."""
 
-    def __init__(self, book: JobBook, checkpoints: CheckpointStore, datasets: DatasetStore) -> None:
+    def __init__(
+        self,
+        book: JobBook,
+        checkpoints: CheckpointStore,
+        datasets: DatasetStore,
+        logs: ProcessLogs,
+    ) -> None:
         self._book = book
         self._lock = book.lock
         self._checkpoints = checkpoints
         self._datasets = datasets
+        self._logs = logs
 
     def list_jobs(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""
@@ -95,6 +104,18 @@ class JobReader:
             | shown_metrics(step.metrics or {})
             for step in self._book.log.steps(job_id, (after_epoch, after_step), limit)
         ]
+
+    def list_logs(
+        self, job_id: str, after: int | None = None, limit: int = 1_000
+    ) -> dict[str, Any]:
+        """Log lines of the processes that trained the job: those after that one, or the latest."""
+        self._book.get(job_id)
+        return self._logs.page(job_id, after, limit)
+
+    def figures(self) -> dict[str, Any]:
+        """Of all jobs, for tools that ask again and again."""
+        with self._lock:
+            return all_figures(self._book.all(), self._book.broken())
 
     def describe_model(self, job_id: str, checkpoint: str | None = None) -> ModelFacts:
         """The facts of the model that ``get_model`` would return. Reads no weights, but raises the

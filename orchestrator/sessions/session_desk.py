@@ -25,6 +25,7 @@ from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_lifecycle import Event, Status
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import first_state
+from orchestrator.observing.process_logs import ProcessLogs
 from orchestrator.sessions.members.device_choice import DeviceChoice
 from orchestrator.sessions.recovery.checkpointer import Checkpointer
 from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
@@ -50,6 +51,7 @@ class DeskServices:
     copies: SnapshotCopies
     initial: InitialWeightsStore
     cluster: Callable[[], ClusterView]
+    logs: ProcessLogs
 
 
 @dataclass(eq=False)
@@ -187,6 +189,11 @@ class SessionDesk:
             raise
         self._services.table.drop(job.job_id, device)
 
+    def group_of(self, job_id: str) -> StageGroup | None:
+        """The LayerActors that train the job now."""
+        running = self._running.get(job_id)
+        return None if running is None else running.runner.group
+
     def abandon(self, job_id: str) -> None:
         """Ends the job's session, if one is under way, and keeps nothing of it."""
         running = self._running.get(job_id)
@@ -207,7 +214,7 @@ class SessionDesk:
             load_data=lambda: s.datasets.get_for(job),
             first_state=lambda: first_state(job.spec, s.initial),
         )
-        log = SessionLog(s.book, job, session)
+        log = SessionLog(s.book, job, session, s.logs)
         return SessionRunner(services, job, session, choice, checkpointer, log, prepared)
 
     def _run(self, job: Job, session: Session, running: _Running) -> None:

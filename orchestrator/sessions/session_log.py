@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from actors.core.progress.records import Untold
 from actors.core.progress.snapshots import Position, TrainingState
+from actors.core.stages.specs import StageLabels
+from actors.log_lines import LogLine
 from actors.loop.reports import StageReport
 from orchestrator.errors import StorageUnavailable
 from orchestrator.jobs.job import Job, Session
@@ -20,6 +23,7 @@ from orchestrator.jobs.metrics import (
     sum_reports,
     told_results,
 )
+from orchestrator.observing.process_logs import ProcessLogs
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.stage_group import StageGroup
 from orchestrator.store.log.entries import (
@@ -39,8 +43,11 @@ STEPS_BETWEEN_THINNINGS = 50_000
 class SessionLog:
     """Of one session over all its generations; used by the session's own thread."""
 
-    def __init__(self, book: JobBook, job: Job, session: Session) -> None:
+    def __init__(self, book: JobBook, job: Job, session: Session, logs: ProcessLogs) -> None:
         self._book = book
+        self._logs = logs
+        self._told_lines: dict[StageLabels, int] = {}
+        """The number of the last log line of each process."""
         self._job = job
         self._session = session
         self._ended: dict[int, StageReport] = {}
@@ -60,6 +67,7 @@ class SessionLog:
         }
         session = self._session
         self._tell(Untold(reports[-1].epochs, reports[-1].steps))
+        self.keep_lines(group, {i: r.lines for i, r in enumerate(reports)})
         at = max((r.progress.epoch - 1, r.progress.step) for r in reports)
         self._furthest = max(self._furthest, at)
         with self._book.lock:
@@ -70,6 +78,16 @@ class SessionLog:
             session.device_stats = {str(d): device_stats(r) for d, r in self._totals().items()}
         if time.monotonic() - self._flushed_s >= FLUSH_INTERVAL_S:
             self.flush()
+
+    def keep_lines(self, group: StageGroup, lines: Mapping[int, Sequence[LogLine]]) -> None:
+        """By stage, new lines of the processes' logs; some may have been told."""
+        for stage, told in lines.items():
+            device_id = group.placements[stage].device.device_id
+            labels = StageLabels(self._job.job_id, self._job.generation, device_id)
+            last = self._told_lines.get(labels, -1)
+            if new := [line for line in told if line.number > last]:
+                self._told_lines[labels] = new[-1].number
+                self._book.write(self._job, functools.partial(self._logs.append, labels, new))
 
     def begin(self, state: TrainingState | None) -> None:
         """The session begins there, or goes on: what was told later than that state is not so any

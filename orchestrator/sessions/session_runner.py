@@ -99,6 +99,11 @@ class SessionRunner:
         self._choice.wake()
 
     @property
+    def group(self) -> StageGroup | None:
+        """The LayerActors that train; None while a generation ends or starts."""
+        return self._group
+
+    @property
     def is_stopping(self) -> bool:
         """Whether it was asked to stop, or to keep nothing."""
         return self._stop.is_set()
@@ -285,7 +290,7 @@ class SessionRunner:
         data.give(group, self._is_unwanted)
         self._going_on(group, channels, self.log.steps_done(state))
         threads = [self._session.threads[p.device.device_id] for p in group.placements]
-        refs = group.run(spec, threads)
+        refs = group.run(self._job.job_id, spec, threads)
         watch = SessionWatch(
             group, refs, config.heartbeat_timeout_s, lambda r: self._publish(group, r)
         )
@@ -366,7 +371,7 @@ class SessionRunner:
     def _end_generation(self, group: StageGroup | None) -> None:
         self.log.end_generation()
         if group is not None:
-            group.kill()
+            self.log.keep_lines(group, group.kill())
         with self._changed:
             self._group, self._placed = None, frozenset()
             self._changed.notify_all()

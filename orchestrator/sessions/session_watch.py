@@ -54,7 +54,9 @@ class _Heartbeat:
         """The answer has come, and is published at once."""
         if report is not None:
             new_epochs, new_steps = len(report.epochs), len(report.steps)
-            self.seen = Seen(self.seen.epochs + new_epochs, self.seen.steps + new_steps)
+            num_lines = report.lines[-1].number + 1 if report.lines else self.seen.lines
+            epochs, steps = self.seen.epochs + new_epochs, self.seen.steps + new_steps
+            self.seen = Seen(epochs, steps, num_lines)
             self.report = report
 
 
@@ -62,8 +64,8 @@ class _Heartbeat:
 class SessionWatch:
     """Watches the stages of one running generation until all have ended or one has failed.
 
-    ``publish`` is called with every stage's latest report, about five times a second; epochs and
-    steps come in one report each.
+    ``publish`` is called with every stage's latest report, about five times a second; epochs,
+    steps and log lines come in one report each.
     """
 
     group: StageGroup
@@ -133,7 +135,7 @@ class SessionWatch:
         self.publish([beat.report or NOT_BEGUN for beat in self._beats])
         for beat in self._beats:  # reported once
             if beat.report is not None:
-                beat.report = replace(beat.report, epochs=(), steps=())
+                beat.report = replace(beat.report, epochs=(), steps=(), lines=())
 
     def _check_links(self) -> None:
         """Both ends answer the JobManager, but not each other."""

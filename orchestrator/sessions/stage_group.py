@@ -19,10 +19,11 @@ from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import ModelSpec
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import Position, StageSnapshot, TrainingState
-from actors.core.stages.specs import SessionSpec, StageSpec
+from actors.core.stages.specs import SessionSpec, StageLabels, StageSpec
 from actors.core.version import __version__
 from actors.host.host_kind import HostKind
 from actors.layer_actor import CONCURRENCY_GROUPS, LayerActor
+from actors.log_lines import LogLine
 from actors.loop.reports import Seen
 from orchestrator.devices.placement import ResolvedDevice
 from orchestrator.errors import END_JOB_MANAGER, DeviceStartFailed, VersionMismatch
@@ -38,6 +39,7 @@ from orchestrator.sessions.starting.start_watch import StartStuck, StartWatch, a
 _remote: Any = ray.remote
 
 GPU_SHARE = 0.01  # enough for Ray to pick a GPU for the actor, little enough to share it
+ABORT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,16 @@ class StageGroup:
         well = {ends[end] for end in done if end.exception() is None}
         return [i for i in stages if i not in well]
 
-    def run(self, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
+    def run(self, job_id: str, session: SessionSpec, threads: Sequence[int]) -> list[Any]:
         """Starts every stage's loop; returns a reference to each stage's end."""
-        pairs = zip(self.actors, threads, strict=True)
-        return [actor.run.remote(_with_threads(session, count)) for actor, count in pairs]
+        stages = zip(self.actors, self.placements, threads, strict=True)
+        return [
+            actor.run.remote(
+                _with_threads(session, count),
+                StageLabels(job_id, session.generation, p.device.device_id),
+            )
+            for actor, p, count in stages
+        ]
 
     def request_stop(self, boundary: Boundary = Boundary.STEP) -> None:
         """Ends the run there; stage 0 informs the others through the channels."""
@@ -276,13 +284,15 @@ class StageGroup:
             asked = [self.actors[0].copy_to.remote(manager, None)]
         self._answers(asked, timeout_s)
 
-    def kill(self) -> None:
-        """Closes the channels where an actor still answers, then ends every actor."""
+    def kill(self) -> dict[int, tuple[LogLine, ...]]:
+        """Closes the channels where an actor still answers, then ends every actor. Returns the last
+        log lines of those that answered, by stage."""
         self._copies.close(self.name)
-        aborts = [actor.abort.remote() for _, actor in self._answering()]
-        ray.wait(aborts, num_returns=len(aborts), timeout=1.0)
+        aborts = {actor.abort.remote().future(): i for i, actor in self._answering()}
+        done, _ = futures.wait(aborts, ABORT_S)
         for actor in self.actors:
             ray.kill(actor, no_restart=True)
+        return {aborts[end]: end.result() for end in done if end.exception() is None}
 
     def _answering(self) -> list[tuple[int, Any]]:
         return [(i, a) for i, a in enumerate(self.actors) if i not in self._given_up]

@@ -236,6 +236,7 @@ USUAL: dict[str, Any] = {
     "list_sources": SOURCES,
     "previous_teraflops": TERAFLOPS,
     "doctor": DOCTOR,
+    "figures": {"jobs_by_status": {}, "jobs": []},
     "ready": {"ready": True, **READY},
 }
 

@@ -101,3 +101,12 @@ class SessionSpec:
         """Rows of the largest message: a training microbatch or a validation chunk."""
         batch = min(self.batch_size, self.num_train)
         return max(-(-batch // self.num_microbatches), min(self.val_batch_size, self.num_val))
+
+
+@dataclass(frozen=True)
+class StageLabels:
+    """What a stage's figures and log lines are labelled with."""
+
+    job_id: str
+    generation: int
+    device_id: int

@@ -8,8 +8,20 @@ from http_gateway.operations.table.exports import EXPORTS
 from http_gateway.operations.table.health import HEALTH
 from http_gateway.operations.table.jobs import JOBS
 from http_gateway.operations.table.network import NETWORK
+from http_gateway.operations.table.observing import OBSERVING
 from http_gateway.operations.table.records import RECORDS
 from http_gateway.operations.table.results import RESULTS
 from http_gateway.operations.table.teraflops import TERAFLOPS
 
-OPERATIONS = JOBS + RECORDS + RESULTS + EXPORTS + DEVICES + NETWORK + TERAFLOPS + CATALOGUE + HEALTH
+OPERATIONS = (
+    JOBS
+    + RECORDS
+    + OBSERVING
+    + RESULTS
+    + EXPORTS
+    + DEVICES
+    + NETWORK
+    + TERAFLOPS
+    + CATALOGUE
+    + HEALTH
+)

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import uuid4
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from actors.host.this_boot import THIS_BOOT
+
 # That of Linux goes on while the host sleeps.
 UPTIME_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def _this_boot() -> str:
-    """The system's name for this boot, or a name that only this process has."""
-    try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return uuid4().hex
-
-
-THIS_BOOT = _this_boot()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 
 import pytest
 from flask.testing import FlaskClient
 
+from http_gateway.client import ApiError
 from orchestrator import errors
 from tests.support.answers import error_of
 from tests.support.fake_job_client import FakeJobClient
@@ -122,3 +124,8 @@ def test_two_unexpected_errors_have_two_ids(
 ) -> None:
     fake.errors["get_job"] = MemoryError()
     assert error_of(http.get("/api/jobs/1"), 500) != error_of(http.get("/api/jobs/1"), 500)
+
+
+def test_an_error_of_the_api_can_be_pickled_and_its_text_is_the_sentence_alone() -> None:
+    copy = pickle.loads(pickle.dumps(ApiError(409, "Device is held by job 3")))
+    assert (copy.status, copy.message, str(copy)) == (409, *["Device is held by job 3"] * 2)

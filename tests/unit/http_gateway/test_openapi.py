@@ -27,6 +27,8 @@ ROUTES = [
     ("/api/jobs/{job_id}/plan", "get", "200", None),
     ("/api/jobs/{job_id}/events", "get", "200", None),
     ("/api/jobs/{job_id}/steps", "get", "200", None),
+    ("/api/jobs/{job_id}/trace", "get", "200", None),
+    ("/api/jobs/{job_id}/logs", "get", "200", None),
     ("/api/jobs/{job_id}/verify", "post", "200", False),
     ("/api/jobs/{job_id}/model", "get", "200", None),
     ("/api/jobs/{job_id}/predict", "post", "200", True),
@@ -42,6 +44,7 @@ ROUTES = [
     ("/api/sources", "get", "200", None),
     ("/api/datasets/inspect", "post", "200", True),
     ("/api/doctor", "get", "200", None),
+    ("/metrics", "get", "200", None),
     ("/health", "get", "200", None),
     ("/ready", "get", "200", None),
     ("/api/version", "get", "200", None),
@@ -182,6 +185,8 @@ def test_queries_are_told(document: dict[str, Any], subtests: pytest.Subtests) -
         ("/api/jobs/{job_id}", "delete", ["force"]),
         ("/api/jobs/{job_id}/model", "get", ["format", "checkpoint"]),
         ("/api/jobs/{job_id}/steps", "get", ["after_epoch", "after_step", "limit"]),
+        ("/api/jobs/{job_id}/trace", "get", ["steps"]),
+        ("/api/jobs/{job_id}/logs", "get", ["after", "limit"]),
         ("/api/devices/{port}", "delete", ["ip", "job_id"]),
     ]:
         with subtests.test(path=path, method=method, names=names):

@@ -20,6 +20,7 @@ from http_gateway.operations.idempotency import BEGIN_REQUEST, DROP_REQUEST, FIN
 from http_gateway.operations.operation import ManagerCall, Operation
 from http_gateway.operations.special import GATEWAYS_OWN
 from http_gateway.operations.table import OPERATIONS
+from http_gateway.prometheus.page import FIGURES
 from orchestrator.job_manager import JobManager
 from orchestrator.job_manager_actor import JobManagerActor
 from tests.support.fake_job_client import FakeJobClient
@@ -36,6 +37,7 @@ OTHER_CALLS = {
     DESCRIBE_TRAINING: ["job_id", "checkpoint"],
     GET_JOB: ["job_id", "history_limit"],
     LIST_STRANGERS: [],
+    FIGURES: [],
 }
 EXTENDING = Path(__file__).parents[3] / "docs" / "extending.md"
 

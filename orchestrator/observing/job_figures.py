@@ -1,0 +1,39 @@
+"""The figures of all jobs that tools for monitoring read every few seconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.jobs.broken_job import BrokenJob
+from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_lifecycle import Status
+
+LATEST = 50
+"""So many of the jobs that do not train are told of: each is a series of its own in a database."""
+BROKEN = "broken"
+
+
+def all_figures(jobs: Sequence[Job], broken: Sequence[BrokenJob]) -> dict[str, Any]:
+    """How many jobs there are by status, and the figures of those that train and of the latest;
+    ``jobs`` come oldest first."""
+    counts = Counter(job.status.value for job in jobs)
+    statuses = {status.value: counts[status.value] for status in Status}
+    latest = jobs[-LATEST:]
+    told = [*(job for job in jobs[:-LATEST] if job.is_active), *latest]
+    return {
+        "jobs_by_status": {**statuses, BROKEN: len(broken)},
+        "jobs": [_figures(job) for job in told],
+    }
+
+
+def _figures(job: Job) -> dict[str, Any]:
+    """Of its last session; what is not known is left out, or None."""
+    figures: dict[str, Any] = {"job_id": job.job_id, "status": job.status.value, "devices": {}}
+    if job.sessions:
+        session = job.sessions[-1]
+        figures |= {n: session.progress.get(n) for n in ("epoch", "step", "loss", "samples_per_s")}
+        figures |= {"failures": session.num_failures, "lost_steps": session.lost_steps}
+        figures["devices"] = session.device_stats
+    return figures
