@@ -17,13 +17,14 @@ from http_gateway.operations.idempotency import install_idempotency
 from http_gateway.operations.json_request import JsonRequest
 from http_gateway.operations.operation import JobClient, Operation
 from http_gateway.operations.routes import add_routes
-from http_gateway.operations.special import VERSION_KEY
+from http_gateway.operations.special import UPLOAD_LIMIT_KEY, VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.validation_text import shorten, validation_text
 from http_gateway.prometheus.page import install_prometheus
 from http_gateway.schemas.base import Error
 
 MAX_BODY_BYTES = 64 * 2**20
+MAX_UPLOAD_BYTES = 16 * 2**30
 DESCRIPTION = """Trains one neural network across the devices you own.
 
 Every error is `{"error": "<text>"}`. An integer has no fraction: 1.0 is refused
@@ -35,6 +36,7 @@ def create_app(
     job_client: JobClient,
     *,
     max_request_body_bytes: int = MAX_BODY_BYTES,
+    max_upload_bytes: int = MAX_UPLOAD_BYTES,
     token: str | None = None,
     version: str,
     operations: Sequence[Operation] = OPERATIONS,
@@ -56,11 +58,12 @@ def create_app(
     app.url_map.merge_slashes = False  # it would answer with a redirect, a page of HTML
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
+    app.config[UPLOAD_LIMIT_KEY] = max_upload_bytes
     app.config[VERSION_KEY] = version
     install_prometheus(app, job_client, by_name)
     install_access_control(app, token, {o.name for o in operations if not o.needs_token})
     app.before_request(lambda: _refuse_unknown_parameters(by_name.get(request.endpoint or "")))
-    install_idempotency(app, job_client)
+    install_idempotency(app, job_client, {o.name for o in operations if o.takes_file})
     install_error_handlers(app)
     add_routes(app, job_client, operations)
     _add_documentation(app)

@@ -13,7 +13,10 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from actors.core.addresses import is_loopback
-from http_gateway.access.auth import TOKEN_VARIABLE, check_token
+from actors.core.patience import patience_s as patience_for
+from http_gateway.access.auth import check_token
+from http_gateway.api_error import ApiError, error_of
+from http_gateway.operations.arguments import arguments_by_name, query_and_body
 from http_gateway.operations.operation import (
     ACTOR_START_TIMEOUT_S,
     CALL_TIMEOUT_S,
@@ -22,7 +25,9 @@ from http_gateway.operations.operation import (
     Operation,
 )
 from http_gateway.operations.table import OPERATIONS
+from http_gateway.operations.table.datasets import LIST_DATASETS, UPLOAD_DATASET
 from http_gateway.operations.table.health import READY_TIMEOUT_S
+from http_gateway.packing import Progress, check_upload, packed
 from http_gateway.watched_job import WatchedJob
 
 CONNECT_TIMEOUT_S = 10.0
@@ -30,19 +35,6 @@ KEY_HEADER = "Idempotency-Key"
 READY_PATIENCE_S = READY_TIMEOUT_S + 1.0
 PART_BYTES = 2**20
 _GET_MODEL = next(operation for operation in OPERATIONS if operation.name == "get_model")
-
-
-class ApiError(RuntimeError):
-    """The API answered with an error: its ``message``, which is a sentence for people, and its
-    ``status`` for programs."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(status, message)  # so that it can be pickled
-        self.status = status
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -87,6 +79,39 @@ class TandemClient:
     def close(self) -> None:
         """Closes the connections."""
         self._session.close()
+
+    def upload_dataset(
+        self,
+        name: str,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        replace: bool = False,
+        on_progress: Progress = lambda _: None,
+    ) -> dict[str, Any]:
+        """What was understood of the file or folder at ``path``, which is sent as it is read.
+
+        ``fields`` are further ones of ``dataset_config``, such as ``target``. ``on_progress`` is
+        given the bytes of each block that was sent. Raises ``InvalidRequest`` for files that can't
+        be read, and ``ApiError``: what the gateway would refuse anyhow is not sent.
+        """
+        body = packed(Path(path), on_progress)
+        there = self._request("GET", LIST_DATASETS.path, self._timeout_s).json()
+        check_upload(name, body, replace, there)
+        longest_s = patience_for(len(body), UPLOAD_DATASET.timeout_s)
+        settings = [f"{own}={json.dumps(value)}" for own, value in (fields or {}).items()]
+        return dict(
+            self.call(
+                UPLOAD_DATASET,
+                name,
+                body,
+                format=format,
+                set=settings,
+                replace=replace,
+                timeout_s=self._timeout_s + longest_s,
+            )
+        )
 
     if TYPE_CHECKING:
 
@@ -190,7 +215,7 @@ class TandemClient:
         given = arguments_by_name(operation, required, arguments)
         path = PATH_NAME.sub(lambda name: quote(str(given.pop(name[1])), safe=""), operation.path)
         headers = {} if idempotency_key is None else {KEY_HEADER: idempotency_key}
-        sent = {"params": _in_query(given)} if operation.body is None else {"json": given}
+        sent = query_and_body(operation, given)
         longer_s = operation.longest_s(ACTOR_START_TIMEOUT_S) - CALL_TIMEOUT_S
         read_s = self._timeout_s + max(0.0, longer_s) if timeout_s is None else timeout_s
         return self._request(operation.method, path, read_s, headers=headers, stream=stream, **sent)
@@ -202,31 +227,8 @@ class TandemClient:
         url = self._base_url + path
         response = self._session.request(method, url, timeout=timeout, **arguments)
         if response.status_code >= 400:
-            raise ApiError(response.status_code, _error_text(response, url) + _remedy(response))
+            raise error_of(response, url)
         return response
-
-
-def arguments_by_name(
-    operation: Operation, required: Sequence[Any], named: Mapping[str, Any]
-) -> dict[str, Any]:
-    """All of them but those that are None; raises ``TypeError`` as a function's call does."""
-    names = operation.required_names
-    if len(required) > len(names):
-        raise TypeError(
-            f"{operation.name} takes {len(names)} arguments without a name "
-            f"({', '.join(names)}), not {len(required)}; name the others"
-        )
-    given = dict(zip(names, required, strict=False))
-    if twice := given.keys() & named.keys():
-        raise TypeError(f"{operation.name} got {min(twice)} twice")
-    given |= named
-    if missing := [name for name in operation.path_names if name not in given]:
-        raise TypeError(f"{operation.name} needs {missing[0]}")
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _in_query(arguments: Mapping[str, Any]) -> dict[str, str]:
-    return {n: v if isinstance(v, str) else json.dumps(v) for n, v in arguments.items()}
 
 
 def _method(operation: Operation) -> Callable[..., Any]:
@@ -243,7 +245,8 @@ def _method(operation: Operation) -> Callable[..., Any]:
 
 
 for _operation in OPERATIONS:
-    setattr(TandemClient, _operation.name, _method(_operation))
+    if _operation.name not in vars(TandemClient):
+        setattr(TandemClient, _operation.name, _method(_operation))
 
 
 def _patiently(
@@ -279,20 +282,3 @@ def _may_pass(error: Exception) -> bool:
         requests.exceptions.SSLError,
     )
     return not isinstance(error, lasting)
-
-
-def _remedy(response: requests.Response) -> str:
-    """The remedy that the gateway does not name, because it does not know its caller."""
-    if response.status_code != 401:
-        return ""
-    return f". TandemClient takes the token as token=…, the commands of tandem by {TOKEN_VARIABLE}"
-
-
-def _error_text(response: requests.Response, url: str) -> str:
-    try:
-        return str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return (
-            f"What answers at {url} is not Tandem's gateway but another server, or a proxy before "
-            f"it: it says {response.status_code} {response.reason or ''}".rstrip()
-        )

@@ -2,7 +2,7 @@
 
 ::
 
-    NotFound ── JobNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
+    NotFound ── JobNotFound, DatasetNotFound, DeviceNotFound, NodeNotFound, NoTrainingSessions
     Conflict ── IllegalTransition, JobBroken, DeviceBusy, DeviceAlreadyRegistered,
                 AmbiguousDevice, DatasetChanged, NoTrainedWeights, ProbeFailed
     Unavailable ── ClusterUnavailable, VersionMismatch, DeviceStartFailed, ReplayFailed,
@@ -29,6 +29,7 @@ __all__ = [
     "ClusterUnavailable",
     "Conflict",
     "DatasetChanged",
+    "DatasetNotFound",
     "DatasetUnavailable",
     "DeviceAlreadyRegistered",
     "DeviceBusy",
@@ -63,6 +64,10 @@ END_JOB_MANAGER = (
 
 class JobNotFound(NotFound):
     """No job has this id."""
+
+
+class DatasetNotFound(NotFound):
+    """No data set of this name was uploaded."""
 
 
 class DeviceNotFound(NotFound):

@@ -16,6 +16,7 @@ from actors.core.version import __version__
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.checkpoints.storage import LocalStorage
+from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.doctor.doctor import Doctor
@@ -43,6 +44,7 @@ from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.starting.prepared_groups import PreparedGroups
+from orchestrator.uploads.upload_store import UploadStore
 
 
 class JobManager(JobReader):
@@ -67,7 +69,8 @@ class JobManager(JobReader):
         checkpoints = LocalStorage(storage / "checkpoints")
         datasets = DatasetStore(config.folders, node_id, config.data_memory_bytes)
         logs = ProcessLogs(storage / "logs")
-        super().__init__(book, CheckpointStore(checkpoints), datasets, logs)
+        uploads = DatasetDesk(UploadStore(config.uploads), datasets, book)
+        super().__init__(book, CheckpointStore(checkpoints), datasets, uploads, logs)
         self._initial = InitialWeightsStore(checkpoints)
         self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)
         self._plans = PlanDesk(config, self._copies, self._table, self._initial)
@@ -133,7 +136,12 @@ class JobManager(JobReader):
 
         try:
             parsed = parse_job_spec(
-                model_config, dataset_config, self._datasets.find, train_config, task
+                model_config,
+                dataset_config,
+                self._datasets.find,
+                train_config,
+                task,
+                self._uploads.configs(),
             )
             with self._given_weights.kept_for(parsed, model_config.get("initial_weights")) as spec:
                 job_id = self._book.add(make).job_id
@@ -161,6 +169,15 @@ class JobManager(JobReader):
             finally:
                 self._book.forget(job_id)
         self._tidy(job_id, job.identity)
+
+    def add_dataset(self, name: str, replace: bool, **arrived: Any) -> dict[str, Any]:
+        """What was understood of an upload whose files are there; see ``DatasetDesk.add``. Reads
+        all of it."""
+        return self._uploads.add(name, replace_it=replace, **arrived)
+
+    def delete_dataset(self, name: str, force: bool = False) -> None:
+        """An uploaded one; raises ``DatasetNotFound``, ``Conflict`` while a job needs it."""
+        self._uploads.delete(name, force)
 
     def list_devices(self) -> list[dict[str, Any]]:
         """The devices of live nodes and the registered ones; waits at most 5 s for reports."""

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         4.0, ge=1, le=3600, description="a device silent for this long is gone"
     )
     max_request_body_bytes: int = Field(64 * 2**20, ge=1024, le=2**31, description="HTTP body")
+    max_upload_bytes: int = Field(
+        16 * 2**30, ge=1024, le=2**50, description="the largest upload of a data set"
+    )
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
     dashboard: bool | None = Field(
         None,

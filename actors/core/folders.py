@@ -5,22 +5,37 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from actors.core.errors import InvalidRequest
+from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import shown_value
 
 MAX_PATH_CHARS = 4096
+UPLOADED_FILES = "files"
+"""In the folder of an uploaded data set: the folder with what was uploaded."""
 
 
 @dataclass(frozen=True)
 class Folders:
     """Absolute. Data sets lie in ``data``; files that a user names must lie in one of ``allowed``,
-    at any depth, wherever links lead."""
+    at any depth, wherever links lead. Uploaded data sets lie in ``uploads``, each in a folder of
+    its name: only a job that asks for one by its name reads there."""
 
     data: Path
     allowed: tuple[Path, ...]
+    uploads: Path | None = None
+
+    def of_upload(self, name: str) -> Folders:
+        """Those for a job that is trained on this one: its files alone may be read. Raises
+        ``DatasetUnavailable``."""
+        files = None if self.uploads is None else self.uploads / name / UPLOADED_FILES
+        if files is None or not files.is_dir():
+            raise DatasetUnavailable(
+                f"The data set {name} is not here any more: upload it again with POST "
+                f"/api/datasets/{name}"
+            )
+        return replace(self, allowed=(files.resolve(),))
 
     def find(self, where: str, path: str) -> Path:
         """Finds the regular file that ``path`` names: an absolute path, or one in the first allowed

@@ -14,6 +14,7 @@ import ray
 from actors.core.errors import TandemError, Unavailable, error_text
 from http_gateway.calls import repeats
 from http_gateway.calls.cloning import cloned_request
+from http_gateway.calls.dataset_uploads import DatasetUploads
 from http_gateway.calls.model_download import DESCRIBE_MODEL, ModelDownloads
 from http_gateway.calls.ray_predictions import Predictions
 from http_gateway.operations.operation import ManagerCall
@@ -52,7 +53,11 @@ class RayJobClient:
     """Calls the named, detached JobManager, and starts it again if it has died."""
 
     def __init__(
-        self, config: ManagerConfig, storage_path: Path, dashboard_url: str | None = None
+        self,
+        config: ManagerConfig,
+        storage_path: Path,
+        max_upload_bytes: int,
+        dashboard_url: str | None = None,
     ) -> None:
         self._config = config
         self._storage_path = storage_path
@@ -62,6 +67,7 @@ class RayJobClient:
         self._given_up: str | None = None
         self._predictions = Predictions()
         self._downloads = ModelDownloads(self._call, self._refer_model)
+        uploads = DatasetUploads(config.uploads, max_upload_bytes, self._call)
         self._raylet_log = RayletLog.here()
         self._special: dict[str, Callable[..., Any]] = {
             "clone_job": self._clone_job,
@@ -69,6 +75,7 @@ class RayJobClient:
             "get_model": self._downloads.file,
             "predict": self._predict,
             "ready": self._ready,
+            "upload_dataset": uploads.upload,
         }
 
     @classmethod
@@ -88,7 +95,7 @@ class RayJobClient:
             channel_timeout_s=settings.channel_timeout_s,
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
         )
-        client = cls(config, settings.storage_path, dashboard_url)
+        client = cls(config, settings.storage_path, settings.max_upload_bytes, dashboard_url)
         try:
             client._connect()
         except StorageUnavailable:

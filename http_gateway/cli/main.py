@@ -13,7 +13,7 @@ import typer
 from actors.core.errors import TandemError
 from actors.core.version import __version__
 from http_gateway.cli.cluster.node_commands import doctor, head, join
-from http_gateway.cli.dataset_commands import dataset, init
+from http_gateway.cli.data.dataset_commands import dataset, init
 from http_gateway.cli.jobs.job_commands import pause, plan, resume, train, verify, watch
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root

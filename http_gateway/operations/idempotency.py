@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
+from collections.abc import Collection
+from functools import partial
 
 from flask import Flask, Response, jsonify, request
 
@@ -21,20 +24,25 @@ from http_gateway.operations.validation_text import shorten
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+BLOCK_BYTES = 2**20
 BEGIN_REQUEST = ManagerCall(name="begin_request")
 FINISH_REQUEST = ManagerCall(name="finish_request", may_repeat=True)
 DROP_REQUEST = ManagerCall(name="drop_request", may_repeat=True)
 logger = logging.getLogger(__name__)
 
 
-def install_idempotency(app: Flask, client: JobClient) -> None:
-    """Install it after the access control: a stranger must not be told a stored answer."""
+def install_idempotency(app: Flask, client: JobClient, taking_files: Collection[str]) -> None:
+    """Install it after the access control: a stranger must not be told a stored answer.
+    ``taking_files`` are the endpoints whose body is a file, which need not fit into memory."""
 
     def begin() -> Response | None:
         key = request.headers.get(KEY_HEADER)
         if request.method != "POST" or request.routing_exception is not None or key is None:
             return None
-        begun = {"key": _checked(key), "fingerprint": _fingerprint()}
+        begun = {
+            "key": _checked(key),
+            "fingerprint": _fingerprint(request.endpoint in taking_files),
+        }
         stored = client.call(BEGIN_REQUEST, begun)
         if stored is None:
             current_key.set(key)
@@ -80,10 +88,18 @@ def _checked(key: str) -> str:
     return key
 
 
-def _fingerprint() -> str:
+def _fingerprint(is_file: bool) -> str:
     """Of what is asked for: method, path, query and body, each with its length before it."""
     digest = hashlib.sha256()
-    parts = (request.method.encode(), request.path.encode("utf-8", "surrogatepass"))
-    for part in (*parts, request.query_string, request.get_data(cache=True)):
+    path = request.path.encode("utf-8", "surrogatepass")
+    parts = [request.method.encode(), path, request.query_string]
+    for part in parts if is_file else [*parts, request.get_data(cache=True)]:
         digest.update(len(part).to_bytes(8, "big") + part)
+    if is_file:
+        file = request.environ["wsgi.input"]
+        digest.update(file.seek(0, os.SEEK_END).to_bytes(8, "big"))
+        file.seek(0)
+        for block in iter(partial(file.read, BLOCK_BYTES), b""):
+            digest.update(block)
+        file.seek(0)
     return digest.hexdigest()

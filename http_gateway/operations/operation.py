@@ -13,6 +13,9 @@ CALL_TIMEOUT_S = 30.0
 ACTOR_START_TIMEOUT_S = 60.0
 """What a client reckons with: the setting's default."""
 JSON = "application/json"
+BINARY = "application/octet-stream"
+FILE = "file"
+"""A client's argument that is the body of an operation which takes a file."""
 PATH_NAME = re.compile(r"<(\w+)>")
 
 Schema = type[BaseModel] | dict[str, Any]
@@ -65,6 +68,8 @@ class Operation(ManagerCall):
     as_sent: bool = False
     reads_body_late: bool = False
     """Its body is read by what does the work, once that knows what the body has to be."""
+    takes_file: bool = False
+    """Its body is a file as it is, which may be larger than other bodies."""
     message: str | None = None
     result_name: str | None = None
     media_type: str = JSON
@@ -89,7 +94,8 @@ class Operation(ManagerCall):
     @property
     def required_names(self) -> tuple[str, ...]:
         """Arguments without which there is no request: the path's, then the body's."""
-        needed = [name for name, is_needed in self.body_names.items() if is_needed]
+        needed = [FILE] if self.takes_file else []
+        needed += [name for name, is_needed in self.body_names.items() if is_needed]
         return (*self.path_names, *needed)
 
     @property

@@ -9,7 +9,7 @@ from flask import request
 from flask_openapi3 import OpenAPI, Tag
 from pydantic import BaseModel
 
-from http_gateway.operations.operation import JSON, JobClient, Operation
+from http_gateway.operations.operation import BINARY, JSON, JobClient, Operation
 from http_gateway.operations.special import GATEWAYS_OWN, LATE_ARGUMENTS, SHOWN
 from http_gateway.schemas.base import ERRORS
 
@@ -68,4 +68,7 @@ def _extensions(operation: Operation) -> dict[str, Any]:
     if operation.reads_body_late and operation.body is not None:
         schema = operation.body.model_json_schema()
         extensions["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    if operation.takes_file:
+        schema = {"type": "string", "format": "binary"}
+        extensions["requestBody"] = {"required": True, "content": {BINARY: {"schema": schema}}}
     return extensions

@@ -12,6 +12,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
 from actors.core.input_form import InputForm
@@ -21,6 +22,7 @@ from http_gateway.operations.table.exports import ENDINGS
 from http_gateway.prometheus.page import prometheus_response
 
 VERSION_KEY = "TANDEM_VERSION"
+UPLOAD_LIMIT_KEY = "TANDEM_MAX_UPLOAD_BYTES"
 
 
 def _health() -> dict[str, Any]:
@@ -81,6 +83,20 @@ def _late_rows() -> dict[str, Any]:
     return {"read": read, **_gone()}
 
 
+def _with_limit(datasets: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"datasets": datasets, "max_upload_bytes": current_app.config[UPLOAD_LIMIT_KEY]}
+
+
+def _uploaded_file() -> dict[str, Any]:
+    """``open_body`` gives what was sent, which lies on the disk if it is large. It is not read by
+    way of Flask, which would give it a lower limit, and no way back to its beginning."""
+    limit = request.max_content_length = current_app.config[UPLOAD_LIMIT_KEY]
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    body = request.environ["wsgi.input"]
+    return {"open_body": lambda: body, **_gone()}
+
+
 def _prometheus() -> Response:
     return prometheus_response(current_app)
 
@@ -94,7 +110,12 @@ GATEWAYS_OWN: dict[str, Callable[[], Any]] = {
 LATE_ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "get_model": _gone,
     "predict": _late_rows,
+    "upload_dataset": _uploaded_file,
 }
 """Arguments beside those of the request."""
-SHOWN: dict[str, Callable[[Any], Any]] = {"list_devices": _with_commands, "get_model": _download}
+SHOWN: dict[str, Callable[[Any], Any]] = {
+    "list_datasets": _with_limit,
+    "list_devices": _with_commands,
+    "get_model": _download,
+}
 """From what the JobManager's method returned to the answer."""

@@ -86,3 +86,34 @@ class InspectedDataset(BaseModel):
     examples: list[ShownExample]
     fingerprint: str
     suggested: SuggestedJob
+
+
+class ListedDataset(BaseModel):
+    """A data set; what only uploads have is null for one that Tandem knows."""
+
+    name: str
+    is_uploaded: bool
+    format: str | None
+    num_files: int | None
+    num_bytes: int | None = Field(description="of its files, unpacked")
+    num_train: int | None
+    num_val: int | None
+    jobs: list[str] = Field(description="ids of those that use it")
+
+
+class DatasetList(BaseModel):
+    """GET /api/datasets."""
+
+    datasets: list[ListedDataset]
+    max_upload_bytes: int = Field(description="the largest upload that the gateway takes")
+
+
+class ShownDataset(BaseModel):
+    """An uploaded data set."""
+
+    name: str
+    dataset_config: dict[str, Any] = Field(description="what a job's name of it stands for")
+    num_files: int
+    num_bytes: int = Field(description="of its files, unpacked")
+    jobs: list[str] = Field(description="ids of those that use it")
+    understood: InspectedDataset

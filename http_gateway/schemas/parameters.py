@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
@@ -31,6 +32,39 @@ IP_FORMS: Any = {"anyOf": [{"const": "localhost"}, {"format": "ipv4"}, {"format"
 Ip = Annotated[
     str, Field(max_length=MAX_TEXT_CHARS, json_schema_extra=IP_FORMS), AfterValidator(_ip)
 ]
+
+
+DATASET_NAME = re.compile("[a-z0-9_-]{1,64}")
+
+
+def _dataset_name(value: str) -> str:
+    if DATASET_NAME.fullmatch(value) is None:
+        raise PydanticCustomError("choice", "1 to 64 of the characters a-z, 0-9, _ and -")
+    return value
+
+
+DatasetName = Annotated[
+    str,
+    Field(description="such as pets", json_schema_extra={"pattern": f"^{DATASET_NAME.pattern}$"}),
+    AfterValidator(_dataset_name),
+]
+"""Of an uploaded data set."""
+
+
+def _setting(value: str) -> str:
+    if SETTING.match(value) is None:
+        raise PydanticCustomError("choice", "NAME=VALUE, such as target=diagnosis")
+    return value
+
+
+SETTING = re.compile("([a-z_]+)=")
+MAX_SETTING_CHARS = 10_000
+Setting = Annotated[
+    str,
+    Field(max_length=MAX_SETTING_CHARS, json_schema_extra={"pattern": "^[a-z_]+="}),
+    AfterValidator(_setting),
+]
+"""A field of ``dataset_config``, by its name."""
 
 
 def _plain_digits(value: str) -> str:

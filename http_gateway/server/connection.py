@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from functools import partial
 from typing import Any
 
 from waitress.channel import HTTPChannel
 
+from http_gateway.server.parser import Parser
 from http_gateway.server.patience import ConnectionPhase
-from http_gateway.server.wire_errors import Busy, JsonErrorTask, Parser, RequestTimeout
+from http_gateway.server.wire_errors import Busy, JsonErrorTask, RequestTimeout
 
 
 class Connection(HTTPChannel):
@@ -19,10 +21,11 @@ class Connection(HTTPChannel):
     """
 
     error_task_class = JsonErrorTask
-    parser_class = Parser
+    parser_class: Any
     request: Any  # the one that is arriving
 
     def __init__(self, server: Any, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        self.parser_class = partial(Parser, door=server.door)
         self._num_requests = 0
         self._num_sent = 0
         self._lingers = False
@@ -81,6 +84,12 @@ class Connection(HTTPChannel):
                 self.recv(self.adj.recv_bytes)
             except OSError:
                 self.handle_close()
+
+    def handle_close(self) -> None:
+        """What has arrived of a body goes at once, not when the memory is tidied up."""
+        if self.request is not None:
+            self.request.close()
+        super().handle_close()
 
     def handle_write(self) -> None:
         """Closing with bytes unread would reset the connection, and the client lose the answer."""

@@ -10,7 +10,9 @@ from actors.core.version import __version__
 from http_gateway.operations.operation import JobClient
 from http_gateway.process.coming_back import SwitchedApp
 from http_gateway.server.http_server import HttpServer
+from http_gateway.server.upload_door import UploadDoor
 from orchestrator.settings import Settings
+from orchestrator.uploads.upload_store import UploadStore, uploads_folder
 
 POLL_S = 0.05
 
@@ -32,7 +34,11 @@ class Front:
 
         limit = self._settings.max_request_body_bytes
         self._app.app = create_app(
-            client, max_request_body_bytes=limit, token=self._token, version=__version__
+            client,
+            max_request_body_bytes=limit,
+            max_upload_bytes=self._settings.max_upload_bytes,
+            token=self._token,
+            version=__version__,
         )
         if self._thread is None:
             self._server = HttpServer(
@@ -41,9 +47,16 @@ class Front:
                 threads=self._settings.http_threads,
                 # The app refuses a body by its own limit; this one spares the disk.
                 max_request_body_size=2 * limit,
+                door=self._upload_door(),
             )
             self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
             self._thread.start()
+
+    def _upload_door(self) -> UploadDoor:
+        from http_gateway.operations.table import OPERATIONS
+
+        store = UploadStore(uploads_folder(self._settings.storage_path))
+        return UploadDoor(store, OPERATIONS, self._settings.max_upload_bytes, self._token)
 
     @property
     def serves(self) -> bool:

@@ -14,6 +14,7 @@ from waitress.task import ThreadedTaskDispatcher
 
 from http_gateway.server.connection import Connection
 from http_gateway.server.patience import CLAIMS, Patience
+from http_gateway.server.upload_door import UploadDoor
 
 MAX_CONNECTIONS = 1000
 
@@ -35,7 +36,9 @@ class HttpServer(TcpWSGIServer):
         max_request_body_size: int,
         patience: Patience | None = None,
         max_connections: int | None = None,
+        door: UploadDoor | None = None,
     ) -> None:
+        self.door = door
         self.patience = patience or Patience()
         self._max_connections = max_connections or _max_connections()
         self._next_look = 0.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
-from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
-from waitress.utilities import BadRequest, Error
+from waitress.utilities import Error
 
 
 class RequestTimeout(Error):
@@ -23,29 +23,28 @@ class Busy(Error):
     reason = "Service Unavailable"
 
 
+class EarlyRefusal(Error):
+    """What the application would answer, or as good as that, before the body is read. Its text is
+    the whole sentence."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.code, self.reason = status, HTTPStatus(status).phrase
+
+
 class JsonErrorTask(ErrorTask):
     """Answers a request that is no HTTP, or larger than the server reads at all."""
 
     def execute(self) -> None:
         """Replaces waitress's plain text; the connection ends."""
         error = self.request.error
-        body = json.dumps({"error": f"{error.reason}: {error.body}"}).encode()
+        is_whole = isinstance(error, EarlyRefusal)
+        text = error.body if is_whole else f"{error.reason}: {error.body}"
+        body = json.dumps({"error": text}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            self.response_headers.append(("WWW-Authenticate", "Bearer"))
         self.content_length = len(body)
         self.set_close_on_finish()
         self.write(body)
-
-
-class Parser(HTTPRequestParser):
-    """Refuses what waitress's own trips over, such as a length of thousands of digits."""
-
-    def received(self, data: bytes) -> int:
-        """How many of the bytes belong to this request."""
-        try:
-            num_bytes: int = super().received(data)
-        except ValueError as error:
-            self.error = BadRequest(f"{error}")
-            self.completed = True
-            return len(data)
-        return num_bytes

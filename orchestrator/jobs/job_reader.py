@@ -5,10 +5,11 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from actors.core.sources.registry import parse_source, sources
+from actors.core.sources.registry import sources
 from actors.core.stages.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
 from orchestrator.exports.training_record import training_record
@@ -35,12 +36,14 @@ class JobReader:
         book: JobBook,
         checkpoints: CheckpointStore,
         datasets: DatasetStore,
+        uploads: DatasetDesk,
         logs: ProcessLogs,
     ) -> None:
         self._book = book
         self._lock = book.lock
         self._checkpoints = checkpoints
         self._datasets = datasets
+        self._uploads = uploads
         self._logs = logs
 
     def list_jobs(self) -> list[dict[str, Any]]:
@@ -160,7 +163,19 @@ class JobReader:
     def inspect_dataset(self, dataset_config: dict[str, Any]) -> dict[str, Any]:
         """What it is, and a job that would fit; raises ``InvalidRequest``,
         ``DatasetUnavailable``."""
-        return self._datasets.inspect(parse_source(dataset_config))
+        return self._datasets.inspect(self._uploads.parse(dataset_config))
+
+    def list_datasets(self) -> list[dict[str, Any]]:
+        """Those that Tandem knows and those that were uploaded, with the jobs that use them."""
+        return self._uploads.summaries()
+
+    def get_dataset(self, name: str) -> dict[str, Any]:
+        """An uploaded one; raises ``DatasetNotFound``, ``DatasetUnavailable``."""
+        return self._uploads.show(name)
+
+    def check_upload(self, name: str, replace: bool) -> None:
+        """Before its files are unpacked: raises ``InvalidRequest``, ``Conflict``."""
+        self._uploads.check(name, replace)
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
         """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""

@@ -19,7 +19,13 @@ from actors.core.model.model_spec import ModelSpec
 from actors.core.model.registry import unknown_kinds
 from actors.core.progress.session_length import epochs_for
 from actors.core.recipe.recipe import check_known_kinds
-from actors.core.sources.registry import SOURCES, SourceSpec, facts_of_source, parse_source
+from actors.core.sources.registry import (
+    NO_UPLOADS,
+    SOURCES,
+    SourceSpec,
+    facts_of_source,
+    parse_source,
+)
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import SampleViews
 from actors.core.tasks.parse import parse_task
@@ -97,9 +103,11 @@ def parse_job_spec(
     find: Callable[[SourceSpec], Found],
     train_config: Mapping[str, Any] | None = None,
     task: Any = None,
+    uploads: Mapping[str, Mapping[str, Any]] = NO_UPLOADS,
 ) -> JobSpec:
-    """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays."""
-    source = parse_source(dataset_config)
+    """Raises ``InvalidRequest``; ``find`` tells what is in a source's arrays, ``uploads`` has the
+    fields of each uploaded data set."""
+    source = parse_source(dataset_config, uploads)
     data = facts_of_source(source, find(source))
     parsed_task = parse_task(task, data)
     spec = JobSpec(

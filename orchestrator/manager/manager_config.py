@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.core.folders import Folders
+from orchestrator.uploads.upload_store import uploads_folder
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,9 @@ class ManagerConfig:
     @property
     def folders(self) -> Folders:
         """The folders from which data is read."""
-        return Folders(Path(self.data_dir), tuple(map(Path, self.data_roots)))
+        return Folders(Path(self.data_dir), tuple(map(Path, self.data_roots)), self.uploads)
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of uploaded data sets."""
+        return uploads_folder(Path(self.storage_path))

@@ -28,7 +28,7 @@ ray.init(
 )
 by_name = {operation.name: operation for operation in OPERATIONS}
 job = {"model_config": {"layer_sizes": [64, 10]}, "dataset_config": {"name": "digits"}}
-client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder)
+client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder, 0)
 client.call(by_name["list_jobs"], {})
 other = sqlite3.connect(folder / "tandem.db", isolation_level=None)
 other.execute("BEGIN EXCLUSIVE")

@@ -46,7 +46,9 @@ def test_the_table_of_calls_lists_every_one() -> None:
     table = section(page("api"), "All calls")
     paths = create_app(FakeJobClient(), version="0").api_doc["paths"]
     for path, methods in paths.items():
-        shown = path.replace("{job_id}", "<id>").replace("{port}", "<port>")
+        shown = (
+            path.replace("{job_id}", "<id>").replace("{port}", "<port>").replace("{name}", "<name>")
+        )
         assert shown in table, path
         for method in set(methods) - {"get"}:
             assert f"`{method.upper()} {shown}`" in table, (method, path)

@@ -14,6 +14,7 @@ from http_gateway.app import create_app
 from http_gateway.operations.operation import JobClient
 from http_gateway.server.http_server import HttpServer
 from http_gateway.server.patience import Patience
+from http_gateway.server.upload_door import UploadDoor
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def serving(
     threads: int = 8,
     max_connections: int = 50,
     max_request_body_size: int = 2**27,
+    door: UploadDoor | None = None,
 ) -> Iterator[HttpServer]:
     """The gateway's HTTP server before ``app``, at its ``effective_port``."""
     listener = socket.create_server(("127.0.0.1", port))
@@ -42,6 +44,7 @@ def serving(
         threads=threads,
         max_connections=max_connections,
         max_request_body_size=max_request_body_size,
+        door=door,
     )
     thread = threading.Thread(target=server.run)
     thread.start()

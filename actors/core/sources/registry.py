@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ COMMON_FIELDS = ("name", "format", "batch_size", "val_batch_size", "shuffle")
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as a job asks for it: its name or format, and every argument after its check."""
+    """A source as a job asks for it: its name or format, and every argument after its check.
+    ``upload`` is the name of the uploaded data set that has its files."""
 
     name: str
     arguments: tuple[tuple[str, Argument | tuple[TransformSpec, ...]], ...] = ()
+    upload: str | None = None
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -111,10 +113,24 @@ def add_source(kind: SourceKind) -> None:
     SOURCES[kind.name] = kind
 
 
-def parse_source(config: Mapping[str, Any]) -> SourceSpec:
-    """Parses a job's ``dataset_config``. A field that is null counts as absent. Raises
-    ``InvalidRequest``."""
-    name = _asked_kind(config)
+NO_UPLOADS: Mapping[str, Mapping[str, Any]] = {}
+
+
+def parse_source(
+    config: Mapping[str, Any], uploads: Mapping[str, Mapping[str, Any]] = NO_UPLOADS
+) -> SourceSpec:
+    """Parses a job's ``dataset_config``. A field that is null counts as absent. ``uploads`` has the
+    fields of each uploaded data set, by its name: a job that asks for one by ``name`` may give
+    others. Raises ``InvalidRequest``."""
+    upload = config.get("name") if config.get("format") is None else None
+    if isinstance(upload, str) and upload in uploads:
+        own = {n: v for n, v in config.items() if n != "name" and v is not None}
+        return replace(_parsed({**uploads[upload], **own}, ()), upload=upload)
+    return _parsed(config, uploads)
+
+
+def _parsed(config: Mapping[str, Any], uploads: Iterable[str]) -> SourceSpec:
+    name = _asked_kind(config, uploads)
     fields = SOURCES[name].fields
     given = {n: v for n, v in config.items() if n not in COMMON_FIELDS and v is not None}
     for unknown in given.keys() - fields.keys():
@@ -123,7 +139,7 @@ def parse_source(config: Mapping[str, Any]) -> SourceSpec:
     return SourceSpec(name, tuple(values.items()))
 
 
-def _asked_kind(config: Mapping[str, Any]) -> str:
+def _asked_kind(config: Mapping[str, Any], uploads: Iterable[str]) -> str:
     asked = {by: config[by] for by in ("name", "format") if config.get(by) is not None}
     if len(asked) == 2:
         raise InvalidRequest(
@@ -133,8 +149,9 @@ def _asked_kind(config: Mapping[str, Any]) -> str:
     by, name = next(iter(asked.items()), ("name", None))
     known = [kind.name for kind in SOURCES.values() if kind.asked_by == by]
     if not isinstance(name, str) or name not in known:
+        shown = [*known, *uploads] if by == "name" else known
         raise InvalidRequest(
-            f"{WHERE}.{by} is {shown_value(name)}, but must be one of {', '.join(known)}"
+            f"{WHERE}.{by} is {shown_value(name)}, but must be one of {', '.join(shown)}"
         )
     return name
 
@@ -168,7 +185,11 @@ def arrays_key(spec: SourceSpec) -> SourceSpec:
 
 def source_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
     """The files from which it is read."""
-    return SOURCES[spec.name].files(spec, folders)
+    return SOURCES[spec.name].files(spec, _own_folders(spec, folders))
+
+
+def _own_folders(spec: SourceSpec, folders: Folders) -> Folders:
+    return folders if spec.upload is None else folders.of_upload(spec.upload)
 
 
 Signature = tuple[tuple[str, tuple[int, ...] | None], ...]
@@ -189,6 +210,8 @@ def _check_unchanged(before: Signature, after: Signature) -> None:
 
 def place_of(spec: SourceSpec, folders: Folders) -> str:
     """Says to people where its samples come from."""
+    if spec.upload is not None:
+        return f"the data set {spec.upload}"
     if SOURCES[spec.name].is_format:
         return str(spec.keywords["path"])
     files = source_files(spec, folders)
@@ -200,18 +223,19 @@ def place_of(spec: SourceSpec, folders: Folders) -> str:
 def known_of(spec: SourceSpec, folders: Folders) -> Found | None:
     """What its arrays hold, if that is known without reading them. Raises ``DatasetUnavailable`` if
     a file can't be the right one."""
-    return SOURCES[spec.name].known(spec, folders)
+    return SOURCES[spec.name].known(spec, _own_folders(spec, folders))
 
 
 def facts_of_source(spec: SourceSpec, found: Found) -> SourceFacts:
     """Describes its samples. Raises ``InvalidRequest`` if the arguments don't fit what was
     found."""
-    return SOURCES[spec.name].facts(spec, found)
+    facts = SOURCES[spec.name].facts(spec, found)
+    return facts if spec.upload is None else replace(facts, name=spec.upload)
 
 
 def fetch_source(spec: SourceSpec, folders: Folders) -> None:
     """Downloads its missing files. Raises ``DatasetUnavailable``."""
-    SOURCES[spec.name].fetch(spec, folders)
+    SOURCES[spec.name].fetch(spec, _own_folders(spec, folders))
 
 
 def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None) -> Samples:
@@ -222,9 +246,9 @@ def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None
     can't be downloaded, are not as they should be, or change while they are read.
     """
     kind = SOURCES[spec.name]
-    kind.fetch(spec, folders)
+    fetch_source(spec, folders)
     before = source_signature(spec, folders)
-    samples = kind.read(spec, folders)
+    samples = kind.read(spec, _own_folders(spec, folders))
     if max_bytes is None or input_bytes(samples) <= max_bytes:
         samples = replace(samples, train=in_memory(samples.train), val=in_memory(samples.val))
     if kind.statistics is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http_gateway.operations.table.catalogue import CATALOGUE
+from http_gateway.operations.table.datasets import DATASETS
 from http_gateway.operations.table.devices import DEVICES
 from http_gateway.operations.table.exports import EXPORTS
 from http_gateway.operations.table.health import HEALTH
@@ -22,6 +23,7 @@ OPERATIONS = (
     + DEVICES
     + NETWORK
     + TERAFLOPS
+    + DATASETS
     + CATALOGUE
     + HEALTH
 )

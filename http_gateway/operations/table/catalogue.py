@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
-from http_gateway.operations.table.traits import LOADING_TIMEOUT_S, QUICK
-from http_gateway.schemas.datasets import InspectDataset, InspectedDataset
+from http_gateway.operations.table.traits import QUICK
 
 
 class KindField(BaseModel):
@@ -97,17 +96,5 @@ CATALOGUE = (
         summary="The sources of data for dataset_config, with their own fields",
         response=SourceList,
         result_name="sources",
-    ),
-    Operation(
-        name="inspect_dataset",
-        method="POST",
-        path="/api/datasets/inspect",
-        noun="models",
-        summary="What a data set is, before anything is trained on it; reads all of it",
-        body=InspectDataset,
-        as_sent=True,
-        response=InspectedDataset,
-        timeout_s=LOADING_TIMEOUT_S,
-        may_repeat=True,
     ),
 )

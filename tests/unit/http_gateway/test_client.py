@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
-from werkzeug.serving import make_server
 
-from http_gateway.app import create_app
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.operations import special
 from http_gateway.operations.operation import Operation
@@ -40,8 +37,11 @@ from tests.support.fake_job_client import (
 )
 from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
+from tests.support.served import served
 
-(INSPECTED,) = (FakeJobClient().usual(o) for o in OPERATIONS if o.name == "inspect_dataset")
+INSPECTED, SHOWN_DATASET = (
+    FakeJobClient().usual(o) for o in OPERATIONS if o.name in ("inspect_dataset", "get_dataset")
+)
 TRACE = example_of(Trace)
 SERVED = FakeJobClient()
 GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in special.GATEWAYS_OWN]
@@ -50,13 +50,8 @@ GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in speci
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The address of a server on a free port; ended when the module's tests are done."""
-    server = make_server("127.0.0.1", 0, create_app(SERVED, version="9.8.7"), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with served(SERVED) as url:
+        yield url
 
 
 @pytest.fixture
@@ -174,6 +169,10 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.list_layers(), "list_layers", (), LAYER_KINDS),
     (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
     (lambda c: c.list_sources(), "list_sources", (), SOURCES),
+    (lambda c: c.list_datasets(), "list_datasets", (), []),
+    (lambda c: c.get_dataset("pets"), "get_dataset", ("pets",), SHOWN_DATASET),
+    (lambda c: c.delete_dataset("pets"), "delete_dataset", ("pets", False), None),
+    (lambda c: c.delete_dataset("pets", force=True), "delete_dataset", ("pets", True), None),
     (lambda c: c.inspect_dataset(DATASET), "inspect_dataset", (DATASET,), INSPECTED),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "ready", (), {"ready": True, **READY}),
@@ -213,9 +212,8 @@ def test_a_request_is_sent_with_its_idempotency_key(
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
     tried = {name for call in CALLS for name in call[0].__code__.co_names}
-    assert public - tried == {"wait_for", "wait_until_ready", "close", "call", "save_model"} | {
-        operation.name for operation in GATEWAYS_OWN
-    }
+    others = {"wait_for", "wait_until_ready", "close", "call", "save_model", "upload_dataset"}
+    assert public - tried == others | {operation.name for operation in GATEWAYS_OWN}
 
 
 @pytest.mark.parametrize("operation", GATEWAYS_OWN, ids=lambda operation: operation.name)

@@ -116,7 +116,7 @@ def test_a_broken_job_can_be_made_again() -> None:
 def test_it_is_created_by_a_call_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
+    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path, 0)
     calls: list[tuple[ManagerCall, dict[str, Any]]] = []
 
     def call(call: ManagerCall, arguments: dict[str, Any]) -> Any:

@@ -28,6 +28,7 @@ STATUSES = {
     "DeviceBusy": 409,
     "DeviceAlreadyRegistered": 409,
     "AmbiguousDevice": 409,
+    "DatasetNotFound": 404,
     "DatasetUnavailable": 409,
     "DatasetChanged": 409,
     "NoTrainedWeights": 409,

@@ -18,8 +18,12 @@ API = schemathesis.openapi.from_wsgi("/openapi.json", create_app(FakeJobClient()
 # What a sample is depends on the job's model, which no document knows: all of 40 generated bodies
 # were refused, with the shape that the model takes.
 BY_THE_MODEL = {"/api/jobs/{job_id}/predict": ["positive_data_acceptance"]}
-# DELETE finds /api/devices/<port> there, and refuses the port "register" with 400.
-TWO_ROUTES = {"/api/devices/register": ["allow_header_conformance", "unsupported_method"]}
+# DELETE finds /api/devices/<port> there, and refuses the port "register" with 400; GET and DELETE
+# find /api/datasets/<name>.
+TWO_ROUTES = {
+    path: ["allow_header_conformance", "unsupported_method"]
+    for path in ("/api/devices/register", "/api/datasets/inspect")
+}
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])

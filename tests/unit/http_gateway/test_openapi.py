@@ -42,7 +42,11 @@ ROUTES = [
     ("/api/layers", "get", "200", None),
     ("/api/architectures", "get", "200", None),
     ("/api/sources", "get", "200", None),
+    ("/api/datasets", "get", "200", None),
     ("/api/datasets/inspect", "post", "200", True),
+    ("/api/datasets/{name}", "post", "201", True),
+    ("/api/datasets/{name}", "get", "200", None),
+    ("/api/datasets/{name}", "delete", "200", None),
     ("/api/doctor", "get", "200", None),
     ("/metrics", "get", "200", None),
     ("/health", "get", "200", None),
@@ -188,6 +192,7 @@ def test_queries_are_told(document: dict[str, Any], subtests: pytest.Subtests) -
         ("/api/jobs/{job_id}/trace", "get", ["steps"]),
         ("/api/jobs/{job_id}/logs", "get", ["after", "limit"]),
         ("/api/devices/{port}", "delete", ["ip", "job_id"]),
+        ("/api/datasets/{name}", "post", ["format", "set", "replace"]),
     ]:
         with subtests.test(path=path, method=method, names=names):
             parameters = document["paths"][path][method]["parameters"]

@@ -13,6 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from http_gateway.app import create_app
+from http_gateway.calls.dataset_uploads import ADD_DATASET, CHECK_UPLOAD
 from http_gateway.calls.model_download import DESCRIBE_MODEL, DESCRIBE_TRAINING
 from http_gateway.calls.ray_job_client import DESCRIBE, GET_JOB, LIST_STRANGERS
 from http_gateway.client import ApiError, TandemClient
@@ -25,7 +26,14 @@ from orchestrator.job_manager import JobManager
 from orchestrator.job_manager_actor import JobManagerActor
 from tests.support.fake_job_client import FakeJobClient
 
-NOT_OF_THE_JOB_MANAGER = {*GATEWAYS_OWN, "ready", "predict", "clone_job", "get_model"}
+NOT_OF_THE_JOB_MANAGER = {
+    *GATEWAYS_OWN,
+    "ready",
+    "predict",
+    "clone_job",
+    "get_model",
+    "upload_dataset",
+}
 """The gateway answers them itself, or by other methods of the JobManager."""
 OF_THE_JOB_MANAGER = [o for o in OPERATIONS if o.name not in NOT_OF_THE_JOB_MANAGER]
 OTHER_CALLS = {
@@ -38,6 +46,8 @@ OTHER_CALLS = {
     GET_JOB: ["job_id", "history_limit"],
     LIST_STRANGERS: [],
     FIGURES: [],
+    CHECK_UPLOAD: ["name", "replace"],
+    ADD_DATASET: ["name", "replace", "version", "config", "num_files", "num_bytes"],
 }
 EXTENDING = Path(__file__).parents[3] / "docs" / "extending.md"
 

@@ -123,7 +123,7 @@ def test_a_process_that_ends_is_told_and_another_takes_its_place(
 
 def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[int, int]] = []
-    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path)
+    client = RayJobClient(ManagerConfig(str(tmp_path), str(tmp_path)), tmp_path, 0)
 
     def refuse(call: ManagerCall, *_: Any) -> None:
         assert call.name == "describe_model"

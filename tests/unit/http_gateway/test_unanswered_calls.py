@@ -44,7 +44,7 @@ def client(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ray
 
     monkeypatch.setattr(ray, "get", get)
     config = ManagerConfig(str(tmp_path), str(tmp_path), "auto", 1.0, 1.0, 1.0)
-    client = RayJobClient(config, tmp_path)
+    client = RayJobClient(config, tmp_path, 0)
     client._manager = Manager()
     client.give_up("The head is gone")  # or it would be asked again until the time is over
     return client

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from collections.abc import Iterator
 
 import pytest
+from waitress.receiver import FixedStreamReceiver
 
 from tests.support.served import serving
 
@@ -62,3 +64,25 @@ def test_a_client_that_sends_on_after_the_answer_still_gets_it(address: tuple[st
             connection.sendall(b" " * 100_000)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_asks_first_is_told_no_before_it_sends(address: tuple[str, int]) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_disk_that_can_not_take_a_body_is_told(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(receiver: object, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FixedStreamReceiver, "received", full)
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        connection.sendall(b"123456789")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"No space left" in answer

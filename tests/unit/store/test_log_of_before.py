@@ -34,7 +34,7 @@ def book(tmp_path: Path) -> Iterator[JobBook]:
 @pytest.fixture
 def reader(book: JobBook) -> JobReader:
     neither: Any = None
-    return JobReader(book, neither, neither, neither)
+    return JobReader(book, neither, neither, neither, neither)
 
 
 def as_sent(answer: Any) -> Any:

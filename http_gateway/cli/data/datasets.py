@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,29 +12,16 @@ import typer
 import yaml
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from actors.core.errors import InvalidRequest
+from actors.core.rows.data_formats import DELIMITERS, FOLDER_FORMAT, FORMAT_OF_ENDING, OWN_FORMATS
 from http_gateway.cli.connection import make_client
 from http_gateway.cli.showing.live_view import new_console
 from http_gateway.cli.showing.reporting import CommandEnd
 from http_gateway.client import ApiError, TandemClient
 
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".npz": "npz",
-    ".npy": "npy",
-    ".tar": "webdataset",
-    ".txt": "text",
-    ".md": "text",
-    "": "image_folder",
-}
-"""By the ending of a name; a folder's has none."""
-USUAL_CONTEXT = 64
 NUM_DEVICES = 2
 
 
@@ -68,6 +55,12 @@ CHOICES = (
         "own_category",
         "Texts are missing: gaps are a category of their own",
     ),
+    Choice(
+        "dataset_config.context is missing",
+        "context",
+        64,
+        "The text is cut into samples of 64 tokens",
+    ),
 )
 LOCAL_DEVICES = [{"ip": "localhost", "port": 5001}, {"ip": "localhost", "port": 5002}]
 
@@ -81,8 +74,8 @@ def run_show(
     as_json: bool,
 ) -> None:
     """Raises ``InvalidRequest``, ``ApiError``."""
-    config = dataset_config(path, kind, target, fields)
     with make_client(url) as client:
+        config = _config(client, path, kind, target, fields)
         told, _ = _inspected(client, config)
     if as_json:
         typer.echo(json.dumps(told))
@@ -101,10 +94,8 @@ def run_init(
     """Raises ``InvalidRequest``, ``ApiError``, ``CommandEnd`` where the file is there already."""
     if out.exists():
         raise CommandEnd(f"{out} is there already: move it away, or name another file by --out")
-    config = dataset_config(path, kind, target, fields)
-    if config["format"] == "text":
-        config.setdefault("context", USUAL_CONTEXT)
     with make_client(url) as client:
+        config = _config(client, path, kind, target, fields)
         told, config = _inspected(client, config)
         devices = _devices(client)
     suggested = told["suggested"]
@@ -122,23 +113,38 @@ def run_init(
     typer.echo(f"{_in_short(told)}\nWritten to {out}. To train: tandem train {out}")
 
 
-def dataset_config(
-    path: str, kind: str | None, target: str | None, fields: Sequence[str]
+def _config(
+    client: TandemClient,
+    path: str,
+    kind: str | None,
+    target: str | None,
+    fields: Sequence[str],
 ) -> dict[str, Any]:
-    """As a job's request has it; raises ``InvalidRequest``."""
+    """As a job's request has it, of a data set with a name or of files; raises
+    ``InvalidRequest``."""
+    own = own_fields(target, fields)
+    if kind is None and path in (one["name"] for one in client.list_datasets()):
+        return {"name": path, **own}
+    return {**of_file(path, kind), "path": _sent_path(path), **own}
+
+
+def of_file(path: str, kind: str | None) -> dict[str, Any]:
+    """The format, by the ending of the name where it is not said. Raises ``InvalidRequest``."""
     suffix = PurePath(path).suffix.lower()
-    known = kind or FORMATS.get(suffix)
+    known = kind or FORMAT_OF_ENDING.get(suffix) or (FOLDER_FORMAT if not suffix else None)
     if known is None:
         raise InvalidRequest(
             f"{path} ends in {suffix}, which is of no format that Tandem reads: name the format by "
-            f"--format, one of {', '.join(sorted(set(FORMATS.values())))}"
+            f"--format, one of {', '.join(OWN_FORMATS)}"
         )
-    config: dict[str, Any] = {"format": known, "path": _sent_path(path)}
-    if suffix == ".tsv" and known == "csv":
-        config["delimiter"] = "\t"
-    if target is not None:
-        config["target"] = target
-    return {**config, **dict(map(_field, fields))}
+    more = {"delimiter": DELIMITERS[suffix]} if suffix in DELIMITERS and known == "csv" else {}
+    return {"format": known, **more}
+
+
+def own_fields(target: str | None, fields: Sequence[str]) -> dict[str, Any]:
+    """Of ``--target`` and of each ``--set``; raises ``InvalidRequest``."""
+    own = {} if target is None else {"target": target}
+    return {**own, **dict(map(_field, fields))}
 
 
 def _sent_path(path: str) -> str:
@@ -196,9 +202,9 @@ def show(told: Mapping[str, Any], console: Console) -> None:
     for line in _lines(told):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if told["classes"]:
-        console.print(_table(("class", "training", "validation"), _class_rows(told)))
+        console.print(table(("class", "training", "validation"), _class_rows(told)))
     if told["columns"]:
-        console.print(_table(("column", "type", "missing", "values"), _column_rows(told)))
+        console.print(table(("column", "type", "missing", "values"), _column_rows(told)))
     for example in told["examples"]:
         shown = json.dumps(example["input"], ensure_ascii=False)
         place = f"{example['place']}: " if example["place"] else ""
@@ -235,10 +241,11 @@ def _column_rows(told: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield one["name"], one["type"], f"{one['num_missing']:,}", ", ".join(one["categories"][:8])
 
 
-def _table(names: Sequence[str], rows: Iterator[tuple[str, ...]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
+def table(names: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    """Of texts as they are: rich would take "[cat]" for a colour."""
+    made = Table(box=box.SIMPLE_HEAD)
     for name in names:
-        table.add_column(name)
+        made.add_column(name)
     for row in rows:
-        table.add_row(*row)
-    return table
+        made.add_row(*map(escape, row))
+    return made

@@ -1,0 +1,1 @@
+"""Commands about data sets: looked at, uploaded, listed, deleted."""

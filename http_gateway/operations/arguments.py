@@ -1,0 +1,42 @@
+"""From the arguments of a client's method to what is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from http_gateway.operations.operation import FILE, Operation
+
+
+def arguments_by_name(
+    operation: Operation, required: Sequence[Any], named: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All of them but those that are None; raises ``TypeError`` as a function's call does."""
+    names = operation.required_names
+    if len(required) > len(names):
+        raise TypeError(
+            f"{operation.name} takes {len(names)} arguments without a name "
+            f"({', '.join(names)}), not {len(required)}; name the others"
+        )
+    given = dict(zip(names, required, strict=False))
+    if twice := given.keys() & named.keys():
+        raise TypeError(f"{operation.name} got {min(twice)} twice")
+    given |= named
+    if missing := [name for name in operation.path_names if name not in given]:
+        raise TypeError(f"{operation.name} needs {missing[0]}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def query_and_body(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` as the keywords of requests, without those that are in the path."""
+    if operation.takes_file:
+        others = {name: value for name, value in given.items() if name != FILE}
+        return {"params": _in_query(others), "data": given[FILE]}
+    return {"params": _in_query(given)} if operation.body is None else {"json": given}
+
+
+def _in_query(arguments: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """Several values of one name stay a list."""
+    kept = (str, list)
+    return {n: v if isinstance(v, kept) else json.dumps(v) for n, v in arguments.items()}

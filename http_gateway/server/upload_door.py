@@ -1,0 +1,117 @@
+"""Uploads before they have arrived: which are refused unread, and where the others are kept.
+
+The HTTP server reads a body as a whole before the application sees the request. So what the
+application would refuse by the headers alone is refused here, and a large body lies on the disk of
+the storage, in a file without a name: when its connection ends, nothing is left.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from waitress.buffers import FileBasedBuffer
+
+from actors.core.errors import Conflict, TandemError
+from actors.core.units import size_text
+from http_gateway.access.auth import refuse_credentials, refuse_web_page
+from http_gateway.operations.operation import PATH_NAME, Operation
+from http_gateway.schemas.parameters import DATASET_NAME
+from http_gateway.server.wire_errors import EarlyRefusal
+from orchestrator.uploads.upload_store import UploadStore
+from orchestrator.uploads.written_files import RESERVE_BYTES, check_room, free_bytes
+
+LOOK_BYTES = 16 * 2**20
+"""So much may come between two looks at the room on the disk."""
+
+
+@dataclass(frozen=True)
+class RequestHead:
+    """What is known of an upload before its body; the headers' names are as WSGI has them, without
+    HTTP_."""
+
+    query: str
+    headers: Mapping[str, str]
+    num_bytes: int
+    """Of the body; 0 where that is not known yet."""
+
+
+class UploadDoor:
+    """``operations`` may take files of up to ``max_bytes``; ``token`` is the gateway's."""
+
+    def __init__(
+        self,
+        store: UploadStore,
+        operations: Sequence[Operation],
+        max_bytes: int,
+        token: str | None = None,
+    ) -> None:
+        self.max_bytes = max_bytes
+        self._store = store
+        self._token = token
+        self._others = {(o.method, o.path) for o in operations}
+        self._paths = [
+            (o.method, re.compile(PATH_NAME.sub(f"({DATASET_NAME.pattern})", o.path)))
+            for o in operations
+            if o.takes_file
+        ]
+
+    def name_in(self, method: str, path: str) -> str | None:
+        """Of the data set that is uploaded there; None of any other request."""
+        if (method, path) in self._others:
+            return None
+        found = (own.fullmatch(path) for taken, own in self._paths if taken == method)
+        return next((match[1] for match in found if match), None)
+
+    def refusal(self, head: RequestHead, name: str) -> EarlyRefusal | None:
+        """Why a request is not read; None of one that may come in."""
+        if (refused := self._refused_access(head.headers)) is not None:
+            return refused
+        if head.num_bytes > self.max_bytes:
+            return EarlyRefusal(
+                413,
+                f"The upload has {size_text(head.num_bytes)}, but may have at most "
+                f"{size_text(self.max_bytes)}: upload less, or set max_upload_bytes",
+            )
+        try:
+            self._store.check_name(name, "true" in parse_qs(head.query).get("replace", []))
+            check_room(self._store.folder(), head.num_bytes)
+        except TandemError as error:
+            return EarlyRefusal(409 if isinstance(error, Conflict) else 503, error.message)
+        return None
+
+    def buffer(self) -> FileBasedBuffer:
+        """For a body; raises ``OSError``."""
+        return _ArrivingBody(self._store.folder())
+
+    def _refused_access(self, headers: Mapping[str, str]) -> EarlyRefusal | None:
+        if self._token is not None:
+            why = refuse_credentials(headers.get("AUTHORIZATION"), self._token)
+            return None if why is None else EarlyRefusal(401, why)
+        why = refuse_web_page(
+            headers.get("HOST"), headers.get("ORIGIN"), headers.get("SEC_FETCH_SITE")
+        )
+        return None if why is None else EarlyRefusal(403, why)
+
+
+class _ArrivingBody(FileBasedBuffer):
+    """In a file without a name. It leaves room on the disk for what else is written there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - it is closed later
+        self._folder = folder
+        self._next_look = 0
+
+    def append(self, data: bytes) -> None:
+        """Raises ``OSError``."""
+        if self.remain >= self._next_look:
+            self._next_look = self.remain + LOOK_BYTES
+            if free_bytes(self._folder) < RESERVE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+        super().append(data)
