@@ -34,10 +34,11 @@ from actors.host.allocator import keep_freed_memory
 from actors.host.host_kind import HostKind, this_host
 from actors.host.host_limits import kernel_kills
 from actors.host.this_boot import host_time
+from actors.host.use_meter import UseMeter
 from actors.link_watch import LinkWatch
 from actors.log_lines import LogLine, keep_log_lines
 from actors.loop.orders import Orders
-from actors.loop.reports import KernelKills, Seen, StageReport
+from actors.loop.reports import DeviceUse, KernelKills, Seen, StageReport
 from actors.loop.stage_io import StageData, StageLinks
 from actors.loop.stage_loop import StageLoop
 from actors.loop.tracer import Tracer
@@ -67,6 +68,7 @@ class LayerActor:
         self._lines = keep_log_lines()
         self._group = group
         self._device = this_device()
+        self._use = UseMeter(self._device)
         self._stage: Stage | None = None
         self._loop: StageLoop | None = None
         self._keeper = SnapshotKeeper()
@@ -209,12 +211,14 @@ class LayerActor:
         if self._figures is not None:
             self._figures.tell(report)
         silent_s, kills = self._watch.silent_s(), KernelKills(*kernel_kills())
+        use = DeviceUse(*self._ends.traffic(), self._use.memory_bytes(), self._use.power_w())
         return replace(
             report,
             checkpoint=checkpoint,
             silent_s=silent_s,
             kills=kills,
             lines=self._lines.after(seen.lines),
+            use=use,
         )
 
     @ray.method(concurrency_group="control")

@@ -22,6 +22,7 @@ KINDS = {
     "backward_s": "backward",
     "update_s": "updating",
     "wait_s": "waiting",
+    "wire_s": "wire",
     "snapshot_s": "snapshots",
 }
 

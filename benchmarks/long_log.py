@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.command import run
 from benchmarks.report import machine, write_part
+from orchestrator.jobs.figures.metric_series import metric_series
 from orchestrator.store.job_store import FILE_NAME, JobStore
-from orchestrator.store.log.entries import STEPS, NewEntry
+from orchestrator.store.log.entries import STEPS, LogEntry, NewEntry
 from orchestrator.store.log.job_log import JobLog
 from orchestrator.store.outbox import Outbox
 from tests.support.logs import back_to, epoch, step
@@ -49,7 +50,7 @@ def measure(num_roll_backs: int) -> dict[str, float]:
         log = JobLog(store, outbox)
         written = [
             _ms(partial(store.append_log, entries))
-            for entries in (outbox.number(JOB, new) for new in told(num_roll_backs))
+            for entries in (_numbered(outbox, new) for new in told(num_roll_backs))
         ]
         middle = (EPOCHS // 2, EPOCH_STEPS // 2)
         found = {
@@ -60,16 +61,27 @@ def measure(num_roll_backs: int) -> dict[str, float]:
             "the latest 1,000 epochs": _median(lambda: log.history(JOB, None, 1_000)),
             "10 epochs from the middle": _median(lambda: log.history(JOB, EPOCHS // 2, 10)),
             "100,000 steps, for `verify`": _median(lambda: log.steps(JOB, (), 100_000), 3),
+            "its loss as 1,000 points": _median(lambda: _curve(log)),
             "size, MB": (Path(folder) / FILE_NAME).stat().st_size / 1e6,
             "all thinned": _ms(lambda: store.thin_log(JOB)),
             "thinned again, nothing to do": _median(lambda: store.thin_log(JOB)),
             "10,000 steps from the middle, thinned": _median(
                 lambda: log.steps(JOB, middle, 10_000)
             ),
+            "its loss as 1,000 points, thinned": _median(lambda: _curve(log)),
             "steps that are kept": float(len(store.load_log(JOB, STEPS))),
         }
         store.close()
     return found
+
+
+def _curve(log: JobLog) -> Any:
+    return metric_series(log, JOB, ["loss"], -1, 1_000)
+
+
+def _numbered(outbox: Outbox, new: list[NewEntry]) -> list[LogEntry]:
+    with outbox.numbering() as number:
+        return number(JOB, new)
 
 
 def _median(read: Callable[[], Any], rounds: int = 15) -> float:

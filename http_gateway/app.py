@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from actors.core.errors import InvalidRequest
 from http_gateway.access.access_control import install_access_control
 from http_gateway.errors import MAX_PATH_CHARS, install_error_handlers
+from http_gateway.live.event_hub import EventHub
 from http_gateway.operations.document import complete_document
 from http_gateway.operations.idempotency import install_idempotency
 from http_gateway.operations.json_request import JsonRequest
@@ -40,10 +41,12 @@ def create_app(
     token: str | None = None,
     version: str,
     operations: Sequence[Operation] = OPERATIONS,
+    hub: EventHub | None = None,
 ) -> OpenAPI:
     """The gateway as a WSGI application; ``job_client`` does what the operations ask for.
 
     Requests need the ``token``, if there is one; without one, only this host must reach the app.
+    The ``hub`` sends to who listens; whoever gives one ends it.
     """
     by_name = {operation.name: operation for operation in operations}
     app = OpenAPI(
@@ -65,9 +68,9 @@ def create_app(
     app.before_request(lambda: _refuse_unknown_parameters(by_name.get(request.endpoint or "")))
     install_idempotency(app, job_client, {o.name for o in operations if o.takes_file})
     install_error_handlers(app)
-    add_routes(app, job_client, operations)
+    add_routes(app, job_client, hub or EventHub(job_client), operations)
     _add_documentation(app)
-    complete_document(app.api_doc, asks_for_token=token is not None)
+    complete_document(app.api_doc, operations, asks_for_token=token is not None)
     return app
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -16,6 +16,7 @@ from actors.core.addresses import is_loopback
 from actors.core.patience import patience_s as patience_for
 from http_gateway.access.auth import check_token
 from http_gateway.api_error import ApiError, error_of
+from http_gateway.live.event_reader import SILENCE_S, EventReader, Headers
 from http_gateway.operations.arguments import arguments_by_name, query_and_body
 from http_gateway.operations.operation import (
     ACTOR_START_TIMEOUT_S,
@@ -35,6 +36,8 @@ KEY_HEADER = "Idempotency-Key"
 READY_PATIENCE_S = READY_TIMEOUT_S + 1.0
 PART_BYTES = 2**20
 _GET_MODEL = next(operation for operation in OPERATIONS if operation.name == "get_model")
+
+Answer = TypeVar("Answer")
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -133,7 +136,8 @@ class TandemClient:
         is None is left out.
         """
         response = self._ask(operation, required, arguments, timeout_s, idempotency_key)
-        if operation.media_type != JSON:
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
+        if operation.media_type != JSON or media_type in operation.also:
             return response.content
         return operation.to_result(response.json())
 
@@ -161,6 +165,42 @@ class TandemClient:
             raise
         return size
 
+    def events(
+        self,
+        job_id: str | None = None,
+        *,
+        after: int | None = None,
+        kinds: Sequence[str] | None = None,
+        patience_s: float = 60.0,
+        on_silence: Callable[[Exception], None] | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """What happens to a job, or to all jobs, as it happens and without an end: entries as
+        ``list_events`` has them, after that ``seq`` or from now on, of all kinds or of these.
+
+        After an interruption it goes on where it was. One that lasts for ``patience_s`` is an
+        error; ``on_silence`` is called once for each.
+        """
+        listening = self.listen(job_id, after, kinds, patience_s, on_silence)
+        return (entry for entry in listening if entry is not None)
+
+    def listen(
+        self,
+        job_id: str | None,
+        after: int | None,
+        kinds: Sequence[str] | None,
+        patience_s: float,
+        on_silence: Callable[[Exception], None] | None,
+    ) -> Iterator[dict[str, Any] | None]:
+        """The same, and None for each sign of life in between, the first one at once."""
+        job = "" if job_id is None else f"/jobs/{quote(job_id, safe='')}"
+        wanted = {"after": after, "kinds": None if kinds is None else ",".join(kinds)}
+
+        def ask(headers: Headers) -> requests.Response:
+            sent: Any = {"params": wanted, "headers": headers, "stream": True}
+            return self._request("GET", f"/api{job}/events", SILENCE_S, **sent)
+
+        return iter(EventReader(ask, _may_pass, patience_s, on_silence))
+
     def wait_for(
         self,
         job_id: str,
@@ -180,7 +220,7 @@ class TandemClient:
         deadline = time.monotonic() + timeout_s
         watched = WatchedJob(lambda **query: self.get_job(job_id, **query))
         while True:
-            job = _patiently(watched.look, lambda _: patience_s, poll_s, on_silence)
+            job = patiently(watched.look, lambda _: patience_s, poll_s, on_silence)
             if on_progress is not None:
                 on_progress(job)
             if job["status"] in statuses:
@@ -201,7 +241,7 @@ class TandemClient:
         def ask() -> dict[str, Any]:
             return dict(self.ready(timeout_s=READY_PATIENCE_S))
 
-        _patiently(ask, patience_s, poll_s, on_silence)
+        patiently(ask, patience_s, poll_s, on_silence)
 
     def _ask(
         self,
@@ -249,12 +289,13 @@ for _operation in OPERATIONS:
         setattr(TandemClient, _operation.name, _method(_operation))
 
 
-def _patiently(
-    ask: Callable[[], dict[str, Any]],
+def patiently(
+    ask: Callable[[], Answer],
     patience_s: Callable[[Exception], float],
     poll_s: float,
     on_silence: Callable[[Exception], None] | None,
-) -> dict[str, Any]:
+) -> Answer:
+    """The answer; an error that may pass is raised once it has lasted as long as that for it."""
     began = time.monotonic()
     told = False
     while True:
@@ -272,8 +313,8 @@ def _patiently(
 def _may_pass(error: Exception) -> bool:
     """Whether a gateway that starts, or comes back, may answer the next time: not if a proxy or
     another program answers instead."""
-    if isinstance(error, ApiError):
-        return error.status == 503
+    if not isinstance(error, requests.RequestException):
+        return isinstance(error, ApiError) and error.status == 503
     lasting = (
         requests.exceptions.InvalidJSONError,
         requests.exceptions.InvalidSchema,

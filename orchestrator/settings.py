@@ -99,6 +99,7 @@ class Settings(BaseSettings):
         16 * 2**30, ge=1024, le=2**50, description="the largest upload of a data set"
     )
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
+    max_streams: int = Field(100, ge=0, le=400, description="streams of events open at once")
     dashboard: bool | None = Field(
         None,
         description="start the embedded cluster's Ray dashboard; by default on a host with 3 GB",

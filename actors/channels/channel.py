@@ -83,6 +83,8 @@ class Sender:
         self._generation = generation
         self._timeout_s = timeout_s
         self.copied_s: Callable[[], float | None] = _nothing_known
+        self.num_bytes = 0
+        """Sent so far."""
 
     def give(self, device: ComputeDevice) -> Move:
         """How a tensor gets from the device to the memory that ``send`` takes it from."""
@@ -102,8 +104,10 @@ class Sender:
         told, copied_s = (self._generation, step, microbatch), self.copied_s()
         parts = encode(*told, packed, mark, copied_s, is_beside=beside is not None)
         self._transport.put(parts, self._timeout_s)
+        self.num_bytes += sum(map(len, parts))
         if packed is not None and beside is not None:
             beside.put(packed.parts, self._timeout_s)
+            self.num_bytes += sum(part.nbytes for part in packed.parts)
 
     def close(self) -> None:
         self._transport.close()
@@ -134,6 +138,10 @@ class Receiver:
         self._timeout_s = timeout_s
         self._buffer = buffer
         self.copied_s: float | None = None
+        self.num_bytes = 0
+        """Received so far."""
+        self.taking_s = 0.0
+        """Seconds for what had come: without the waiting for it."""
 
     def recv(self, step: int, microbatch: int) -> Message:
         """Waits for the message of (step, microbatch). Its tensor is None if the sender ended the
@@ -156,8 +164,14 @@ class Receiver:
             self._device_transport.close()
 
     def _next(self, deadline: float) -> Message:
-        remaining_s = max(0.0, deadline - time.monotonic())
-        data = self._transport.get(remaining_s)
+        data = self._transport.get(max(0.0, deadline - time.monotonic()))
+        begin = time.perf_counter()
+        message = self._decoded(data, deadline)
+        self.taking_s += time.perf_counter() - begin
+        self.num_bytes += message.num_bytes
+        return message
+
+    def _decoded(self, data: bytes | memoryview, deadline: float) -> Message:
         if self._device_transport is None:
             return decode(data, self._buffer)
         remaining_s = max(0.0, deadline - time.monotonic())

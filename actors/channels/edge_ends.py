@@ -113,6 +113,11 @@ class EdgeEnds:
         if sender is not None and sender.stream_id == stream_id:
             yield from sender.results()
 
+    def traffic(self) -> tuple[int, int]:
+        """Bytes sent and received by the present channels; from any thread."""
+        sent = sum(sender.num_bytes for sender in list(self.senders.values()))
+        return sent, sum(receiver.num_bytes for receiver in list(self.receivers.values()))
+
     def close(self) -> None:
         """Wakes any thread that waits at one of them. Any thread may call it."""
         for sender in list(self.senders.values()):

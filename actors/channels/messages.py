@@ -64,10 +64,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Message:
-    """A header and its tensor, ``[rows, …]``; None ends the session."""
+    """A header and its tensor, ``[rows, …]``; None ends the session. ``num_bytes`` is what
+    travelled."""
 
     header: Header
     tensor: torch.Tensor | None
+    num_bytes: int
 
 
 def message_bytes(rows: int, sample: TensorSpec, wire: str = FP32) -> int:
@@ -119,19 +121,25 @@ def decode(
     copied = None if copied_s == _UNDER_WAY else copied_s
     header = Header(generation, step, microbatch, Mark(mark), copied)
     if dims == _END_OF_SESSION:
-        return Message(header, None)
-    shape = struct.unpack_from(f"<{dims}q", data, _HEADER.size)
+        return Message(header, None, _HEADER.size)
+    shape, begin = struct.unpack_from(f"<{dims}q", data, _HEADER.size), _HEADER.size + 8 * dims
     wire_format = WIRE_FORMATS[WIRES[wire]]
     if place == _BESIDE:
-        return Message(header, from_device(shape, _DTYPES[dtype], wire_format))
+        tensor = from_device(shape, _DTYPES[dtype], wire_format)
+        return Message(header, tensor, begin + _body_bytes(tensor, wire_format))
     tensor = buffer(shape, _DTYPES[dtype])
     parts = wire_format.room(tensor)
-    begin = _HEADER.size + 8 * dims
     for part in map(_memory_of, parts):
         part[:] = memoryview(data)[begin : begin + len(part)]
         begin += len(part)
     wire_format.unpack(parts, tensor)
-    return Message(header, tensor)
+    return Message(header, tensor, begin)
+
+
+def _body_bytes(tensor: torch.Tensor, wire_format: WireFormat) -> int:
+    if not wire_format.rounds(tensor.dtype):
+        return tensor.nbytes
+    return len(tensor) * wire_format.sample_bytes(TensorSpec.of(tensor))
 
 
 def _memory_of(tensor: torch.Tensor) -> memoryview:

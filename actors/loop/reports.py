@@ -27,8 +27,9 @@ class StagePhase(str, Enum):
 class StageSeconds:
     """Seconds a stage has spent so far in training steps, by what for; validation is left out.
 
-    ``load_s`` is gathering and normalising the inputs, ``wait_s`` all waiting at channels,
-    ``snapshot_s`` what snapshots kept it from training.
+    ``load_s`` is gathering and normalising the inputs, ``wait_s`` waiting for a neighbour,
+    ``wire_s`` handing messages over and taking those that have come, ``snapshot_s`` what snapshots
+    kept it from training.
     """
 
     load_s: float = 0.0
@@ -36,6 +37,7 @@ class StageSeconds:
     backward_s: float = 0.0
     update_s: float = 0.0
     wait_s: float = 0.0
+    wire_s: float = 0.0
     snapshot_s: float = 0.0
 
 
@@ -68,6 +70,21 @@ class KernelKills:
 
 
 @dataclass(frozen=True)
+class DeviceUse:
+    """What a stage has used of its device and of its links in this generation.
+
+    ``memory_bytes`` are those of its process alone, or of the accelerator where it computes;
+    ``power_w`` is what that accelerator or the host's processors draw, with all that they do. None
+    where the system does not tell.
+    """
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    memory_bytes: int | None = None
+    power_w: float | None = None
+
+
+@dataclass(frozen=True)
 class StageReport:
     """A stage's answer to a poll: ``epochs`` and ``steps`` are the last stage's new ones.
 
@@ -90,6 +107,7 @@ class StageReport:
     snapshot_interval_s: float | None = None
     kills: KernelKills = field(default_factory=KernelKills)
     lines: tuple[LogLine, ...] = ()
+    use: DeviceUse = field(default_factory=DeviceUse)
 
 
 Record = TypeVar("Record")

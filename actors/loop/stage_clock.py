@@ -18,8 +18,8 @@ SECONDS = {
     SliceKind.INPUT_GRAD: "backward_s",
     SliceKind.WEIGHT_GRAD: "backward_s",
     SliceKind.UPDATE: "update_s",
-    SliceKind.SEND_ACTIVATIONS: "wait_s",
-    SliceKind.SEND_GRADIENTS: "wait_s",
+    SliceKind.SEND_ACTIVATIONS: "wire_s",
+    SliceKind.SEND_GRADIENTS: "wire_s",
     SliceKind.RECEIVE_ACTIVATIONS: "wait_s",
     SliceKind.RECEIVE_GRADIENTS: "wait_s",
     SliceKind.CLIP: "wait_s",
@@ -81,12 +81,19 @@ class StageClock:
         if not self._device.defers:
             self.settle()
 
-    def spent(self, kind: SliceKind, begin_s: float, microbatch: int | None = None) -> float:
+    def spent(
+        self,
+        kind: SliceKind,
+        begin_s: float,
+        microbatch: int | None = None,
+        taking_s: float = 0.0,
+    ) -> float:
         """Adds what this thread has done since ``begin_s`` of ``time.perf_counter``. Returns the
-        seconds."""
+        seconds. Of those of a receipt, ``taking_s`` were for what had come, and no waiting."""
         end_s = time.perf_counter()
         if (total := SECONDS.get(kind)) is not None:
-            _add(self._board.seconds, total, end_s - begin_s)
+            _add(self._board.seconds, total, end_s - begin_s - taking_s)
+            self._board.seconds.wire_s += taking_s
         if self.tracer is not None:
             self.tracer.add(kind, begin_s, end_s, microbatch)
         return end_s - begin_s

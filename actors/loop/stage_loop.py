@@ -326,11 +326,11 @@ class StageLoop:
 
     def _recv(self, receiver: Receiver | None, microbatch: int) -> torch.Tensor:
         assert receiver is not None
-        begin = time.perf_counter()
+        begin, taken_s = time.perf_counter(), receiver.taking_s
         message = receiver.recv(self._turn, microbatch)
         is_forward = receiver is self._links.forward_in
         kind = SliceKind.RECEIVE_ACTIVATIONS if is_forward else SliceKind.RECEIVE_GRADIENTS
-        self._clock.spent(kind, begin, microbatch)
+        self._clock.spent(kind, begin, microbatch, receiver.taking_s - taken_s)
         if message.tensor is None:
             self._end_session()
         assert message.tensor is not None

@@ -14,7 +14,16 @@ from actors.core.errors import TandemError
 from actors.core.version import __version__
 from http_gateway.cli.cluster.node_commands import doctor, head, join
 from http_gateway.cli.data.dataset_commands import dataset, init
-from http_gateway.cli.jobs.job_commands import pause, plan, resume, train, verify, watch
+from http_gateway.cli.jobs.job_commands import (
+    logs,
+    pause,
+    plan,
+    resume,
+    top,
+    train,
+    verify,
+    watch,
+)
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root
 from http_gateway.cli.runs.commands import clone, compare, export
@@ -177,7 +186,7 @@ def version() -> None:
 
 for _panel, _commands in (
     (RUN_IT, (demo, serve, stop)),
-    (TRAIN, (init, train, watch, pause, resume, plan, verify, export, clone, compare)),
+    (TRAIN, (init, train, watch, top, logs, pause, resume, plan, verify, export, clone, compare)),
     (OWN_CLUSTER, (head, join, doctor)),
 ):
     for _command in _commands:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from http_gateway.operations.idempotency import KEY_HEADER, REPLAYED_HEADER, VISIBLE_ASCII
+from http_gateway.operations.operation import PATH_NAME, Operation
 
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": KEY_HEADER,
@@ -22,8 +24,10 @@ TOKEN = {
 }
 
 
-def complete_document(document: dict[str, Any], *, asks_for_token: bool) -> None:
-    """Adds who may call, and the header that each POST takes."""
+def complete_document(
+    document: dict[str, Any], operations: Iterable[Operation], *, asks_for_token: bool
+) -> None:
+    """Adds who may call, the header that each POST takes, and further forms of answers."""
     document["components"].pop("securitySchemes", None)
     if asks_for_token:
         document["components"]["securitySchemes"] = {"token": TOKEN}
@@ -31,3 +35,8 @@ def complete_document(document: dict[str, Any], *, asks_for_token: bool) -> None
     for item in document["paths"].values():
         if "post" in item:
             item["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    for operation in operations:
+        path = PATH_NAME.sub(r"{\1}", operation.path)
+        answer = document["paths"][path][operation.method.lower()]["responses"]
+        for media_type in operation.also:
+            answer[str(operation.status)]["content"][media_type] = {"schema": {"type": "string"}}

@@ -73,6 +73,10 @@ class Operation(ManagerCall):
     message: str | None = None
     result_name: str | None = None
     media_type: str = JSON
+    also: tuple[str, ...] = ()
+    """Media types in which it answers, too, if it is asked to."""
+    gateways_own: tuple[str, ...] = ()
+    """Parameters of its query that decide how it is answered: the method is not told them."""
     needs_token: bool = True
 
     @cached_property

@@ -9,15 +9,20 @@ from flask import request
 from flask_openapi3 import OpenAPI, Tag
 from pydantic import BaseModel
 
+from http_gateway.live.event_format import MEDIA_TYPE
+from http_gateway.live.event_hub import EventHub
+from http_gateway.live.event_stream import open_stream, wants_stream
 from http_gateway.operations.operation import BINARY, JSON, JobClient, Operation
 from http_gateway.operations.special import GATEWAYS_OWN, LATE_ARGUMENTS, SHOWN
 from http_gateway.schemas.base import ERRORS
 
 
-def add_routes(app: OpenAPI, client: JobClient, operations: Iterable[Operation]) -> None:
+def add_routes(
+    app: OpenAPI, client: JobClient, hub: EventHub, operations: Iterable[Operation]
+) -> None:
     """Adds the route of each, with its checks and its part of the document."""
     for operation in operations:
-        view = _view(operation, client)
+        view = _view(operation, client, hub)
         add = getattr(app, operation.method.lower())
         add(
             operation.path,
@@ -29,7 +34,7 @@ def add_routes(app: OpenAPI, client: JobClient, operations: Iterable[Operation])
         )(view)
 
 
-def _view(operation: Operation, client: JobClient) -> Callable[..., Any]:
+def _view(operation: Operation, client: JobClient, hub: EventHub) -> Callable[..., Any]:
     """Flask's function; by its annotations the library checks a request and describes it."""
     show = SHOWN.get(operation.name, operation.to_answer)
 
@@ -37,6 +42,9 @@ def _view(operation: Operation, client: JobClient) -> Callable[..., Any]:
         if (own := GATEWAYS_OWN.get(operation.name)) is not None:
             return own()
         arguments = _arguments(operation, checked)
+        if MEDIA_TYPE in operation.also and wants_stream(request):
+            del arguments["limit"]  # it has no end
+            return open_stream(hub, request, **arguments)
         if (late := LATE_ARGUMENTS.get(operation.name)) is not None:
             arguments |= late()
         result = show(client.call(operation, arguments))
@@ -53,7 +61,7 @@ def _arguments(operation: Operation, checked: dict[str, BaseModel]) -> dict[str,
     arguments: dict[str, Any] = {}
     for part in ("path", "query"):
         if part in checked:
-            arguments |= checked[part].model_dump()
+            arguments |= checked[part].model_dump(exclude=set(operation.gateways_own))
     if "body" not in checked:
         return arguments
     if operation.as_sent:

@@ -18,6 +18,7 @@ from werkzeug.wsgi import wrap_file
 from actors.core.input_form import InputForm
 from http_gateway.access.auth import CURL_HEADER
 from http_gateway.operations.rows import Rows, read_rows
+from http_gateway.operations.table.events import CSV
 from http_gateway.operations.table.exports import ENDINGS
 from http_gateway.prometheus.page import prometheus_response
 
@@ -66,6 +67,16 @@ def _download(file: IO[bytes]) -> Response:
         headers={"Content-Disposition": name, "Content-Length": str(size)},
         direct_passthrough=True,  # so that no thread waits for the client to take it
     )
+
+
+def _curves(found: dict[str, Any]) -> Any:
+    if request.args.get("format") != "csv":
+        return found
+    lines = ["name,step,at,value"]
+    for curve in found["series"]:
+        for row in zip(curve["steps"], curve["at"], curve["values"], strict=True):
+            lines.append(",".join([curve["name"], *("" if v is None else str(v) for v in row)]))
+    return Response("\n".join([*lines, ""]), mimetype=CSV)
 
 
 def _gone() -> dict[str, Any]:
@@ -117,5 +128,6 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     "list_datasets": _with_limit,
     "list_devices": _with_commands,
     "get_model": _download,
+    "get_metrics": _curves,
 }
 """From what the JobManager's method returned to the answer."""

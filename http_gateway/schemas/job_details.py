@@ -64,12 +64,32 @@ class Teraflops(BaseModel):
 
 
 class DeviceStats(Teraflops):
-    """What a device did with its time in training steps, in seconds."""
+    """What a device did with its time in training steps, in seconds, and what it used. All counts
+    from the session's beginning, steps done again too."""
 
+    peak_share: float | None = Field(
+        None,
+        description="of the rate of large matrix products there, as probed; null if not probed "
+        "with as many threads",
+    )
     computing_s: float
-    waiting_s: float
+    waiting_s: float = Field(description="for a neighbour's message")
+    wire_s: float = Field(0.0, description="handing messages over, and taking those that came")
     updating_s: float
+    loading_s: float = Field(0.0, description="gathering and transforming samples")
     snapshots_s: float = 0.0
+    bubble: float | None = Field(
+        None, description="share of its time in which it waited, or handed over and took messages"
+    )
+    bytes_sent: int | None = None
+    bytes_received: int | None = None
+    memory_bytes: int | None = Field(
+        None, description="of its process alone, or of the accelerator; null if nobody tells it"
+    )
+    power_w: float | None = Field(
+        None,
+        description="of the accelerator, or of all processors of its host; null if nobody tells it",
+    )
     snapshot_interval_s: float | None = Field(
         None,
         description="between the last two snapshots: about what is trained again when a device is "

@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 from http_gateway.schemas.base import MAX_TEXT_CHARS
 
 MAX_INDEX = 2**31 - 1
+MAX_SEQ = 2**53 - 1
+"""Up to which JSON's numbers are exact."""
 
 
 def _ip(value: str) -> str:
@@ -67,6 +69,21 @@ Setting = Annotated[
 """A field of ``dataset_config``, by its name."""
 
 
+NAMES = r"[A-Za-z0-9_]{1,64}(,[A-Za-z0-9_]{1,64}){0,31}"
+
+
+def _names(value: str) -> str:
+    if re.fullmatch(NAMES, value) is None:
+        raise PydanticCustomError(
+            "choice", "1 to 32 names joined by commas, each of 1 to 64 letters, digits and _"
+        )
+    return value
+
+
+Names = Annotated[str, Field(json_schema_extra={"pattern": f"^{NAMES}$"}), AfterValidator(_names)]
+"""Several in one parameter."""
+
+
 def _plain_digits(value: str) -> str:
     if not (value.isascii() and value.isdigit()):
         raise PydanticCustomError("digits", "plain digits")
@@ -82,6 +99,8 @@ def _plain_flag(value: str) -> bool:
 PlainInt = Annotated[int, BeforeValidator(_plain_digits)]
 """A number in a path or a query."""
 PlainIndex = Annotated[int, Field(ge=0, le=MAX_INDEX), BeforeValidator(_plain_digits)]
+PlainSeq = Annotated[int, Field(ge=0, le=MAX_SEQ), BeforeValidator(_plain_digits)]
+"""The number of an entry in the log."""
 PlainCount = Annotated[int, Field(ge=1, le=MAX_INDEX), BeforeValidator(_plain_digits)]
 PlainFlag = Annotated[bool, BeforeValidator(_plain_flag)]
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 from actors.core.version import __version__
+from http_gateway.live.event_hub import EventHub
 from http_gateway.operations.operation import JobClient
 from http_gateway.process.coming_back import SwitchedApp
 from http_gateway.server.http_server import HttpServer
@@ -15,6 +16,7 @@ from orchestrator.settings import Settings
 from orchestrator.uploads.upload_store import UploadStore, uploads_folder
 
 POLL_S = 0.05
+LAST_EVENTS_S = 1.0
 
 
 class Front:
@@ -25,21 +27,27 @@ class Front:
         self._token = token
         self._listener = listener
         self._app = SwitchedApp()
+        self._hub: EventHub | None = None
         self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
 
     def show(self, client: JobClient) -> None:
-        """From now on ``client`` answers requests; the first call begins to serve."""
+        """From now on ``client`` answers requests; the first call begins to serve. Streams of
+        events end: who listens comes back."""
         from http_gateway.app import create_app
 
         limit = self._settings.max_request_body_bytes
+        before, self._hub = self._hub, EventHub(client, self._settings.max_streams)
         self._app.app = create_app(
             client,
             max_request_body_bytes=limit,
             max_upload_bytes=self._settings.max_upload_bytes,
             token=self._token,
             version=__version__,
+            hub=self._hub,
         )
+        if before is not None:
+            before.close()
         if self._thread is None:
             self._server = HttpServer(
                 self._app,
@@ -71,6 +79,11 @@ class Front:
             time.sleep(POLL_S)
 
     def close(self) -> None:
-        """Accepts no more requests."""
+        """Accepts no more requests. Streams of events end, as far as their clients take the end."""
+        if self._hub is not None:
+            self._hub.close()
+            deadline = time.monotonic() + LAST_EVENTS_S
+            while self._hub.num_streams and time.monotonic() < deadline:
+                time.sleep(POLL_S)
         if self._server is not None:
             self._server.close()

@@ -16,6 +16,7 @@ class ConnectionPhase(Enum):
     BODY = "a request's body is coming"
     ANSWER = "the client has to take what was written"
     WORK = "a thread has the request, or the request waits for one"
+    OPEN = "the client has all of an answer that goes on"
 
 
 # Where there is no room left, the lowest goes, and of several the one that has taken the longest.
@@ -41,6 +42,8 @@ class Patience:
     bytes_per_s: float = 8192.0
     linger_s: float = 5.0
     queue_s: float = 10.0  # a request that no thread has taken in that time is not begun any more
+    heartbeat_s: float = 15.0  # after which a client is shown that an open answer goes on
+    unplugged_s: float = 60.0  # for which what was sent to it may stay unconfirmed
     look_s: float = 1.0
 
     def limit_s(self, phase: ConnectionPhase, num_bytes: int) -> float:
@@ -53,4 +56,5 @@ class Patience:
             ConnectionPhase.IDLE: self.idle_s,
             ConnectionPhase.HEAD: self.head_s,
             ConnectionPhase.WORK: float("inf"),
+            ConnectionPhase.OPEN: float("inf"),
         }[phase]

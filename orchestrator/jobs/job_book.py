@@ -69,6 +69,11 @@ class JobBook:
         with self.lock:
             return self._broken.get(job_id)
 
+    def has(self, job_id: str) -> bool:
+        """Whether there is such a job, broken or not."""
+        with self.lock:
+            return job_id in self._jobs or job_id in self._broken
+
     def add(self, make: Callable[[str], Job]) -> Job:
         """Adds the job that ``make`` returns for the next id. An id is never used twice. Raises
         ``StorageUnavailable``, and then adds nothing."""
@@ -109,12 +114,13 @@ class JobBook:
         again. ``forget_history`` says that new weights are drawn. Raises ``StorageUnavailable``.
         """
         new = [WEIGHTS_DRAWN] if forget_history else []
-        with self._alone(jobs):
+        with self._alone(jobs), self._outbox.numbering() as number:
             with self._settled(jobs):
                 drafts = [JobDraft(job) for job in jobs]
                 yield [draft.job for draft in drafts]
                 records = [to_record(draft.job) for draft in drafts]
-                told = [e for r in records for e in self._numbered(r, new)]
+                entries = {r.job_id: [*new, *self._new_status(r)] for r in records}
+                told = [e for job_id, own in entries.items() for e in number(job_id, own)]
             self.store.save_job(*records, told=told, result=StoredAnswer(result))
             with self.lock:
                 self._note_told(told)
@@ -178,10 +184,6 @@ class JobBook:
     def unsaved_because(self, job: Job) -> str | None:
         """Why the job's latest state is not on the disk; None if it is, or will be in a moment."""
         return self._outbox.trouble(job.job_id)
-
-    def _numbered(self, record: JobRecord, new: Sequence[NewEntry]) -> list[LogEntry]:
-        """The log's entries for a change. No other write of the job may be waiting."""
-        return self._outbox.number(record.job_id, [*new, *self._new_status(record)])
 
     def _new_status(self, record: JobRecord) -> list[NewEntry]:
         """An entry for the job's status, unless the log has it already."""

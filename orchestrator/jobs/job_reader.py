@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -14,15 +15,17 @@ from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
 from orchestrator.exports.training_record import training_record
 from orchestrator.jobs.broken_job import BrokenJob
+from orchestrator.jobs.figures.metric_series import metric_series
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_plans import plan_in_force
-from orchestrator.jobs.metrics import shown_epoch, shown_event, shown_metrics
+from orchestrator.jobs.metrics import shown_entry, shown_epoch, shown_metrics
 from orchestrator.models.model_config import architectures, layer_kinds
 from orchestrator.models.model_io import facts_of, trained_model
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
 from orchestrator.observing.job_figures import all_figures
 from orchestrator.observing.process_logs import ProcessLogs
+from orchestrator.store.log.entries import LogFilter
 
 MAX_TOLD_EPOCHS = 10_000
 
@@ -90,12 +93,49 @@ class JobReader:
         return self._checkpoints.strangers(lineages)
 
     def list_events(
-        self, job_id: str, after_index: int | None = None, limit: int = 10_000
-    ) -> list[dict[str, Any]]:
-        """What happened to the job after that event, or else the latest, oldest first."""
+        self, job_id: str, after: int | None = None, limit: int = 1_000, kinds: str | None = None
+    ) -> dict[str, Any]:
+        """What was told of the job after that ``seq``, or else the latest, oldest first: of those
+        ``kinds``, joined by commas, or what people read. Raises ``JobNotFound``."""
         self._book.get(job_id)
-        events = self._book.log.events(job_id, after_index, limit)
-        return [shown_event(event) for event in events]
+        return self._page(_people_read(kinds, job_id), after, limit)
+
+    def list_all_events(
+        self, after: int | None = None, limit: int = 1_000, kinds: str | None = None
+    ) -> dict[str, Any]:
+        """The same of all jobs."""
+        return self._page(_people_read(kinds), after, limit)
+
+    def read_log(
+        self,
+        after: int | None,
+        limit: int,
+        job_id: str | None = None,
+        kinds: Sequence[str] | None = None,
+        watched: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """All that was told after that ``seq`` (or else the latest), of one job or of all, of those
+        kinds or of all. ``gone`` are those of the ``watched`` jobs that there are not. Raises
+        ``JobNotFound``."""
+        if job_id is not None:
+            self._book.get(job_id)
+        wanted = LogFilter(job_id, None if kinds is None else tuple(kinds))
+        gone = [job_id for job_id in watched if not self._book.has(job_id)]
+        return {**self._page(wanted, after, limit), "gone": gone}
+
+    def get_metrics(
+        self,
+        job_id: str,
+        names: str | None = None,
+        after: int | None = None,
+        max_points: int = 1_000,
+    ) -> dict[str, Any]:
+        """The job's curves; ``names`` are joined by commas. Raises ``JobNotFound``,
+        ``InvalidRequest``."""
+        self._book.get(job_id)
+        wanted = None if names is None else names.split(",")
+        begin = -1 if after is None else after
+        return metric_series(self._book.log, job_id, wanted, begin, max_points)
 
     def list_steps(
         self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
@@ -184,6 +224,11 @@ class JobReader:
             raise NoTrainingSessions("No previous training sessions found")
         return [entry.values["devices"] for entry in entries]
 
+    def _page(self, wanted: LogFilter, after: int | None, limit: int) -> dict[str, Any]:
+        page = self._book.log.page(wanted, after, limit)
+        events = [shown_entry(entry) for entry in page.entries]
+        return {"events": events, "next_after": page.next_after}
+
     def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
         """The answer of this same request if it was finished before."""
         answer = self._book.store.begin_request(key, fingerprint)
@@ -235,3 +280,10 @@ class JobReader:
     def _has_lineage(self, job_id: str, lineage: Lineage) -> bool:
         """False if the job was initialized or trained meanwhile. Raises ``JobNotFound``."""
         return self._book.get(job_id).lineage == lineage
+
+
+def _people_read(kinds: str | None, job_id: str | None = None) -> LogFilter:
+    """What has a text, if no ``kinds`` are asked for."""
+    if kinds is None:
+        return LogFilter(job_id, only_events=True)
+    return LogFilter(job_id, tuple(kinds.split(",")))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from actors.core.progress.records import Untold
 from actors.core.progress.session_length import SessionLength
-from actors.core.stages.flops import tflops
-from actors.loop.reports import Progress, StageReport, StageSeconds
+from actors.loop.reports import StageReport
 from orchestrator.store.log.entries import EPOCH, METRIC, STEP, LogEntry, NewEntry
 
 
@@ -55,63 +55,40 @@ def shown_epoch(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, **shown_metrics(record["metrics"])}
 
 
-def shown_event(entry: LogEntry) -> dict[str, Any]:
-    """An event as the API shows it."""
-    assert entry.at_ms is not None, "of events it was always noted"
-    at = datetime.fromtimestamp(entry.at_ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
-    text = entry.values["text"]
-    return {"index": entry.event_index, "at": at, "kind": entry.kind, "text": text}
+def shown_entry(entry: LogEntry) -> dict[str, Any]:
+    """As the API has it; what is no finite number is null."""
+    at = None
+    if entry.at_ms is not None:
+        told = datetime.fromtimestamp(entry.at_ms / 1000, timezone.utc)
+        at = told.isoformat(timespec="milliseconds")
+    return {
+        "seq": entry.seq,
+        "job_id": entry.job_id,
+        "at": at,
+        "kind": entry.kind,
+        "epoch": entry.epoch,
+        "step": entry.step,
+        "text": entry.values.get("text") if entry.is_event else None,
+        "values": _finite(_shown_values(entry)),
+    }
+
+
+def _shown_values(entry: LogEntry) -> Mapping[str, Any]:
+    if entry.kind == EPOCH:
+        return shown_epoch(entry.values)
+    if entry.kind == METRIC:
+        return shown_metrics(entry.values)
+    return {n: v for n, v in entry.values.items() if n != "text" or not entry.is_event}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value
 
 
 def shown_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
     """The metrics by their names in the API, such as ``val_loss``."""
     return {f"val_{name}": value for name, value in metrics.items()}
-
-
-def device_stats(report: StageReport) -> dict[str, Any]:
-    """TFLOPs and seconds of one device; ``computing_s`` includes preparing the inputs."""
-    seconds = report.seconds
-    return {
-        **device_tflops(report),
-        "computing_s": seconds.load_s + seconds.forward_s + seconds.backward_s,
-        "waiting_s": seconds.wait_s,
-        "updating_s": seconds.update_s,
-        "snapshots_s": seconds.snapshot_s,
-        "snapshot_interval_s": report.snapshot_interval_s,
-        "max_activations_held": report.max_held,
-    }
-
-
-def device_tflops(report: StageReport) -> dict[str, float]:
-    """FLOPs counted over seconds spent computing them, / 1e12; the total is the sum of both."""
-    forward = tflops(report.forward_flops, report.seconds.forward_s)
-    backward = tflops(report.backward_flops, report.seconds.backward_s)
-    return {
-        "forward_tflops": forward,
-        "backward_tflops": backward,
-        "total_tflops": forward + backward,
-    }
-
-
-def sum_reports(reports: Sequence[StageReport]) -> StageReport:
-    """Sums up what a device did in several generations, given in order. Repeated steps count
-    again."""
-    seconds = StageSeconds(
-        **{name: sum(getattr(r.seconds, name) for r in reports) for name in vars(StageSeconds())}
-    )
-    forward, backward = (
-        sum(r.forward_flops for r in reports),
-        sum(r.backward_flops for r in reports),
-    )
-    held = max((r.max_held for r in reports), default=0)
-    intervals = [r.snapshot_interval_s for r in reports if r.snapshot_interval_s is not None]
-    return StageReport(
-        Progress(),
-        (),
-        (),
-        seconds,
-        forward,
-        backward,
-        held,
-        snapshot_interval_s=intervals[-1] if intervals else None,
-    )

@@ -10,6 +10,15 @@ from actors.core.stages.flops import FLOPS_PER_TFLOP
 from orchestrator.planning.plan_types import Plan, PlanJob, StagePlan
 from orchestrator.planning.verdict import Verdict
 
+PARTS = {
+    "computing_s": ("computing_s", "loading_s"),
+    "updating_s": ("updating_s",),
+    "waiting_s": ("waiting_s", "wire_s"),
+    "snapshots_s": ("snapshots_s",),
+}
+"""What a plan tells apart -> what is measured of it. An earlier version counted loading as
+computing, and the wire as waiting."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -57,11 +66,11 @@ def measured_session(
     if not rate or not device_stats:
         return None
     step_s = batch_size / rate
-    parts = ("computing_s", "updating_s", "waiting_s", "snapshots_s")
     devices = {}
     for device_id, stats in device_stats.items():
-        total_s = sum(stats[part] for part in parts) or 1.0
-        devices[device_id] = {part: step_s * stats[part] / total_s for part in parts}
+        spent = {part: sum(stats.get(name, 0.0) for name in names) for part, names in PARTS.items()}
+        total_s = sum(spent.values()) or 1.0
+        devices[device_id] = {part: step_s * spent_s / total_s for part, spent_s in spent.items()}
     return Measured(step_s, devices, {str(i): n for i, n in threads.items()})
 
 

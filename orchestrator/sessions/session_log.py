@@ -14,15 +14,15 @@ from actors.core.stages.specs import StageLabels
 from actors.log_lines import LogLine
 from actors.loop.reports import StageReport
 from orchestrator.errors import StorageUnavailable
-from orchestrator.jobs.job import Job, Session
-from orchestrator.jobs.job_book import JobBook
-from orchestrator.jobs.metrics import (
+from orchestrator.jobs.figures.device_figures import (
     device_stats,
     device_tflops,
-    session_progress,
+    peak_flops_per_s,
     sum_reports,
-    told_results,
 )
+from orchestrator.jobs.job import Job, Session
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.metrics import session_progress, told_results
 from orchestrator.observing.process_logs import ProcessLogs
 from orchestrator.sessions.session_spec import empty_progress
 from orchestrator.sessions.stage_group import StageGroup
@@ -75,9 +75,15 @@ class SessionLog:
                 epochs, epoch = session.options.epochs, reports[-1].progress.epoch - 1
                 steps = self._job.length.of_epoch(epoch)
                 session.progress = session_progress(reports, epochs, steps)
-            session.device_stats = {str(d): device_stats(r) for d, r in self._totals().items()}
+            session.device_stats = self._device_stats()
         if time.monotonic() - self._flushed_s >= FLUSH_INTERVAL_S:
             self.flush()
+
+    def _device_stats(self) -> dict[str, dict[str, Any]]:
+        profiles, threads = self._job.planning.profiles, self._session.threads
+        peaks = {d: peak_flops_per_s(profiles.get(d), threads.get(d)) for d in threads}
+        totals = self._totals().items()
+        return {str(device): device_stats(total, peaks.get(device)) for device, total in totals}
 
     def keep_lines(self, group: StageGroup, lines: Mapping[int, Sequence[LogLine]]) -> None:
         """By stage, new lines of the processes' logs; some may have been told."""

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from orchestrator.files.file_systems import network_mount, network_text
 from orchestrator.store import job_rows
 from orchestrator.store.database import Database
-from orchestrator.store.log import log_rows, log_thinning
-from orchestrator.store.log.entries import LogEntry, LogPart, LogView
+from orchestrator.store.log import log_losses, log_pages, log_rows, log_thinning
+from orchestrator.store.log.entries import LogEntry, LogFilter, LogPart, LogView, Place
 from orchestrator.store.records import JobRecord, StoredAnswer
 from orchestrator.store.requests import request_rows
 from orchestrator.store.requests.requests_under_way import RequestsUnderWay, current_key
@@ -130,6 +130,30 @@ class JobStore:
             found = log_rows.read(connection, job_id, view, part)
             return found, log_rows.count(connection, job_id, view, replace(part, after=None))
 
+    def load_page(
+        self, wanted: LogFilter, after: int | None, end: int, limit: int
+    ) -> list[LogEntry]:
+        """As it was told; see ``log_pages.read_page``."""
+        with self._database.read() as connection:
+            return log_pages.read_page(connection, wanted, after, end, limit)
+
+    def load_extremes(
+        self, job_id: str, bounds: Sequence[Place], before_seq: int | None
+    ) -> list[LogEntry]:
+        """Steps; see ``log_losses.read_extremes``."""
+        with self._database.read() as connection:
+            return log_losses.read_extremes(connection, job_id, bounds, before_seq)
+
+    def load_place_after(self, job_id: str, seq: int) -> Place:
+        """See ``log_losses.read_place_after``."""
+        with self._database.read() as connection:
+            return log_losses.read_place_after(connection, job_id, seq)
+
+    def load_last_steps(self, job_id: str, epochs: Sequence[int], part: LogPart) -> dict[int, int]:
+        """See ``log_losses.read_last_steps``."""
+        with self._database.read() as connection:
+            return log_losses.read_last_steps(connection, job_id, epochs, part)
+
     def load_sessions(self, limit: int | None = None) -> list[LogEntry]:
         """The figures of the latest ``limit`` sessions, or of all, oldest first. Includes sessions
         of deleted jobs."""
@@ -152,11 +176,6 @@ class JobStore:
         given to entries that never reached the disk."""
         with self._database.read() as connection:
             return max(log_rows.next_seq(connection), self.writer_epoch * SEQS_OF_AN_OPENING)
-
-    def next_event_indices(self) -> dict[str, int]:
-        """The index of the next event, by job. Jobs without events are left out."""
-        with self._database.read() as connection:
-            return log_rows.next_event_indices(connection)
 
     # Requests with an Idempotency-Key
 

@@ -21,6 +21,9 @@ BUSY_TIMEOUT_S = 0.2
 
 logger = logging.getLogger(__name__)
 
+GiveNumbers = Callable[[str, Sequence[NewEntry]], list[LogEntry]]
+"""From a job and what its log is to be told now to what is to be written."""
+
 
 class LogWriter(NumberedLog, Protocol):
     """Where the log is kept."""
@@ -38,6 +41,15 @@ class Entry:
     replaces: str | None = None
     told: list[LogEntry] = field(default_factory=list)
     may_grow: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What no disk may have yet, of all jobs, in its order. What was told before ``end_seq`` is
+    here or on the disk; of what came later, some may be in neither."""
+
+    entries: list[LogEntry]
+    end_seq: int
 
 
 @dataclass(eq=False)
@@ -84,6 +96,8 @@ class Outbox:
         self._queues: dict[str, _Queue] = {}
         self._fenced: StoreFenced | None = None
         self._numbers = LogNumbers(store)
+        self._not_written: set[int] = set()
+        """Numbers of what others write themselves."""
 
     def put(self, job_id: str, entry: Entry) -> None:
         """Queues a write behind all earlier ones. Raises ``StoreFenced`` once another JobManager
@@ -115,10 +129,25 @@ class Outbox:
         """Queues an event for the job's log."""
         self.tell(job_id, NewEntry(kind, {"text": text}, is_event=True))
 
-    def number(self, job_id: str, new: Sequence[NewEntry]) -> list[LogEntry]:
-        """Numbers entries for a caller that holds ``alone`` and writes them itself."""
-        with self._lock:
-            return self._numbers.give(job_id, new)
+    @contextmanager
+    def numbering(self) -> Iterator[GiveNumbers]:
+        """For a block that is ``alone`` with its jobs and writes itself what it numbers, before
+        anything that is put later. Nobody is shown what was told since then before the block has
+        ended."""
+        given: list[int] = []
+
+        def give(job_id: str, new: Sequence[NewEntry]) -> list[LogEntry]:
+            with self._lock:
+                numbered = self._numbers.give(job_id, new)
+                given.extend(entry.seq for entry in numbered)
+                self._not_written.update(given)
+            return numbered
+
+        try:
+            yield give
+        finally:
+            with self._lock:
+                self._not_written.difference_update(given)
 
     @contextmanager
     def alone(self, job_id: str) -> Iterator[None]:
@@ -160,12 +189,13 @@ class Outbox:
             queue = self._queues.get(job_id, _Queue())
             return [told for entry in queue.entries for told in entry.told]
 
-    def waiting_of_all(self) -> list[LogEntry]:
-        """The same for all jobs, in the order in which they happened."""
+    def waiting_of_all(self) -> Waiting:
+        """The same of every job, at one moment."""
         with self._lock:
-            jobs = list(self._queues)
-        told = [entry for job_id in jobs for entry in self.waiting(job_id)]
-        return sorted(told, key=lambda entry: entry.seq)
+            queued = (entry for queue in self._queues.values() for entry in queue.entries)
+            told = [entry for put in queued for entry in put.told]
+            end_seq = min([self._numbers.next_seq, *self._not_written])
+        return Waiting(sorted(told, key=lambda entry: entry.seq), end_seq)
 
     def discard(self, job_id: str) -> None:
         """Drops the waiting writes of a deleted job. Waits for the write under way."""

@@ -136,17 +136,13 @@ log = Table(
     _needed("kind", SafeText),
     Column("epoch", Integer),
     Column("step", Integer),
-    Column("event_index", Integer),
     _needed("values", JSON),
+    Column("is_event", Boolean, nullable=False, server_default=text("0")),
+    # Of a step: by it the smallest and the largest of many are found.
+    Column("loss", Float),
 )
-Index("log_by_place", log.c.job_id, log.c.kind, log.c.epoch, log.c.step)
-Index(
-    "log_events",
-    log.c.job_id,
-    log.c.event_index,
-    unique=True,
-    sqlite_where=log.c.event_index.is_not(None),
-)
+Index("log_by_place", log.c.job_id, log.c.kind, log.c.epoch, log.c.step, log.c.loss)
+Index("log_events", log.c.job_id, log.c.seq, sqlite_where=text("is_event = 1"))
 Index("log_sessions", log.c.seq, sqlite_where=text("kind = 'session'"))
 
 requests = Table(

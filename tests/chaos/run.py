@@ -74,7 +74,7 @@ def run_case(arena: Arena, case: Case, expected: Any) -> Outcome:
         before = arena.held_bytes()
         job_id = arena.start_job(case.nodes)
         speed = _begin(arena, case, job_id)
-        events = arena.client.list_events(job_id)
+        events = arena.client.list_events(job_id)["events"]
         outcome.strike = strike = _strike(arena, case, job_id)
         _bring_back(arena, case)
         if case.phase == "idle":
@@ -150,7 +150,7 @@ def _next_step(arena: Arena, case: Case, job_id: str, num_events: int) -> float:
     """When the job was first seen to train on."""
 
     def told() -> bool:
-        events = patiently(lambda: arena.client.list_events(job_id))[num_events:]
+        events = patiently(lambda: arena.client.list_events(job_id)["events"])[num_events:]
         kinds = {event["kind"] for event in events}
         return bool({case.expected_event, "completed", "failed"} & kinds)
 
@@ -173,7 +173,7 @@ def _count_lost_steps(arena: Arena, outcome: Outcome, job_id: str, speed: float)
     recovery = arena.client.get_job(job_id)["recovery"] or {}
     outcome.lost_steps = recovery.get("lost_steps", 0)
     outcome.allowed_steps = allowed_of_devices(recovery.get("num_failures", 0))
-    start = taken_up_from(arena.client.list_events(job_id))
+    start = taken_up_from(arena.client.list_events(job_id)["events"])
     strike = outcome.strike
     if start is not None and strike is not None:
         done = max(0, strike.epoch - 1) * STEPS_AN_EPOCH + strike.step

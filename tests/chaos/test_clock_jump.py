@@ -68,6 +68,6 @@ def test_a_clock_that_jumps_an_hour_disturbs_no_heartbeat_and_no_interval(tmp_pa
             set_clock(tmp_path, hours)
             assert_trains_on(client, job_id, hours)
         assert client.get_job(job_id)["recovery"] is None
-        assert client.list_events(job_id) == []
+        assert client.list_events(job_id)["events"] == []
     finally:
         assert gateway.stop() == 0

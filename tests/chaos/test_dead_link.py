@@ -117,7 +117,7 @@ def test_a_job_does_without_one_end_of_each_dead_link(
             assert "Going on without device 2 (" in noticed(client, job_id, 2)
             trains_on(client, job_id, 1)
     stop(client, job_id)
-    kinds = [event["kind"] for event in client.list_events(job_id)]
+    kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert kinds == [*["lost", "rolled_back", "going_on"] * 2, "stopped"]
     assert_undisturbed(client, job_id, OPTIONS, data_dir)
 

@@ -86,7 +86,7 @@ def stop_with_same_bits(client: TandemClient, job_id: str) -> None:
 
 
 def kinds(client: TandemClient, job_id: str) -> list[str]:
-    return [event["kind"] for event in client.list_events(job_id)]
+    return [event["kind"] for event in client.list_events(job_id)["events"]]
 
 
 @pytest.mark.extended
@@ -103,7 +103,7 @@ def test_a_new_device_and_one_that_comes_back_are_taken_in_where_that_pays(
     job = trains_on(joined, job_id, 1, 2)
     assert job["spares"] == [] and job["recovery"]["num_failures"] == 1
     assert kinds(joined, job_id)[1:] == ["lost", "rolled_back", "going_on", "replanning"]
-    replanned = joined.list_events(job_id)[-1]["text"]
+    replanned = joined.list_events(job_id)["events"][-1]["text"]
     assert "2 devices should be 1." in replanned and "from the next epoch on" in replanned
     stop_with_same_bits(joined, job_id)
 

@@ -90,6 +90,6 @@ def test_copies_over_a_slow_link_are_not_waited_for_and_bring_a_lost_device_back
             assert client.wait_for(job_id, ENDED, 60)["status"] == "stopped"
     except LinkUnavailable as error:
         pytest.skip(str(error))
-    kinds = [event["kind"] for event in client.list_events(job_id)]
+    kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert kinds[:3] == ["lost", "rolled_back", "going_on"]
     assert_undisturbed(client, job_id, OPTIONS, data_dir)

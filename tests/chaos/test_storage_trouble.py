@@ -111,7 +111,7 @@ def assert_told(client: TandemClient, job_id: str, *words: str) -> None:
 
 def events(client: TandemClient, job_id: str) -> dict[str, str]:
     """The last text of each kind."""
-    return {event["kind"]: event["text"] for event in client.list_events(job_id)}
+    return {event["kind"]: event["text"] for event in client.list_events(job_id)["events"]}
 
 
 def assert_trains_on(client: TandemClient, job_id: str) -> None:

@@ -100,7 +100,7 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     recovery = client.get_job(job_id)["recovery"]
     assert recovery["num_failures"] == 1 and recovery["lost_steps"] <= 10
     assert "device " in recovery["last_cause"]
-    kinds = [event["kind"] for event in client.list_events(job_id)]
+    kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert kinds == ["lost", "rolled_back", "going_on", "completed"]
     wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
 
@@ -123,7 +123,7 @@ def test_a_killed_job_manager_takes_its_jobs_up_from_the_last_checkpoint(
     wait_until(lambda: client.list_checkpoints(job_id), 20, "there is no checkpoint")
     _job_manager(gateway).kill()
     assert result(client, job_id) == undisturbed
-    kinds = [event["kind"] for event in client.list_events(job_id)]
+    kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert "taken_up" in kinds
 
 
@@ -189,7 +189,7 @@ def test_a_lost_head_costs_what_was_trained_since_the_last_checkpoint(
     wait_until(lambda: client.list_checkpoints(job_id), 60, "there is no checkpoint")
     send_to(arena.targets(Case("head", signal.SIGKILL, "now", (0, 1), 0)), signal.SIGKILL)
     assert result(client, job_id, patience_s=120) == undisturbed
-    assert "taken_up" in [event["kind"] for event in client.list_events(job_id)]
+    assert "taken_up" in [event["kind"] for event in client.list_events(job_id)["events"]]
     wait_until(lambda: not arena.left_processes("LayerActor"), 10, "no actor is left")
 
 

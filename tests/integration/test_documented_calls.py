@@ -14,6 +14,8 @@ from http_gateway.client import TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.documents import README, blocks, page
 
+DOCUMENTED = "http://localhost:4000"
+
 
 @pytest.fixture
 def fresh(tmp_path: Path, home: Path) -> Iterator[GatewayProcess]:
@@ -25,7 +27,7 @@ def fresh(tmp_path: Path, home: Path) -> Iterator[GatewayProcess]:
 def for_gateway(language: str, gateway: GatewayProcess) -> list[str]:
     """Both pages' code in a language, for this gateway."""
     found = [*blocks(language, page("api")), *blocks(language, README)]
-    return [block.replace("http://localhost:4000", gateway.url) for block in found]
+    return [block.replace(DOCUMENTED, gateway.url) for block in found]
 
 
 def run(command: list[str], folder: Path) -> str:
@@ -54,6 +56,10 @@ def test_the_commands_work_when_pasted(fresh: GatewayProcess, tmp_path: Path) ->
 
     run(["bash", "-ec", download], tmp_path)
     by_client, plain = for_gateway("python", fresh)
+    (listening,) = blocks("python", page("watching"))
+    told = run([sys.executable, "-c", listening.replace(DOCUMENTED, fresh.url)], tmp_path)
+    assert "training" in told and told.count(" epoch ") == 10
+    assert told.splitlines()[-1].endswith("{'status': 'completed'}")
     assert (tmp_path / "model.safetensors").exists()
     run([sys.executable, "-c", plain], tmp_path)
     client.delete_job("1")

@@ -25,6 +25,7 @@ RUN_BY = {
     "docs/models.md": "tests/unit/test_documented_python.py",
     "docs/own_cluster.md": "tests/integration/test_three_hosts.py",
     "docs/training.md": "tests/unit/test_documented_python.py",
+    "docs/watching.md": "tests/integration/test_documented_calls.py",
 }
 """The page -> the test that does what its blocks say."""
 LANGUAGES = {"", "shell", "bash", "python", "yaml", "json", "text", "mermaid", "ini"}

@@ -66,14 +66,39 @@ CHECKPOINTS = [
     },
 ]
 EVENTS = [
-    {"index": 0, "at": "2026-01-02T03:04:00+00:00", "kind": "created", "text": "Job 1 is created"},
     {
-        "index": 1,
-        "at": "2026-01-02T03:04:09+00:00",
-        "kind": "failure",
+        "seq": 10_000_000_001,
+        "job_id": "1",
+        "at": "2026-01-02T03:04:00.000+00:00",
+        "kind": "initialized",
+        "epoch": None,
+        "step": None,
+        "text": "Job 1 is initialized",
+        "values": {},
+    },
+    {
+        "seq": 10_000_000_009,
+        "job_id": "1",
+        "at": "2026-01-02T03:04:09.000+00:00",
+        "kind": "lost",
+        "epoch": None,
+        "step": None,
         "text": "Device 2 (10.0.0.2:5001) is gone: its node died",
+        "values": {},
     },
 ]
+EVENT_PAGE = {"events": EVENTS, "next_after": 10_000_000_017}
+CURVES = {
+    "series": [
+        {
+            "name": "loss",
+            "steps": [1, 2, 3],
+            "at": [None, 1767323042.5, 1767323043.0],
+            "values": [2.5, None, 2.25],
+        }
+    ],
+    "last_seq": 10_000_000_017,
+}
 STEP_LOSSES = [
     {"epoch": 1, "step": 1, "loss": 2.302585},
     {"epoch": 1, "step": 2, "loss": 2.25},
@@ -223,7 +248,10 @@ USUAL: dict[str, Any] = {
     "resume_job": {"status": "training"},
     "verify": VERIFIED,
     "list_checkpoints": CHECKPOINTS,
-    "list_events": EVENTS,
+    "list_events": EVENT_PAGE,
+    "list_all_events": EVENT_PAGE,
+    "read_log": {"events": [], "next_after": 10_000_000_017, "gone": []},
+    "get_metrics": CURVES,
     "list_steps": STEP_LOSSES,
     "begin_request": None,
     "finish_request": None,

@@ -94,7 +94,7 @@ class JobManagerWorld:
         job = self.manager.get_job(job_id)
         if job["status"] in ("training", "recovering"):
             return {name: value for name, value in job.items() if name not in VOLATILE}
-        more: dict[str, Any] = {"events": self.manager.list_events(job_id)}
+        more: dict[str, Any] = {"events": self.manager.list_events(job_id)["events"]}
         more["checkpoints"] = self.manager.list_checkpoints(job_id)
         more["steps"] = self.manager.list_steps(job_id)
         with contextlib.suppress(NoTrainedWeights):

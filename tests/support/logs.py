@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.store.job_store import JobStore
@@ -12,6 +13,7 @@ from orchestrator.store.log.entries import (
     SESSION,
     STEP,
     LogEntry,
+    LogFilter,
     NewEntry,
 )
 from orchestrator.store.log.job_log import JobLog
@@ -69,6 +71,17 @@ def tell(store: JobStore, job_id: str, *new: NewEntry) -> list[LogEntry]:
     told = LogNumbers(store).give(job_id, new)
     store.append_log(told)
     return told
+
+
+def write_now(store: JobStore, outbox: Outbox, job_id: str, new: Sequence[NewEntry]) -> None:
+    """The same with the numbers of an outbox."""
+    with outbox.numbering() as number:
+        store.append_log(number(job_id, new))
+
+
+def events_of(store: JobStore, job_id: str) -> list[LogEntry]:
+    """What the disk has for people, oldest first."""
+    return store.load_page(LogFilter(job_id, only_events=True), -1, 2**62, 10_000)
 
 
 def log_of(store: JobStore) -> JobLog:

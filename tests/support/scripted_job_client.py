@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from http_gateway.operations.operation import ManagerCall
+from orchestrator.errors import JobNotFound
 from tests.support.fake_job_client import DETAILS, FakeJobClient
 from tests.support.logs import part_of
 
@@ -18,29 +19,52 @@ STATS = {
     "computing_s": 1.5,
     "waiting_s": 0.25,
     "updating_s": 0.25,
+    "wire_s": 0.25,
+    "loading_s": 0.25,
+    "bubble": 0.2,
+    "peak_share": 0.5,
+    "bytes_sent": 1_000_000,
+    "bytes_received": 2_000_000,
+    "memory_bytes": 300_000_000,
+    "power_w": None,
     "max_activations_held": 2,
+}
+
+LAST_SEQ = 20_000_000_000
+NEWS = {
+    "at": None,
+    "kind": "status",
+    "epoch": None,
+    "step": None,
+    "text": None,
+    "values": {"status": "training"},
 }
 
 
 @dataclass
 class ScriptedJobClient(FakeJobClient):
-    """Each ``get_job`` answers with the next of ``script``, the last one for ever.
+    """Each ``get_job`` answers with the next of ``script``, the last one for ever; who listens is
+    told all the time that something has happened.
 
     ``hooks`` are called in the server's thread when a method is.
     """
 
     script: list[dict[str, Any]] = field(default_factory=lambda: [DETAILS])
+    deleted: set[str] = field(default_factory=set)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Resets it."""
         super().forget()
         self.script = [DETAILS]
+        self.deleted.clear()
         self.hooks.clear()
 
     def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
         """A command's first look, ``ready``, is none of its calls."""
         self.hooks.get(call.name, lambda: None)()
+        if call.name == "read_log":
+            return self._news(**arguments)
         try:
             return super().call(call, arguments)
         finally:
@@ -54,6 +78,17 @@ class ScriptedJobClient(FakeJobClient):
         job = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         history = part_of(job["history"], after_epoch, history_limit)
         return {**job, "job_id": job_id, "history": history, "num_epochs": len(job["history"])}
+
+    def _news(
+        self, after: int | None, limit: int, job_id: str | None, watched: list[str], **_: Any
+    ) -> dict[str, Any]:
+        """One entry that comes next."""
+        if job_id in self.deleted:
+            raise JobNotFound("Job not found")
+        seq = LAST_SEQ if after is None else after + 1
+        of = job_id or next(iter(watched), "7")
+        told = [{**NEWS, "seq": seq, "job_id": of}][:limit]
+        return {"events": told, "next_after": seq, "gone": [*self.deleted.intersection(watched)]}
 
     def asked(self) -> list[tuple[str, tuple[Any, ...]]]:
         """The calls so far, without reads and without requests' keys."""

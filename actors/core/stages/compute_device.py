@@ -18,6 +18,7 @@ from actors.core.sources.views import SampleView
 from actors.core.transform_spec import Draws
 
 MS_PER_S = 1000.0
+MW_PER_W = 1000.0
 
 
 class ComputeDevice:
@@ -82,6 +83,14 @@ class ComputeDevice:
         """Its memory apart from the host's; None if it has none."""
         return None
 
+    def used_memory_bytes(self) -> int | None:
+        """What this process has of that."""
+        return None
+
+    def power_w(self) -> float | None:
+        """What it draws now; None where nobody tells it."""
+        return None
+
 
 class Accelerator(ComputeDevice):
     """The process's own accelerator, by ``torch.accelerator``.
@@ -97,7 +106,7 @@ class Accelerator(ComputeDevice):
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pins = device.type != "mps"  # which shares the host's memory
-        self.has_nccl = device.type == "cuda"
+        self.has_nccl = self._tells_power = device.type == "cuda"
         self.name = self.accelerator = _name_of(device)
 
     def place(self, layers: nn.Sequential) -> nn.Sequential:
@@ -154,6 +163,22 @@ class Accelerator(ComputeDevice):
         if self._device.type == "mps":
             return None
         return int(torch.accelerator.get_memory_info()[1])
+
+    def used_memory_bytes(self) -> int | None:
+        """None for MPS."""
+        if self._device.type == "mps":
+            return None
+        return int(torch.accelerator.memory_reserved())
+
+    def power_w(self) -> float | None:
+        """By NVML, if its Python package (nvidia-ml-py) is there."""
+        if not self._tells_power:
+            return None
+        try:
+            return float(torch.cuda.power_draw()) / MW_PER_W
+        except Exception:  # whatever it is: it would be so the next time
+            self._tells_power = False
+            return None
 
 
 CPU = ComputeDevice()

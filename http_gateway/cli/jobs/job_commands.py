@@ -50,6 +50,40 @@ def watch(job: Job, url: Url = None, json_lines: JsonLines = False) -> None:
         run_watch(job, url, view)
 
 
+def logs(
+    job: Job,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="go on with what happens, until Ctrl-C")
+    ] = False,
+    kinds: Annotated[
+        str | None,
+        typer.Option(help="only these, such as status,lost (default: what has a text)"),
+    ] = None,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, max=10_000, help="how many of the latest")
+    ] = 100,
+    url: Url = None,
+    json_lines: JsonLines = False,
+) -> None:
+    """Show what happened to a job."""
+    from http_gateway.cli.jobs.log_command import run_logs
+
+    run_logs(job, url, follow, kinds, lines, json_lines)
+
+
+def top(
+    url: Url = None,
+    once: Annotated[bool, typer.Option("--once", help="print it once and end")] = False,
+) -> None:
+    """Show all jobs and devices, until Ctrl-C.
+
+    Where stdout is no terminal, it is printed once.
+    """
+    from http_gateway.cli.jobs.top_command import run_top
+
+    run_top(url, once)
+
+
 def pause(job: Job, url: Url = None) -> None:
     """Stop a job at its next step, and keep its work.
 

@@ -26,13 +26,15 @@ from http_gateway.cli.connection import (
 from http_gateway.cli.jobs.job_file import JobFile, load_job_file
 from http_gateway.cli.showing.live_view import View
 from http_gateway.cli.showing.reporting import INTERRUPTED, CommandEnd
-from http_gateway.client import ApiError, TandemClient
+from http_gateway.client import ApiError, TandemClient, patiently
 from http_gateway.process.interrupts import held, interruptible
 from http_gateway.process.output import notice_closed_pipe
+from http_gateway.watched_job import WatchedJob
 
 BAD_ENDS = ("failed", "broken")
 ENDED = ("completed", "stopped", *BAD_ENDS)
 POLL_S = 0.2
+SHOW_S = 0.25  # between two looks at a job; what a turn of the events brings is one
 PATIENCE_S = 60.0  # a gateway may be started again, a laptop may wake up
 CONFLICT = 409
 TAKE_BACK_S = 30.0  # for an initialize under way to end, before its job can be deleted
@@ -63,6 +65,8 @@ def run_watch(job_id: str, url: str | None, view: View) -> None:
     with job_client(job_id, url, WATCH_S) as client:
         status = client.get_job(job_id, history_limit=0)["status"]
         view.step("watching", f"Job {job_id} is {status}.", job_id=job_id, status=status)
+        if view.draws_curve:
+            view.draw(_losses(client, job_id))
         try:
             job = _follow(client, gateway_url(url), job_id, view)
         except KeyboardInterrupt:
@@ -218,26 +222,44 @@ class _Training:
 
 
 def _follow(client: TandemClient, url: str, job_id: str, view: View) -> dict[str, Any]:
-    def show(job: dict[str, Any]) -> None:
-        notice_closed_pipe()
-        if job["status"] == "recovering":
-            job = {**job, "newest_event": _newest_event(client, job_id)}
-        view.show(job)
+    """The job's details at its end: looks at it when the log tells of something new."""
 
     def tell(error: Exception) -> None:
         text = f"{waiting_text(url, error)}; waiting up to {PATIENCE_S:.0f} s."
         view.step("waiting", text, reason=text)
 
-    return client.wait_for(job_id, ENDED, math.inf, POLL_S, show, PATIENCE_S, tell)
+    watched = WatchedJob(lambda **query: client.get_job(job_id, **query))
+    looked_s = -math.inf
+    for entry in client.listen(job_id, None, None, PATIENCE_S, tell):
+        notice_closed_pipe()
+        if entry is not None:
+            view.hear(entry)
+        now = time.monotonic()
+        if now - looked_s < SHOW_S and (entry is None or entry["kind"] != "status"):
+            continue
+        looked_s = now
+        job = patiently(watched.look, lambda _: PATIENCE_S, POLL_S, tell)
+        if job["status"] == "recovering":
+            job = {**job, "newest_event": _newest_event(client, job_id)}
+        view.show(job)
+        if job["status"] in ENDED:
+            return job
+    raise AssertionError("a stream of events has no end")
 
 
 def _newest_event(client: TandemClient, job_id: str) -> str | None:
     """The latest reason of its recovery; if the gateway has gone, the next poll notices it."""
     try:
-        events = client.list_events(job_id, limit=1)
+        events = client.list_events(job_id, limit=1)["events"]
     except (ApiError, requests.RequestException):
         return None
     return str(events[-1]["text"]) if events else None
+
+
+def _losses(client: TandemClient, job_id: str) -> list[float]:
+    """Those so far."""
+    curves = client.get_metrics(job_id, names="loss")["series"]
+    return [value for curve in curves for value in curve["values"] if value is not None]
 
 
 def _failure_text(job: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -12,6 +13,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from http_gateway.cli.showing.curve import Curve
+from http_gateway.cli.showing.lanes import Lanes, key
 from http_gateway.cli.showing.tables import (
     device_rows,
     device_table,
@@ -21,11 +24,14 @@ from http_gateway.cli.showing.tables import (
     validation_metrics,
 )
 
+CURVE_LABEL = "loss "
 FILE_WIDTH = 120  # columns; a file has no width to which a table would have to be cut
 
 
 class View(ABC):
-    """Gets a command's steps, then the job at every poll, then its end."""
+    """Gets a command's steps, then what happens to the job and how it is then, then its end."""
+
+    draws_curve = False
 
     def __init__(self) -> None:
         self._epochs_shown = 0
@@ -45,6 +51,14 @@ class View(ABC):
     @abstractmethod
     def show(self, job: dict[str, Any]) -> None:
         """The job's details as they are now."""
+
+    def hear(self, entry: dict[str, Any]) -> None:
+        """An entry of the job's log."""
+        return
+
+    def draw(self, losses: Sequence[float]) -> None:
+        """Those of earlier steps, for a view that ``draws_curve``."""
+        return
 
     @abstractmethod
     def end(self, job: dict[str, Any]) -> None:
@@ -104,7 +118,10 @@ class PlainView(View):
 
 
 class TerminalView(PlainView):
-    """A bar, the last epoch and the devices, drawn over and over; the tables at the end."""
+    """A bar, the curve of the loss, the last epoch and a lane a device, drawn over and over; the
+    tables at the end."""
+
+    draws_curve = True
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -119,12 +136,22 @@ class TerminalView(PlainView):
         fields: dict[str, Any] = dict.fromkeys(("status", "epoch", "step", "loss", "rate"), "–")
         self._task = self._bar.add_task("train", total=None, **fields)
         self._live = Live(console=console, transient=True, refresh_per_second=5)
+        self._curve, self._lanes = Curve(), Lanes()
+
+    def hear(self, entry: dict[str, Any]) -> None:
+        if entry["kind"] == "step" and entry["values"]["loss"] is not None:
+            self._curve.add([entry["values"]["loss"]])
+
+    def draw(self, losses: Sequence[float]) -> None:
+        self._curve.add(losses)
 
     def show(self, job: dict[str, Any]) -> None:
         if not self._live.is_started:
             self._live.start()
         self._update_bar(job)
         parts: list[RenderableType] = [self._bar]
+        if curve := self._curve.text(self._console.width - len(CURVE_LABEL)):
+            parts.append(Text(f"{CURVE_LABEL}{curve}"))
         if job["history"]:
             parts.append(Text(epoch_text(job["history"][-1])))
         if (found := recovery(job)) is not None:
@@ -132,7 +159,7 @@ class TerminalView(PlainView):
         if job.get("storage_error"):
             parts.append(Text(storage_text(job["storage_error"])))
         if device_rows(job):
-            parts.append(device_table(job))
+            parts += [self._lanes.table(job), key()]
         self._live.update(Group(*parts))
 
     def end(self, job: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http_gateway.operations.table.catalogue import CATALOGUE
 from http_gateway.operations.table.datasets import DATASETS
 from http_gateway.operations.table.devices import DEVICES
+from http_gateway.operations.table.events import EVENTS
 from http_gateway.operations.table.exports import EXPORTS
 from http_gateway.operations.table.health import HEALTH
 from http_gateway.operations.table.jobs import JOBS
@@ -12,17 +13,16 @@ from http_gateway.operations.table.network import NETWORK
 from http_gateway.operations.table.observing import OBSERVING
 from http_gateway.operations.table.records import RECORDS
 from http_gateway.operations.table.results import RESULTS
-from http_gateway.operations.table.teraflops import TERAFLOPS
 
 OPERATIONS = (
     JOBS
+    + EVENTS
     + RECORDS
     + OBSERVING
     + RESULTS
     + EXPORTS
     + DEVICES
     + NETWORK
-    + TERAFLOPS
     + DATASETS
     + CATALOGUE
     + HEALTH

@@ -1,17 +1,16 @@
-"""What a job has left behind: checkpoints, plan, events, steps."""
+"""What a job has left behind: checkpoints, plan, steps, TFLOPs."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, QUICK
-from http_gateway.schemas.parameters import MAX_INDEX, PlainIndex, PlainInt
+from http_gateway.schemas.job_details import Teraflops
+from http_gateway.schemas.parameters import MAX_INDEX, PlainCount, PlainInt
 from http_gateway.schemas.planning import PlanInForce
 
 MAX_STEPS = 10_000
-USUAL_EVENTS = 1_000
-MAX_EVENTS = 10_000
 
 
 class Checkpoint(BaseModel):
@@ -36,30 +35,6 @@ class CheckpointList(BaseModel):
     """GET /api/jobs/<job_id>/checkpoints, newest first."""
 
     checkpoints: list[Checkpoint]
-
-
-class JobEvent(BaseModel):
-    """Something that happened to a job."""
-
-    index: int
-    at: str = Field(description="ISO 8601, UTC")
-    kind: str
-    text: str
-
-
-class EventsQuery(BaseModel):
-    """Which of a job's events."""
-
-    after_index: PlainIndex | None = Field(
-        None, description="the first that come after this; default: the latest"
-    )
-    limit: PlainInt = Field(USUAL_EVENTS, ge=1, le=MAX_EVENTS, description="at most so many")
-
-
-class EventList(BaseModel):
-    """GET /api/jobs/<job_id>/events, oldest first; the latest 1,000 unless others are asked for."""
-
-    events: list[JobEvent]
 
 
 class StepLoss(BaseModel):
@@ -88,6 +63,16 @@ class StepList(BaseModel):
     steps: list[StepLoss]
 
 
+class TeraflopsQuery(BaseModel):
+    """How many sessions."""
+
+    limit: PlainCount | None = Field(None, description="only so many of the latest; default: all")
+
+
+class SessionTeraflops(RootModel[list[dict[str, Teraflops]]]):
+    """One entry a session: device id -> its TFLOPs."""
+
+
 RECORDS = (
     Operation(
         name="list_checkpoints",
@@ -109,17 +94,6 @@ RECORDS = (
         response=PlanInForce,
     ),
     Operation(
-        name="list_events",
-        **QUICK,
-        **JOB,
-        path="/api/jobs/<job_id>/events",
-        noun="jobs",
-        summary="What happened to the job, oldest first",
-        query=EventsQuery,
-        response=EventList,
-        result_name="events",
-    ),
-    Operation(
         name="list_steps",
         **QUICK,
         **JOB,
@@ -129,5 +103,14 @@ RECORDS = (
         query=StepsQuery,
         response=StepList,
         result_name="steps",
+    ),
+    Operation(
+        name="previous_teraflops",
+        **QUICK,
+        path="/api/previous_teraflops",
+        noun="teraflops",
+        summary="One entry a session, oldest first",
+        query=TeraflopsQuery,
+        response=SessionTeraflops,
     ),
 )

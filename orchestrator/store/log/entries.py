@@ -39,8 +39,7 @@ class LogEntry:
     made for one answer, and a frozen one takes four times as long.
 
     ``seq`` grows within a store, from one JobManager to the next, and is never used again.
-    ``event_index`` counts a job's events from 0. ``at_ms`` is since 1970, UTC, or None where an
-    earlier version did not note it.
+    ``at_ms`` is since 1970, UTC, or None where an earlier version did not note it.
     """
 
     seq: int
@@ -49,13 +48,18 @@ class LogEntry:
     kind: str
     epoch: int | None
     step: int | None
-    event_index: int | None
+    is_event: bool
     values: Mapping[str, Any]
 
     @property
     def place(self) -> Place:
         """Of what belongs to a step."""
         return _place(self.epoch, self.step)
+
+    @property
+    def loss(self) -> float | None:
+        """Of a step."""
+        return self.values["loss"] if self.kind == STEP else None
 
 
 def _place(epoch: int | None, step: int | None) -> Place:
@@ -77,15 +81,11 @@ class LoggedStep:
 
 @dataclass(frozen=True)
 class LogView:
-    """Entries that are shown together: all of one kind, or, without one, all events. They are in
-    the order of their columns ``order``, by which they are asked for, too."""
+    """Entries of one kind, without those that were taken back. They are in the order of their
+    columns ``order``, by which they are asked for, too."""
 
-    kind: str | None
+    kind: str
     order: tuple[str, ...]
-
-    def shows(self, entry: LogEntry) -> bool:
-        """Unless it was taken back."""
-        return entry.event_index is not None if self.kind is None else entry.kind == self.kind
 
     def key(self, entry: LogEntry) -> Key:
         """Grows from one entry of the view to the next."""
@@ -95,7 +95,6 @@ class LogView:
 STEPS = LogView(STEP, ("epoch", "step"))
 METRICS = LogView(METRIC, ("epoch", "step"))
 EPOCHS = LogView(EPOCH, ("epoch",))
-EVENTS = LogView(None, ("event_index",))
 
 
 @dataclass(frozen=True)
@@ -108,3 +107,29 @@ class LogPart:
     limit: int | None = None
     before_seq: int | None = None
     back_to: Place | None = None
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which entries: of one job or, without one, of all; of these kinds, or of all; events alone.
+    What was taken back is among them, and so is what took it back."""
+
+    job_id: str | None = None
+    kinds: tuple[str, ...] | None = None
+    only_events: bool = False
+
+    def takes(self, entry: LogEntry) -> bool:
+        return (
+            self.job_id in (None, entry.job_id)
+            and (self.kinds is None or entry.kind in self.kinds)
+            and (entry.is_event or not self.only_events)
+        )
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Entries in the order in which they were told. Who asks for what comes after ``next_after``
+    misses nothing and gets nothing twice."""
+
+    entries: list[LogEntry]
+    next_after: int

@@ -9,18 +9,20 @@ from typing import Any
 from orchestrator.store.job_store import JobStore
 from orchestrator.store.log.entries import (
     EPOCHS,
-    EVENTS,
     METRICS,
     ROLLED_BACK,
     SESSION,
     STEPS,
     Key,
     LogEntry,
+    LogFilter,
     LoggedStep,
+    LogPage,
     LogPart,
     LogView,
     Place,
 )
+from orchestrator.store.log.step_counts import StepCounts
 from orchestrator.store.outbox import Outbox
 
 
@@ -65,16 +67,56 @@ class JobLog:
             LoggedStep(*step.place, step.values["loss"], metrics.get(step.place)) for step in found
         ]
 
-    def events(
-        self, job_id: str, after: int | None = None, limit: int | None = None
+    def page(self, wanted: LogFilter, after: int | None, limit: int) -> LogPage:
+        """The first ``limit`` entries that were told after that ``seq`` or, without one, the latest
+        ones; oldest first."""
+        waiting = self._outbox.waiting_of_all()
+        stored = self._store.load_page(wanted, after, waiting.end_seq, limit)
+        begin = -1 if after is None else after
+        new = [e for e in waiting.entries if begin < e.seq < waiting.end_seq and wanted.takes(e)]
+        # What was written meanwhile is in both.
+        found = sorted({e.seq: e for e in (*stored, *new)}.values(), key=lambda entry: entry.seq)
+        if after is None:
+            return LogPage(_latest(found, limit), waiting.end_seq - 1)
+        if len(found) >= limit:
+            return LogPage(found[:limit], found[limit - 1].seq)
+        return LogPage(found, max(after, waiting.end_seq - 1))
+
+    def last_seq(self) -> int:
+        """Up to which everything can be seen."""
+        return self._outbox.waiting_of_all().end_seq - 1
+
+    def step_counts(self, job_id: str, epochs: Sequence[LogEntry]) -> StepCounts:
+        """Of a job that has told the end of these epochs."""
+        counts = dict(entry.place for entry in epochs)
+        part, waiting = self._parts(job_id, STEPS)
+        places = [e.place for e in (*self.read(job_id, STEPS, None, 1), *waiting)]
+        last, _ = max(places, default=(0, 0))
+        missing = [epoch for epoch in range(1, last + 1) if epoch not in counts]
+        counts |= self._store.load_last_steps(job_id, missing, part)
+        for epoch, step in places:
+            if epoch in missing:
+                counts[epoch] = max(counts.get(epoch, 0), step)
+        return StepCounts(counts)
+
+    def losses(
+        self, job_id: str, counts: StepCounts, after: int, max_points: int
     ) -> list[LogEntry]:
-        """Oldest first."""
-        return self.read(job_id, EVENTS, None if after is None else (after,), limit)
+        """The steps told after that ``seq``, in order; of more than ``max_points`` about so many,
+        with the smallest and the largest loss of each part."""
+        begin = self._store.load_place_after(job_id, after)
+        found = self.read(job_id, STEPS, begin, max_points + 1)
+        if len(found) > max_points:
+            part, waiting = self._parts(job_id, STEPS)
+            bounds = _bounds(counts, begin, part.back_to, max(1, max_points // 2))
+            stored = self._store.load_extremes(job_id, bounds, part.before_seq)
+            found = [*stored, *(entry for entry in waiting if entry.place > begin)]
+        return [entry for entry in found if entry.seq > after]
 
     def sessions(self, limit: int | None = None) -> list[LogEntry]:
         """What the latest of all jobs have measured, oldest first, those of deleted jobs too; once
         each, however often it was told."""
-        waiting = [e for e in self._outbox.waiting_of_all() if e.kind == SESSION]
+        waiting = [e for e in self._outbox.waiting_of_all().entries if e.kind == SESSION]
         stored = self._store.load_sessions(None if waiting else limit)
         found = {_session_of(entry): entry for entry in [*stored, *waiting]}
         return _latest(list(found.values()), limit)
@@ -96,11 +138,11 @@ class JobLog:
         back_to: Place | None = None
         new: list[LogEntry] = []
         for entry in waiting:
-            if entry.kind == ROLLED_BACK and view.kind is not None:
+            if entry.kind == ROLLED_BACK:
                 place = entry.place
                 back_to = place if back_to is None else min(back_to, place)
                 new = [known for known in new if known.place <= place]
-            elif view.shows(entry):
+            elif entry.kind == view.kind:
                 new.append(entry)
         return LogPart(before_seq=waiting[0].seq, back_to=back_to), new
 
@@ -119,3 +161,12 @@ def _session_of(entry: LogEntry) -> tuple[str, int, int]:
 
 def _latest(entries: Sequence[LogEntry], limit: int | None) -> list[LogEntry]:
     return list(entries if limit is None else entries[max(0, len(entries) - limit) :])
+
+
+def _bounds(counts: StepCounts, begin: Place, back_to: Place | None, num_parts: int) -> list[Place]:
+    """Of parts with equal numbers of steps, from ``begin`` to the end."""
+    first, end = counts.count(begin), counts.total
+    if back_to is not None:
+        end = min(end, counts.count(back_to))
+    found = {counts.place(first + (end - first) * i // num_parts) for i in range(num_parts + 1)}
+    return sorted({begin, *found})

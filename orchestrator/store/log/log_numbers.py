@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from orchestrator.store.log.entries import LogEntry, NewEntry
@@ -15,16 +15,13 @@ class NumberedLog(Protocol):
 
     def next_seq(self) -> int: ...
 
-    def next_event_indices(self) -> Mapping[str, int]: ...
-
 
 class LogNumbers:
     """Of the one process that writes to the log; for one thread at a time."""
 
     def __init__(self, log: NumberedLog) -> None:
         """Raises ``StorageUnavailable``."""
-        self._next_seq = log.next_seq()
-        self._next_event_indices = dict(log.next_event_indices())
+        self.next_seq = log.next_seq()
 
     def give(self, job_id: str, new: Sequence[NewEntry]) -> list[LogEntry]:
         """As of now."""
@@ -32,11 +29,9 @@ class LogNumbers:
         return [self._entry(job_id, now_ms, entry) for entry in new]
 
     def _entry(self, job_id: str, now_ms: int, new: NewEntry) -> LogEntry:
-        seq, values, event_index = self._next_seq, new.values, None
-        self._next_seq += 1
+        seq, values = self.next_seq, new.values
+        self.next_seq += 1
         if new.is_event:
-            event_index = self._next_event_indices.get(job_id, 0)
-            self._next_event_indices[job_id] = event_index + 1
             values = {**values, "text": storable(values["text"])}
         kind = storable(new.kind)
-        return LogEntry(seq, job_id, now_ms, kind, new.epoch, new.step, event_index, values)
+        return LogEntry(seq, job_id, now_ms, kind, new.epoch, new.step, new.is_event, values)

@@ -17,7 +17,7 @@ from orchestrator.errors import JobNotFound
 from orchestrator.store.log.entries import ROLLED_BACK, SESSION, LogEntry, LogPart, LogView
 from orchestrator.store.tables import jobs, log
 
-COLUMNS = 'seq, job_id, at_ms, kind, epoch, step, event_index, "values"'
+COLUMNS = 'seq, job_id, at_ms, kind, epoch, step, is_event, "values"'
 SESSIONS = f"""
     WITH latest AS (
         SELECT min(seq) AS first, max(seq) AS last FROM log WHERE kind = '{SESSION}'
@@ -46,7 +46,7 @@ def read(connection: Connection, job_id: str, view: LogView, part: LogPart) -> l
     is_latest = part.after is None
     order = ", ".join(f"{name} DESC" if is_latest else name for name in view.order)
     sql = f"SELECT {COLUMNS} {_shown(view)} ORDER BY {order} LIMIT :limit"
-    found = _entries(connection, sql, _values(job_id, view, part))
+    found = entries_of(connection, sql, _values(job_id, view, part))
     return found[::-1] if is_latest else found
 
 
@@ -60,20 +60,13 @@ def count(connection: Connection, job_id: str, view: LogView, part: LogPart) -> 
 def read_sessions(connection: Connection, limit: int | None) -> list[LogEntry]:
     """What the latest ``limit`` sessions have measured, oldest first, those of deleted jobs too. Of
     a session that has ended several times the last counts, at the place of the first."""
-    return _entries(connection, SESSIONS, {"limit": _NO_LIMIT if limit is None else limit})
+    return entries_of(connection, SESSIONS, {"limit": _NO_LIMIT if limit is None else limit})
 
 
 def next_seq(connection: Connection) -> int:
     """The number after the last one."""
     last = connection.execute(select(func.max(log.c.seq))).scalar_one()
     return 0 if last is None else last + 1
-
-
-def next_event_indices(connection: Connection) -> dict[str, int]:
-    """By job; of those that have events."""
-    query = select(log.c.job_id, func.max(log.c.event_index))
-    query = query.where(log.c.event_index.is_not(None)).group_by(log.c.job_id)
-    return {job_id: last + 1 for job_id, last in connection.execute(query)}
 
 
 def forget(connection: Connection, job_id: str) -> None:
@@ -93,15 +86,28 @@ def is_live(begin: str = "0, 0") -> str:
             AND (b.epoch, b.step) < (log.epoch, log.step) AND b.seq > log.seq)"""
 
 
+def entries_of(connection: Connection, sql: str, values: dict[str, Any]) -> list[LogEntry]:
+    """What a query of ``COLUMNS`` gives. The driver's own tuples, and all values at once: one by
+    one they take longer to be made and parsed than to be read."""
+    cursor = connection.exec_driver_sql(sql, values).cursor
+    assert cursor is not None, "a query has rows"
+    rows = cursor.fetchall()
+    parsed = json.loads(f"[{','.join(row[-1] for row in rows)}]")
+    return [
+        LogEntry(seq, job_id, at_ms, kind, epoch, step, is_event == 1, own)
+        for (seq, job_id, at_ms, kind, epoch, step, is_event, _), own in zip(
+            rows, parsed, strict=True
+        )
+    ]
+
+
 @functools.cache
 def _shown(view: LogView) -> str:
     """From where, and which."""
     keys = ", ".join(f":after_{name}" for name in view.order)
     beyond = f"({', '.join(view.order)}) > ({keys})"
-    which = f"FROM log WHERE job_id = :job_id AND seq < :before_seq AND {beyond}"
-    if view.kind is None:
-        return f"{which} AND event_index IS NOT NULL"
-    return f"""{which} AND kind = '{view.kind}' AND (epoch, step) <= (:back_epoch, :back_step)
+    return f"""FROM log WHERE job_id = :job_id AND seq < :before_seq AND {beyond}
+        AND kind = '{view.kind}' AND (epoch, step) <= (:back_epoch, :back_step)
         AND {is_live(":after_epoch, 0")}"""
 
 
@@ -117,18 +123,3 @@ def _values(job_id: str, view: LogView, part: LogPart) -> dict[str, Any]:
         "limit": _NO_LIMIT if part.limit is None else part.limit,
         **{f"after_{name}": key for name, key in zip(view.order, after, strict=True)},
     }
-
-
-def _entries(connection: Connection, sql: str, values: dict[str, Any]) -> list[LogEntry]:
-    """The driver's own tuples, and all values at once: one by one they take longer to be made and
-    parsed than to be read."""
-    cursor = connection.exec_driver_sql(sql, values).cursor
-    assert cursor is not None, "a query has rows"
-    rows = cursor.fetchall()
-    parsed = json.loads(f"[{','.join(row[-1] for row in rows)}]")
-    return [
-        LogEntry(seq, job_id, at_ms, kind, epoch, step, event_index, own)
-        for (seq, job_id, at_ms, kind, epoch, step, event_index, _), own in zip(
-            rows, parsed, strict=True
-        )
-    ]

@@ -75,6 +75,19 @@ def test_an_unexpected_message_is_refused_with_both_names() -> None:
         receiver.recv(7, 0)
 
 
+@pytest.mark.parametrize(("wire", "body_bytes"), [("fp32", 84), ("bf16", 42), ("int8", 33)])
+def test_both_ends_count_what_travels(wire: str, body_bytes: int) -> None:
+    sender, receiver = ends()
+    for number in range(2):
+        sender.send(pack(torch.ones(3, 7), wire), 0, number)
+        receiver.recv(0, number)
+    sender.send(None, 1, 0)
+    receiver.recv(1, 0)
+    assert sender.num_bytes == receiver.num_bytes
+    assert 0 < sender.num_bytes - 2 * body_bytes <= 3 * HEADER_BYTES
+    assert receiver.taking_s > 0
+
+
 def test_what_an_earlier_generation_left_is_dropped() -> None:
     mailbox = Mailbox(2, "edge")
     Sender(mailbox, 1, 1.0).send(torch.zeros(1, 1), 9, 9)

@@ -9,6 +9,7 @@ import pytest
 
 from http_gateway.cli import connection
 from http_gateway.cli.jobs import training
+from http_gateway.live import event_hub, event_reader
 from tests.support.command_line import Tandem
 from tests.support.command_line import tandem as run_tandem
 from tests.support.scripted_job_client import ScriptedJobClient
@@ -47,6 +48,9 @@ def tandem(fake: ScriptedJobClient, url: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TANDEM_URL", url)
     monkeypatch.delenv("TANDEM_API_TOKEN", raising=False)
     monkeypatch.setattr(training, "POLL_S", 0.001)
+    monkeypatch.setattr(training, "SHOW_S", 0.0)
+    monkeypatch.setattr(event_hub, "TURN_S", 0.001)
+    monkeypatch.setattr(event_reader, "AGAIN_S", 0.001)
     monkeypatch.setattr(training, "PATIENCE_S", 0.01)
     monkeypatch.setattr(connection, "POLL_S", 0.001)
     monkeypatch.setattr(connection, "START_S", 0.0)

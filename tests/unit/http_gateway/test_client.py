@@ -13,15 +13,16 @@ from http_gateway.operations import special
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.table.observing import LineList, Trace
-from orchestrator.errors import DeviceBusy, JobNotFound, Unavailable
+from orchestrator.errors import DeviceBusy, Unavailable
 from tests.support.fake_job_client import (
     ARCHITECTURES,
     CHECKPOINTS,
+    CURVES,
     DATASET,
     DETAILS,
     DEVICE,
     DOCTOR,
-    EVENTS,
+    EVENT_PAGE,
     LAYER_KINDS,
     MODEL,
     PREDICTION,
@@ -102,8 +103,27 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         {"message": "Training resumed", "status": "training"},
     ),
     (lambda c: c.list_checkpoints("7"), "list_checkpoints", ("7",), CHECKPOINTS),
-    (lambda c: c.list_events("7"), "list_events", ("7", None, 1_000), EVENTS),
-    (lambda c: c.list_events("7", after_index=4, limit=2), "list_events", ("7", 4, 2), EVENTS),
+    (lambda c: c.list_events("7"), "list_events", ("7", None, 1_000, None), EVENT_PAGE),
+    (
+        lambda c: c.list_events("7", after=4, limit=2, kinds="status,lost"),
+        "list_events",
+        ("7", 4, 2, "status,lost"),
+        EVENT_PAGE,
+    ),
+    (lambda c: c.list_all_events(after=4), "list_all_events", (4, 1_000, None), EVENT_PAGE),
+    (lambda c: c.get_metrics("7"), "get_metrics", ("7", None, None, 1_000), CURVES),
+    (
+        lambda c: c.get_metrics("7", names="loss", after=4, max_points=2),
+        "get_metrics",
+        ("7", "loss", 4, 2),
+        CURVES,
+    ),
+    (
+        lambda c: c.get_metrics("7", format="csv"),
+        "get_metrics",
+        ("7", None, None, 1_000),
+        b"name,step,at,value\nloss,1,,2.5\nloss,2,1767323042.5,\nloss,3,1767323043.0,2.25\n",
+    ),
     (lambda c: c.list_steps("7"), "list_steps", ("7", 0, 0, 10_000), STEP_LOSSES),
     (
         lambda c: c.list_steps("7", after_epoch=2, after_step=3, limit=5),
@@ -209,11 +229,15 @@ def test_a_request_is_sent_with_its_idempotency_key(
     assert (finished[0], finished[1][0]) == ("finish_request", "k-1")
 
 
+OTHERS = {"wait_for", "wait_until_ready", "close", "call", "save_model", "upload_dataset"}
+OTHERS |= {"events", "listen"}
+"""Of these other tests have more."""
+
+
 def test_every_method_is_tried_above() -> None:
     public = {name for name in vars(TandemClient) if not name.startswith("_")}
     tried = {name for call in CALLS for name in call[0].__code__.co_names}
-    others = {"wait_for", "wait_until_ready", "close", "call", "save_model", "upload_dataset"}
-    assert public - tried == others | {operation.name for operation in GATEWAYS_OWN}
+    assert public - tried == OTHERS | {operation.name for operation in GATEWAYS_OWN}
 
 
 @pytest.mark.parametrize("operation", GATEWAYS_OWN, ids=lambda operation: operation.name)
@@ -297,101 +321,3 @@ def test_a_gateway_that_is_not_there_is_a_connection_error() -> None:
     client = TandemClient("http://127.0.0.1:1", timeout_s=5.0)
     with pytest.raises(requests.ConnectionError):
         client.list_jobs()
-
-
-def in_turn(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
-    """The job's status in each answer to come; the last one stays."""
-    left = list(statuses)
-
-    def get_job(job_id: str, **_: int) -> dict[str, Any]:
-        return {**DETAILS, "job_id": job_id, "status": left.pop(0) if len(left) > 1 else left[0]}
-
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
-
-
-def test_wait_for_returns_the_job_in_the_status_asked_for(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    in_turn(monkeypatch, "training", "training", "completed")
-    seen: list[str] = []
-    job = client.wait_for(
-        "7", {"completed", "failed"}, 10.0, 0.001, lambda job: seen.append(job["status"])
-    )
-    assert (job["job_id"], job["status"]) == ("7", "completed")
-    assert seen == ["training", "training", "completed"]
-
-
-def test_wait_for_gives_up_in_time_and_says_where_the_job_is(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    in_turn(monkeypatch, "training")
-    with pytest.raises(TimeoutError, match="job 7 is still training after 0 s"):
-        client.wait_for("7", {"completed"}, 0.05, 0.001)
-
-
-def test_wait_for_is_patient_when_told(
-    client: TandemClient, fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refusals: list[Exception] = [Unavailable("starting"), Unavailable("starting")]
-
-    def get_job(job_id: str, **_: int) -> dict[str, Any]:
-        if refusals:
-            raise refusals.pop()
-        return DETAILS
-
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
-    assert client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0) == DETAILS
-    refusals.append(Unavailable("starting"))
-    with pytest.raises(ApiError, match="starting"):
-        client.wait_for("7", {"created"}, 10.0, 0.001)
-    (port,) = free_ports(1)
-    gone = TandemClient(f"http://127.0.0.1:{port}")
-    with gone, pytest.raises(requests.ConnectionError):
-        gone.wait_for("7", {"created"}, 10.0, 0.001, patience_s=0.01)
-
-
-def test_a_silence_is_told_once_each_time_that_it_begins(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    starting, training = Unavailable("starting"), {**DETAILS, "status": "training"}
-    answers = [starting, starting, training, starting, DETAILS]
-
-    def get_job(job_id: str, **_: int) -> dict[str, Any]:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    told: list[Exception] = []
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
-    client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0, on_silence=told.append)
-    assert [str(error) for error in told] == ["starting", "starting"] and answers == []
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        requests.exceptions.ProxyError(),
-        requests.exceptions.JSONDecodeError("", "", 0),
-        requests.exceptions.SSLError(),
-        ApiError(404, "nothing there"),
-    ],
-)
-def test_what_no_waiting_can_mend_is_not_waited_for(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    told: list[Exception] = []
-
-    def request(*_: Any, **__: Any) -> requests.Response:
-        raise error
-
-    monkeypatch.setattr(client._session, "request", request)
-    with pytest.raises(type(error)):
-        client.wait_until_ready(lambda _: 60.0, 0.001, told.append)
-    assert told == []
-
-
-def test_wait_for_passes_on_that_the_job_is_gone(client: TandemClient, fake: FakeJobClient) -> None:
-    fake.errors["get_job"] = JobNotFound("Job not found")
-    with pytest.raises(ApiError, match="Job not found"):
-        client.wait_for("7", {"completed"}, 10.0)

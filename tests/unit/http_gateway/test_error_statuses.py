@@ -55,6 +55,8 @@ ROUTES = [
     ("POST", "/api/jobs/1/verify", "verify"),
     ("GET", "/api/jobs/1/checkpoints", "list_checkpoints"),
     ("GET", "/api/jobs/1/events", "list_events"),
+    ("GET", "/api/events", "list_all_events"),
+    ("GET", "/api/jobs/1/metrics", "get_metrics"),
     ("GET", "/api/jobs/1/steps", "list_steps"),
     ("GET", "/api/jobs/1/model", "get_model"),
     ("DELETE", "/api/devices/5001", "unregister_device"),

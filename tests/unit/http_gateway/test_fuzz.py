@@ -29,6 +29,8 @@ QUERIES = {
     ("DELETE", "/api/devices/5001"): ["ip", "job_id"],
     ("DELETE", "/api/jobs/1"): ["force"],
     ("GET", "/api/jobs/1/steps"): ["after_epoch", "after_step", "limit"],
+    ("GET", "/api/events"): ["after", "limit", "kinds"],
+    ("GET", "/api/jobs/1/metrics"): ["names", "after", "max_points", "format"],
 }
 quick = settings(max_examples=100, deadline=None, database=None)
 

@@ -29,6 +29,8 @@ ROUTES = [
     ("/api/jobs/{job_id}/steps", "get", "200", None),
     ("/api/jobs/{job_id}/trace", "get", "200", None),
     ("/api/jobs/{job_id}/logs", "get", "200", None),
+    ("/api/jobs/{job_id}/metrics", "get", "200", None),
+    ("/api/events", "get", "200", None),
     ("/api/jobs/{job_id}/verify", "post", "200", False),
     ("/api/jobs/{job_id}/model", "get", "200", None),
     ("/api/jobs/{job_id}/predict", "post", "200", True),
@@ -154,7 +156,11 @@ def test_fields_have_the_documented_names_and_order(
             ["max_failures", "min_devices", "wait_for_device_s", "max_lost_steps"],
         ),
         ("CheckpointPolicyFields", ["interval_s", "keep_last", "keep_best"]),
-        ("JobEvent", ["index", "at", "kind", "text"]),
+        (
+            "LogEvent",
+            ["seq", "job_id", "at", "kind", "epoch", "step", "text", "values"],
+        ),
+        ("MetricCurve", ["name", "steps", "at", "values"]),
         ("StepLoss", ["epoch", "step", "loss"]),
         ("Teraflops", ["forward_tflops", "backward_tflops", "total_tflops"]),
         ("Error", ["error"]),
@@ -197,6 +203,16 @@ def test_queries_are_told(document: dict[str, Any], subtests: pytest.Subtests) -
         with subtests.test(path=path, method=method, names=names):
             parameters = document["paths"][path][method]["parameters"]
             assert [p["name"] for p in parameters if p["in"] == "query"] == names
+
+
+def test_further_forms_of_an_answer_are_told(document: dict[str, Any]) -> None:
+    for path, media_type in [
+        ("/api/events", "text/event-stream"),
+        ("/api/jobs/{job_id}/events", "text/event-stream"),
+        ("/api/jobs/{job_id}/metrics", "text/csv"),
+    ]:
+        content = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert set(content) == {"application/json", media_type}
 
 
 def test_the_page_and_all_it_loads_come_from_the_gateway(

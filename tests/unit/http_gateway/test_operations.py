@@ -17,6 +17,7 @@ from http_gateway.calls.dataset_uploads import ADD_DATASET, CHECK_UPLOAD
 from http_gateway.calls.model_download import DESCRIBE_MODEL, DESCRIBE_TRAINING
 from http_gateway.calls.ray_job_client import DESCRIBE, GET_JOB, LIST_STRANGERS
 from http_gateway.client import ApiError, TandemClient
+from http_gateway.live.event_hub import READ_LOG
 from http_gateway.operations.idempotency import BEGIN_REQUEST, DROP_REQUEST, FINISH_REQUEST
 from http_gateway.operations.operation import ManagerCall, Operation
 from http_gateway.operations.special import GATEWAYS_OWN
@@ -48,6 +49,7 @@ OTHER_CALLS = {
     FIGURES: [],
     CHECK_UPLOAD: ["name", "replace"],
     ADD_DATASET: ["name", "replace", "version", "config", "num_files", "num_bytes"],
+    READ_LOG: ["after", "limit", "job_id", "kinds", "watched"],
 }
 EXTENDING = Path(__file__).parents[3] / "docs" / "extending.md"
 
@@ -55,7 +57,8 @@ EXTENDING = Path(__file__).parents[3] / "docs" / "extending.md"
 def arguments_of(operation: Operation) -> list[str]:
     body = ["options"] if operation.whole_body else list(operation.body_names)
     storage = ["storage"] if operation.name == "doctor" else []
-    return [*operation.path_names, *operation.query_names, *body, *storage]
+    query = [name for name in operation.query_names if name not in operation.gateways_own]
+    return [*operation.path_names, *query, *body, *storage]
 
 
 def check_signature(call: ManagerCall, names: list[str]) -> None:

@@ -54,7 +54,12 @@ def test_force_is_true_or_false(http: FlaskClient, fake: FakeJobClient, force: s
         ("/api/jobs/1", "history_limit", "-1", "0 to 10000"),
         ("/api/jobs/1", "after_epoch", "-1", "0 to 2147483647"),
         ("/api/jobs/1/events", "limit", "0", "1 to 10000"),
-        ("/api/jobs/1/events", "after_index", "x", "0 to 2147483647"),
+        ("/api/jobs/1/events", "after", "x", "0 to 9007199254740991"),
+        ("/api/events", "after", "-1", "0 to 9007199254740991"),
+        ("/api/events", "limit", "10001", "1 to 10000"),
+        ("/api/jobs/1/metrics", "after", "1.5", "0 to 9007199254740991"),
+        ("/api/jobs/1/metrics", "max_points", "0", "2 to 10000"),
+        ("/api/jobs/1/metrics", "max_points", "1000000000", "2 to 10000"),
         ("/api/previous_teraflops", "limit", "0", "1 to 2147483647"),
     ],
 )
@@ -63,6 +68,19 @@ def test_parts_of_long_answers_are_asked_for_by_plain_numbers(
 ) -> None:
     text = error_of(http.get(f"{path}?{name}={value}"), 400)
     assert text.startswith(f"{name} is ") and text.endswith(f"must be an integer from {limit}")
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("value", ["", "a,", ",", "loss, val_loss", "a;b", "x" * 65, "ä"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/api/events", "kinds"), ("/api/jobs/1/events", "kinds"), ("/api/jobs/1/metrics", "names")],
+)
+def test_names_are_given_one_beside_the_other(
+    http: FlaskClient, fake: FakeJobClient, path: str, name: str, value: str
+) -> None:
+    text = error_of(http.get(path, query_string={name: value}), 400)
+    assert text.startswith(f"{name} is ") and "1 to 32 names joined by commas" in text
     assert fake.calls == []
 
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.jobs.metrics import shown_event
+from orchestrator.jobs.metrics import shown_entry
 from orchestrator.store.job_store import JobStore
 from orchestrator.store.log import log_thinning
-from orchestrator.store.log.entries import EPOCHS, EVENTS, STEPS, LoggedStep, NewEntry
+from orchestrator.store.log.entries import EPOCHS, STEPS, LogFilter, LoggedStep, NewEntry
 from orchestrator.store.log.job_log import JobLog
 from orchestrator.store.outbox import Outbox
 from tests.support.logs import (
@@ -24,12 +24,14 @@ from tests.support.logs import (
     epoch,
     epoch_record,
     event,
+    events_of,
     log_of,
     measured,
     step,
     steps,
     tell,
     validated,
+    write_now,
 )
 from tests.support.stores import OWNER, job_record
 
@@ -41,6 +43,12 @@ def store(tmp_path: Path) -> Iterator[JobStore]:
     store.add_job(job_record("2"))
     yield store
     store.close()
+
+
+def texts(log: JobLog, job_id: str, limit: int = 100) -> list[str]:
+    """The latest of what people read."""
+    page = log.page(LogFilter(job_id, only_events=True), None, limit)
+    return [entry.values["text"] for entry in page.entries]
 
 
 def places(found: list[LoggedStep]) -> list[tuple[int, int]]:
@@ -101,7 +109,9 @@ def test_what_a_roll_back_has_taken_back_stays_in_the_log_and_is_shown_nowhere(
     assert (
         log.history("1").epochs == [epoch_record(1, session=2)] and log.history("1").num_epochs == 1
     )
-    assert [e.values["text"] for e in log.events("1")] == ["lost", "Going back"]
+    assert texts(log, "1") == ["lost", "Going back"]
+    everything = log.page(LogFilter("1"), -1, 100)
+    assert [e.seq for e in everything.entries] == [e.seq for e in told]
     with store._database.read() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM log").scalar_one()
     assert count == len(told)
@@ -166,7 +176,7 @@ def test_every_part_of_every_view_is_right_wherever_the_disk_is_behind(
 ) -> None:
     job_id, outbox, expected = str(shared.next_job_number()), Outbox(shared), Story()
     shared.add_job(job_record(job_id))
-    shared.append_log(outbox.number(job_id, story[:written]))
+    write_now(shared, outbox, job_id, story[:written])
     for new in story:
         expected.hear(new)
     for new in story[written:]:
@@ -181,17 +191,17 @@ def test_every_part_of_every_view_is_right_wherever_the_disk_is_behind(
     found = [place for place in expected.steps if place > (after, 1)]
     assert places(log.steps(job_id, (after, 1), limit)) == found[:limit]
     assert places(log.steps(job_id, (), 100)) == expected.steps
-    assert [e.values["text"] for e in log.events(job_id)] == expected.events
-    part = [e.values["text"] for e in log.events(job_id, after, limit)]
-    assert part == expected.events[after + 1 :][:limit]
+    assert texts(log, job_id) == expected.events
+    assert texts(log, job_id, limit) == expected.events[max(0, len(expected.events) - limit) :]
 
 
 def test_an_event_is_told_as_it_is_kept_and_says_when(store: JobStore) -> None:
     before = datetime.now(timezone.utc) - timedelta(seconds=1)
     told = tell(store, "1", event("No file 'caf\udce9'", "failed"))
-    assert store.load_log("1", EVENTS) == told
-    shown = shown_event(told[0])
-    assert (shown["index"], shown["kind"], shown["text"]) == (0, "failed", "No file 'caf\\udce9'")
+    assert events_of(store, "1") == told
+    shown = shown_entry(told[0])
+    assert (shown["seq"], shown["kind"], shown["values"]) == (told[0].seq, "failed", {})
+    assert shown["text"] == "No file 'caf\\udce9'"
     at = datetime.fromisoformat(shown["at"])
     assert before < at < before + timedelta(seconds=60) and at.utcoffset() == timedelta(0)
     assert shown["at"] == at.isoformat(timespec="milliseconds")

@@ -23,7 +23,7 @@ from actors.loop import tracer as tracer_module
 from actors.loop.orders import Orders
 from actors.loop.reports import Seen
 from actors.loop.tracer import Tracer
-from orchestrator.jobs.metrics import device_stats
+from orchestrator.jobs.figures.device_figures import device_stats
 from tests.support.digit_sessions import NETWORK, make_session, run, stop_after
 from tests.support.in_process import Pipeline, build_pipeline
 from tests.support.sources import read
@@ -115,8 +115,9 @@ def test_the_bubble_of_a_trace_is_that_of_the_devices_figures(digits: Samples) -
         slices = tracer.result(0.0).slices
         shown = device_stats(loop.board.report(Seen()))
         waited_s = sum(s.took_s for s in slices if s.kind in WAITING)
-        assert waited_s == pytest.approx(shown["waiting_s"])
-        worked_s = shown["computing_s"] + shown["updating_s"]
+        assert waited_s == pytest.approx(shown["waiting_s"] + shown["wire_s"])
+        worked_s = sum(shown[part] for part in ("computing_s", "loading_s", "updating_s"))
+        assert bubble(slices) == pytest.approx(shown["bubble"])
         assert bubble(slices) == pytest.approx(waited_s / (waited_s + worked_s))
 
 

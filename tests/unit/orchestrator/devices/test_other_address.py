@@ -40,7 +40,9 @@ def test_a_job_on_the_gateways_own_devices_goes_on_at_the_hosts_new_address(
     wait_for(lambda: world.trains(job_id))
     job = world.manager.get_job(job_id)
     assert [device["ip"] for device in job["registered_devices"]] == ["10.9.9.9"] * 2
-    assert "device_moved" in [event["kind"] for event in world.manager.list_events(job_id)]
+    assert "device_moved" in [
+        event["kind"] for event in world.manager.list_events(job_id)["events"]
+    ]
 
 
 def test_a_job_that_waits_for_a_device_goes_on_with_the_one_that_it_is_now(

@@ -14,10 +14,10 @@ from orchestrator.jobs.job_reader import JobReader
 from orchestrator.jobs.metrics import shown_epoch
 from orchestrator.jobs.train_options import TrainOptions, parse_train_options
 from orchestrator.store import job_rows
-from orchestrator.store.log.entries import EVENTS, LogEntry
+from orchestrator.store.log.entries import LogEntry, LogFilter
 from tests.support.job_records import make_job
 from tests.support.jobs import wait_until
-from tests.support.logs import epoch, epoch_record, step
+from tests.support.logs import epoch, epoch_record, events_of, step
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -26,6 +26,11 @@ def refuse(*_: object, **__: object) -> None:
 
 def added(book: JobBook) -> Job:
     return book.add(make_job)
+
+
+def told_events(book: JobBook, job: Job) -> list[LogEntry]:
+    """Oldest first."""
+    return book.log.page(LogFilter(job.job_id, only_events=True), -1, 10_000).entries
 
 
 def test_jobs_are_there_again_in_another_book(tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     weights: list[str] = []
 
     def events() -> list[LogEntry]:
-        return book.log.events(job.job_id)
+        return told_events(book, job)
 
     with monkeypatch.context() as full:
         full.setattr(book.store, "append_log", refuse)
@@ -90,7 +95,7 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
         book.write(job, lambda: weights.append("on disk"))
         job.apply(Event.INITIALIZE)
         book.try_save(job)
-        assert [(e.kind, e.event_index) for e in events()] == [("storage_trouble", 0), ("lost", 1)]
+        assert [e.kind for e in events()] == ["storage_trouble", "lost"]
         assert book.log.history(job.job_id).epochs == [epoch_record(1)]
         assert weights == [] and book.store.load_jobs()[0].status == "created"
         with pytest.raises(StorageUnavailable, match="disk is full"), book.changing(job):
@@ -101,8 +106,8 @@ def test_what_can_not_be_saved_is_told_kept_and_saved_later_in_its_order(
     told = events()
     assert [event.kind for event in told] == ["storage_trouble", "lost", "storage_back"]
     assert "the disk is full" in told[0].values["text"]
-    load = book.store.load_log
-    wait_until(lambda: load(job.job_id, EVENTS) == told, 10, "the last event was not written")
+    store = book.store
+    wait_until(lambda: events_of(store, job.job_id) == told, 10, "the last was not written")
 
 
 def test_weights_drawn_anew_that_can_not_be_saved_cost_no_history(
@@ -213,19 +218,21 @@ def test_events_are_shown_in_parts(
         monkeypatch.setattr(book.store, "append_log", refuse)
     book.note(job, "seen", "6")
     if not saved:
-        wait_until(lambda: len(book.log.events(job.job_id)) == 8, 10, "no trouble is told")
+        wait_until(lambda: len(told_events(book, job)) == 8, 10, "no trouble is told")
     for number in range(7, 10):
         book.note(job, "seen", str(number))
 
-    def texts(*part: int | None) -> list[str]:
-        found = book.log.events(job.job_id, *part)
-        return [e.values["text"] for e in found if e.kind == "seen"]
+    seqs = [e.seq for e in told_events(book, job)]
+
+    def texts(after: int | None, limit: int) -> list[str]:
+        """After so many of them."""
+        wanted = LogFilter(job.job_id, only_events=True)
+        page = book.log.page(wanted, None if after is None else seqs[after], limit)
+        return [e.values["text"] for e in page.entries if e.kind == "seen"]
 
     every = [str(number) for number in range(10)]
     assert texts(None, 100) == every
     assert texts(None, 2) == every[-2:]
     assert texts(2, 3) == every[3:6]
     assert texts(4, 4) == every[5:9] if saved else every[5:8]
-    told = book.log.events(job.job_id)
-    assert [event.event_index for event in told] == list(range(len(told)))
-    assert texts(100, 5) == []
+    assert seqs == sorted(set(seqs)) and texts(-1, 5) == []

@@ -1,19 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from actors.core.progress.records import EpochRecord, TrainedStep, Untold
 from actors.core.progress.session_length import SessionLength
-from actors.core.stages.flops import tflops
 from actors.loop.reports import Progress, StageReport, StageSeconds
-from orchestrator.jobs.metrics import (
-    device_stats,
-    device_tflops,
-    session_progress,
-    shown_epoch,
-    sum_reports,
-    told_results,
-)
+from orchestrator.jobs.metrics import session_progress, shown_epoch, told_results
 
 PROGRESS = Progress(epoch=2, step=7, loss=0.5, samples_per_s=123.0)
 EPOCHS = (
@@ -22,44 +12,10 @@ EPOCHS = (
 )
 
 
-def report(forward_s: float = 0.5, backward_s: float = 4.0) -> StageReport:
-    seconds = StageSeconds(
-        load_s=1.0, forward_s=forward_s, backward_s=backward_s, update_s=8.0, wait_s=16.0
-    )
-    return StageReport(PROGRESS, EPOCHS, (), seconds, 10**12, 3 * 10**12, max_held=3)
-
-
-def test_tflops_are_flops_over_their_own_seconds() -> None:
-    shown = device_tflops(report(forward_s=0.5, backward_s=4.0))
-    assert shown == {"forward_tflops": 2.0, "backward_tflops": 0.75, "total_tflops": 2.75}
-    assert list(shown) == ["forward_tflops", "backward_tflops", "total_tflops"]
-
-
-def test_the_total_is_the_sum_to_the_last_bit() -> None:
-    shown = device_tflops(report(forward_s=0.3, backward_s=0.7))
-    assert shown["total_tflops"] == shown["forward_tflops"] + shown["backward_tflops"]
-
-
-def test_no_measured_time_is_no_tflops() -> None:
-    assert set(device_tflops(report(0.0, 0.0)).values()) == {0.0}
-    assert tflops(10**12, -1e-9) == 0.0
-
-
-def test_seconds_are_told_apart_by_what_they_were_for() -> None:
-    shown = device_stats(report(forward_s=0.5, backward_s=4.0))
-    assert (shown["computing_s"], shown["waiting_s"], shown["updating_s"]) == (5.5, 16.0, 8.0)
-    assert shown["max_activations_held"] == 3 and shown["total_tflops"] == 2.75
-
-
-def test_of_several_generations_the_last_known_interval_of_snapshots_is_shown() -> None:
-    generations = [replace(report(), snapshot_interval_s=s) for s in (0.5, 27.0, None)]
-    assert device_stats(sum_reports(generations))["snapshot_interval_s"] == 27.0
-    assert device_stats(sum_reports(generations[2:]))["snapshot_interval_s"] is None
-
-
 def test_progress_is_the_last_stages() -> None:
     first = StageReport(Progress(epoch=2, step=9), (), (), StageSeconds(), 0, 0, 0)
-    assert session_progress([first, report()], epochs=5, steps=23) == {
+    last = StageReport(PROGRESS, EPOCHS, (), StageSeconds(), 0, 0, 0)
+    assert session_progress([first, last], epochs=5, steps=23) == {
         "epoch": 2,
         "epochs": 5,
         "step": 7,

@@ -40,7 +40,7 @@ def test_each_job_gets_its_own_devices_again_though_others_have_them_as_spares(
 def test_a_new_job_manager_says_from_where_it_takes_a_job_up(world: JobManagerWorld) -> None:
     job_id = start_training(world, 1)
     world.restart()
-    (event,) = world.manager.list_events(job_id)[:1]
+    (event,) = world.manager.list_events(job_id)["events"][:1]
     assert event["kind"] == "taken_up" and "the session's beginning" in event["text"]
     wait_for(lambda: world.trains(job_id))
     world.manager.stop_job(job_id)
@@ -49,7 +49,7 @@ def test_a_new_job_manager_says_from_where_it_takes_a_job_up(world: JobManagerWo
     world.manager.resume_job(job_id)
     wait_for(lambda: world.trains(job_id))
     world.restart()
-    event = [e for e in world.manager.list_events(job_id) if e["kind"] == "taken_up"][-1]
+    event = [e for e in world.manager.list_events(job_id)["events"] if e["kind"] == "taken_up"][-1]
     assert f"checkpoint {newest}" in event["text"]
 
 
@@ -71,7 +71,7 @@ def test_what_is_saved_for_the_end_goes_on_there_in_the_next_job_manager(
     world.restart()
     for job in jobs:
         assert world.manager.get_job(job)["status"] in ("training", "recovering")
-        (event,) = [e for e in world.manager.list_events(job) if e["kind"] == "taken_up"]
+        (event,) = [e for e in world.manager.list_events(job)["events"] if e["kind"] == "taken_up"]
         assert "checkpoint" in event["text"]
     wait_for(lambda: all(world.trains(job) for job in jobs))
     assert world.manager.get_job(stopped)["status"] == "stopped"

@@ -76,7 +76,7 @@ def test_a_dozen_who_write_to_a_locked_database_are_refused_and_keep_nobody_wait
         "get_job": lambda: manager.get_job(trained),
         "get_plan": lambda: manager.get_plan(trained),
         "list_steps": lambda: manager.list_steps(trained),
-        "list_events": lambda: manager.list_events(trained),
+        "list_events": lambda: manager.list_events(trained)["events"],
         "list_checkpoints": lambda: manager.list_checkpoints(trained),
     }
     with locked(world.storage_path / FILE_NAME), ThreadPoolExecutor(NUM_CALLERS) as pool:

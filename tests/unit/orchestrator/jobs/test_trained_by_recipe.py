@@ -98,7 +98,9 @@ def test_a_session_that_gets_no_better_is_completed_and_says_why(world: JobManag
     config = {"epochs": 50, "threads": 1, "eval_every": 10, "early_stopping": stopping}
     job_id = new_job(world, config)
     train(world, job_id)
-    events = [e for e in world.manager.list_events(job_id) if e["kind"] == "early_stopped"]
+    events = [
+        e for e in world.manager.list_events(job_id)["events"] if e["kind"] == "early_stopped"
+    ]
     assert len(events) == 1 and "val_accuracy" in events[0]["text"]
     steps = world.manager.list_steps(job_id)
     assert len(steps) == STEPS_AN_EPOCH  # validations after steps 10, 20 and 23

@@ -136,7 +136,7 @@ def test_a_device_registered_while_a_job_trains_gets_layers_at_an_epochs_end() -
         manager.train(job_id, {"epochs": 100_000, "num_microbatches": 4})
         manager.register_device(GATEWAY_IP, FIRST_PORT + 1, job_id)
         wait_until(lambda: not manager.get_job(job_id)["spares"], 30, "it is a spare still")
-        (event,) = manager.list_events(job_id)
+        (event,) = manager.list_events(job_id)["events"]
         assert event["kind"] == "replanning" and "2 devices should be 1." in event["text"]
     finally:
         world.close()

@@ -46,7 +46,7 @@ def train(
 
 
 def kinds(world: JobManagerWorld, job_id: str) -> list[str]:
-    return [event["kind"] for event in world.manager.list_events(job_id)]
+    return [event["kind"] for event in world.manager.list_events(job_id)["events"]]
 
 
 def test_a_checkpoint_whose_bytes_do_not_come_is_said_and_the_next_one_is_tried(
@@ -110,7 +110,9 @@ def test_a_checkpoint_that_is_newer_than_what_the_devices_have_is_gone_on_from(
     wait_for(lambda: world.trains(job_id) and world.manager.list_checkpoints(job_id))
     world.ray.lose(2)
     wait_for(lambda: "rolled_back" in kinds(world, job_id))
-    (event,) = [e for e in world.manager.list_events(job_id) if e["kind"] == "rolled_back"]
+    (event,) = [
+        e for e in world.manager.list_events(job_id)["events"] if e["kind"] == "rolled_back"
+    ]
     assert "the last checkpoint" in event["text"]
 
 
