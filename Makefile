@@ -9,7 +9,7 @@ WITH_RAY := tests/numerics/test_real_mnist.py
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-planning bench-wire bench-reading bench docs dist constraints clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-planning bench-wire bench-reading bench-predictions bench docs dist constraints clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,7 +81,10 @@ bench-wire: $(VENV)/.installed-test ## measure what rounding messages costs, sav
 bench-reading: $(VENV)/.installed-test ## measure training on data that is read meanwhile
 	$(BIN)/python -m benchmarks.reading
 
-bench: bench-planning bench-log bench-wire bench-reading bench-pipeline bench-combining bench-seed bench-start bench-rest bench-listeners bench-recovery ## measure all but the network
+bench-predictions: $(VENV)/.installed-test ## measure how long requests to a trained job take
+	$(BIN)/python -m benchmarks.predictions
+
+bench: bench-planning bench-log bench-wire bench-reading bench-predictions bench-pipeline bench-combining bench-seed bench-start bench-rest bench-listeners bench-recovery ## measure all but the network
 
 docs: $(VENV)/.installed-docs ## build the documentation as a site in build/site; fails on a broken link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -86,6 +86,8 @@ setup(
         "actors.copies",
         "actors.core",
         "actors.core.architectures",
+        "actors.core.asking",
+        "actors.core.evaluation",
         "actors.core.feeding",
         "actors.core.model",
         "actors.core.model.kinds",

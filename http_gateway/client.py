@@ -133,7 +133,7 @@ class TandemClient:
 
         ``required`` are the parameters in its path, then the fields that its body must have, in the
         order of /openapi.json. You can also give these, and all others, by name. An argument that
-        is None is left out.
+        is None is left out. Files are a list, each open, or its name and its bytes.
         """
         response = self._ask(operation, required, arguments, timeout_s, idempotency_key)
         media_type = response.headers.get("Content-Type", "").partition(";")[0]
@@ -277,8 +277,7 @@ def _method(operation: Operation) -> Callable[..., Any]:
 
     method.__name__ = operation.name
     method.__qualname__ = f"TandemClient.{operation.name}"
-    optional = [name for name, is_needed in operation.body_names.items() if not is_needed]
-    named = [f"{name}=…" for name in (*operation.query_names, *optional)]
+    named = [f"{name}=…" for name in operation.optional_names]
     takes = [*operation.required_names, *named]
     method.__doc__ = f"{operation.name}({', '.join(takes)}): {operation.summary}."
     return method

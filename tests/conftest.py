@@ -57,7 +57,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[GatewayProcess]:
-    env = {**os.environ, "HOME": str(home)}
+    files = home / "files"  # that a test may write, and name in its jobs
+    files.mkdir()
+    env = {**os.environ, "HOME": str(home), "TANDEM_DATA_ROOTS": str(files)}
     storage = tmp_path_factory.mktemp("storage")
     process = GatewayProcess.start(storage, ["--local-devices", "3"], env, timeout_s=120.0)
     yield process

@@ -12,21 +12,54 @@ Array = np.ndarray[Any, Any]
 
 MAX_PIXEL = 255
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
+NO_VALUE = ["", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
+"""What stands for a missing value in a cell of a table."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """An input column of a table. A column with ``categories`` becomes one number, 0 or 1, for each
+    category; if ``is_numbered``, it becomes the index of its category. A column without them is a
+    number. ``fill`` replaces missing values, of which there were ``num_missing`` in all rows."""
+
+    name: str
+    categories: tuple[str, ...] = ()
+    is_numbered: bool = False
+    fill: float | str | None = None
+    num_missing: int = 0
+
+    @property
+    def width(self) -> int:
+        """How many numbers the column becomes."""
+        return len(self.categories) if self.categories and not self.is_numbered else 1
 
 
 @dataclass(frozen=True)
 class InputForm:
     """``shape`` is a sample's. If ``is_pixels``, its numbers are pixels from 0 to 255; with
-    ``num_tokens`` they are whole numbers below that; otherwise any that float32 can hold."""
+    ``num_tokens`` they are whole numbers below that; otherwise any that float32 can hold. A row of
+    a table has ``columns``. Tokens of a text are its bytes if ``is_bytes``, or else the places of
+    its characters in the ``vocabulary``."""
 
     shape: tuple[int, ...]
     is_pixels: bool = False
     num_tokens: int | None = None
+    columns: tuple[Column, ...] = ()
+    vocabulary: str | None = None
+    is_bytes: bool = False
 
     @property
     def num_features(self) -> int:
         """Numbers of a sample."""
         return math.prod(self.shape)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The fields of a request that can bring such samples."""
+        is_image = self.is_pixels and len(self.shape) == 3 and self.shape[0] in (1, 3)
+        is_text = self.vocabulary is not None or self.is_bytes
+        taken = {"inputs": True, "image": is_image, "rows": self.columns, "prompts": is_text}
+        return tuple(way for way, is_taken in taken.items() if is_taken)
 
     @property
     def says(self) -> str:

@@ -13,6 +13,8 @@ TRANSFORM_STREAM = 4
 """For what transforms draw for a sample, by epoch."""
 MIXING_STREAM = 5
 """For which other sample a sample is mixed with, and how."""
+GENERATION_STREAM = 6
+"""For the tokens that a model goes on with, by prompt."""
 
 
 def stream_seed(seed: int, stream: int, *index: int) -> int:

@@ -15,7 +15,7 @@ from http_gateway.calls.turns import Turns
 from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall
 from orchestrator.models.trained_model import TrainedModel, model_file
 
-DESCRIBE_MODEL = ManagerCall(name="describe_model", may_repeat=True)
+DESCRIBE_MODEL = ManagerCall(name="describe_model", may_repeat=True, is_quick=True)
 DESCRIBE_TRAINING = ManagerCall(name="describe_training", may_repeat=True)
 WEIGHTS_ALONE = "safetensors"
 

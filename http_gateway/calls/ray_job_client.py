@@ -16,10 +16,11 @@ from http_gateway.calls import repeats
 from http_gateway.calls.cloning import cloned_request
 from http_gateway.calls.dataset_uploads import DatasetUploads
 from http_gateway.calls.model_download import DESCRIBE_MODEL, ModelDownloads
+from http_gateway.calls.ray_evaluations import Evaluations
 from http_gateway.calls.ray_predictions import Predictions
 from http_gateway.operations.operation import ManagerCall
+from http_gateway.operations.questions import ReadQuestion
 from http_gateway.operations.request_key import current_key
-from http_gateway.operations.rows import ReadRows
 from http_gateway.process.manager_monitor import Ping
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import StorageUnavailable
@@ -66,12 +67,14 @@ class RayJobClient:
         self._manager: Any = None
         self._given_up: str | None = None
         self._predictions = Predictions()
+        self._evaluations = Evaluations()
         self._downloads = ModelDownloads(self._call, self._refer_model)
         uploads = DatasetUploads(config.uploads, max_upload_bytes, self._call)
         self._raylet_log = RayletLog.here()
         self._special: dict[str, Callable[..., Any]] = {
             "clone_job": self._clone_job,
             "doctor": self._doctor,
+            "evaluate": self._evaluate,
             "get_model": self._downloads.file,
             "predict": self._predict,
             "ready": self._ready,
@@ -141,15 +144,29 @@ class RayJobClient:
         return self._call(replace(call, name="create_job"), cloned_request(details, changes))
 
     def _predict(
-        self, call: ManagerCall, job_id: str, read: ReadRows, gone: Callable[[], bool]
+        self, call: ManagerCall, job_id: str, read: ReadQuestion, gone: Callable[[], bool]
     ) -> dict[str, Any]:
-        """Reads the rows only once it is known that they can be predicted."""
+        """Reads what is asked only once it is known that there is an answer."""
         facts = self._call(DESCRIBE_MODEL, {"job_id": job_id})
 
         def get_model() -> Any:
             return self._refer_model({"job_id": job_id})
 
         return self._predictions.predict(facts, get_model, read, gone)
+
+    def _evaluate(
+        self, call: ManagerCall, job_id: str, gone: Callable[[], bool], **options: Any
+    ) -> dict[str, Any]:
+        """Once it is known that there is a model."""
+        self._call(DESCRIBE_MODEL, {"job_id": job_id})
+
+        def get_model() -> Any:
+            return self._refer_model({"job_id": job_id})
+
+        def get_plan() -> Any:
+            return submit(self._connect(), "plan_evaluation", {"job_id": job_id, **options})
+
+        return self._evaluations.evaluate(get_plan, get_model, gone)
 
     def _refer_model(self, wanted: dict[str, Any]) -> Any:
         return submit(self._connect(), "get_model", wanted)

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.core.errors import TandemError, Unavailable
-from http_gateway.calls.turns import GONE_TEXT, LOOK_S, Turns
-from http_gateway.operations.rows import ReadRows, Rows, note_about
-from orchestrator.identity import draw_identity
+from actors.core.asking.question import Question
+from http_gateway.calls.own_process import OwnProcess
+from http_gateway.calls.turns import Turns
+from http_gateway.operations.questions import ReadQuestion
+from http_gateway.operations.rows import note_about
 from orchestrator.models.predictor import Predictor
 from orchestrator.models.trained_model import ModelFacts
 
-START_S = 60.0
 LIMIT_S = 240.0
 IDLE_S = 60.0  # so long the process is kept for the next prediction
 BYTES_PER_S = 2e6
-LATE_TEXT = "The prediction took too long and was ended: send fewer rows at once"
 
 
 def transfer_s(facts: ModelFacts) -> float:
@@ -31,77 +29,66 @@ def transfer_s(facts: ModelFacts) -> float:
 
 
 class Predictions:
-    """Has a ``Predictor`` on the gateway's node, from the first prediction until none comes."""
+    """Has a ``Predictor`` on the gateway's node, from the first prediction until none comes. It
+    keeps its model as long as the same weights are asked."""
 
     def __init__(self) -> None:
         self._turns = Turns("Predictions are made")
-        self._actor: Any = None
+        self._process = OwnProcess(Predictor, "predictor", "predicts", "ask for less at once")
+        self._loaded = ""
         self._timer: threading.Timer | None = None
 
     def predict(
         self,
         facts: ModelFacts,
         get_model: Callable[[], Any],
-        read: ReadRows,
+        read: ReadQuestion,
         gone: Callable[[], bool],
     ) -> dict[str, Any]:
         """``get_model`` returns a reference to the job's ``TrainedModel``."""
         with self._turns.turn(gone):
             self._keep()
             try:
-                rows = read(facts.inputs, facts.num_outputs)
-                return self._answer(facts, get_model, rows, gone)
+                question = read(facts.inputs, facts.num_outputs)
+                return self._answer(facts, get_model, question, gone)
             finally:
                 self._end_later()
 
     def _answer(
-        self, facts: ModelFacts, get_model: Callable[[], Any], rows: Rows, gone: Callable[[], bool]
+        self,
+        facts: ModelFacts,
+        get_model: Callable[[], Any],
+        question: Question,
+        gone: Callable[[], bool],
     ) -> dict[str, Any]:
         deadline = time.monotonic() + LIMIT_S + transfer_s(facts)
-        actor = self._started()
-        self._result(actor.load.remote(get_model()), deadline, gone)
-        answers: list[dict[str, np.ndarray[Any, Any]]] = []
+        self._load(facts, get_model, deadline, gone)
+        answers: list[dict[str, Any]] = []
         first = 0
-        for block in rows.blocks(facts.block_rows):
-            answers.append(self._result(actor.predict.remote(block, first), deadline, gone))
-            first += len(block)
-        answer = {
-            name: np.concatenate([part[name] for part in answers]).tolist() for name in answers[0]
-        }
-        note = note_about(facts.inputs, facts.dataset, rows.largest)
+        for block in question.blocks(facts.block_rows):
+            asked = self._process.actor().answer.remote(block, first)
+            answers.append(self._process.result(asked, deadline, gone))
+            first += facts.block_rows
+        answer = {name: _joined([part[name] for part in answers]) for name in answers[0]}
+        if "classes" in answer and facts.class_names:
+            answer["class_names"] = list(facts.class_names)
+        note = note_about(facts.inputs, facts.dataset, question.largest)
         return answer if note is None else {**answer, "note": note}
 
-    def _result(self, reference: Any, deadline: float, gone: Callable[[], bool]) -> Any:
-        while not ray.wait([reference], timeout=LOOK_S)[0]:
-            late = time.monotonic() > deadline
-            if late or gone():
-                self._end()
-                raise Unavailable(LATE_TEXT if late else GONE_TEXT)
-        try:
-            return ray.get(reference, timeout=START_S)
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, TandemError):
-                raise error.cause from error
-            raise
-        except ray.exceptions.RayError as error:
-            self._end()
-            raise Unavailable(
-                f"The process that predicts has ended, or could not be started ({error}). If "
-                "that was for lack of memory, free some on the gateway's host, or send fewer rows"
-            ) from error
-
-    def _started(self) -> Any:
-        if self._actor is None:
-            node_id = ray.get_runtime_context().get_node_id()
-            actor_class: Any = ray.remote(Predictor)
-            self._actor = actor_class.options(
-                name=draw_identity("predictor"),
-                num_cpus=0,
-                max_restarts=0,
-                max_task_retries=0,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
-            ).remote()
-        return self._actor
+    def _load(
+        self,
+        facts: ModelFacts,
+        get_model: Callable[[], Any],
+        deadline: float,
+        gone: Callable[[], bool],
+    ) -> None:
+        """Unless the process has these very weights already."""
+        if self._process.runs and self._loaded == facts.weights_id != "":
+            return
+        self._loaded = ""
+        loading = self._process.actor().load.remote(get_model())
+        self._process.result(loading, deadline, gone)
+        self._loaded = facts.weights_id
 
     def _keep(self) -> None:
         if self._timer is not None:
@@ -109,12 +96,15 @@ class Predictions:
             self._timer = None
 
     def _end_later(self) -> None:
-        if self._actor is not None:
-            self._timer = threading.Timer(IDLE_S, self._turns.if_free, [self._end])
+        if self._process.runs:
+            self._timer = threading.Timer(IDLE_S, self._turns.if_free, [self._process.end])
             self._timer.daemon = True
             self._timer.start()
 
-    def _end(self) -> None:
-        actor, self._actor = self._actor, None
-        if actor is not None and ray.is_initialized():
-            ray.kill(actor, no_restart=True)
+
+def _joined(parts: Sequence[Any]) -> list[Any]:
+    """Arrays, or lists, one behind the other."""
+    if isinstance(parts[0], np.ndarray):
+        joined: list[Any] = np.concatenate(parts).tolist()
+        return joined
+    return list(itertools.chain.from_iterable(parts))

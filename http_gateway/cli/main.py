@@ -24,6 +24,7 @@ from http_gateway.cli.jobs.job_commands import (
     verify,
     watch,
 )
+from http_gateway.cli.jobs.result_commands import evaluate, predict
 from http_gateway.cli.options import Config, Ip, PlainCommand, RayAddress, Storage
 from http_gateway.cli.root import Root
 from http_gateway.cli.runs.commands import clone, compare, export
@@ -33,6 +34,7 @@ from http_gateway.cli.schedule_commands import schedule
 
 RUN_IT = "Run it"
 TRAIN = "Train"
+USE = "Use what was trained"
 OWN_CLUSTER = "A cluster of your own devices"
 LOOK = "Learn and look up"
 
@@ -186,7 +188,8 @@ def version() -> None:
 
 for _panel, _commands in (
     (RUN_IT, (demo, serve, stop)),
-    (TRAIN, (init, train, watch, top, logs, pause, resume, plan, verify, export, clone, compare)),
+    (TRAIN, (init, train, watch, top, logs, pause, resume, plan, verify)),
+    (USE, (predict, evaluate, export, clone, compare)),
     (OWN_CLUSTER, (head, join, doctor)),
 ):
     for _command in _commands:

@@ -33,7 +33,13 @@ def query_and_body(operation: Operation, given: Mapping[str, Any]) -> dict[str, 
     if operation.takes_file:
         others = {name: value for name, value in given.items() if name != FILE}
         return {"params": _in_query(others), "data": given[FILE]}
-    return {"params": _in_query(given)} if operation.body is None else {"json": given}
+    if operation.body is None:
+        return {"params": _in_query(given)}
+    field = operation.file_field
+    if field is None or field not in given:
+        return {"json": given}
+    others = {name: value for name, value in given.items() if name != field}
+    return {"files": [(field, file) for file in given[field]], "data": others}
 
 
 def _in_query(arguments: Mapping[str, Any]) -> dict[str, str | list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
+from functools import partial
 from typing import Any
 
 from flask import Request
@@ -32,12 +34,12 @@ class JsonRequest(Request):
         return self._body
 
 
-def parse_body(data: bytes) -> dict[str, Any]:
-    """The object; raises ``InvalidRequest``."""
+def parse_body(data: bytes, max_fields: int = MAX_FIELDS) -> dict[str, Any]:
+    """The object; none in it has more than so many fields. Raises ``InvalidRequest``."""
     if not data.strip():
         return {}
     try:
-        body = json.loads(data, object_pairs_hook=_fields)
+        body = json.loads(data, object_pairs_hook=partial(_fields, max_fields))
     except InvalidRequest:
         raise
     except RecursionError as error:
@@ -59,16 +61,17 @@ def parse_body(data: bytes) -> dict[str, Any]:
     return body
 
 
-def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _fields(max_fields: int, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, unless a field would be lost or each of very many be complained about."""
     fields = dict(pairs)
-    if len(pairs) > MAX_FIELDS:
+    if len(pairs) > max_fields:
         raise InvalidRequest(
-            f"The request body has an object of {len(pairs)} fields; use at most {MAX_FIELDS}"
+            f"The request body has an object of {len(pairs)} fields; use at most {max_fields}"
         )
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(names)
+        twice = next(name for name in names if counts[name] > 1)
         raise InvalidRequest(
             f'The request body has the field "{shorten(twice)}" twice: send it once'
         )

@@ -13,6 +13,7 @@ CALL_TIMEOUT_S = 30.0
 ACTOR_START_TIMEOUT_S = 60.0
 """What a client reckons with: the setting's default."""
 JSON = "application/json"
+FORM = "multipart/form-data"
 BINARY = "application/octet-stream"
 FILE = "file"
 """A client's argument that is the body of an operation which takes a file."""
@@ -70,6 +71,11 @@ class Operation(ManagerCall):
     """Its body is read by what does the work, once that knows what the body has to be."""
     takes_file: bool = False
     """Its body is a file as it is, which may be larger than other bodies."""
+    further_bodies: tuple[type[BaseModel], ...] = ()
+    """Other forms of a body that is read late; a request has one of them."""
+    file_field: str | None = None
+    """Files come in it, as a form and without other fields; also only where the body is read
+    late."""
     message: str | None = None
     result_name: str | None = None
     media_type: str = JSON
@@ -94,6 +100,14 @@ class Operation(ManagerCall):
         """The fields of its body as JSON names them, and whether each is required."""
         fields = self.body.model_fields if self.body else {}
         return {field.alias or name: field.is_required() for name, field in fields.items()}
+
+    @property
+    def optional_names(self) -> tuple[str, ...]:
+        """Arguments by name only, of its query and its body."""
+        own = [name for name, is_needed in self.body_names.items() if not is_needed]
+        further = [name for body in self.further_bodies for name in body.model_fields]
+        files = [] if self.file_field is None else [self.file_field]
+        return (*self.query_names, *own, *further, *files)
 
     @property
     def required_names(self) -> tuple[str, ...]:

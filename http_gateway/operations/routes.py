@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from http_gateway.live.event_format import MEDIA_TYPE
 from http_gateway.live.event_hub import EventHub
 from http_gateway.live.event_stream import open_stream, wants_stream
-from http_gateway.operations.operation import BINARY, JSON, JobClient, Operation
+from http_gateway.operations.operation import BINARY, FORM, JSON, JobClient, Operation
 from http_gateway.operations.special import GATEWAYS_OWN, LATE_ARGUMENTS, SHOWN
 from http_gateway.schemas.base import ERRORS
 
@@ -74,9 +74,25 @@ def _arguments(operation: Operation, checked: dict[str, BaseModel]) -> dict[str,
 def _extensions(operation: Operation) -> dict[str, Any]:
     extensions: dict[str, Any] = {} if operation.needs_token else {"security": []}
     if operation.reads_body_late and operation.body is not None:
-        schema = operation.body.model_json_schema()
-        extensions["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        extensions["requestBody"] = {"required": True, "content": _late_content(operation)}
     if operation.takes_file:
         schema = {"type": "string", "format": "binary"}
         extensions["requestBody"] = {"required": True, "content": {BINARY: {"schema": schema}}}
     return extensions
+
+
+def _late_content(operation: Operation) -> dict[str, Any]:
+    assert operation.body is not None
+    bodies = [operation.body, *operation.further_bodies]
+    schemas = [body.model_json_schema() for body in bodies]
+    content = {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}}}
+    if operation.file_field is not None:
+        files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+        form = {
+            "type": "object",
+            "properties": {operation.file_field: files},
+            "required": [operation.file_field],
+            "additionalProperties": False,
+        }
+        content[FORM] = {"schema": form}
+    return content

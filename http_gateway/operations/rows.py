@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,9 @@ class Rows:
             yield np.stack(self.rows[start : start + num_rows])
 
 
-ReadRows = Callable[[InputForm, int], Rows]
-"""Given what a row has to be, and how many numbers its answer has."""
+def most_rows(num_outputs: int) -> int:
+    """Of one request to a network of so many outputs."""
+    return min(MAX_PREDICT_ROWS, max(1, MAX_OUTPUTS // num_outputs))
 
 
 def read_rows(body: bytes, form: InputForm, num_outputs: int) -> Rows:
@@ -88,7 +89,7 @@ class _Taken:
 
     def __init__(self, form: InputForm, num_outputs: int) -> None:
         self.form, self._num_outputs = form, num_outputs
-        self._max_rows = min(MAX_PREDICT_ROWS, max(1, MAX_OUTPUTS // num_outputs))
+        self._max_rows = most_rows(num_outputs)
         self.rows: list[Array] = []
         self.largest = 0.0
 

@@ -15,9 +15,10 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
+from actors.core.asking.question import Question
 from actors.core.input_form import InputForm
 from http_gateway.access.auth import CURL_HEADER
-from http_gateway.operations.rows import Rows, read_rows
+from http_gateway.operations.questions import read_question
 from http_gateway.operations.table.events import CSV
 from http_gateway.operations.table.exports import ENDINGS
 from http_gateway.prometheus.page import prometheus_response
@@ -84,12 +85,11 @@ def _gone() -> dict[str, Any]:
     return {"gone": request.environ.get("waitress.client_disconnected", bool)}
 
 
-def _late_rows() -> dict[str, Any]:
-    """``read`` reads the rows: once it is known that there is a model, and what it takes."""
-    data = request.get_data
+def _late_question() -> dict[str, Any]:
+    """``read`` reads what is asked: once it is known that there is a model, and what it takes."""
 
-    def read(form: InputForm, num_outputs: int) -> Rows:
-        return read_rows(data(cache=False), form, num_outputs)
+    def read(form: InputForm, num_outputs: int) -> Question:
+        return read_question(request, form, num_outputs)
 
     return {"read": read, **_gone()}
 
@@ -120,7 +120,8 @@ GATEWAYS_OWN: dict[str, Callable[[], Any]] = {
 """What the gateway answers without the JobManager."""
 LATE_ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "get_model": _gone,
-    "predict": _late_rows,
+    "predict": _late_question,
+    "evaluate": _gone,
     "upload_dataset": _uploaded_file,
 }
 """Arguments beside those of the request."""

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from actors.core.errors import CallerError, error_text
 from actors.core.folders import Folders
-from actors.core.rows.row_reader import is_array
 from actors.core.sources.download import downloaded_bytes
 from actors.core.sources.inspection import inspected
 from actors.core.sources.registry import (
@@ -30,12 +28,19 @@ from actors.core.sources.registry import (
     read_source,
     source_signature,
 )
-from actors.core.sources.samples import Split
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.feeding.reading import Reading
 from orchestrator.data.data_identity import DataIdentity, check_same
 from orchestrator.data.data_memory import DataMemory
 from orchestrator.data.load_wait import LoadStalled, wait_for_load
+from orchestrator.data.stored_splits import (
+    MAX_SPLITS,
+    StoredSplit,
+    StoredSplits,
+    arrays_of,
+    load_like,
+    stored_splits,
+)
 from orchestrator.errors import DatasetChanged, DatasetUnavailable
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_spec import check_batch_size
@@ -66,6 +71,19 @@ class StoredDataset:
     num_val: int
     reading: Reading
     fingerprint: str = ""
+    train_places: Any = None
+    val_places: Any = None
+    """References to ``SamplePlaces``."""
+
+    @property
+    def train(self) -> StoredSplit:
+        """The samples to train with."""
+        return StoredSplit(self.train_inputs, self.train_targets, self.train_places)
+
+    @property
+    def val(self) -> StoredSplit:
+        """Those to validate with."""
+        return StoredSplit(self.val_inputs, self.val_targets, self.val_places)
 
     @property
     def identity(self) -> DataIdentity:
@@ -86,7 +104,7 @@ class _Facts:
 
 @dataclass(eq=False)
 class _Loading:
-    """A load under way: references to the four arrays, and to their facts; ``signature`` is None
+    """A load under way: references to the arrays, the places and their facts; ``signature`` is None
     until it is done."""
 
     arrays: list[Any]
@@ -124,6 +142,20 @@ class DatasetStore:
                 ray.cancel(task, force=True)
             raise _unavailable(spec, error) from error
         return found
+
+    def get_like(self, spec: SourceSpec, known: SourceFacts) -> StoredSplits:
+        """Other data, for a model that was trained on ``known``; nothing is kept of it but what the
+        references keep. Raises ``DatasetUnavailable``, ``InvalidRequest``."""
+        key = arrays_key(spec)
+        loading = self._task(load_like, 3 * MAX_SPLITS + 1)
+        *arrays, told = loading.remote(key, self._folders, known, self._max_bytes)
+        try:
+            has_targets = wait_for_load(told, partial(_bytes_here, key, self._folders))
+        except (ray.exceptions.RayError, LoadStalled) as error:
+            if isinstance(error, LoadStalled):
+                ray.cancel(told, force=True)
+            raise _unavailable(key, error) from error
+        return StoredSplits(stored_splits(arrays, has_targets), self._reading)
 
     def start_loading(self, spec: SourceSpec) -> None:
         """Starts to load unless that was done already, from files as they are now; returns at
@@ -220,7 +252,7 @@ class DatasetStore:
 
     def _submit(self, key: SourceSpec) -> _Loading:
         *arrays, facts = tuple(
-            self._task(_load_arrays, 5).remote(key, self._folders, self._max_bytes)
+            self._task(_load_arrays, 7).remote(key, self._folders, self._max_bytes)
         )
         return _Loading(arrays, facts)
 
@@ -244,13 +276,11 @@ class DatasetStore:
 
 def _stored(spec: SourceSpec, loading: _Loading, facts: _Facts, reading: Reading) -> StoredDataset:
     source = facts_of_source(spec, facts.found)
-    inputs, targets, val_inputs, val_targets = loading.arrays
-    if not facts.has_targets:
-        targets, val_targets = inputs, val_inputs
+    train, val = stored_splits(loading.arrays, [facts.has_targets] * 2)
+    arrays = (train.inputs, train.targets, val.inputs, val.targets)
     numbers = (source.num_train, source.num_val)
-    return StoredDataset(
-        inputs, targets, val_inputs, val_targets, *numbers, reading, facts.fingerprint
-    )
+    places = (train.places, val.places)
+    return StoredDataset(*arrays, *numbers, reading, facts.fingerprint, *places)
 
 
 def _numbered(data: SourceFacts) -> tuple[Any, ...]:
@@ -282,13 +312,7 @@ def _load_arrays(key: SourceSpec, folders: Folders, max_bytes: int) -> tuple[Any
     data = read_source(key, folders, max_bytes)
     has_targets = data.train.targets is not data.train.inputs
     facts = _Facts(data.found, data.fingerprint, has_targets, signature)
-    return (*_arrays(data.train, has_targets), *_arrays(data.val, has_targets), facts)
-
-
-def _arrays(split: Split, has_targets: bool) -> tuple[Any, ...]:
-    targets = np.ascontiguousarray(split.targets) if has_targets else None
-    inputs = np.ascontiguousarray(split.inputs) if is_array(split.inputs) else split.inputs
-    return inputs, targets
+    return (*arrays_of(data.train), *arrays_of(data.val), facts)
 
 
 def _bytes_here(key: SourceSpec, folders: Folders) -> int:

@@ -188,8 +188,8 @@ def _constants(facts: ModelFacts, class_names: Sequence[str]) -> Iterator[str]:
     if len(facts.mean) > 1:
         yield f"MEAN = {facts.mean!r}"
         yield f"STD = {facts.std!r}"
-    if facts.vocabulary is not None:
-        yield f"VOCABULARY = {facts.vocabulary!r}  # the character of each token"
+    if facts.inputs.vocabulary is not None:
+        yield f"VOCABULARY = {facts.inputs.vocabulary!r}  # the character of each token"
     yield f"CLASS_NAMES = {tuple(class_names)!r}"
 
 

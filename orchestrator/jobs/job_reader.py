@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any
+
+import ray
 
 from actors.core.sources.registry import sources
 from actors.core.stages.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
 from orchestrator.checkpoints.lineage import Lineage
+from orchestrator.checkpoints.manifest import CheckpointInfo
 from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
@@ -20,6 +24,7 @@ from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_plans import plan_in_force
 from orchestrator.jobs.metrics import shown_entry, shown_epoch, shown_metrics
+from orchestrator.models.evaluation_plan import USUAL_WORST, plan_evaluation
 from orchestrator.models.model_config import architectures, layer_kinds
 from orchestrator.models.model_io import facts_of, trained_model
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
@@ -164,11 +169,19 @@ class JobReader:
         """The facts of the model that ``get_model`` would return. Reads no weights, but raises the
         same errors."""
         job = self._book.get(job_id)
+        with self._lock:
+            lineage, unsaved = job.lineage, job.unsaved
         if checkpoint is not None:
-            self._checkpoints.find(job.lineage, checkpoint)
-        elif job.unsaved is None and not self._checkpoints.list(job.lineage):
+            newest = _name_of(self._checkpoints.find(lineage, checkpoint))
+        elif unsaved is not None:
+            newest = f"session {unsaved.session}, step {unsaved.total_steps}"
+        elif infos := self._checkpoints.list(lineage):
+            newest = _name_of(infos[0])
+        else:
             self._trained(job_id)
-        return facts_of(job.spec)
+            newest = ""
+        weights_id = f"{job.identity} {lineage.folders}: {newest}" if newest else ""
+        return replace(facts_of(job.spec), weights_id=weights_id)
 
     def describe_training(self, job_id: str, checkpoint: str | None = None) -> dict[str, Any]:
         """How the model of ``get_model`` came to be: see ``training_record``. Raises
@@ -187,6 +200,19 @@ class JobReader:
         ``NotFound``."""
         weights = self._weights_of(job_id, checkpoint)
         return trained_model(self._book.get(job_id).spec, weights)
+
+    def plan_evaluation(
+        self,
+        job_id: str,
+        dataset_config: dict[str, Any] | None = None,
+        split: str | None = None,
+        num_worst: int = USUAL_WORST,
+    ) -> dict[str, Any]:
+        """A reference to what an ``Evaluator`` is to do: light for who only hands it on."""
+        job = self._book.get(job_id)
+        uploads = self._uploads.configs()
+        plan = plan_evaluation(job, self._datasets, dataset_config, split, num_worst, uploads)
+        return {"plan": ray.put(plan)}
 
     def list_layers(self) -> list[dict[str, Any]]:
         """The kinds of layers that ``model_config.layers`` may have."""
@@ -287,3 +313,8 @@ def _people_read(kinds: str | None, job_id: str | None = None) -> LogFilter:
     if kinds is None:
         return LogFilter(job_id, only_events=True)
     return LogFilter(job_id, tuple(kinds.split(",")))
+
+
+def _name_of(info: CheckpointInfo) -> str:
+    """Another one for another checkpoint of the job, also of the same step."""
+    return f"{info.checkpoint_id} of {info.created_at}"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from orchestrator.models.trained_model import TrainedModel
-
-Array = np.ndarray[Any, Any]
 
 
 class Predictor:
-    """A Ray actor of the gateway's. PyTorch is imported in its process only."""
+    """A Ray actor of the gateway's. PyTorch, and what decodes images, is imported in its process
+    only."""
 
     def __init__(self) -> None:
         self._network: Any = None
@@ -24,7 +21,7 @@ class Predictor:
         self._network = None  # or both would be in memory
         self._network = Network(model)
 
-    def predict(self, rows: Array, first: int) -> dict[str, Array]:
-        """The task's answer; ``first`` is the first row's index, for the errors."""
-        answer: dict[str, Array] = self._network.predict(rows, first)
+    def answer(self, asked: Any, first: int) -> dict[str, Any]:
+        """See ``Network``."""
+        answer: dict[str, Any] = self._network.answer(asked, first)
         return answer

@@ -25,7 +25,9 @@ class ModelFacts:
     stores it. ``mean``, ``std`` and ``unit`` come from its ``Scaling``; they are empty and 1 if
     there is none. ``repeated`` and ``transforms``, those of validation, come from its
     ``SampleView``. ``task`` answers with ``num_outputs`` numbers. ``num_bytes`` counts its state,
-    ``row_bytes`` a sample on its way; ``dataset`` names its training data."""
+    ``row_bytes`` a sample on its way; ``dataset`` names its training data. ``class_names`` are in
+    the order of the classes, if these have names. ``weights_id`` is another one for other weights;
+    it is empty where nobody asked which they are."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
@@ -40,8 +42,9 @@ class ModelFacts:
     unit: float
     dataset: str
     repeated: int = 1
-    vocabulary: str | None = None
     transforms: tuple[TransformSpec, ...] = ()
+    class_names: tuple[str, ...] = ()
+    weights_id: str = ""
 
     @property
     def block_rows(self) -> int:
@@ -68,8 +71,8 @@ def model_file(model: TrainedModel) -> list[memoryview]:
     about = dict(facts.model)
     if facts.mean:
         about["normalize"] = {"mean": [*facts.mean], "std": [*facts.std]}
-    if facts.vocabulary is not None:
-        about["vocabulary"] = facts.vocabulary
+    if facts.inputs.vocabulary is not None:
+        about["vocabulary"] = facts.inputs.vocabulary
     return safetensors_file(model.weights, {"tandem": json.dumps(about)})
 
 

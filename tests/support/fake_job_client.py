@@ -8,9 +8,12 @@ from typing import Any
 
 from actors.core.input_form import InputForm
 from http_gateway.operations.operation import ManagerCall, Operation, Schema
+from http_gateway.operations.rows import Rows
 from tests.support.plans import MEASURED, PLAN
 
 Call = tuple[str, tuple[Any, ...]]
+
+PIXELS = InputForm((2,), is_pixels=True)
 
 MODEL = {"layer_sizes": [784, 128, 64, 10]}
 DATASET = {"name": "MNIST", "batch_size": 256}
@@ -272,7 +275,8 @@ USUAL: dict[str, Any] = {
 @dataclass
 class FakeJobClient:
     """``calls`` has all of them, each with the values of its arguments; ``errors`` and ``answers``
-    say what a call raises or returns, which may be a function of its arguments.
+    say what a call raises or returns, which may be a function of its arguments; ``form`` is what
+    the model takes.
 
     What neither ``answers`` nor ``USUAL`` knows is answered by an example of its declared response.
     """
@@ -280,18 +284,22 @@ class FakeJobClient:
     calls: list[Call] = field(default_factory=list)
     errors: dict[str, Exception] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+    form: InputForm = PIXELS
 
     def forget(self) -> None:
         """Resets it."""
         self.calls.clear()
         self.errors.clear()
         self.answers.clear()
+        self.form = PIXELS
 
     def call(self, call: ManagerCall, arguments: dict[str, Any]) -> Any:
         """A ``JobClient``'s."""
         if call.name == "predict" and "predict" not in self.errors:
-            rows = arguments["read"](InputForm((2,), is_pixels=True), 2).rows
-            arguments = {**arguments, "rows": [row.tolist() for row in rows]}
+            question = arguments["read"](self.form, 2)
+            rows = question.rows if isinstance(question, Rows) else None
+            asked = question if rows is None else [row.tolist() for row in rows]
+            arguments = {**arguments, "asked": asked}
         plain = {name: v for name, v in arguments.items() if not callable(v)}
         self.calls.append((call.name, tuple(plain.values())))
         if call.name in self.errors:

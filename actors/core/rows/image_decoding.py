@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+"""That are decoded, whatever a name ends in: Pillow would run other programs for some others."""
 MAX_PIXELS = 64 * 10**6
 """The most pixels of one image. A file of a few kilobytes may claim billions."""
 REMEDY = "replace it by the whole image, or delete it"
@@ -32,10 +34,32 @@ _SEE_THROUGH = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _WHITE = 255
 
 
+class EncodedImage(Protocol):
+    """An image as a file has it; ``place`` tells people where it is from."""
+
+    @property
+    def place(self) -> str: ...
+
+    def opened(self) -> AbstractContextManager[BinaryIO]:
+        """Its bytes."""
+
+
+@dataclass(frozen=True)
+class ImageBytes:
+    """An image file in memory."""
+
+    place: str
+    content: bytes
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """Its bytes."""
+        yield BytesIO(self.content)
+
+
 @dataclass(frozen=True)
 class ImageRef:
-    """The place of an encoded image: a file, or ``num_bytes`` of one from ``offset`` on.
-    ``place`` tells people."""
+    """An image in a file, or in ``num_bytes`` of one from ``offset`` on."""
 
     place: str
     path: Path
@@ -62,7 +86,7 @@ class ImageHeader:
     is_grey: bool
 
 
-def read_header(ref: ImageRef) -> ImageHeader:
+def read_header(ref: EncodedImage) -> ImageHeader:
     """Reads only the header. Raises ``DatasetUnavailable``."""
     with _opened(ref) as image:
         height, width = image.height, image.width
@@ -73,7 +97,7 @@ def read_header(ref: ImageRef) -> ImageHeader:
         return ImageHeader(height, width, image.mode in _GREY)
 
 
-def decode(ref: ImageRef, channels: int, size: tuple[int, int] | None) -> Array:
+def decode(ref: EncodedImage, channels: int, size: tuple[int, int] | None) -> Array:
     """Decodes an image to uint8 ``[channels, height, width]`` with 1 or 3 channels, turned as EXIF
     says. Takes the first picture of an animation. Stretches it to ``size`` (height, width),
     bilinear with antialiasing.
@@ -99,14 +123,14 @@ def decode(ref: ImageRef, channels: int, size: tuple[int, int] | None) -> Array:
 
 
 @contextmanager
-def _opened(ref: ImageRef) -> Iterator[Image.Image]:
+def _opened(ref: EncodedImage) -> Iterator[Image.Image]:
     """Turns every error into ``DatasetUnavailable``, because decoders may raise anything."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings(), ref.opened() as file:
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes below our limit
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_large(ref, f"{image.width:,} × {image.height:,} pixels")
                 yield image
@@ -115,11 +139,13 @@ def _opened(ref: ImageRef) -> Iterator[Image.Image]:
     except DatasetUnavailable:
         raise
     except Exception as error:
-        finding = f"can't be decoded as an image ({error_text(error)[:200]})"
+        is_foreign = isinstance(error, UnidentifiedImageError)  # its text names an object of Python
+        why = "its bytes are of no format that is known" if is_foreign else error_text(error)[:200]
+        finding = f"can't be decoded as an image ({why})"
         raise DatasetUnavailable(f"{ref.place} {finding}: {REMEDY}") from error
 
 
-def _too_large(ref: ImageRef, finding: str) -> DatasetUnavailable:
+def _too_large(ref: EncodedImage, finding: str) -> DatasetUnavailable:
     return DatasetUnavailable(
         f"{ref.place} claims {finding}, but the limit is {MAX_PIXELS:,}: make it smaller, or "
         "delete it"

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from actors.core.input_form import Column
 from actors.core.rows.row_reader import Array, one_row
 from actors.core.sources.samples import Samples, Split
-from actors.core.sources.source_facts import Column, SourceFacts
+from actors.core.sources.source_facts import SourceFacts
 from actors.core.sources.views import SampleView
 
 MAX_LISTED = 100

@@ -12,9 +12,11 @@ from actors.core.errors import InvalidRequest
 from actors.core.fields import Argument, Field, check_field, described, shown_value
 from actors.core.folders import Folders
 from actors.core.rows.data_files import changed_while_read, file_signature
-from actors.core.rows.row_reader import Array, some_rows
+from actors.core.rows.row_reader import Array, num_bytes, some_rows
+from actors.core.sources.matching import matched
 from actors.core.sources.samples import (
     Samples,
+    Split,
     check_split,
     fingerprint,
     in_memory,
@@ -79,6 +81,8 @@ class SourceKind:
     ``is_format`` marks a kind that reads the user's own files. Jobs ask for it by ``format`` and
     ``path``, and for all other kinds by ``name``.
     ``statistics`` computes mean and standard deviation of stored inputs if ``read`` does not.
+    ``read_like`` reads all samples for a model that was trained on other data, numbered and encoded
+    as that data was.
     """
 
     name: str
@@ -93,6 +97,7 @@ class SourceKind:
     remedy: str = "Install Tandem's packages again"
     is_format: bool = False
     statistics: Callable[[Array], Statistics] | None = None
+    read_like: Callable[[SourceSpec, Folders, SourceFacts], tuple[Split, ...]] | None = None
 
     @property
     def asked_by(self) -> str:
@@ -260,3 +265,27 @@ def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None
     if samples.fingerprint:
         return samples
     return replace(samples, fingerprint=fingerprint(samples.train, samples.val))
+
+
+def read_like(
+    spec: SourceSpec, folders: Folders, known: SourceFacts, max_bytes: int
+) -> tuple[Split, ...]:
+    """Reads samples for a model that was trained on ``known``: those to train with and those to
+    validate with, or all together. Classes and tokens are numbered as there.
+
+    Raises what ``read_source`` raises, and ``InvalidRequest`` for what the model can not take.
+    """
+    kind = SOURCES[spec.name]
+    fetch_source(spec, folders)
+    before, own = source_signature(spec, folders), _own_folders(spec, folders)
+    if kind.read_like is not None:
+        splits = kind.read_like(spec, own, known)
+    else:
+        samples = kind.read(spec, own)
+        for split in (samples.train, samples.val):
+            check_split(split, samples.found.num_classes, kind.remedy)
+        splits = tuple(matched(s, samples.found, known) for s in (samples.train, samples.val))
+    if sum(num_bytes(split.inputs) for split in splits) <= max_bytes:
+        splits = tuple(map(in_memory, splits))
+    _check_unchanged(before, source_signature(spec, folders))
+    return splits

@@ -20,13 +20,30 @@ class Split:
     rows ``[n, features]`` or tokens ``[n]``. Targets are int64 classes ``[n]`` or float32
     ``[n, …]``, or the inputs themselves, shifted. If the source is read with a limit of bytes,
     ``inputs`` may be a ``RowReader`` instead of an array. ``inputs_at`` and ``targets_at`` tell
-    people where they come from; ``places`` tells it for each sample, if each has its own place."""
+    people where they come from; ``places`` tells it for each sample, if each has its own place. If
+    samples are rows of the file ``inputs_at``, ``row_numbers`` (int64 ``[n]``, from 1) has them."""
 
     inputs: Any
     targets: Array
     inputs_at: str
     targets_at: str
     places: tuple[str, ...] = ()
+    row_numbers: Array | None = None
+
+
+@dataclass(frozen=True)
+class SamplePlaces:
+    """Where the samples of a split are from, for people."""
+
+    at: str
+    names: tuple[str, ...] = ()
+    row_numbers: Array | None = None
+
+    def of(self, index: int) -> str | None:
+        """Of one sample; None where it has no place of its own."""
+        if self.names:
+            return self.names[index]
+        return None if self.row_numbers is None else f"{self.at}, row {self.row_numbers[index]:,}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,11 @@ class Samples:
     found: Found
     fingerprint: str = ""
     skipped: tuple[Skipped, ...] = ()
+
+
+def places_of(split: Split) -> SamplePlaces:
+    """Without its samples."""
+    return SamplePlaces(split.inputs_at, split.places, split.row_numbers)
 
 
 def in_memory(split: Split) -> Split:

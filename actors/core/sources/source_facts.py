@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.core.input_form import MAX_PIXEL, InputForm
+from actors.core.input_form import MAX_PIXEL, Column, InputForm
 from actors.core.model.model_spec import TensorSpec
 from actors.core.sources.views import SampleView, SampleViews
-
-
-@dataclass(frozen=True)
-class Column:
-    """An input column of a table. A column with ``categories`` becomes one number, 0 or 1, for each
-    category; if ``is_numbered``, it becomes the index of its category. A column without them is a
-    number. ``fill`` replaces missing values, of which there were ``num_missing`` in all rows."""
-
-    name: str
-    categories: tuple[str, ...] = ()
-    is_numbered: bool = False
-    fill: float | str | None = None
-    num_missing: int = 0
-
-    @property
-    def width(self) -> int:
-        """How many numbers the column becomes."""
-        return len(self.categories) if self.categories and not self.is_numbered else 1
 
 
 @dataclass(frozen=True)
@@ -35,7 +17,7 @@ class SourceFacts:
     numbers. ``task`` names the task that the data is clearly for. If ``num_tokens`` is not None,
     inputs are tokens below it. If tokens are characters, ``vocabulary`` has them in order.
     ``class_names`` are in the order of the classes, if they have names. ``columns`` are those of a
-    table, in the order of a sample."""
+    table, in the order of a sample. If ``is_bytes``, tokens are the bytes of a text."""
 
     name: str
     views: SampleViews
@@ -47,6 +29,7 @@ class SourceFacts:
     vocabulary: str | None = None
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    is_bytes: bool = False
 
     @property
     def inputs(self) -> TensorSpec:
@@ -62,7 +45,9 @@ class SourceFacts:
             shape = view.stored
         elif view.repeated != 1:
             shape = (1, *shape[1:])
-        return InputForm(shape, is_pixels, self.num_tokens)
+        return InputForm(
+            shape, is_pixels, self.num_tokens, self.columns, self.vocabulary, self.is_bytes
+        )
 
     @property
     def targets(self) -> TensorSpec:

@@ -84,7 +84,7 @@ class Replayed:
 
 
 @dataclass(frozen=True)
-class _Part:
+class ThreadedPart:
     """Neighbouring blocks with one number of threads."""
 
     layers: nn.Sequential
@@ -146,7 +146,7 @@ def replay(
         model.load_state_dict(initial)
     drawing = drawing_layers(spec_of_all, 0, num_blocks(spec_of_all))
     seed_draws(model, drawing, spec_of_all.seed, lambda: now.moment)
-    parts_of = functools.cache(lambda layers: _parts(model, spec_of_all, layers))
+    parts_of = functools.cache(lambda layers: threaded_parts(model, spec_of_all, layers))
     losses: list[float] = []
     weights = None
     for session in plan.sessions:
@@ -175,19 +175,22 @@ def _batches(spec: SessionSpec) -> Iterator[list[Microbatch]]:
         yield from epoch_batches(spec, epoch)
 
 
-def _parts(model: nn.Sequential, spec: ModelSpec, layers: Sequence[LayerThreads]) -> list[_Part]:
+def threaded_parts(
+    model: nn.Sequential, spec: ModelSpec, layers: Sequence[LayerThreads]
+) -> list[ThreadedPart]:
+    """Neighbours with one number of threads are one part."""
     parts = []
     for threads, group in itertools.groupby(layers, lambda own: own.threads):
         own = list(group)
         indices = layers_between(spec, own[0].start, own[-1].end)
         layers_alike = model[indices.start : indices.stop]
         assert isinstance(layers_alike, nn.Sequential)
-        parts.append(_Part(layers_alike, threads))
+        parts.append(ThreadedPart(layers_alike, threads))
     return parts
 
 
 def _step(
-    parts: Sequence[_Part],
+    parts: Sequence[ThreadedPart],
     optimizer: torch.optim.Optimizer,
     microbatches: Sequence[Microbatch],
     data: _Data,
@@ -207,7 +210,7 @@ def _step(
     return loss
 
 
-def _clip(parts: Sequence[_Part], recipe: Recipe) -> None:
+def _clip(parts: Sequence[ThreadedPart], recipe: Recipe) -> None:
     """Uses ``torch.nn.utils``; a norm's bits depend on the threads that sum it."""
     parameters = [p for part in parts for p in part.layers.parameters()]
     if recipe.clip_grad_value is not None:
@@ -224,7 +227,7 @@ def _clip(parts: Sequence[_Part], recipe: Recipe) -> None:
 
 
 def _microbatch(
-    parts: Sequence[_Part],
+    parts: Sequence[ThreadedPart],
     data: _Data,
     inputs: torch.Tensor,
     targets: torch.Tensor,

@@ -75,7 +75,7 @@ def run_show(
 ) -> None:
     """Raises ``InvalidRequest``, ``ApiError``."""
     with make_client(url) as client:
-        config = _config(client, path, kind, target, fields)
+        config = asked_config(client, path, kind, target, fields)
         told, _ = _inspected(client, config)
     if as_json:
         typer.echo(json.dumps(told))
@@ -95,7 +95,7 @@ def run_init(
     if out.exists():
         raise CommandEnd(f"{out} is there already: move it away, or name another file by --out")
     with make_client(url) as client:
-        config = _config(client, path, kind, target, fields)
+        config = asked_config(client, path, kind, target, fields)
         told, config = _inspected(client, config)
         devices = _devices(client)
     suggested = told["suggested"]
@@ -113,7 +113,7 @@ def run_init(
     typer.echo(f"{_in_short(told)}\nWritten to {out}. To train: tandem train {out}")
 
 
-def _config(
+def asked_config(
     client: TandemClient,
     path: str,
     kind: str | None,

@@ -89,7 +89,7 @@ def test_the_commands_are_grouped_by_what_they_are_for_with_a_line_each() -> Non
     panels[[*panels][-1]].remove("Begin")  # the last line
     told = [name for names in panels.values() for name in names]
     assert sorted(told) == sorted(name for (name, *_) in filter(None, COMMANDS) if not _)
-    assert len(panels) == 4 and all(len(names) >= 2 for names in panels.values())
+    assert len(panels) == 5 and all(len(names) >= 2 for names in panels.values())
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["version"]])

@@ -40,9 +40,11 @@ from tests.support.plans import MEASURED, PLAN
 from tests.support.ports import free_ports
 from tests.support.served import served
 
-INSPECTED, SHOWN_DATASET = (
-    FakeJobClient().usual(o) for o in OPERATIONS if o.name in ("inspect_dataset", "get_dataset")
-)
+TOLD = {
+    operation.name: FakeJobClient().usual(operation)
+    for operation in OPERATIONS
+    if operation.name in ("inspect_dataset", "get_dataset", "evaluate")
+}
 TRACE = example_of(Trace)
 SERVED = FakeJobClient()
 GATEWAYS_OWN = [operation for operation in OPERATIONS if operation.name in special.GATEWAYS_OWN]
@@ -182,6 +184,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.verify("7"), "verify", ("7",), VERIFIED),
     (lambda c: c.verify("7", steps=20), "verify", ("7", 20), VERIFIED),
     (lambda c: c.predict("7", [[1.5, 0.0]]), "predict", ("7", [[1.5, 0.0]]), PREDICTION),
+    (lambda c: c.evaluate("7"), "evaluate", ("7",), TOLD["evaluate"]),
     (lambda c: c.get_model("7"), "get_model", ("7", "safetensors", None), WEIGHTS),
     (lambda c: c.clone_job("7"), "clone_job", ("7",), "2"),
     (lambda c: c.previous_teraflops(), "previous_teraflops", (None,), TERAFLOPS),
@@ -190,10 +193,15 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.list_architectures(), "list_architectures", (), ARCHITECTURES),
     (lambda c: c.list_sources(), "list_sources", (), SOURCES),
     (lambda c: c.list_datasets(), "list_datasets", (), []),
-    (lambda c: c.get_dataset("pets"), "get_dataset", ("pets",), SHOWN_DATASET),
+    (lambda c: c.get_dataset("pets"), "get_dataset", ("pets",), TOLD["get_dataset"]),
     (lambda c: c.delete_dataset("pets"), "delete_dataset", ("pets", False), None),
     (lambda c: c.delete_dataset("pets", force=True), "delete_dataset", ("pets", True), None),
-    (lambda c: c.inspect_dataset(DATASET), "inspect_dataset", (DATASET,), INSPECTED),
+    (
+        lambda c: c.inspect_dataset(DATASET),
+        "inspect_dataset",
+        (DATASET,),
+        TOLD["inspect_dataset"],
+    ),
     (lambda c: c.doctor(), "doctor", (), DOCTOR),
     (lambda c: c.ready(), "ready", (), {"ready": True, **READY}),
 ]

@@ -34,6 +34,7 @@ ROUTES = [
     ("/api/jobs/{job_id}/verify", "post", "200", False),
     ("/api/jobs/{job_id}/model", "get", "200", None),
     ("/api/jobs/{job_id}/predict", "post", "200", True),
+    ("/api/jobs/{job_id}/evaluate", "post", "200", False),
     ("/api/devices", "get", "200", None),
     ("/api/devices/register", "post", "201", True),
     ("/api/devices/{port}", "delete", "200", None),

@@ -31,6 +31,7 @@ NOT_OF_THE_JOB_MANAGER = {
     *GATEWAYS_OWN,
     "ready",
     "predict",
+    "evaluate",
     "clone_job",
     "get_model",
     "upload_dataset",

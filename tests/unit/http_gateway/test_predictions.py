@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_it_ends_with_its_caller_while_it_computes(
         end.wait(20)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "predict", busy)
+        patch.setattr(Predictor, "answer", busy)
         with pytest.raises(Unavailable):
             predict(desk, gone=begun.is_set)
         assert not any(actor.is_alive for actor in world.actors)
@@ -115,7 +116,7 @@ def test_a_process_that_ends_is_told_and_another_takes_its_place(
     desk: Predictions, world: InProcessRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "predict", lambda *_: world.end_actors())
+        patch.setattr(Predictor, "answer", lambda *_: world.end_actors())
         with pytest.raises(Unavailable, match="memory"):
             predict(desk)
     assert predict(desk)["classes"]
@@ -136,3 +137,34 @@ def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.Monk
             {"job_id": "1", "read": lambda *shape: read.append(shape) or ROWS, "gone": bool},
         )
     assert read == []
+
+
+def test_the_model_is_loaded_once_for_the_same_weights(
+    desk: Predictions, world: InProcessRay
+) -> None:
+    loads: list[str] = []
+
+    def ask(weights_id: str) -> None:
+        facts = replace(MODEL.facts, weights_id=weights_id)
+
+        def get_model() -> Any:
+            loads.append(weights_id)
+            return ray.put(MODEL)
+
+        desk.predict(facts, get_model, lambda *_: ROWS, bool)
+
+    for weights_id in ("a", "a", "b", "a", "a", "", ""):
+        ask(weights_id)
+    assert loads == ["a", "b", "a", "", ""]
+    world.end_actors()
+    with pytest.raises(Unavailable):
+        ask("b")
+    ask("b")
+    assert loads[-1] == "b"
+
+
+def test_classes_come_with_their_names(desk: Predictions) -> None:
+    names = tuple("abcdefghij")
+    facts = replace(MODEL.facts, class_names=names)
+    answer = desk.predict(facts, lambda: ray.put(MODEL), lambda *_: ROWS, bool)
+    assert answer["class_names"] == list(names) and len(answer["classes"]) == 10

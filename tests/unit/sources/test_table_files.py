@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
+from actors.core.input_form import Column
 from actors.core.sources.readers import table_columns
 from actors.core.sources.registry import facts_of_source, parse_source
 from actors.core.sources.samples import Samples
-from actors.core.sources.source_facts import Column, SourceFacts
+from actors.core.sources.source_facts import SourceFacts
 from tests.support.sources import read, source_of
 
 pytest.importorskip("pyarrow")

@@ -12,6 +12,7 @@ import numpy as np
 from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import Field, choice, flag, shown_value, text, texts
 from actors.core.folders import Folders
+from actors.core.input_form import Column
 from actors.core.model.model_spec import TensorSpec
 from actors.core.rows.row_reader import Array
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
@@ -34,7 +35,7 @@ from actors.core.sources.readers.table_reading import (
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Samples, Split, column_statistics
-from actors.core.sources.source_facts import CLASS, Column, Found, SourceFacts
+from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 
 MAX_NAME_CHARS = 500
@@ -56,6 +57,19 @@ class TableFormat:
         named = [name for name in ("path", "val_path") if own[name] is not None]
         return tuple(folders.find(f"{WHERE}.{name}", str(own[name])) for name in named)
 
+    def read_like(
+        self, spec: SourceSpec, folders: Folders, known: SourceFacts
+    ) -> tuple[Split, ...]:
+        """All rows of the file, encoded as those that a model was trained on."""
+        if not known.columns:
+            raise InvalidRequest(
+                f"{WHERE}.format is {self.name!r}, a table with named columns, but {known.name} "
+                "has none: name data of the kind that the network was trained on"
+            )
+        own = spec.keywords
+        table = self.read_table(self.files(spec, folders)[0], own)
+        return (_of_another_file(table, known.class_names, known.columns, own),)
+
     def read(self, spec: SourceSpec, folders: Folders) -> Samples:
         """The categories come from all rows, the statistics only from the training rows."""
         own = spec.keywords
@@ -74,11 +88,15 @@ class TableFormat:
         )
         rows = encoded(train, columns, own)
         at = train.place
-        split = Split(rows[~for_val], targets.values[~for_val], at, at)
+        numbers = np.arange(1, train.num_rows + 1)
+        split = Split(
+            rows[~for_val], targets.values[~for_val], at, at, row_numbers=numbers[~for_val]
+        )
         if val:
-            of_val = _of_another_file(val[0], targets, columns, own)
+            of_val = _of_another_file(val[0], targets.class_names, columns, own)
         else:
-            of_val = Split(rows[for_val], targets.values[for_val], at, at)
+            chosen = targets.values[for_val]
+            of_val = Split(rows[for_val], chosen, at, at, row_numbers=numbers[for_val])
         return Samples(split, of_val, _found(split, of_val, targets, columns))
 
 
@@ -91,16 +109,20 @@ def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
 
 
 def _of_another_file(
-    table: RawTable, training: Targets, columns: tuple[Column, ...], own: Mapping[str, Any]
+    table: RawTable,
+    class_names: tuple[str, ...],
+    columns: tuple[Column, ...],
+    own: Mapping[str, Any],
 ) -> Split:
     """Reads the rows for validation, encoded like those for training."""
     input_names(table, [column.name for column in columns], own["target"])
     rows = encoded(table, columns, own)
-    if not training.class_names:
+    row_numbers = np.arange(1, table.num_rows + 1)
+    if not class_names:
         numbers = targets_of(table, {**own, "target_type": "numbers"}).values
-        return Split(rows, numbers, table.place, table.place)
+        return Split(rows, numbers, table.place, table.place, row_numbers=row_numbers)
     raw = table.column(own["target"], True)
-    place = {name: i for i, name in enumerate(training.class_names)}
+    place = {name: i for i, name in enumerate(class_names)}
     for row, code in enumerate(raw.numbers.tolist()):
         name = None if code != code else raw.categories[int(code)]
         if name not in place:
@@ -108,8 +130,8 @@ def _of_another_file(
                 f"{table.at(row, raw.name)} is {shown_value(name)}, but no training row has that "
                 "class: put one there, or delete the row"
             )
-    classes = [place[raw.categories[int(code)]] for code in raw.numbers.tolist()]
-    return Split(rows, np.array(classes, np.int64), table.place, table.place)
+    classes = np.array([place[raw.categories[int(c)]] for c in raw.numbers.tolist()], np.int64)
+    return Split(rows, classes, table.place, table.place, row_numbers=row_numbers)
 
 
 def _found(train: Split, val: Split, targets: Targets, columns: tuple[Column, ...]) -> Found:
@@ -210,5 +232,6 @@ for own in FORMATS:
             view_fields=frozenset({"normalize"}),
             remedy="Correct the file",
             is_format=True,
+            read_like=own.read_like,
         )
     )

@@ -13,6 +13,7 @@ from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import choice, count, number
 from actors.core.folders import Folders
 from actors.core.rows.row_reader import Array
+from actors.core.sources.matching import matched
 from actors.core.sources.readers.fields import path_field
 from actors.core.sources.readers.file_tree import list_files
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
@@ -64,6 +65,13 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
     return Samples(train, val, found)
 
 
+def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
+    """All of the text, by the tokens that a model was trained on."""
+    samples, place = _read(spec, folders), str(spec.keywords["path"])
+    tokens = np.concatenate([samples.train.inputs, samples.val.inputs])
+    return (matched(Split(tokens, tokens, place, place), samples.found, known),)
+
+
 def _characters(paths: Sequence[Path]) -> tuple[Array, str]:
     """The tokens of all files, one file after the other, and the character of each token. Tokens
     are numbered in the order of their code points."""
@@ -110,6 +118,7 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
         "next_token",
         found.num_classes,
         found.vocabulary,
+        is_bytes=own["tokens"] == "bytes",
     )
 
 
@@ -141,5 +150,6 @@ add_source(
         view_fields=frozenset({"context", "stride"}),
         remedy="Put the right file in its place",
         is_format=True,
+        read_like=_read_like,
     )
 )

@@ -12,10 +12,10 @@ import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import shown_value
+from actors.core.input_form import Column
 from actors.core.rows.row_reader import Array
 from actors.core.sources.readers.table_reading import RawColumn, RawTable
 from actors.core.sources.registry import WHERE
-from actors.core.sources.source_facts import Column
 
 REFUSE = "refuse"
 OWN_CATEGORY = "own_category"

@@ -13,6 +13,7 @@ import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import shown_value
+from actors.core.input_form import NO_VALUE
 from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import WHERE
 
@@ -22,7 +23,6 @@ BLOCK_BYTES = 2**30
 """pyarrow takes the types of columns from the first block. This size makes the whole file the
 first block, unless the file is larger."""
 FIRST_LINE_BYTES = 2**26
-NO_VALUE = ["", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"]
 DELIMITERS = (";", "\t", "|", ",")
 BOM = b"\xef\xbb\xbf"
 
