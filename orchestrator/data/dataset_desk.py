@@ -88,8 +88,7 @@ class DatasetDesk:
         ``config``. Raises ``InvalidRequest``, ``Conflict``, ``DatasetUnavailable``, …"""
         with self._uploads.working_on(version):
             self.check(name, replace_it)
-            spec = parse_source({"name": name}, {name: config})
-            found = self._datasets.inspect(replace(spec, upload=self._uploads.name_of(version)))
+            found = self._looked_at(name, version, config)
             understood = _without_folder(found, f"{self._uploads.files_of(version).resolve()}/")
             about = UploadedDataset(
                 dict(config), num_files, num_bytes, {**understood, "data": name}
@@ -98,6 +97,15 @@ class DatasetDesk:
                 self.check(name, replace_it)
                 self._uploads.keep(name, version, about, replace_it)
         return self.show(name)
+
+    def _looked_at(self, name: str, version: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            spec = parse_source({"name": name}, {name: config})
+            return self._datasets.inspect(replace(spec, upload=self._uploads.name_of(version)))
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"{error.message}. An upload takes such fields by `set`, as NAME=VALUE"
+            ) from error
 
     def delete(self, name: str, force: bool) -> None:
         """Raises ``DatasetNotFound``, ``Conflict`` while a job that may still train uses it and not

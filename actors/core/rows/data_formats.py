@@ -14,7 +14,9 @@ FORMAT_OF_ENDING = {
     ".txt": "text",
     ".md": "text",
 }
-ENDING_OF_FORMAT = {name: ending for ending, name in reversed(FORMAT_OF_ENDING.items())}
+ENDING_OF_FORMAT = dict(
+    reversed({name: ending for ending, name in reversed(FORMAT_OF_ENDING.items())}.items())
+)
 """Of a format whose data may lie in one file: the first ending above."""
 FOLDER_FORMAT = "image_folder"
 """That of a folder, where nothing says more."""
