@@ -19,12 +19,12 @@ END = bytes(2 * tarfile.BLOCKSIZE)
 """Of a tar."""
 
 Progress = Callable[[int], None]
-"""Given how many bytes more were sent."""
+"""Called with the bytes that were sent since the last call."""
 
 
 @dataclass(frozen=True)
 class PackedFile:
-    """A file, and its header in a tar if it is in one."""
+    """A file, with its header if it is part of a tar."""
 
     path: Path
     num_bytes: int
@@ -32,14 +32,15 @@ class PackedFile:
 
     @property
     def padding(self) -> bytes:
-        """So that the next header begins with a block."""
+        """The zeros up to the next block of a tar."""
         return bytes(-self.num_bytes % tarfile.BLOCKSIZE) if self.header else b""
 
     def __len__(self) -> int:
         return len(self.header) + self.num_bytes + len(self.padding)
 
     def blocks(self) -> Iterator[bytes]:
-        """Raises ``InvalidRequest`` if the file is shorter by now, or can't be read."""
+        """Yields header, content and padding. Raises ``InvalidRequest`` if the file has become
+        shorter or can't be read."""
         if self.header:
             yield self.header
         left = self.num_bytes
@@ -59,7 +60,7 @@ class PackedFile:
 
 @dataclass(frozen=True)
 class UploadBody:
-    """Its length is known before it is sent."""
+    """The body of an upload, whose length is known before it is sent."""
 
     files: tuple[PackedFile, ...]
     is_tar: bool
@@ -79,7 +80,8 @@ class UploadBody:
 
 
 def packed(path: Path, on_progress: Progress = lambda _: None) -> UploadBody:
-    """A file as it is, or a folder as a tar, without hidden files. Raises ``InvalidRequest``."""
+    """Packs a folder as a tar, without hidden files. A file stays as it is. Raises
+    ``InvalidRequest``."""
     if not path.is_dir():
         num_bytes = _regular(path).st_size
         if num_bytes == 0:

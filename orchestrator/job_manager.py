@@ -171,12 +171,13 @@ class JobManager(JobReader):
         self._tidy(job_id, job.identity)
 
     def add_dataset(self, name: str, replace: bool, **arrived: Any) -> dict[str, Any]:
-        """What was understood of an upload whose files are there; see ``DatasetDesk.add``. Reads
-        all of it."""
+        """Reads an upload whose files are there, and returns what was understood. See
+        ``DatasetDesk.add``."""
         return self._uploads.add(name, replace_it=replace, **arrived)
 
     def delete_dataset(self, name: str, force: bool = False) -> None:
-        """An uploaded one; raises ``DatasetNotFound``, ``Conflict`` while a job needs it."""
+        """Deletes an uploaded data set. Raises ``DatasetNotFound``, and ``Conflict`` if a job needs
+        it."""
         self._uploads.delete(name, force)
 
     def list_devices(self) -> list[dict[str, Any]]:

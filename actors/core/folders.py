@@ -27,8 +27,8 @@ class Folders:
     uploads: Path | None = None
 
     def of_upload(self, name: str) -> Folders:
-        """Those for a job that is trained on this one: its files alone may be read. Raises
-        ``DatasetUnavailable``."""
+        """The folders for a job on this uploaded data set, which may read its files and no others.
+        Raises ``DatasetUnavailable``."""
         files = None if self.uploads is None else self.uploads / name / UPLOADED_FILES
         if files is None or not files.is_dir():
             raise DatasetUnavailable(

@@ -1,4 +1,5 @@
-"""Uploads: unpacked by the gateway, which lies on the JobManager's host, and taken in by it."""
+"""Unpacks uploads on the gateway's host, which is also the JobManager's, and has it register
+them."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ CHECK_UPLOAD = ManagerCall(name="check_upload", may_repeat=True, is_quick=True)
 ADD_DATASET = ManagerCall(name="add_dataset", shows_at="GET /api/datasets")
 MAX_WAITING = 8
 UNPACKING_S = 900.0
-"""The longest wait for the uploads before one."""
+"""The longest wait of an upload for those before it."""
 
 CallManager = Callable[[ManagerCall, dict[str, Any]], Any]
 
 
 class DatasetUploads:
-    """Unpacks one at a time into ``folder``; a body has at most ``max_bytes``."""
+    """Unpacks one upload at a time into ``folder``. A body has at most ``max_bytes``."""
 
     def __init__(self, folder: Path, max_bytes: int, call: CallManager) -> None:
         self._store = UploadStore(folder)
@@ -44,8 +45,8 @@ class DatasetUploads:
         open_body: Callable[[], IO[bytes]],
         gone: Callable[[], bool],
     ) -> Any:
-        """What the JobManager has understood of it. Whatever comes in between, nothing is left of
-        an upload that it did not take in."""
+        """Returns what the JobManager understood. Nothing is left of an upload that it didn't
+        register."""
         given = given_fields(format, set)
         check_given(given)
         named = {"name": name, "replace": replace}
@@ -62,8 +63,8 @@ class DatasetUploads:
 
 
 def given_fields(wanted: str | None, settings: Sequence[str]) -> dict[str, Any]:
-    """From ``format`` and texts such as ``resize=[64,64]``, whose values are JSON or else texts.
-    Raises ``InvalidRequest``."""
+    """The fields of ``wanted``, a format, and of texts such as ``resize=[64,64]``. A value is JSON,
+    otherwise text. Raises ``InvalidRequest``."""
     given: dict[str, Any] = {} if wanted is None else {"format": wanted}
     for setting in settings:
         name, _, value = setting.partition("=")

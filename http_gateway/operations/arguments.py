@@ -1,4 +1,4 @@
-"""From the arguments of a client's method to what is sent."""
+"""Turns the arguments of a client's method into a request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def arguments_by_name(
 
 
 def query_and_body(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` as the keywords of requests, without those that are in the path."""
+    """``given`` as keywords of requests. It has no parameters of the path."""
     if operation.takes_file:
         others = {name: value for name, value in given.items() if name != FILE}
         return {"params": _in_query(others), "data": given[FILE]}
@@ -43,6 +43,6 @@ def query_and_body(operation: Operation, given: Mapping[str, Any]) -> dict[str, 
 
 
 def _in_query(arguments: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """Several values of one name stay a list."""
+    """A list stands for several values of one name."""
     kept = (str, list)
     return {n: v if isinstance(v, kept) else json.dumps(v) for n, v in arguments.items()}

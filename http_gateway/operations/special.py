@@ -99,8 +99,8 @@ def _with_limit(datasets: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _uploaded_file() -> dict[str, Any]:
-    """``open_body`` gives what was sent, which lies on the disk if it is large. It is not read by
-    way of Flask, which would give it a lower limit, and no way back to its beginning."""
+    """``open_body`` returns the file that was sent. It goes past Flask's stream, which has a lower
+    limit and can't go back to its beginning."""
     limit = request.max_content_length = current_app.config[UPLOAD_LIMIT_KEY]
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge

@@ -133,7 +133,7 @@ class Connection(HTTPChannel):
             self._flush()
 
     def handle_close(self) -> None:
-        """What has arrived of a body goes at once, not when the memory is tidied up."""
+        """Also closes the file of a body that was arriving."""
         if self.request is not None:
             self.request.close()
         super().handle_close()

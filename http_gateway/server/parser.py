@@ -1,4 +1,4 @@
-"""One request as it arrives."""
+"""Parses a request while it arrives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from http_gateway.server.wire_errors import EarlyRefusal
 
 
 class Parser(HTTPRequestParser):
-    """Refuses what waitress's own trips over, such as a length of thousands of digits or a full
-    disk, and lets uploads in by the rules of ``door``."""
+    """Refuses what waitress's parser stumbles over, such as a length of thousands of digits or a
+    full disk. ``door`` has the rules for uploads."""
 
     adj: Any
 
@@ -43,7 +43,7 @@ class Parser(HTTPRequestParser):
         return num_bytes
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Decides where the body goes, too."""
+        """Also decides where the body goes."""
         super().parse_header(header_plus)
         name = None if self._door is None else self._door.name_in(self.command, self.path)
         if self._door is None or name is None or self.body_rcv is None:

@@ -1,8 +1,8 @@
-"""Uploads before they have arrived: which are refused unread, and where the others are kept.
+"""Decides which uploads are refused before they arrive, and where the others are kept.
 
-The HTTP server reads a body as a whole before the application sees the request. So what the
-application would refuse by the headers alone is refused here, and a large body lies on the disk of
-the storage, in a file without a name: when its connection ends, nothing is left.
+The HTTP server reads the whole body before the application sees the request. So an upload that the
+headers alone rule out is refused here. The body of any other goes to a file without a name in the
+storage path, which is gone when the connection ends.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from orchestrator.uploads.upload_store import UploadStore
 from orchestrator.uploads.written_files import RESERVE_BYTES, check_room, free_bytes
 
 LOOK_BYTES = 16 * 2**20
-"""So much may come between two looks at the room on the disk."""
+"""The most bytes between two looks at the free space."""
 
 
 @dataclass(frozen=True)
 class RequestHead:
-    """What is known of an upload before its body; the headers' names are as WSGI has them, without
-    HTTP_."""
+    """What the headers say of an upload. Their names are WSGI's, without HTTP_."""
 
     query: str
     headers: Mapping[str, str]
     num_bytes: int
-    """Of the body; 0 where that is not known yet."""
+    """The length of the body, 0 if it isn't known yet."""
 
 
 class UploadDoor:
-    """``operations`` may take files of up to ``max_bytes``; ``token`` is the gateway's."""
+    """Guards the ``operations`` that take files, of up to ``max_bytes``. ``token`` is the
+    gateway's."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class UploadDoor:
         ]
 
     def name_in(self, method: str, path: str) -> str | None:
-        """Of the data set that is uploaded there; None of any other request."""
+        """The name of the data set that a request uploads, or None if it is no upload."""
         if (method, path) in self._others:
             return None
         found = (own.fullmatch(path) for taken, own in self._paths if taken == method)
         return next((match[1] for match in found if match), None)
 
     def refusal(self, head: RequestHead, name: str) -> EarlyRefusal | None:
-        """Why a request is not read; None of one that may come in."""
+        """The answer to an upload that is refused unread, or None if it may come in."""
         if (refused := self._refused_access(head.headers)) is not None:
             return refused
         if head.num_bytes > self.max_bytes:
@@ -87,7 +87,7 @@ class UploadDoor:
         return None
 
     def buffer(self) -> FileBasedBuffer:
-        """For a body; raises ``OSError``."""
+        """A buffer for a body. Raises ``OSError``."""
         return _ArrivingBody(self._store.folder())
 
     def _refused_access(self, headers: Mapping[str, str]) -> EarlyRefusal | None:
@@ -101,7 +101,7 @@ class UploadDoor:
 
 
 class _ArrivingBody(FileBasedBuffer):
-    """In a file without a name. It leaves room on the disk for what else is written there."""
+    """A body in a file without a name. It leaves some space on the disk free."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - it is closed later

@@ -24,8 +24,7 @@ class Busy(Error):
 
 
 class EarlyRefusal(Error):
-    """What the application would answer, or as good as that, before the body is read. Its text is
-    the whole sentence."""
+    """A refusal before the body is read, with the text that the application would answer."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

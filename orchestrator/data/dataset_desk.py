@@ -1,4 +1,4 @@
-"""Uploaded data sets: taken in once some source can read them, shown, and deleted."""
+"""Registers uploaded data sets once a source has read them, shows them and deletes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from orchestrator.uploads.upload_store import UploadedDataset, UploadStore
 
 
 class DatasetDesk:
-    """``uploads`` has what was uploaded, ``datasets`` reads it for the jobs of ``book``."""
+    """``uploads`` keeps the files, ``datasets`` reads them, and ``book`` has the jobs that use
+    them."""
 
     def __init__(self, uploads: UploadStore, datasets: DatasetStore, book: JobBook) -> None:
         self._uploads = uploads
@@ -28,21 +29,22 @@ class DatasetDesk:
         uploads.sweep()
 
     def configs(self) -> Mapping[str, Mapping[str, Any]]:
-        """The fields by which each is read, by its name."""
+        """The fields that read each data set, by its name."""
         return self._uploads.configs()
 
     def parse(self, dataset_config: Mapping[str, Any]) -> SourceSpec:
-        """Of known and of uploaded data sets; raises ``InvalidRequest``."""
+        """Parses the configuration of a known or an uploaded data set. Raises
+        ``InvalidRequest``."""
         return parse_source(dataset_config, self.configs())
 
     def summaries(self) -> list[dict[str, Any]]:
-        """Those that Tandem knows, then those that were uploaded."""
+        """All data sets: first those that Tandem knows, then the uploaded ones."""
         known = [kind.name for kind in SOURCES.values() if not kind.is_format]
         shown = [self._listed(name, None) for name in known]
         return [*shown, *(self._listed(n, self._uploads.find(n)) for n in self._uploads.names())]
 
     def show(self, name: str) -> dict[str, Any]:
-        """An uploaded one, with what was understood of it. Raises ``DatasetNotFound``,
+        """An uploaded data set, with what was understood of it. Raises ``DatasetNotFound``,
         ``DatasetUnavailable``."""
         self._uploads.check_there(name)
         about = self._uploads.find(name)
@@ -61,7 +63,8 @@ class DatasetDesk:
         }
 
     def check(self, name: str, replace: bool) -> None:
-        """Whether one of this name may be uploaded. Raises ``InvalidRequest``, ``Conflict``."""
+        """Checks whether a data set of this name may be uploaded. Raises ``InvalidRequest``,
+        ``Conflict``."""
         known = {kind.name.casefold(): kind.name for kind in SOURCES.values()}
         if name in known:
             raise InvalidRequest(
@@ -84,8 +87,8 @@ class DatasetDesk:
         num_bytes: int,
         replace_it: bool,
     ) -> dict[str, Any]:
-        """Makes a version whose files are there the data set ``name``, once it was read by its
-        ``config``. Raises ``InvalidRequest``, ``Conflict``, ``DatasetUnavailable``, …"""
+        """Reads the files of a version by their ``config``, and makes it the data set ``name``.
+        Raises ``InvalidRequest``, ``Conflict``, ``DatasetUnavailable``, …"""
         with self._uploads.working_on(version):
             self.check(name, replace_it)
             found = self._looked_at(name, version, config)
@@ -108,8 +111,8 @@ class DatasetDesk:
             ) from error
 
     def delete(self, name: str, force: bool) -> None:
-        """Raises ``DatasetNotFound``, ``Conflict`` while a job that may still train uses it and not
-        ``force``."""
+        """Raises ``DatasetNotFound``, and ``Conflict`` if a job uses it that may still train,
+        unless ``force`` is true."""
         self._uploads.check_there(name)
         using = [j.job_id for j in self._jobs_of(name) if j.status is not Status.COMPLETED]
         if using and not force:
@@ -146,7 +149,7 @@ def _named(job_ids: list[str]) -> str:
 
 
 def _without_folder(told: Any, folder: str) -> Any:
-    """Places within the upload, as who has sent it knows them."""
+    """Makes paths relative to the upload, as its sender knows them."""
     if isinstance(told, dict):
         return {name: _without_folder(value, folder) for name, value in told.items()}
     if isinstance(told, list):

@@ -232,15 +232,16 @@ class JobReader:
         return self._datasets.inspect(self._uploads.parse(dataset_config))
 
     def list_datasets(self) -> list[dict[str, Any]]:
-        """Those that Tandem knows and those that were uploaded, with the jobs that use them."""
+        """The data sets that Tandem knows and the uploaded ones, with the jobs that use them."""
         return self._uploads.summaries()
 
     def get_dataset(self, name: str) -> dict[str, Any]:
-        """An uploaded one; raises ``DatasetNotFound``, ``DatasetUnavailable``."""
+        """An uploaded data set. Raises ``DatasetNotFound``, ``DatasetUnavailable``."""
         return self._uploads.show(name)
 
     def check_upload(self, name: str, replace: bool) -> None:
-        """Before its files are unpacked: raises ``InvalidRequest``, ``Conflict``."""
+        """Checks an upload before its files are unpacked. Raises ``InvalidRequest``,
+        ``Conflict``."""
         self._uploads.check(name, replace)
 
     def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:

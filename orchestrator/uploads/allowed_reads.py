@@ -1,4 +1,4 @@
-"""Files of which only so much may be read: libraries believe what an archive says of itself."""
+"""Limits what zipfile and tarfile read, because they believe what an archive says of itself."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from actors.core.errors import InvalidRequest
 
 ZIP_RECORD = b"PK\x01\x02"
-"""Begins each entry of a zip's list."""
+"""The bytes with which each entry of a zip's list begins."""
 END_BYTES = 2**17
-"""What comes behind a zip's list takes no more."""
+"""The most that follows a zip's list of entries."""
 
 
 class AllowedReads:
-    """No more is read than ``allow`` says: a header may claim to have gigabytes."""
+    """Reads no more than ``allow`` permits. A header may claim gigabytes."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -21,7 +21,7 @@ class AllowedReads:
         self.seek, self.tell = file.seek, file.tell
 
     def allow(self, num_bytes: int) -> None:
-        """From here on, until the next call."""
+        """Permits so many bytes until the next call."""
         self._allowed_bytes = num_bytes
 
     def seekable(self) -> bool:

@@ -1,7 +1,7 @@
-"""Archives -> files below a folder. Every entry is checked before anything of it is written.
+"""Unpacks archives into a folder. It checks every entry before it writes anything of it.
 
-All functions raise ``InvalidRequest`` and ``StorageUnavailable``; then the folder has what was
-unpacked until then.
+All functions raise ``InvalidRequest`` and ``StorageUnavailable``. After an error the folder has the
+files that came before it.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from orchestrator.uploads.entries import NOT_UTF8, RENAME, EntryTally, refused_e
 from orchestrator.uploads.written_files import make_folder, write_file
 
 MAX_DIRECTORY_BYTES = 2**26
-"""Of a zip's list of its entries, which is read as a whole."""
+"""The largest list of entries of a zip. zipfile reads that list as a whole."""
 MAX_HEADER_BYTES = 2**20
-"""Of what a tar says of one entry."""
+"""The largest headers of one entry of a tar."""
 LOCAL_HEADER_BYTES = 30
-"""Of what precedes an entry in a zip, besides its name."""
+"""What precedes an entry in a zip, without its name."""
 ENCRYPTED, UTF8 = 0x1, 0x800
 """Flags of a zip's entry."""
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 PLAIN_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 PLAIN = "pack it again, with ordinary files and folders alone"
 Look = Callable[[], None]
-"""Called before each entry; raises what ends the work."""
+"""Called before each entry. It raises an error to end the work."""
 
 
 def unpack_zip(body: IO[bytes], folder: Path, tally: EntryTally, look: Look) -> None:
-    """Into ``folder``, which is empty."""
+    """Unpacks it into an empty folder."""
     with _readable("zip"), _opened_zip(body, tally.limits.max_files) as (archive, reads):
         entries = archive.infolist()
         _check_no_overlap(entries)
@@ -55,13 +55,13 @@ def unpack_zip(body: IO[bytes], folder: Path, tally: EntryTally, look: Look) -> 
 
 
 def zip_names(body: IO[bytes], max_files: int) -> list[str]:
-    """Of its entries."""
+    """The names of its entries."""
     with _readable("zip"), _opened_zip(body, max_files) as (archive, _):
         return archive.namelist()
 
 
 def unpack_tar(body: IO[bytes], folder: Path, tally: EntryTally, look: Look, is_gzip: bool) -> None:
-    """Into ``folder``, which is empty."""
+    """Unpacks it into an empty folder."""
     with _readable("tar"), _opened_tar(body, is_gzip) as (archive, reads):
         for entry in _members(archive, reads):
             look()
@@ -80,14 +80,14 @@ def unpack_tar(body: IO[bytes], folder: Path, tally: EntryTally, look: Look, is_
 
 
 def tar_names(body: IO[bytes], count: int) -> list[str]:
-    """Of its first entries."""
+    """The names of its first entries."""
     with _readable("tar"), _opened_tar(body, False) as (archive, reads):
         return [entry.name for entry in islice(_members(archive, reads), count)]
 
 
 @contextmanager
 def _readable(kind: str) -> Iterator[None]:
-    """The libraries raise anything where an archive is not what it should be."""
+    """Turns errors of the libraries, which may be of any kind, into ``InvalidRequest``."""
     try:
         yield
     except TandemError:
@@ -112,7 +112,7 @@ def _opened_zip(body: IO[bytes], max_files: int) -> Iterator[tuple[zipfile.ZipFi
 
 
 def _check_no_overlap(entries: Sequence[zipfile.ZipInfo]) -> None:
-    """Entries that share bytes make a small archive as large as one likes."""
+    """If entries shared bytes, a small archive could unpack to any size."""
     in_order = sorted(entries, key=lambda entry: entry.header_offset)
     for entry, following in pairwise(in_order):
         end = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
@@ -123,8 +123,8 @@ def _check_no_overlap(entries: Sequence[zipfile.ZipInfo]) -> None:
 
 
 def _zip_name(entry: zipfile.ZipInfo) -> str:
-    """As it is meant: where the flag for UTF-8 is not set, the library takes names for those of the
-    first PCs, but today's programs mean UTF-8."""
+    """The name as its writer meant it. Without the flag for UTF-8, zipfile decodes names by the
+    code page of the first PCs, but today's programs write UTF-8."""
     name = entry.orig_filename
     if name.isascii() or entry.flag_bits & UTF8:
         return name
@@ -161,8 +161,8 @@ def _opened_tar(body: IO[bytes], is_gzip: bool) -> Iterator[tuple[tarfile.TarFil
 
 
 def _members(archive: Any, reads: AllowedReads) -> Iterator[tarfile.TarInfo]:
-    """One after the other: the library would keep all of them, and takes a damaged one for the
-    end."""
+    """Yields one after the other. tarfile itself would keep all of them, and would take a damaged
+    header for the end."""
     while True:
         reads.allow(MAX_HEADER_BYTES)
         entry = archive.next()

@@ -1,4 +1,4 @@
-"""From the body of an upload to its files, and to the fields by which they are read."""
+"""Turns the body of an upload into files, and into the fields by which they are read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ NOT_OF_DATA = ("name", "batch_size", "val_batch_size", "shuffle")
 
 @dataclass(frozen=True)
 class ArrivedFiles:
-    """``config`` has the format, the path and all other fields by which they are read."""
+    """The files of an upload. ``config`` has the format, the path and all other fields to read
+    them."""
 
     config: Mapping[str, Any]
     num_files: int
@@ -36,7 +37,7 @@ class ArrivedFiles:
 
 
 def check_given(given: Mapping[str, Any]) -> None:
-    """Of the fields that come with an upload; raises ``InvalidRequest``."""
+    """Checks the fields that come with an upload. Raises ``InvalidRequest``."""
     for name in NOT_OF_DATA:
         if name in given:
             raise InvalidRequest(
@@ -58,10 +59,11 @@ def unpack(
     limits: UnpackLimits,
     look: Look,
 ) -> ArrivedFiles:
-    """Writes the upload ``name`` into ``folder``, which is empty. ``given`` are fields that the
-    user says. ``look`` is called now and then, and raises what ends the work.
+    """Writes the files of the upload ``name`` into an empty folder. ``given`` has the user's
+    fields. ``look`` is called now and then, and raises an error to end the work.
 
-    Raises ``InvalidRequest``, ``StorageUnavailable``; then something may be left in the folder.
+    Raises ``InvalidRequest``, ``StorageUnavailable``. After an error, files may be left in the
+    folder.
     """
     check_given(given)
     packed_bytes = body.seek(0, os.SEEK_END)

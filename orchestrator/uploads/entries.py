@@ -1,4 +1,4 @@
-"""What an archive may have in it: names, sizes, numbers. Pure."""
+"""Checks the names, sizes and number of an archive's entries. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ MAX_DEPTH = 16
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 1_000
 UNPACKED_RATIO = 4
-"""So many times the largest upload may its files take together."""
+"""The unpacked files of an upload may take so many times the largest upload."""
 MAX_RATIO = 200
 RATIO_FREE_BYTES = 64 * 2**20
-"""Below this, data may be packed as tightly as it likes."""
+"""Files of less than this together may be packed as tightly as anybody can."""
 IGNORED = "__MACOSX"
-"""The folder that macOS adds to its archives, with what other systems have no use for."""
+"""The folder that macOS adds to its archives. Other systems have no use for it."""
 _NO_TEXT = frozenset({"Cc", "Cs"})
-"""Unicode categories: control characters, and what was no UTF-8."""
+"""Unicode categories of control characters and of bytes that aren't UTF-8."""
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
 NOT_UTF8 = "has a name that is no text in UTF-8"
 RENAME = "rename the file, and pack it again"
 Parts = tuple[str, ...]
-"""Of a path below the folder that is unpacked to: names of folders, then the file's."""
+"""A path below the folder that files are unpacked to: names of folders, then the file's name."""
 
 
 @dataclass(frozen=True)
 class UnpackLimits:
-    """``max_bytes`` is of all files together, as they lie on the disk afterwards."""
+    """``max_bytes`` limits all unpacked files together."""
 
     max_bytes: int
     max_files: int = MAX_FILES
@@ -42,13 +42,13 @@ class UnpackLimits:
 
 
 def refused_entry(name: str, wrong: str, remedy: str) -> InvalidRequest:
-    """Of an archive's entry."""
+    """The error that refuses an entry."""
     return InvalidRequest(f"The archive's entry {shown_value(name)} {wrong}: {remedy}")
 
 
 def parts_of(name: str) -> Parts:
-    """Empty for the folder itself. Raises ``InvalidRequest`` for a name that leads elsewhere, or
-    that not every system could have."""
+    """The parts of an entry's name, none for the folder itself. Raises ``InvalidRequest`` if the
+    name leads elsewhere, or if some system couldn't have it."""
     if any(unicodedata.category(character) in _NO_TEXT for character in name):
         raise refused_entry(name, NOT_UTF8, RENAME)
     if "\\" in name:
@@ -77,8 +77,8 @@ def parts_of(name: str) -> Parts:
 
 @dataclass
 class EntryTally:
-    """The entries so far of an archive of ``packed_bytes``. Each is counted before it is written.
-    All errors are ``InvalidRequest``, with the entry's name."""
+    """Counts the entries of an archive of ``packed_bytes``, each before it is written. Every error
+    is an ``InvalidRequest`` with the entry's name."""
 
     limits: UnpackLimits
     packed_bytes: int
@@ -88,7 +88,7 @@ class EntryTally:
     _files: dict[str, str] = field(default_factory=dict)
 
     def add_file(self, name: str, num_bytes: int) -> Parts:
-        """Where it goes; empty for one that is ignored."""
+        """The place of the file; empty if it is to be ignored."""
         parts = parts_of(name)
         if not parts:
             raise refused_entry(name, "has no name", RENAME)
@@ -103,7 +103,7 @@ class EntryTally:
         return parts
 
     def add_folder(self, name: str) -> Parts:
-        """Where it goes; empty for the folder that is unpacked to, and one that is ignored."""
+        """The place of the folder; empty if it is the outermost one, or is to be ignored."""
         parts = parts_of(name)
         if parts[:1] == (IGNORED,):
             return ()
@@ -111,7 +111,7 @@ class EntryTally:
         return parts
 
     def check_not_empty(self) -> None:
-        """Once all were added; raises ``InvalidRequest``."""
+        """Call it after the last entry. Raises ``InvalidRequest``."""
         if self.num_files == 0:
             raise InvalidRequest("The archive has no files: pack a folder that has some")
 
@@ -159,7 +159,7 @@ class EntryTally:
 
 
 def _key(parts: Parts) -> str:
-    """Equal for names that some system can't keep apart."""
+    """A key that is equal if some system can't keep the names apart."""
     return unicodedata.normalize("NFC", "/".join(parts)).casefold()
 
 

@@ -1,4 +1,4 @@
-"""What was uploaded: an archive or a file, and its format. A user may say the format instead."""
+"""Finds out what was uploaded, an archive or a file, and its format, unless the user says it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from orchestrator.uploads.entries import MAX_FILES
 ZIP, TAR, TAR_GZ = "zip", "tar", "tar.gz"
 HEAD_BYTES = 512
 NUM_LOOKED_AT = 1_000
-"""Of a tar's entries."""
+"""So many entries of a tar are looked at."""
 CLASS_ENDING = ".cls"
 TRAIN = "train"
 FOLDERS = (FOLDER_FORMAT, "text", "webdataset")
-"""Formats of whole folders."""
+"""The formats that read a whole folder."""
 PREFERRED = (FOLDER_FORMAT, "webdataset", "csv", "jsonl", "parquet", "npz", "npy", "text")
-"""Where a folder has files of several formats: a text beside images tells people about them."""
+"""The order of preference if a folder has files of several formats. A text beside images tells
+people about them."""
 
 
 def archive_kind(body: IO[bytes], wanted: str | None) -> str | None:
-    """How it is to be unpacked; None of a single file. ``wanted`` is the format that the user says.
+    """The kind of archive, or None if the body is a single file. ``wanted`` is the user's format.
     Raises ``InvalidRequest``."""
     body.seek(0)
     head = body.read(HEAD_BYTES)
@@ -48,7 +49,7 @@ def archive_kind(body: IO[bytes], wanted: str | None) -> str | None:
 
 
 def _is_npz(body: IO[bytes], wanted: str | None) -> bool:
-    """It is a zip, too: of arrays without folders."""
+    """An npz is a zip of arrays without folders."""
     names = zip_names(body, MAX_FILES)
     return wanted in (None, "npz") and all(
         name.endswith(".npy") and "/" not in name for name in names
@@ -61,7 +62,7 @@ def _is_webdataset(body: IO[bytes], wanted: str | None) -> bool:
 
 
 def _is_old_tar(head: bytes) -> bool:
-    """Of before there was a mark: its header has a checksum."""
+    """A tar without today's mark is known by the checksum of its header."""
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except tarfile.TarError:
@@ -70,7 +71,7 @@ def _is_old_tar(head: bytes) -> bool:
 
 
 def file_format(body: IO[bytes], wanted: str | None) -> str:
-    """Of a single file; raises ``InvalidRequest`` where only the user can tell."""
+    """The format of a single file. Raises ``InvalidRequest`` if only the user can tell."""
     if wanted is not None:
         if wanted not in ENDING_OF_FORMAT:
             raise InvalidRequest(
@@ -93,8 +94,8 @@ def file_format(body: IO[bytes], wanted: str | None) -> str:
 
 
 def folder_config(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """``format`` and ``path``, from ``root`` on, of what was unpacked there, unless they are
-    ``given``. Raises ``InvalidRequest``."""
+    """The ``format`` and the ``path``, relative to ``root``, of what was unpacked there. The user
+    may have ``given`` them. Raises ``InvalidRequest``."""
     inner = _innermost(root)
     by_format = _files_by_format(inner)
     found = given.get("format") or _likeliest(by_format)
@@ -114,8 +115,8 @@ def folder_config(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _innermost(root: Path) -> Path:
-    """Who packs a folder has it in the archive, most often alone. A folder without folders may be
-    that of the only class, which the source refuses."""
+    """The folder with the data. Most archives have it as their only entry. A folder without folders
+    may be that of the only class, which the source refuses."""
     while True:
         inside = _visible(root)
         if len(inside) != 1 or inside[0].name == TRAIN or not any(map(Path.is_dir, inside)):
@@ -130,7 +131,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _files_by_format(root: Path) -> Mapping[str, list[Path]]:
-    """Without hidden ones, which nobody reads."""
+    """All files that aren't hidden, because sources skip those."""
     found: dict[str, list[Path]] = defaultdict(list)
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]

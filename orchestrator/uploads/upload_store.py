@@ -1,9 +1,9 @@
 """The folder of uploaded data sets.
 
 ``<name>`` is a link to ``.versions/<name>-<random>``, which has the files and what is known of
-them. So a data set is there as a whole or not at all, and a new version takes the place of the old
-one in one step, for whoever looks at any moment, and after a kill as well. The list of data sets is
-this folder itself: it can't differ from what is there, and needs no database.
+them. So a data set is there as a whole or not at all, even after a kill, and a new version replaces
+the old one in one step. The folder itself is the list of data sets: it can't differ from what is
+there, and needs no database.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ LINK = "link"
 
 
 def uploads_folder(storage_path: Path) -> Path:
-    """Where they lie."""
+    """The folder of uploads in a storage path."""
     return storage_path / "uploads"
 
 
 @dataclass(frozen=True)
 class UploadedDataset:
-    """``config`` has the fields of a ``dataset_config`` by which its files are read; ``understood``
-    is what was found in them."""
+    """``config`` has the fields of a ``dataset_config`` that read its files. ``understood`` says
+    what was found in them."""
 
     config: dict[str, Any]
     num_files: int
@@ -48,8 +48,8 @@ class UploadedDataset:
 
 
 class UploadStore:
-    """Several processes may use one folder: a version that is being made is locked by who makes it,
-    until that ends or dies."""
+    """Several processes may use one folder. Each locks the version that it makes. The kernel frees
+    the lock if the process dies."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -57,29 +57,29 @@ class UploadStore:
         self._making = threading.Lock()
 
     def folder(self) -> Path:
-        """Made if need be; raises ``StorageUnavailable``."""
+        """The folder, which is made if need be. Raises ``StorageUnavailable``."""
         with disk_errors(self._root):
             self._root.mkdir(parents=True, exist_ok=True)
         return self._root
 
     def names(self) -> list[str]:
-        """In their order."""
+        """The names of all data sets, sorted."""
         return sorted(self._links())
 
     def find(self, name: str) -> UploadedDataset | None:
-        """None where there is none, or what is known of it can't be read."""
+        """The data set, or None if there is none or its record can't be read."""
         with suppress(OSError, ValueError):
             stored = json.loads((self._root / name / ABOUT).read_text("utf-8"))
             return from_stored(UploadedDataset, stored)
         return None
 
     def configs(self) -> dict[str, Mapping[str, Any]]:
-        """The fields of each, by its name."""
+        """The fields of each data set, by its name."""
         found = {name: self.find(name) for name in self.names()}
         return {name: own.config for name, own in found.items() if own is not None}
 
     def check_name(self, name: str, replace: bool) -> None:
-        """Raises ``Conflict`` where the name is taken, unless that is to be replaced."""
+        """Raises ``Conflict`` if the name is taken and may not be replaced."""
         if not replace and os.path.lexists(self._root / name):
             raise Conflict(
                 f"There is a data set {name} already: choose another name, or put this one in its "
@@ -95,8 +95,9 @@ class UploadStore:
 
     @contextmanager
     def new_version(self, name: str) -> Iterator[str]:
-        """The name of one with no files yet. At the end it goes, unless the data set is it by then.
-        What others have left of theirs goes now. Raises ``StorageUnavailable``."""
+        """Makes a version without files, and yields its name. It is removed at the end, unless it
+        has become the data set. Leftovers of others are removed first. Raises
+        ``StorageUnavailable``."""
         version = f"{name}-{secrets.token_hex(8)}"
         with ExitStack() as stack:
             stack.callback(self._remove_unused, version)
@@ -108,16 +109,17 @@ class UploadStore:
             yield version
 
     def files_of(self, version: str) -> Path:
-        """The folder of its files."""
+        """The folder of a version's files."""
         return self._versions / version / UPLOADED_FILES
 
     def name_of(self, version: str) -> str:
-        """Under which ``Folders`` finds one that no data set is yet."""
+        """The name by which ``Folders`` finds a version before it is a data set."""
         return f"{VERSIONS}/{version}"
 
     @contextmanager
     def working_on(self, version: str) -> Iterator[None]:
-        """Meanwhile nobody removes it. Raises ``StorageUnavailable`` if somebody did."""
+        """Locks the version, so that nobody removes it. Raises ``StorageUnavailable`` if it is
+        gone."""
         with disk_errors(self._versions / version):
             handle = os.open(self._versions / version, os.O_RDONLY)
         try:
@@ -127,8 +129,8 @@ class UploadStore:
             os.close(handle)
 
     def keep(self, name: str, version: str, about: UploadedDataset, replace: bool) -> None:
-        """From now on the data set ``name`` is this version; the one before goes. Raises
-        ``Conflict`` where the name is taken, unless ``replace``, ``StorageUnavailable``."""
+        """Makes the version the data set ``name``, and removes the one before. Raises ``Conflict``
+        if the name is taken and may not be replaced, and ``StorageUnavailable``."""
         before = self._links().get(name)
         with disk_errors(self._root / name):
             self._write_about(version, about)
@@ -154,14 +156,14 @@ class UploadStore:
         self._remove_unused(version)
 
     def sweep(self) -> None:
-        """Removes what is of no data set, and nobody works on: of uploads that a kill has cut
-        off."""
+        """Removes every version that is no data set's and that nobody works on, such as those of
+        uploads that were killed."""
         with suppress(OSError):
             for version in os.listdir(self._versions):
                 self._remove_unused(version)
 
     def _links(self) -> dict[str, str]:
-        """Name -> version."""
+        """The version of each data set, by its name."""
         found = {}
         with suppress(OSError), os.scandir(self._root) as entries:
             for entry in entries:
@@ -176,7 +178,8 @@ class UploadStore:
             os.fsync(file.fileno())
 
     def _remove_unused(self, version: str) -> None:
-        """Unless somebody works on it; what can't be removed stays for the next sweep."""
+        """Removes the version unless somebody works on it or needs it. What can't be removed stays
+        for the next sweep."""
         folder = self._versions / version
         with suppress(OSError):
             handle = os.open(folder, os.O_RDONLY)

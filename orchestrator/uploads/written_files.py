@@ -1,4 +1,4 @@
-"""Writes what was uploaded, and says what helps where the disk can't take it."""
+"""Writes uploaded files, and says what helps if the disk can't take them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from orchestrator.uploads.entries import refused_entry
 COPY_BYTES = 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 RESERVE_BYTES = 256 * 2**20
-"""Of the disk, which uploads leave for what jobs write there."""
+"""Uploads leave so much of the disk free for what jobs write there."""
 
 
 def write_file(target: Path, source: IO[bytes], num_bytes: int, name: str) -> None:
-    """Exactly ``num_bytes`` of ``source``, which is the entry ``name``, to a file that is not there
-    yet. Raises ``InvalidRequest`` if it has fewer, ``StorageUnavailable``."""
+    """Writes ``num_bytes`` of ``source``, the entry ``name``, to a new file. Raises
+    ``InvalidRequest`` if there are fewer bytes, and ``StorageUnavailable``."""
     left = num_bytes
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,13 +45,13 @@ def write_file(target: Path, source: IO[bytes], num_bytes: int, name: str) -> No
 
 
 def free_bytes(folder: Path) -> int:
-    """On its disk, for this user; raises ``OSError``."""
+    """The free bytes on its disk. Raises ``OSError``."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
 
 
 def check_room(folder: Path, num_bytes: int) -> None:
-    """Raises ``StorageUnavailable`` where so many more do not fit."""
+    """Raises ``StorageUnavailable`` if so many more bytes don't fit."""
     with disk_errors(folder):
         free = free_bytes(folder)
     if free - num_bytes < RESERVE_BYTES:
@@ -69,7 +69,7 @@ def make_folder(target: Path) -> None:
 
 @contextmanager
 def disk_errors(place: Path) -> Iterator[None]:
-    """Raises ``StorageUnavailable`` instead of an ``OSError`` within."""
+    """Turns an ``OSError`` within the block into ``StorageUnavailable``."""
     try:
         yield
     except OSError as error:

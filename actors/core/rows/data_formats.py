@@ -1,4 +1,4 @@
-"""Which format files of one's own have, by the endings of their names. Needs nothing to import."""
+"""The formats of users' files, by the endings of their names. This module imports nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FORMAT_OF_ENDING = {
 ENDING_OF_FORMAT = dict(
     reversed({name: ending for ending, name in reversed(FORMAT_OF_ENDING.items())}.items())
 )
-"""Of a format whose data may lie in one file: the first ending above."""
+"""The first ending of each format whose data may lie in one file."""
 FOLDER_FORMAT = "image_folder"
-"""That of a folder, where nothing says more."""
+"""The format of a folder if nothing says otherwise."""
 OWN_FORMATS = (*ENDING_OF_FORMAT, FOLDER_FORMAT)
 DELIMITERS = {".tsv": "\t"}
-"""Of tables whose ending says it."""
+"""The delimiters that an ending of a table implies."""

@@ -19,7 +19,7 @@ from http_gateway.client import ApiError, TandemClient
 from http_gateway.packing import packed
 
 ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz"})
-"""Endings of names of which the gateway finds out what is in them."""
+"""The gateway finds out what is in files with these endings."""
 
 
 def run_add(
@@ -70,7 +70,8 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _format(path: Path, kind: str | None) -> dict[str, Any]:
-    """What the name of a single file says; of others the gateway finds it out."""
+    """The format that the name of a file says. The gateway finds out that of archives and
+    folders."""
     if kind is None and (path.is_dir() or path.suffix.lower() in ARCHIVES):
         return {}
     return of_file(path.name, kind)
@@ -79,7 +80,7 @@ def _format(path: Path, kind: str | None) -> dict[str, Any]:
 def _uploaded(
     client: TandemClient, name: str, path: Path, wanted: dict[str, Any], replace: bool
 ) -> dict[str, Any]:
-    """Sent again where the data turns out to need a choice."""
+    """Sends it again if the data turns out to need a choice."""
     while True:
         kind = wanted.get("format")
         fields = {own: value for own, value in wanted.items() if own != "format"}
@@ -105,7 +106,7 @@ def _uploaded(
 
 @contextmanager
 def _progress(path: Path) -> Iterator[Callable[[int], None]]:
-    """How much was sent, for a terminal."""
+    """Shows in a terminal how much was sent."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     console = new_console()
     with Progress(
