@@ -45,13 +45,16 @@ REQUIRED = [
 
 TABLES = ["pyarrow>=22,<27"]
 ONNX = ["onnx>=1.21,<2", "onnxscript>=0.7,<1"]
+TENSORBOARD = ["tensorboard>=2.19,<3"]
 
 EXTRAS = {
     "onnx": ONNX,
     "tables": TABLES,
+    "tensorboard": TENSORBOARD,
     "test": [
         *ONNX,
         *TABLES,
+        *TENSORBOARD,
         "build>=1.2,<2",
         "pytest>=9.0,<10",
         "pytest-timeout~=2.4",
@@ -136,6 +139,7 @@ setup(
         "orchestrator.doctor",
         "orchestrator.exports",
         "orchestrator.files",
+        "orchestrator.followers",
         "orchestrator.jobs",
         "orchestrator.jobs.figures",
         "orchestrator.manager",

@@ -23,6 +23,7 @@ from orchestrator.doctor.doctor import Doctor
 from orchestrator.doctor.facts import FolderFacts
 from orchestrator.doctor.folders import check_folder
 from orchestrator.errors import InvalidRequest, StorageUnavailable
+from orchestrator.followers.start import start_followers
 from orchestrator.jobs.failure_policy import parse_checkpoint_policy, parse_failure_policy
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
@@ -95,6 +96,7 @@ class JobManager(JobReader):
         self._table.hold_again(self._book.all())
         for job in self._book.all():
             self._desk.take_up(job)
+        start_followers(config, self._book, lambda job_id: self.get_job(job_id, history_limit=1))
 
     def describe(self) -> dict[str, Any]:
         """Version and settings; an answer also shows a gateway that the actor is alive. ``notes``

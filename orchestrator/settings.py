@@ -10,6 +10,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -100,12 +101,26 @@ class Settings(BaseSettings):
     )
     http_threads: int = Field(32, ge=1, le=512, description="requests served at once")
     max_streams: int = Field(100, ge=0, le=400, description="streams of events open at once")
+    webhook_url: str | None = Field(
+        None, description="told by POST when a job is completed or has failed"
+    )
+    webhook_secret_file: Path | None = Field(
+        None, description="a file with a secret that signs what the webhook is told"
+    )
+    tensorboard_dir: Path | None = Field(
+        None, description="where files for TensorBoard are written; needs the extra tensorboard"
+    )
+    mlflow_uri: str | None = Field(
+        None, description="an MLflow server that is told every job, e.g. http://192.168.1.5:5000"
+    )
     dashboard: bool | None = Field(
         None,
         description="start the embedded cluster's Ray dashboard; by default on a host with 3 GB",
     )
 
-    @field_validator("storage_path", "data_dir", "api_token_file")
+    @field_validator(
+        "storage_path", "data_dir", "api_token_file", "webhook_secret_file", "tensorboard_dir"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         try:
@@ -128,6 +143,13 @@ class Settings(BaseSettings):
     @classmethod
     def _with_port(cls, address: str | None) -> str | None:
         return None if address is None else _with_port(address)
+
+    @field_validator("webhook_url", "mlflow_uri")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and not _is_http(url):
+            raise ValueError("must be an address that begins with http:// or https:// and a host")
+        return url
 
     @field_validator("host")
     @classmethod
@@ -155,6 +177,14 @@ def foreign_address(settings: Settings) -> str | None:
     if not foreign or os.environ.get(ENV_PREFIX + RAY_ADDRESS):
         return None
     return RAY_ADDRESS if settings.ray_address == _with_port(foreign) else None
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or no IPv6 address
+        return False
 
 
 def _with_port(address: str) -> str:

@@ -97,6 +97,10 @@ class RayJobClient:
             actor_start_timeout_s=settings.actor_start_timeout_s,
             channel_timeout_s=settings.channel_timeout_s,
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
+            webhook_url=settings.webhook_url,
+            webhook_secret_file=_text(settings.webhook_secret_file),
+            tensorboard_dir=_text(settings.tensorboard_dir),
+            mlflow_uri=settings.mlflow_uri,
         )
         client = cls(config, settings.storage_path, settings.max_upload_bytes, dashboard_url)
         try:
@@ -299,6 +303,10 @@ class RayJobClient:
         with self._lock:
             if self._manager is manager:
                 self._manager = None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def save_for_end(manager: Any) -> list[dict[str, Any]]:

@@ -21,6 +21,10 @@ class ManagerConfig:
     actor_start_timeout_s: float = 60.0
     channel_timeout_s: float = 60.0
     heartbeat_timeout_s: float = 4.0
+    webhook_url: str | None = None
+    webhook_secret_file: str | None = None
+    tensorboard_dir: str | None = None
+    mlflow_uri: str | None = None
 
     @property
     def folders(self) -> Folders:

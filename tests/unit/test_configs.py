@@ -61,6 +61,7 @@ def test_the_commented_file_lists_every_setting_with_its_default() -> None:
         "data_roots",
         "data_memory_bytes",
         "api_token_file",
+        "webhook_secret_file",
     }  # shown in comments: no constants
     assert all(f"# {name}: " in text for name in unset)
     defaults = {name: field.default for name, field in Settings.model_fields.items()}

@@ -44,10 +44,12 @@ def metric_series(
     told = sorted([*epochs, *validations], key=lambda entry: entry.place)
     wanted = None if names is None else _checked(names, _known_names(told))
     counts = log.step_counts(job_id, epochs)
-    points = _by_name((entry for entry in told if entry.seq > after), counts)
+    # Not what is told meanwhile: it would come again to who asks for what comes after `last_seq`.
+    points = _by_name((entry for entry in told if after < entry.seq <= last_seq), counts)
     if wanted is None or LOSS in wanted:
         losses = log.losses(job_id, counts, after, max_points)
-        points[LOSS] = [_point(entry, counts, entry.loss) for entry in losses]
+        known = [entry for entry in losses if entry.seq <= last_seq]
+        points[LOSS] = [_point(entry, counts, entry.loss) for entry in known]
     shown = sorted(points, key=_rank) if wanted is None else wanted
     series = [_shown(name, points.get(name, []), max_points) for name in shown]
     return {"series": series, "last_seq": last_seq}

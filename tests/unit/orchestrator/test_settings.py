@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -198,3 +199,12 @@ def test_a_setting_that_is_nearly_right_is_guessed(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest) as caught:
         load_settings(write(tmp_path, "port: 0,5\n"))
     assert caught.value.message.endswith("but must be a valid integer")
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "mlflow_uri"])
+def test_addresses_of_tools_are_those_of_http(name: str) -> None:
+    flags: dict[str, Any] = {name: "https://there:8443/x"}
+    assert getattr(load_settings(**flags), name) == "https://there:8443/x"
+    for wrong in ("there", "ftp://there", "http://", "http://there:99999", "file:///etc/passwd"):
+        with pytest.raises(InvalidRequest, match=f"{name} is .*http://"):
+            load_settings(**{**flags, name: wrong})

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors import layer_actor
 from actors.core.stages.specs import StageLabels
-from actors.log_lines import LogLine
+from actors.log_lines import LogLine, LogLines
 from orchestrator.errors import StorageUnavailable
 from orchestrator.observing import process_logs
 from orchestrator.observing.process_logs import ProcessLogs
@@ -98,7 +100,13 @@ def test_a_disk_that_refuses_lines_keeps_nothing_from_going_on(tmp_path: Path) -
         logs.page("3", None, 9)
 
 
-def test_the_devices_of_a_job_tell_what_they_do(world: JobManagerWorld) -> None:
+def test_the_devices_of_a_job_tell_what_they_do(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = LogLines()
+    monkeypatch.setattr(layer_actor, "keep_log_lines", lambda: kept)
+    monkeypatch.setattr(logging.getLogger("actors"), "handlers", [kept])
+    caplog.set_level(logging.INFO, "actors")
     manager = world.manager
     job_id = manager.create_job(
         {"layer_sizes": [64, 8, 8, 10]}, {"name": "digits", "batch_size": 64}

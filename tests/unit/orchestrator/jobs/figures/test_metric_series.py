@@ -105,3 +105,24 @@ def test_a_name_that_no_job_has_is_refused_with_those_there_are(store: JobStore)
     assert curves(store, ["val_accuracy"]) == {
         "val_accuracy": {"steps": [], "at": [], "values": []}
     }
+
+
+def test_what_is_told_while_curves_are_read_comes_the_next_time_and_once(store: JobStore) -> None:
+    class Growing(JobLog):
+        """Somebody tells more of the job after each question for the last number."""
+
+        def last_seq(self) -> int:
+            last = super().last_seq()
+            outbox.tell("1", *steps(next(epochs), 2))
+            return last
+
+    epochs = itertools.count(2)
+    tell(store, "1", *steps(1, 3), epoch(1, 3))
+    outbox = Outbox(store)
+    log, after, told = Growing(store, outbox), -1, list[int]()
+    for _ in range(3):
+        found = metric_series(log, "1", ["loss"], after, 100)
+        told += found["series"][0]["steps"]
+        after = found["last_seq"]
+    outbox.flush("1")
+    assert told == [1, 2, 3, 4, 5, 6, 7]

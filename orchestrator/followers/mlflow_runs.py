@@ -1,0 +1,118 @@
+"""Tells an MLflow server each job's curves as a run, by its REST API.
+
+The package mlflow would bring a hundred others to send four kinds of requests.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestrator.followers.curve_tool import Curve, CurveTool, Known, end_of
+from orchestrator.followers.follower import ToolTrouble
+from orchestrator.followers.outgoing import NotTaken, call_json
+from orchestrator.followers.positions import PositionFile
+from orchestrator.jobs.job import Job
+from orchestrator.jobs.job_book import JobBook
+from orchestrator.jobs.train_options import train_options_json
+
+EXPERIMENT = "Tandem"
+API = "/api/2.0/mlflow"
+METRICS_AT_ONCE = 1_000
+PARAMS_AT_ONCE = 100
+MAX_PARAM_CHARS = 500
+"""The limits of MLflow's ``runs/log-batch``."""
+RUN_STATUSES = {"completed": "FINISHED", "failed": "FAILED"}
+STOPPED = "KILLED"
+NOT_FOUND = 404
+MS_PER_S = 1000
+
+
+class MlflowRuns(CurveTool):
+    """A run a job in the experiment ``Tandem``; jobs that had ended before are left out. MLflow
+    keeps what it was told: steps that were taken back stand there twice."""
+
+    name = "MLflow"
+
+    def __init__(self, book: JobBook, position: PositionFile, uri: str) -> None:
+        super().__init__(book, position)
+        self._uri = uri.rstrip("/")
+
+    def _first_state(self, jobs: Sequence[Job]) -> dict[str, Known]:
+        ended = [job for job in jobs if not job.is_active]
+        last_seq = self._book.log.last_seq()
+        return {job.identity: {"seq": last_seq, "ended": end_of(job)} for job in ended}
+
+    def _tell(self, job: Job, known: Known, curves: Sequence[Curve]) -> None:
+        points = list(_points(curves))
+        if not points:
+            return
+        try:
+            if "run_id" not in known:
+                known["run_id"] = self._create_run(job, points[0]["timestamp"])
+            for begin in range(0, len(points), METRICS_AT_ONCE):
+                batch = points[begin : begin + METRICS_AT_ONCE]
+                self._post("runs/log-batch", run_id=known["run_id"], metrics=batch)
+            known["at_ms"] = max(point["timestamp"] for point in points)
+            if known.get("is_over"):
+                self._post("runs/update", run_id=known["run_id"], status="RUNNING")
+                known["is_over"] = False
+        except NotTaken as error:
+            raise ToolTrouble(job.job_id, error.text) from error
+
+    def _tell_end(self, job: Job, known: Known) -> None:
+        if "run_id" not in known:
+            return
+        status = RUN_STATUSES.get(job.status.value, STOPPED)
+        end = {"status": status, "end_time": known["at_ms"]}
+        try:
+            self._post("runs/update", run_id=known["run_id"], **end)
+        except NotTaken as error:
+            raise ToolTrouble(job.job_id, error.text) from error
+        known["is_over"] = True
+
+    def _create_run(self, job: Job, began_ms: int) -> str:
+        made = self._post(
+            "runs/create",
+            experiment_id=self._experiment_id(),
+            start_time=began_ms,
+            run_name=f"job {job.job_id}",
+            tags=[{"key": "tandem.job_id", "value": job.job_id}],
+        )
+        run_id: str = made["run"]["info"]["run_id"]
+        params = itertools.islice(_params(job), PARAMS_AT_ONCE)
+        self._post("runs/log-batch", run_id=run_id, params=list(params))
+        return run_id
+
+    def _experiment_id(self) -> str:
+        try:
+            asked = {"experiment_name": EXPERIMENT}
+            url = f"{self._uri}{API}/experiments/get-by-name"
+            found = call_json("GET", url, params=asked)["experiment"]
+        except NotTaken as error:
+            if error.status != NOT_FOUND:
+                raise
+            found = self._post("experiments/create", name=EXPERIMENT)
+        return str(found["experiment_id"])
+
+    def _post(self, what: str, **body: Any) -> dict[str, Any]:
+        return call_json("POST", f"{self._uri}{API}/{what}", json=body)
+
+
+def _points(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
+    for curve in curves:
+        for step, at_s, value in zip(curve["steps"], curve["at"], curve["values"], strict=True):
+            if value is not None:
+                at_ms = int((at_s or 0.0) * MS_PER_S)
+                yield {"key": curve["name"], "value": value, "timestamp": at_ms, "step": step}
+
+
+def _params(job: Job) -> Iterator[dict[str, str]]:
+    """How the job trains, and on what."""
+    config, options = job.spec.config, train_options_json(job.sessions[-1].options)
+    for name, value in {"model_config": config.model, "dataset_config": config.dataset}.items():
+        yield {"key": name, "value": str(value)[:MAX_PARAM_CHARS]}
+    for name, value in options.items():
+        if value is not None:
+            yield {"key": name, "value": str(value)[:MAX_PARAM_CHARS]}
