@@ -24,7 +24,7 @@ Uploads = Mapping[str, Mapping[str, Any]]
 TRAINING, VALIDATION, ALL = "training", "validation", "all"
 USUAL_WORST = 20
 OF_THE_SPLIT = frozenset(
-    {"path", "val_path", "val_inputs", "val_target", "val_share", "validation_split", "seed"}
+    {"path", "val_path", "val_inputs", "val_target", "validation_split", "seed"}
 )
 """Fields that say which samples there are, and not what a sample is."""
 

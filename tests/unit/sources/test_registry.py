@@ -102,7 +102,7 @@ def test_what_can_be_given_is_listed_by_what_it_is_checked_by() -> None:
     listed = {one["name"]: one for one in json.loads(json.dumps(sources()))}
     assert set(listed) == set(SOURCES)
     assert listed["text"]["fields"]["path"]["required"]
-    assert listed["text"]["fields"]["val_share"]["default"] == 0.1
+    assert listed["text"]["fields"]["validation_split"]["default"] == 0.1
     assert "'byclass'" in listed["EMNIST"]["fields"]["split"]["values"]
 
 

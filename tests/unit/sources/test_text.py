@@ -33,7 +33,7 @@ def facts_of(folder: Path, **config: Any) -> SourceFacts:
 
 
 def test_characters_are_numbered_in_their_order(folder: Path) -> None:
-    samples = read_text(folder, val_share=0.25)
+    samples = read_text(folder, validation_split=0.25)
     vocabulary = samples.found.vocabulary
     assert vocabulary == "".join(sorted(set(TEXT)))
     tokens = np.concatenate([samples.train.inputs, samples.val.inputs])
@@ -80,7 +80,7 @@ def test_every_window_has_its_next_tokens(folder: Path) -> None:
 
 
 def test_validation_tells_each_token_once(folder: Path) -> None:
-    facts = facts_of(folder, stride=1, val_share=0.5)
+    facts = facts_of(folder, stride=1, validation_split=0.5)
     num_tokens = len(TEXT) // 2
     assert facts.num_val == (num_tokens - 1) // 8
     assert facts.num_train == num_tokens - 8
@@ -104,7 +104,7 @@ def test_a_text_shorter_than_the_context_is_refused_with_both(folder: Path, text
 
 def test_a_part_for_validation_shorter_than_the_context_is_refused(folder: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"context is 8, but the validation part .* 2 tokens"):
-        facts_of(folder, val_share=0.01)
+        facts_of(folder, validation_split=0.01)
 
 
 def test_what_is_no_text_is_refused_with_its_place(folder: Path) -> None:
@@ -128,10 +128,10 @@ def test_what_is_no_text_is_refused_with_its_place(folder: Path) -> None:
         {"context": True},
         {"context": 10**9},
         {"stride": 0},
-        {"val_share": 0},
-        {"val_share": 1},
-        {"val_share": float("nan")},
-        {"val_share": "0.1"},
+        {"validation_split": 0},
+        {"validation_split": 1},
+        {"validation_split": float("nan")},
+        {"validation_split": "0.1"},
     ],
     ids=str,
 )

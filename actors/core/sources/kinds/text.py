@@ -55,7 +55,7 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
             f"{place} can't be read ({error_text(error)}): give the user who runs Tandem the right "
             "to it"
         ) from error
-    end = int(len(tokens) * (1.0 - float(spec.keywords["val_share"])))
+    end = int(len(tokens) * (1.0 - float(spec.keywords["validation_split"])))
     train, val = (
         Split(own, own, f"{part} part of {place}", place)
         for own, part in ((tokens[:end], "the training"), (tokens[end:], "the validation"))
@@ -125,10 +125,11 @@ def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
 def _num_windows(spec: SourceSpec, part: str, num_tokens: int, context: int, stride: int) -> int:
     """The number of windows whose targets lie in the text, too."""
     if num_tokens <= context:
+        share = spec.keywords["validation_split"]
         raise InvalidRequest(
             f"{WHERE}.context is {context:,}, but the {part} part of {spec.keywords['path']} has "
-            f"{num_tokens:,} tokens (val_share {spec.keywords['val_share']}), and a sample needs "
-            "one more than the context: use a smaller context, a longer text, or another val_share"
+            f"{num_tokens:,} tokens (validation_split is {share}), and a sample needs one more "
+            "than the context: use a smaller context, a longer text, or another validation_split"
         )
     return (num_tokens - 1 - context) // stride + 1
 
@@ -145,7 +146,7 @@ add_source(
             "tokens": choice(("characters", "bytes"), "characters"),
             "context": count(maximum=MAX_CONTEXT),
             "stride": count(default=None),
-            "val_share": number(0.0, 1.0, 0.1, above=True, below=True),
+            "validation_split": number(0.0, 1.0, 0.1, above=True, below=True),
         },
         view_fields=frozenset({"context", "stride"}),
         remedy="Put the right file in its place",
