@@ -106,6 +106,10 @@ constraints: $(VENV)/.installed-test $(VENV)/.installed-docs ## write constraint
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' >> constraints.txt.new
 	mv constraints.txt.new constraints.txt
 
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-test ## take pictures of every view of the page, in both themes, for the documentation
+	$(BIN)/python -m tests.browser.screenshots
+
 chaos: $(VENV)/.installed-test ## kill and freeze parts of a training cluster (SEED=1 RUNS=10 ARGS=--help)
 	$(BIN)/python -m tests.chaos.run --seed $(or $(SEED),1) --runs $(or $(RUNS),10) $(ARGS)
 

@@ -18,9 +18,11 @@ from http_gateway.operations.idempotency import install_idempotency
 from http_gateway.operations.json_request import JsonRequest
 from http_gateway.operations.operation import JobClient, Operation
 from http_gateway.operations.routes import add_routes
-from http_gateway.operations.special import UPLOAD_LIMIT_KEY, VERSION_KEY
+from http_gateway.operations.special import ASKS_FOR_TOKEN_KEY, UPLOAD_LIMIT_KEY, VERSION_KEY
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.operations.validation_text import shorten, validation_text
+from http_gateway.page.page_files import page_files
+from http_gateway.page.session_routes import session_routes
 from http_gateway.prometheus.page import install_prometheus
 from http_gateway.schemas.base import Error
 
@@ -40,12 +42,14 @@ def create_app(
     max_upload_bytes: int = MAX_UPLOAD_BYTES,
     token: str | None = None,
     version: str,
+    ray_address: str | None = None,
     operations: Sequence[Operation] = OPERATIONS,
     hub: EventHub | None = None,
 ) -> OpenAPI:
     """The gateway as a WSGI application; ``job_client`` does what the operations ask for.
 
     Requests need the ``token``, if there is one; without one, only this host must reach the app.
+    ``ray_address`` is where other devices join the cluster, if they can.
     The ``hub`` sends to who listens; whoever gives one ends it.
     """
     by_name = {operation.name: operation for operation in operations}
@@ -63,6 +67,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = max_request_body_bytes
     app.config[UPLOAD_LIMIT_KEY] = max_upload_bytes
     app.config[VERSION_KEY] = version
+    app.config[ASKS_FOR_TOKEN_KEY] = token is not None
     install_prometheus(app, job_client, by_name)
     install_access_control(app, token, {o.name for o in operations if not o.needs_token})
     app.before_request(lambda: _refuse_unknown_parameters(by_name.get(request.endpoint or "")))
@@ -70,6 +75,8 @@ def create_app(
     install_error_handlers(app)
     add_routes(app, job_client, hub or EventHub(job_client), operations)
     _add_documentation(app)
+    app.register_blueprint(page_files())
+    app.register_blueprint(session_routes(token, ray_address))
     complete_document(app.api_doc, operations, asks_for_token=token is not None)
     return app
 
@@ -102,7 +109,3 @@ def _add_documentation(app: OpenAPI) -> None:
     @app.get("/docs", doc_ui=False)
     def docs() -> Any:
         return redirect("/openapi/swagger")
-
-    @app.get("/", doc_ui=False)
-    def home() -> Any:
-        return redirect("/docs")

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 
 from flask import Flask, Response, request
 
 from http_gateway.access.auth import refuse_credentials, refuse_web_page
+from http_gateway.access.page_session import (
+    PAGE_HEADER,
+    cookie_name,
+    is_session,
+    make_session,
+    refuse_sender,
+)
 from http_gateway.errors import error_response
 
-# Public besides some operations: the documentation, for a newcomer's browser, which can't send the
-# header with an address. It has nothing of the user's; its "Authorize" takes the token for the
-# calls it makes.
-DOCUMENTATION = {"home", "docs", "openapi_document"}
-PUBLIC_BLUEPRINTS = {"openapi", "swagger"}
+# Public besides some operations: the documentation and the files of the page, for a browser, which
+# can't send the header with an address. They have nothing of the user's.
+DOCUMENTATION = {"docs", "openapi_document"}
+PUBLIC_BLUEPRINTS = {"openapi", "page", "swagger"}
+SESSION_BLUEPRINT = "session"
+"""Its routes begin and end sessions, so they look at token and sender themselves."""
 
 
 def install_access_control(app: Flask, token: str | None, public: Collection[str]) -> None:
@@ -27,10 +36,35 @@ def install_access_control(app: Flask, token: str | None, public: Collection[str
         )
         if token is None:
             return _refuse_foreign_page(is_public)
-        return None if is_public else _refuse_stranger(token)
+        if is_public or (request.blueprint == SESSION_BLUEPRINT and request.method != "OPTIONS"):
+            return None
+        return _refuse_stranger(token)
 
     app.before_request(refuse)
-    app.after_request(_forbid_frames)
+    app.after_request(_harden)
+
+
+def has_session(token: str) -> bool:
+    """Whether this request's cookie is that of a browser that signed in."""
+    return is_session(request.cookies.get(cookie_name(request.host)), token, time.time())
+
+
+def new_session(token: str) -> str:
+    """The cookie's value for a browser that signs in now."""
+    return make_session(token, time.time())
+
+
+def refuse_other_page() -> Response | None:
+    """Unless this request may use a session, or begin one."""
+    headers = request.headers
+    reason = refuse_sender(
+        request.method,
+        headers.get("Host"),
+        headers.get("Origin"),
+        headers.get("Sec-Fetch-Site"),
+        PAGE_HEADER in headers,
+    )
+    return None if reason is None else error_response(reason, 403)
 
 
 def _refuse_foreign_page(is_public: bool) -> Response | None:
@@ -49,15 +83,23 @@ def _refuse_foreign_page(is_public: bool) -> Response | None:
 
 
 def _refuse_stranger(token: str) -> Response | None:
-    reason = refuse_credentials(request.headers.get("Authorization"), token)
-    if reason is None:
-        return None
+    credentials = request.headers.get("Authorization")
+    if credentials is None and has_session(token):
+        return refuse_other_page()
+    reason = refuse_credentials(credentials, token)
+    return None if reason is None else unauthorized(reason)
+
+
+def unauthorized(reason: str) -> Response:
+    """401, and what would have been accepted."""
     response = error_response(reason, 401)
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def _forbid_frames(response: Response) -> Response:
-    """A foreign page could lay the documentation under its own and have its buttons clicked."""
+def _harden(response: Response) -> Response:
+    """A foreign page could lay one of ours under its own and have its buttons clicked; and no
+    answer is to be taken for a page because of what is in it."""
     response.headers["X-Frame-Options"] = "DENY"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

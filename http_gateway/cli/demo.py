@@ -33,7 +33,7 @@ def run_demo(dataset: str, keep: bool) -> int:
             from http_gateway.cli.demo_run import DemoRun
 
             gateway.wait_until_it_serves()
-            typer.echo(f"Gateway        {gateway.url}   (API: {gateway.url}/docs)")
+            typer.echo(f"Page           {gateway.url}   (API: {gateway.url}/docs)")
             _say_where_the_dashboard_is(gateway, storage)
             ok = DemoRun(gateway, dataset, data_dir, began).run()
         return 0 if ok else 1

@@ -25,6 +25,7 @@ from http_gateway.prometheus.page import prometheus_response
 
 VERSION_KEY = "TANDEM_VERSION"
 UPLOAD_LIMIT_KEY = "TANDEM_MAX_UPLOAD_BYTES"
+ASKS_FOR_TOKEN_KEY = "TANDEM_ASKS_FOR_TOKEN"
 
 
 def _health() -> dict[str, Any]:
@@ -52,8 +53,8 @@ def _register_command(device: Mapping[str, Any]) -> str | None:
     words = ["curl", "-X", "POST", f"{request.host_url}api/devices/register"]
     words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
     command = shlex.join(words)
-    # This request brought the gateway's token if there is one; the shell puts it in there.
-    return f"{command} {CURL_HEADER}" if "Authorization" in request.headers else command
+    # The shell puts the token in there.
+    return f"{command} {CURL_HEADER}" if current_app.config[ASKS_FOR_TOKEN_KEY] else command
 
 
 def _download(file: IO[bytes]) -> Response:

@@ -194,7 +194,7 @@ def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 def _announce(settings: Settings, port: int, backend: Backend) -> None:
     state = backend.cluster.state if backend.cluster else None
     url = own_url(settings.host, port)
-    lines = [f"Gateway       {url}   (API: {url}/docs)"]
+    lines = [f"Page          {url}   (open it in a browser; API: {url}/docs)"]
     lines += access_lines(settings.host, port, own_ip(wanted=settings.ip), token_source(settings))
     lines.append(f"Ray           {backend.address}")
     if backend.dashboard_url:

@@ -45,6 +45,7 @@ class Front:
             token=self._token,
             version=__version__,
             hub=self._hub,
+            ray_address=self._settings.ray_address,
         )
         if before is not None:
             before.close()

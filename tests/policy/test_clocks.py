@@ -22,6 +22,8 @@ ALLOWED = {
     ("orchestrator/store/log/log_numbers.py", "time.time_ns"),
     # A request's key is forgotten after a day, also if the host was restarted in the meantime.
     ("orchestrator/store/requests/clock.py", "time.time"),
+    # A browser's session ends after a week, also if the gateway was started again meanwhile.
+    ("http_gateway/access/access_control.py", "time.time"),
     # Whether a file was replaced: compared only for equality, with its size and inode.
     ("actors/core/rows/data_files.py", "found.st_mtime_ns"),
 }

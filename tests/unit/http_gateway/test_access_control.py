@@ -11,7 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import create_environ, run_wsgi_app
 
-from http_gateway.access.access_control import DOCUMENTATION, PUBLIC_BLUEPRINTS
+from http_gateway.access.access_control import (
+    DOCUMENTATION,
+    PUBLIC_BLUEPRINTS,
+    SESSION_BLUEPRINT,
+)
 from http_gateway.app import create_app
 from tests.support.answers import error_of, json_of
 from tests.support.fake_job_client import FakeJobClient
@@ -130,7 +134,8 @@ def test_every_other_route_needs_the_token(locked: FlaskClient) -> None:
     private = set()
     for rule in LOCKED.url_map.iter_rules():
         blueprint = rule.endpoint.rpartition(".")[0]
-        if rule.endpoint in {*DOCUMENTATION, "health"} or blueprint in PUBLIC_BLUEPRINTS:
+        public = {*PUBLIC_BLUEPRINTS, SESSION_BLUEPRINT}  # signing in is test_page_session.py's
+        if rule.endpoint in {*DOCUMENTATION, "health"} or blueprint in public:
             continue
         path = re.sub(r"<[^>]+>", "1", rule.rule)
         for method in rule.methods or set():
@@ -327,6 +332,8 @@ def test_with_the_token_it_does_not_matter_whose_page_asks(locked: FlaskClient) 
 
 
 def test_no_page_may_show_it_in_a_frame(http: FlaskClient, subtests: pytest.Subtests) -> None:
-    for path in ["/docs", "/openapi/swagger", "/api/jobs", "/nope"]:
+    for path in ["/", "/docs", "/openapi/swagger", "/api/jobs", "/nope"]:
         with subtests.test(path=path):
-            assert http.get(path).headers["X-Frame-Options"] == "DENY"
+            headers = http.get(path).headers
+            assert headers["X-Frame-Options"] == "DENY"
+            assert headers["X-Content-Type-Options"] == "nosniff"

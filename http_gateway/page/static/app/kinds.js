@@ -1,0 +1,18 @@
+// Kinds of entries in a job's log: which are marked on the curve, and how.
+
+const FAILURES = new Set(["failure", "lost", "failed"]);
+const RECOVERIES = new Set(["recovery", "going_on", "resumed", "taken_up"]);
+
+export function toneOf(kind) {
+  if (FAILURES.has(kind)) return "bad";
+  if (RECOVERIES.has(kind)) return "good";
+  return "plain";
+}
+
+export function isMarked(kind) {
+  return FAILURES.has(kind) || RECOVERIES.has(kind);
+}
+
+export function kindText(kind) {
+  return kind.replaceAll("_", " ");
+}
