@@ -59,35 +59,39 @@ def show(told: Mapping[str, Any], console: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
-    for table in _tables(told):
+    for title, table in _tables(told):
+        console.print(title, highlight=False, markup=False, soft_wrap=True)
         console.print(table, markup=False)
 
 
-def _tables(told: Mapping[str, Any]) -> Iterator[Table]:
+def _tables(told: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
     classes = told["classes"]
     if classes:
         shown = sorted(classes, key=_recall)[:MAX_CLASS_ROWS]
-        title = None if len(shown) == len(classes) else f"The {len(shown)} classes told worst"
-        yield _table(title, ("class", "samples", "precision", "recall"), map(_class_row, shown))
+        title = "Classes" if len(shown) == len(classes) else f"The {len(shown)} classes told worst"
+        yield title, _table(("class", "samples", "precision", "recall"), map(_class_row, shown))
     matrix = told["confusion_matrix"]
     names = _names(told)
     if matrix is not None and len(matrix) <= MAX_MATRIX:
         heads = [names(index) for index in range(len(matrix))]
         rows = ([head, *map(str, row)] for head, row in zip(heads, matrix, strict=True))
-        yield _table("Rows: what it is; columns: what was told", ("", *heads), rows)
+        yield (
+            "Confusion: a row for what it is, a column for what was told",
+            _table(("", *heads), rows),
+        )
     elif told["confusions"]:
         pairs = (
             (names(own["target"]), names(own["predicted"]), f"{own['count']:,}")
             for own in told["confusions"]
         )
-        yield _table("The most frequent mistakes", ("what it is", "was told", "times"), pairs)
+        yield "The most frequent mistakes", _table(("what it is", "was told", "times"), pairs)
     if told["worst"]:
         worst = (_worst_row(own, names) for own in told["worst"][:MAX_WORST_ROWS])
-        yield _table("The worst samples", ("sample", "what it is", "was told", "loss"), worst)
+        yield "The worst samples", _table(("sample", "what it is", "was told", "loss"), worst)
 
 
 def _class_row(own: Mapping[str, Any]) -> Sequence[str]:
-    name = own["name"] if own["name"] is not None else str(own["index"])
+    name = str(own["index"]) if own["name"] is None else _visible(own["name"])
     return name, f"{own['num_samples']:,}", _share(own["precision"]), _share(own["recall"])
 
 
@@ -104,9 +108,14 @@ def _names(told: Mapping[str, Any]) -> Any:
     def named(value: Any) -> str:
         if value is None:
             return ""
-        return names[value] if names and isinstance(value, int) else json.dumps(value)
+        return _visible(names[value]) if names and isinstance(value, int) else json.dumps(value)
 
     return named
+
+
+def _visible(name: str) -> str:
+    """In quotes where it would not be seen, such as a space of a text."""
+    return name if name.isprintable() and name.strip() == name else json.dumps(name)
 
 
 def _recall(own: Mapping[str, Any]) -> float:
@@ -117,8 +126,8 @@ def _share(value: float | None) -> str:
     return "none" if value is None else f"{value:.1%}"
 
 
-def _table(title: str | None, heads: Sequence[str], rows: Any) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD)
+def _table(heads: Sequence[str], rows: Any) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
     for place, head in enumerate(heads):
         table.add_column(head, justify="left" if place == 0 else "right")
     for row in rows:

@@ -102,3 +102,10 @@ def test_the_request_follows_from_the_options(tandem: Tandem, fake: ScriptedJobC
 def test_fields_without_a_path_are_refused(tandem: Tandem, fake: ScriptedJobClient) -> None:
     done = tandem("evaluate", "1", "--set", "target=y")
     assert done.exit_code == 1 and "--path" in done.stderr and asked(fake) == []
+
+
+def test_a_class_that_can_not_be_seen_is_in_quotes(tandem: Tandem, fake: ScriptedJobClient) -> None:
+    first = {**TOLD["classes"][0], "name": " "}
+    fake.answers["evaluate"] = {**TOLD, "class_names": [" ", "\n"], "classes": [first]}
+    done = tandem("evaluate", "1")
+    assert '" "' in done.stdout and '"\\n"' in done.stdout

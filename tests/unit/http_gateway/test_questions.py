@@ -48,7 +48,7 @@ def test_image_files_come_as_a_form(http: FlaskClient, fake: FakeJobClient) -> N
 
 def test_rows_come_as_objects(http: FlaskClient, fake: FakeJobClient) -> None:
     fake.form = TABLE
-    rows = [{"a": 1, "b": "x"}, {"b": None, "a": True}]
+    rows: list[dict[str, Any]] = [{"a": 1, "b": "x"}, {"b": None, "a": True}]
     assert asked(http, fake, json={"rows": rows}) == TableRows(tuple(rows))
 
 

@@ -94,7 +94,7 @@ def test_a_text_is_read_by_the_characters_of_the_training(tmp_path: Path) -> Non
     (tmp_path / "b.txt").write_text("fbd" * 20)
     known = known_of("text", tmp_path, path="a.txt", context=4)
     (whole,) = like(known, "text", tmp_path, path="b.txt", context=4)
-    assert whole.targets is whole.inputs
+    assert whole.targets is whole.inputs and known.vocabulary is not None
     assert "".join(known.vocabulary[i] for i in whole.inputs) == "fbd" * 20
     assert places_of(whole).of(3) is None
     given: dict[str, Any] = {"known": known, "kind": "text", "folder": tmp_path, "context": 4}
