@@ -141,6 +141,8 @@ class Connection(HTTPChannel):
             self._writer.closed()
 
     def send(self, data: bytes, do_close: bool = True) -> int:
+        if self.socket is None:  # closed meanwhile, when the server ended
+            return 0
         num_sent: int = super().send(data, do_close)
         self._num_sent += num_sent
         return num_sent

@@ -68,7 +68,7 @@ CHECKPOINTS = [
         "versions": {"tandem": "9.8.7", "torch": "4.5.6"},
     },
 ]
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {
         "seq": 10_000_000_001,
         "job_id": "1",
@@ -90,8 +90,8 @@ EVENTS = [
         "values": {},
     },
 ]
-EVENT_PAGE = {"events": EVENTS, "next_after": 10_000_000_017}
-CURVES = {
+EVENT_PAGE: dict[str, Any] = {"events": EVENTS, "next_after": 10_000_000_017}
+CURVES: dict[str, Any] = {
     "series": [
         {
             "name": "loss",

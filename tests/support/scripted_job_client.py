@@ -31,7 +31,7 @@ STATS = {
 }
 
 LAST_SEQ = 20_000_000_000
-NEWS = {
+NEWS: dict[str, Any] = {
     "at": None,
     "kind": "status",
     "epoch": None,

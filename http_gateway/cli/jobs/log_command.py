@@ -55,5 +55,9 @@ def entry_text(entry: dict[str, Any]) -> str:
     if entry["at"] is not None:
         at = f"{datetime.fromisoformat(entry['at']).astimezone():%Y-%m-%d %H:%M:%S}"
     place = "" if entry["epoch"] is None else f"epoch {entry['epoch']}, step {entry['step']}: "
-    values = ", ".join(f"{name} {value}" for name, value in entry["values"].items())
+    values = ", ".join(f"{name} {_value_text(value)}" for name, value in entry["values"].items())
     return f"{at}  {entry['kind']:<16}  {place}{entry['text'] or values}".rstrip()
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -104,10 +104,12 @@ class JobLog:
     ) -> list[LogEntry]:
         """The steps told after that ``seq``, in order; of more than ``max_points`` about so many,
         with the smallest and the largest loss of each part."""
+        part, waiting = self._parts(job_id, STEPS)
         begin = self._store.load_place_after(job_id, after)
+        if part.back_to is not None:
+            begin = min(begin, part.back_to)
         found = self.read(job_id, STEPS, begin, max_points + 1)
         if len(found) > max_points:
-            part, waiting = self._parts(job_id, STEPS)
             bounds = _bounds(counts, begin, part.back_to, max(1, max_points // 2))
             stored = self._store.load_extremes(job_id, bounds, part.before_seq)
             found = [*stored, *(entry for entry in waiting if entry.place > begin)]

@@ -19,7 +19,7 @@ ROLL_BACKS = f"""
     SELECT seq, epoch, step FROM log WHERE job_id = :job_id AND kind = '{ROLLED_BACK}'
     AND seq < :before_seq ORDER BY seq"""
 LAST_BEFORE = f"""
-    SELECT epoch, step FROM log NOT INDEXED WHERE seq <= :seq AND job_id = :job_id
+    SELECT seq, epoch, step FROM log NOT INDEXED WHERE seq <= :seq AND job_id = :job_id
     AND kind = '{STEP}' ORDER BY seq DESC LIMIT 1"""
 CHOSEN = f"SELECT {COLUMNS} FROM log WHERE seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq"
 _BEYOND = 2**62
@@ -40,6 +40,7 @@ def read_extremes(
     the smallest and the largest loss; in order."""
     end = _BEYOND if before_seq is None else before_seq
     told = _roll_backs(connection, job_id, end)
+    cursor = connection.connection.cursor()  # a call of it is a tenth of SQLAlchemy's
     seqs: set[int] = set()
     for begin, last in itertools.pairwise(bounds):
         within = [back for back in told if begin < back.place < last]
@@ -58,18 +59,23 @@ def read_extremes(
             values[f"seq_{number}"] = back.seq
             values[f"epoch_{number}"], values[f"step_{number}"] = back.place
         for which in ("min", "max"):
-            found = connection.exec_driver_sql(_extreme(which, len(within)), values).first()
-            if found is not None and found.seq is not None:
-                seqs.add(found.seq)
+            cursor.execute(_extreme(which, len(within)), values)
+            row = cursor.fetchone()
+            assert row is not None, "an aggregate has a row"
+            if row[1] is not None:
+                seqs.add(row[1])
+    cursor.close()
     return entries_of(connection, CHOSEN, {"seqs": json.dumps(sorted(seqs))})
 
 
 def read_place_after(connection: Connection, job_id: str, seq: int) -> Place:
     """That beyond which lie the steps told after ``seq``; ``(0, 0)`` where all do."""
     found = connection.exec_driver_sql(LAST_BEFORE, {"seq": seq, "job_id": job_id}).first()
-    place = (0, 0) if found is None else (found.epoch, found.step)
-    later = [back.place for back in _roll_backs(connection, job_id, _BEYOND) if back.seq > seq]
-    return min([place, *later])
+    if found is None:
+        return 0, 0
+    told = _roll_backs(connection, job_id, _BEYOND)
+    later = [back.place for back in told if back.seq > found.seq]
+    return min([(found.epoch, found.step), *later])
 
 
 def read_last_steps(
