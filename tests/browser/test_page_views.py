@@ -120,6 +120,24 @@ def test_a_job_is_created_planned_and_started_by_clicks(
     assert [name for name, _ in world.calls].count("register_device") == 3
 
 
+def test_an_uploaded_data_set_can_be_chosen_by_its_name(
+    shown: WatchedPage, world: FakeJobClient
+) -> None:
+    files = {"format": "image_folder", "num_files": 90, "num_bytes": 4_000_000}
+    counts = {"num_train": 80, "num_val": 10, "jobs": []}
+    world.answers["list_datasets"] = [{"name": "holiday", "is_uploaded": True, **files, **counts}]
+    page = shown.open("new?example=images")
+    page.get_by_label("Source").select_option("holiday")
+    expect(page.get_by_text("uploaded as image_folder, 80 samples")).to_be_visible()
+    expect(page.get_by_label("color")).to_be_attached()
+    expect(page.get_by_label("path")).to_have_count(0)
+    page.get_by_role("checkbox", name="192.168.1.5").check()
+    page.get_by_role("button", name="Create and plan").click()
+    expect(page.get_by_text("1.6 times as fast")).to_be_visible()
+    (created,) = [arguments for name, arguments in world.calls if name == "create_job"]
+    assert {"name": "holiday"} in created
+
+
 def test_a_job_that_can_not_be_planned_leaves_nothing(
     shown: WatchedPage, world: FakeJobClient
 ) -> None:

@@ -1,5 +1,6 @@
 // A job as it is being made: what stands in the form, and the requests that it becomes.
 
+import { counted } from "./format.js";
 import { textOf, valueOf, valuesOf } from "../parts/fields.js";
 
 export const EMPTY = {
@@ -57,6 +58,20 @@ export const EXAMPLES = [
     },
   },
 ];
+
+// The sources, and behind them the uploads by their names. An upload takes the fields of its format,
+// but the path: that is known.
+export function withUploads(sources, datasets) {
+  const uploads = datasets.filter((one) => one.is_uploaded);
+  return [...sources, ...uploads.map((one) => asSource(one, sources))];
+}
+
+function asSource({ name, format, num_train: count }, sources) {
+  const fields = { ...sources.find((source) => source.name === format)?.fields };
+  delete fields.path;
+  const about = `uploaded as ${format}, ${counted(count, "sample")} to train on`;
+  return { name, asked_by: "name", is_uploaded: true, about, fields };
+}
 
 export function datasetConfig(draft, sources) {
   const source = sources.find((one) => one.name === draft.source);

@@ -1,7 +1,7 @@
 import { html, useMemo, useState } from "../app/html.js";
 import { call } from "../app/api.js";
 import { counted } from "../app/format.js";
-import { EXAMPLES, datasetConfig, jobRequest, withSuggestion } from "../app/draft.js";
+import { EXAMPLES, datasetConfig, jobRequest, withSuggestion, withUploads } from "../app/draft.js";
 import { useLoaded } from "../app/loaded.js";
 import { linkTo, route, setQuery } from "../app/router.js";
 import { useStore } from "../app/store.js";
@@ -25,6 +25,7 @@ export function NewJob() {
   const { query } = useStore(route);
   const catalogue = {
     sources: useLoaded("/api/sources"),
+    datasets: useLoaded("/api/datasets"),
     architectures: useLoaded("/api/architectures"),
     document: useLoaded("/openapi.json"),
     devices: useLoaded("/api/devices", (entry) => entry.kind === "status"),
@@ -37,7 +38,7 @@ export function NewJob() {
     key=${chosen.key}
     first=${chosen.draft}
     example=${chosen.key}
-    sources=${catalogue.sources.data.sources}
+    sources=${withUploads(catalogue.sources.data.sources, catalogue.datasets.data.datasets)}
     architectures=${catalogue.architectures.data.architectures}
     schemas=${catalogue.document.data.components.schemas}
     devices=${catalogue.devices.data.devices}
@@ -83,18 +84,22 @@ function DataPart({ draft, change, setDraft, sources }) {
     <label class="field wide-field">
       <span>Source</span>
       <select value=${draft.source} onChange=${(event) => change({ source: event.target.value, dataset: {} })}>
-        <optgroup label="Known by name">
-          ${sources.filter((one) => one.asked_by === "name").map((one) => html`<option value=${one.name}>${one.name}</option>`)}
-        </optgroup>
-        <optgroup label="Your own files">
-          ${sources.filter((one) => one.asked_by === "format").map((one) => html`<option value=${one.name}>${one.name}</option>`)}
-        </optgroup>
+        <${SourceGroup} label="Known by name" sources=${sources.filter((one) => one.asked_by === "name" && !one.is_uploaded)} />
+        <${SourceGroup} label="Uploaded" sources=${sources.filter((one) => one.is_uploaded)} />
+        <${SourceGroup} label="Your own files" sources=${sources.filter((one) => one.asked_by === "format")} />
       </select>
     </label>
     <${Fields} fields=${{ ...first, batch_size: BATCHES.batch_size }} texts=${draft.dataset} onChange=${set} />
     <${Further} fields=${{ ...further, val_batch_size: BATCHES.val_batch_size, shuffle: BATCHES.shuffle }} texts=${draft.dataset} onChange=${set} />
     <${LookAtData} draft=${draft} setDraft=${setDraft} sources=${sources} />
   <//>`;
+}
+
+function SourceGroup({ label, sources }) {
+  if (sources.length === 0) return null;
+  return html`<optgroup label=${label}>
+    ${sources.map((one) => html`<option key=${one.name} value=${one.name}>${one.name}</option>`)}
+  </optgroup>`;
 }
 
 function LookAtData({ draft, setDraft, sources }) {
