@@ -9,7 +9,7 @@ WITH_RAY := tests/numerics/test_real_mnist.py
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-planning bench-wire bench-reading bench-predictions bench docs dist constraints clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-planning bench-wire bench-reading bench-predictions bench docs dist client constraints clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ endif
 	build/smoke/bin/pip install --constraint constraints.txt dist/*.whl
 	build/smoke/bin/python tests/support/wheel_smoke.py build/smoke/bin/tandem
 	rm -rf build/smoke
+
+client: $(VENV)/.installed-test ## write the types of TandemClient's methods, from the table of operations
+	$(BIN)/python -m tests.support.client_stub
 
 constraints: $(VENV)/.installed-test $(VENV)/.installed-docs ## write constraints.txt: the versions in .venv
 	grep '^#' constraints.txt > constraints.txt.new

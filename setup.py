@@ -161,7 +161,12 @@ setup(
         "orchestrator.store.requests",
         "orchestrator.uploads",
     ],
-    package_data={"http_gateway.page": ["static/*.*", "static/*/*"]},
+    package_data={
+        "actors": ["py.typed"],
+        "http_gateway": ["py.typed", "*.pyi"],
+        "http_gateway.page": ["static/*.*", "static/*/*"],
+        "orchestrator": ["py.typed"],
+    },
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["tandem = http_gateway.cli.start:main"]},

@@ -34,7 +34,7 @@ from http_gateway.process.gateway_process import GatewayProcess
 CNN = {"architecture": "cnn"}
 BATCH_SIZE = 64
 IMAGES = {"format": "image_folder", "path": PNGS, "batch_size": BATCH_SIZE}
-OPTIONS = {"optimizer": "AdamW", "learning_rate": 0.002}
+OPTIONS: dict[str, Any] = {"optimizer": "AdamW", "learning_rate": 0.002}
 LITTLE_BYTES = 4 * 10**6
 """Less than the images take when they are decoded."""
 BOUND_BYTES = 10**9

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -84,7 +85,7 @@ def plain_loop(
 
 
 def tandem_job(
-    client: TandemClient, devices: list[dict[str, object]], options: dict[str, object]
+    client: TandemClient, devices: list[dict[str, Any]], options: dict[str, Any]
 ) -> Callable[[int], list[float]]:
     """The same by REST on ``devices``, with the samples/s of the job's history."""
 
@@ -148,7 +149,7 @@ def _columns(client: TandemClient, gateway: GatewayProcess, dataset: Samples) ->
         Column("Tandem, 2 devices, defaults", tandem_job(client, devices, {})),
     ]
     for m in (1, 2, 4):
-        options: dict[str, object] = {"num_microbatches": m}
+        options: dict[str, Any] = {"num_microbatches": m}
         columns.append(
             Column(f"Tandem, 2 devices, {m} microbatches", tandem_job(client, devices, options))
         )

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -16,6 +16,7 @@ from actors.core.addresses import is_loopback
 from actors.core.patience import patience_s as patience_for
 from http_gateway.access.auth import check_token
 from http_gateway.api_error import ApiError, error_of
+from http_gateway.client_arrays import ClientArrays
 from http_gateway.live.event_reader import SILENCE_S, EventReader, Headers
 from http_gateway.operations.arguments import arguments_by_name, query_and_body
 from http_gateway.operations.operation import (
@@ -52,16 +53,16 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-class TandemClient:
+class TandemClient(ClientArrays):
     """One method for each operation; each raises ``ApiError``, or requests' own errors of
     connections.
 
-    ``call`` describes the methods' arguments; ``help(TandemClient.train)`` lists those of one
-    method. Its connections stay open until ``close``, or until the end of ``with TandemClient(…)``.
-    ``token`` is the gateway's, if it asks for one; the client reads no environment variable. A
-    request repeated with the same ``idempotency_key``, such as a UUID, is done once. The default
-    ``timeout_s`` is longer than the gateway lets a request wait, because its answer says what is
-    known. It waits longer for operations that take longer.
+    ``call`` describes the methods' arguments; editors and ``help(TandemClient.train)`` list those
+    of one method. Its connections stay open until ``close``, or until the end of
+    ``with TandemClient(…)``. ``token`` is the gateway's, if it asks for one; the client reads no
+    environment variable. A request repeated with the same ``idempotency_key``, such as a UUID, is
+    done once. The default ``timeout_s`` is longer than the gateway lets a request wait, because its
+    answer says what is known. It waits longer for operations that take longer.
     """
 
     def __init__(self, base_url: str, timeout_s: float = 45.0, token: str | None = None) -> None:
@@ -115,11 +116,6 @@ class TandemClient:
                 timeout_s=self._timeout_s + longest_s,
             )
         )
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, operation: str) -> Callable[..., Any]:
-            """A method for each operation of the table, by its name."""
 
     def call(
         self,
@@ -269,23 +265,6 @@ class TandemClient:
         if response.status_code >= 400:
             raise error_of(response, url)
         return response
-
-
-def _method(operation: Operation) -> Callable[..., Any]:
-    def method(client: TandemClient, *required: Any, **arguments: Any) -> Any:
-        return client.call(operation, *required, **arguments)
-
-    method.__name__ = operation.name
-    method.__qualname__ = f"TandemClient.{operation.name}"
-    named = [f"{name}=…" for name in operation.optional_names]
-    takes = [*operation.required_names, *named]
-    method.__doc__ = f"{operation.name}({', '.join(takes)}): {operation.summary}."
-    return method
-
-
-for _operation in OPERATIONS:
-    if _operation.name not in vars(TandemClient):
-        setattr(TandemClient, _operation.name, _method(_operation))
 
 
 def patiently(

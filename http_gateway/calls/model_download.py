@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from actors.core.errors import Unavailable
-from http_gateway.calls.ray_exports import check_packages, exported_file
+from http_gateway.calls.model_exports import check_packages, exported_file
 from http_gateway.calls.ray_predictions import transfer_s
 from http_gateway.calls.turns import Turns
 from http_gateway.operations.operation import CALL_TIMEOUT_S, ManagerCall

@@ -123,7 +123,8 @@ class DemoRun:
         body.write_text(_json({"inputs": [image]}))
         self._calls.add("POST", f"/api/jobs/{job_id}/predict", f"@{body}")
         result = self._client.predict(job_id, [image])
-        predicted, probability = result["classes"][0], max(result["probabilities"][0])
+        each: Any = result["probabilities"][0]
+        predicted, probability = result["classes"][0], max(each)
         self._console.print(image_text(image, width=28))
         self._console.print(
             f"A validation image: the label says {label}, the network {predicted} "

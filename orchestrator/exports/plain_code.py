@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,8 +26,11 @@ _SCRIPT = '''"""{title}
 
     python load.py samples.npy
 
-prints the answers for an array of samples, each as the data has it: {sample}.
-From Python: predict(load(), samples). It needs {needs}, and not Tandem.
+prints the answers for an array of samples, each as the data has it:
+{sample}.
+From Python: predict(load(), samples).
+
+It needs {needs}, and not Tandem.
 """
 
 from __future__ import annotations
@@ -200,7 +204,10 @@ def _sample(facts: ModelFacts) -> str:
 
 
 def _ordered(imports: set[str]) -> list[str]:
-    return sorted(imports, key=lambda line: (line.startswith("from"), line))
+    """Python's own before the others, with a blank line between."""
+    own = {line for line in imports if line.split()[1].partition(".")[0] in sys.stdlib_module_names}
+    parts = [sorted(part, key=lambda line: (line[0] == "f", line)) for part in (own, imports - own)]
+    return [*parts[0], "", *parts[1]]
 
 
 def _one_line(text: str) -> str:

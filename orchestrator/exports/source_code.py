@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from types import CodeType, ModuleType
@@ -16,6 +17,7 @@ from actors.core.errors import InvalidRequest
 
 LIBRARIES = frozenset({"torch", "torchvision", "numpy"}) | sys.stdlib_module_names
 """What the source may import. All else that it refers to becomes part of it."""
+_FOR_CHECKERS = re.compile(r"  # (type: ignore|noqa).*")
 _GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
@@ -66,7 +68,7 @@ class SourceCode:
         scope = vars(module)
         for used in sorted(_globals_of(text) & scope.keys() - {name}):
             self._refer(used, scope[used], module)
-        self._texts[name] = text.strip()
+        self._texts[name] = _FOR_CHECKERS.sub("", text).strip()
 
     def _refer(self, name: str, value: Any, module: ModuleType) -> None:
         if isinstance(value, ModuleType):

@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Large enough that a phase of a step lasts longer than it takes to aim at it.
 LAYERS = [784, 2048, 2048, 10]
 DATA = {"name": "digits", "resize": [28, 28], "batch_size": STEP_ROWS, "val_batch_size": 64}
-OPTIONS = {"epochs": 14, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
+OPTIONS: dict[str, Any] = {"epochs": 14, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
 STEPS_AN_EPOCH = 12
 
 

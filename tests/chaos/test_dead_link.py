@@ -21,7 +21,7 @@ REASON = why_not()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
 NOTICED_WITHIN_S = 5.5  # 5 s, and the time until a poll from here sees it
-OPTIONS = {"epochs": 100_000, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
+OPTIONS: dict[str, Any] = {"epochs": 100_000, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
 # So many labels, and images, that Ray does not send them along with a call: devices fetch them,
 # and not from one that they don't reach.
 NUM_TRAIN = 20_000

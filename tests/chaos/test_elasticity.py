@@ -16,7 +16,7 @@ from tests.support.ray_nodes import RayCluster
 from tests.support.ray_state import process_of_stage
 from tests.support.undisturbed import assert_undisturbed
 
-OPTIONS = {"epochs": 100_000, "threads": 1, "num_microbatches": 4, "momentum": 0.5}
+OPTIONS: dict[str, Any] = {"epochs": 100_000, "threads": 1, "num_microbatches": 4, "momentum": 0.5}
 PAYS = [784, 2048, 2048, 2048, 10]  # two devices save a third of a step, whatever messages take
 STAYS, GOES = (7001, 7002), (7003, 7004)
 """The devices of the head, and those of the other node, by their ports."""

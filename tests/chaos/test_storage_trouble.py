@@ -35,7 +35,7 @@ from tests.support.ports import consecutive_free_ports
 from tests.support.ray_nodes import RayCluster
 
 EPOCHS = 80
-OPTIONS = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
+OPTIONS: dict[str, Any] = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
 JOB = {"model_config": {"layer_sizes": LAYER_SIZES}, "dataset_config": DIGITS}
 FREE = "free some space there"
 

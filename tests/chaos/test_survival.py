@@ -25,7 +25,7 @@ from tests.support.jobs import (
 from tests.support.ray_state import process_of_stage
 
 EPOCHS = 40
-OPTIONS = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
+OPTIONS: dict[str, Any] = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
 ENDED = {"completed", "failed", "stopped"}
 
 

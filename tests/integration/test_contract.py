@@ -93,7 +93,7 @@ def test_details_tell_progress_history_layers_and_plan(
     job_id = create_job(client, gateway.info["devices"][:2])
     assert client.get_job(job_id)["layers"] == {}
     client.initialize(job_id, partition="even")
-    job = client.get_job(job_id)
+    job: dict[str, Any] = client.get_job(job_id)
     assert (job["status"], job["layers"]) == ("initialized", {"1": [0, 2], "2": [2, 3]})
     job = train(client, job_id, epochs=3, num_microbatches=3, schedule="gpipe")
     assert job["status"] == "completed"

@@ -28,7 +28,7 @@ PETS = {
     "batch_size": 16,
     "val_batch_size": 30,
 }
-OPTIONS = {"epochs": 5, "learning_rate": 0.05, "num_microbatches": 2, "threads": 1}
+OPTIONS: dict[str, Any] = {"epochs": 5, "learning_rate": 0.05, "num_microbatches": 2, "threads": 1}
 MEMORY_BYTES = 2**20
 """Half of what the samples would take."""
 

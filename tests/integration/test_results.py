@@ -75,7 +75,7 @@ def test_a_trained_job_is_asked_by_images_rows_and_prompts(
 
     text = {"format": "text", "path": "a.txt", "context": 8, "batch_size": 16}
     job_id = trained(gateway, client, {"layers": GPT}, text)
-    asked = {"prompts": ["ab", "abcdefab"], "max_tokens": 5, "seed": 3}
+    asked: dict[str, Any] = {"prompts": ["ab", "abcdefab"], "max_tokens": 5, "seed": 3}
     told = client.predict(job_id, **asked)
     assert [len(own) for own in told["texts"]] == [5, 5]
     assert client.predict(job_id, **asked) == told

@@ -26,8 +26,8 @@ def run_logs(
         for entry in page["events"]:
             _print(entry, as_json)
         if follows:
-            for entry in _new_entries(client, gateway_url(url), job_id, kinds, page["next_after"]):
-                _print(entry, as_json)
+            for new in _new_entries(client, gateway_url(url), job_id, kinds, page["next_after"]):
+                _print(new, as_json)
 
 
 def _new_entries(

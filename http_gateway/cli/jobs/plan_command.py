@@ -27,7 +27,7 @@ def run_plan(
     """Asks for the plan in force, or for the one that these options would give, and shows it."""
     count = _count(microbatches)
     given = {"schedule": schedule, "num_microbatches": count, "threads": threads, "wire": wire}
-    options = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {n: value for n, value in given.items() if value is not None}
     with job_client(job, url) as client:
         told = client.get_plan(job) if in_force else client.plan(job, **options)
     if as_json:

@@ -67,7 +67,7 @@ class _Picture:
         jobs = self._client.list_jobs()
         active = [job for job in map(self._details, jobs) if "layers" in job]
         if time.monotonic() - self._asked_s >= DEVICES_S:
-            self._devices, self._asked_s = self._client.list_devices(), time.monotonic()
+            self._devices, self._asked_s = [*self._client.list_devices()], time.monotonic()
         known = {job["job_id"]: job for job in active}
         parts: list[RenderableType] = [_job_table([known.get(j["job_id"], j) for j in jobs])]
         for job in active:

@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from actors.core.errors import InvalidRequest, Unavailable
-from http_gateway.calls import ray_exports
+from http_gateway.calls import model_exports
 from http_gateway.calls.model_download import ModelDownloads
 from http_gateway.operations.operation import ManagerCall
 from http_gateway.operations.table import OPERATIONS
@@ -114,7 +114,7 @@ def test_it_ends_with_its_caller_and_in_time(
 
     monkeypatch.setattr(Exporter, "write", busy)
     if why == "late":
-        monkeypatch.setattr(ray_exports, "LIMIT_S", -1e6)
+        monkeypatch.setattr(model_exports, "LIMIT_S", -1e6)
     with pytest.raises(Unavailable, match="caller" if why == "gone" else "too long"):
         download(own, "bundle", begun.is_set if why == "gone" else bool)
     end.set()
@@ -133,7 +133,7 @@ def test_without_a_model_nothing_is_begun(world: InProcessRay) -> None:
 def test_without_its_packages_onnx_is_refused_with_the_command_that_installs_them(
     world: InProcessRay, own: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_exports.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_exports.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InvalidRequest, match=r"pip install 'tandem-train\[onnx\]'"):
         download(own, "onnx")
     assert world.actors == []

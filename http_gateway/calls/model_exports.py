@@ -10,18 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-from actors.core.errors import InvalidRequest, TandemError, Unavailable
+from actors.core.errors import InvalidRequest, Unavailable
+from http_gateway.calls.own_process import OwnProcess
 from http_gateway.calls.ray_predictions import transfer_s
-from http_gateway.calls.turns import GONE_TEXT, LOOK_S
 from orchestrator.exports.exporter import Exporter
-from orchestrator.identity import draw_identity
 from orchestrator.models.trained_model import ModelFacts
 
 LIMIT_S = 300.0  # to start, to import PyTorch and to trace the model, whatever its size
-COLLECT_S = 10.0
+REMEDY = "take the format safetensors"
 FILE = "model.pt2"  # PyTorch wants this ending of a program's file
 ONNX_PACKAGES = ("onnx", "onnxscript")
 
@@ -54,48 +50,12 @@ def exported_file(
             f"No folder can be made in {tempfile.gettempdir()} ({error.strerror}): free some space "
             "there, or start the gateway with another TMPDIR"
         ) from error
+    process = OwnProcess(Exporter, "exporter", "exports", REMEDY)
     with folder as name:
         path = Path(name) / FILE
-        exporter = _started()
         try:
-            written = exporter.write.remote(model, record, model_format, str(path))
-            _wait(written, time.monotonic() + LIMIT_S + transfer_s(facts), gone)
+            written = process.actor().write.remote(model, record, model_format, str(path))
+            process.result(written, time.monotonic() + LIMIT_S + transfer_s(facts), gone)
         finally:
-            if ray.is_initialized():
-                ray.kill(exporter, no_restart=True)
+            process.end()
         return path.open("rb")
-
-
-def _started() -> Any:
-    """On the gateway's host, whose disk it shares with the gateway."""
-    node_id = ray.get_runtime_context().get_node_id()
-    actor_class: Any = ray.remote(Exporter)
-    return actor_class.options(
-        name=draw_identity("exporter"),
-        num_cpus=0,
-        max_restarts=0,
-        max_task_retries=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
-    ).remote()
-
-
-def _wait(written: Any, deadline: float, gone: Callable[[], bool]) -> None:
-    while not ray.wait([written], timeout=LOOK_S)[0]:
-        if gone():
-            raise Unavailable(GONE_TEXT)
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                "The export took too long and was ended: try again when the gateway's host has "
-                "less to do, or take the format safetensors"
-            )
-    try:
-        ray.get(written, timeout=COLLECT_S)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, TandemError):
-            raise error.cause from error
-        raise
-    except ray.exceptions.RayError as error:
-        raise Unavailable(
-            f"The process that exports has ended, or could not be started ({error}). If that was "
-            "for lack of memory, free some on the gateway's host, or take the format safetensors"
-        ) from error
