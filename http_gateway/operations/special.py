@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
 from actors.core.asking.question import Question
+from actors.core.errors import InvalidRequest
 from actors.core.input_form import InputForm
 from http_gateway.access.auth import CURL_HEADER
 from http_gateway.operations.questions import read_question
@@ -103,7 +104,11 @@ def _uploaded_file() -> dict[str, Any]:
     """``open_body`` returns the file that was sent. It goes past Flask's stream, which has a lower
     limit and can't go back to its beginning."""
     limit = request.max_content_length = current_app.config[UPLOAD_LIMIT_KEY]
-    if (request.content_length or 0) > limit:
+    if not request.content_length:  # the server counts a body in chunks, too
+        raise InvalidRequest(
+            "The upload has no body: send a zip, a tar or one file, such as curl -T pets.zip"
+        )
+    if request.content_length > limit:
         raise RequestEntityTooLarge
     body = request.environ["wsgi.input"]
     return {"open_body": lambda: body, **_gone()}
