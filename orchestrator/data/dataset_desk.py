@@ -37,6 +37,13 @@ class DatasetDesk:
         ``InvalidRequest``."""
         return parse_source(dataset_config, self.configs())
 
+    def inspect(self, dataset_config: Mapping[str, Any]) -> dict[str, Any]:
+        """Says what a data set holds, and which job would fit. Raises ``InvalidRequest``,
+        ``DatasetUnavailable``."""
+        spec = self.parse(dataset_config)
+        found = self._datasets.inspect(spec)
+        return found if spec.upload is None else self._as_sent(found, spec.upload)
+
     def summaries(self) -> list[dict[str, Any]]:
         """All data sets: first those that Tandem knows, then the uploaded ones."""
         known = [kind.name for kind in SOURCES.values() if not kind.is_format]
@@ -92,7 +99,7 @@ class DatasetDesk:
         with self._uploads.working_on(version):
             self.check(name, replace_it)
             found = self._looked_at(name, version, config)
-            understood = _without_folder(found, f"{self._uploads.files_of(version).resolve()}/")
+            understood = self._as_sent(found, self._uploads.name_of(version))
             about = UploadedDataset(
                 dict(config), num_files, num_bytes, {**understood, "data": name}
             )
@@ -100,6 +107,11 @@ class DatasetDesk:
                 self.check(name, replace_it)
                 self._uploads.keep(name, version, about, replace_it)
         return self.show(name)
+
+    def _as_sent(self, told: dict[str, Any], name: str) -> dict[str, Any]:
+        """What is told of an upload, with places as its sender knows them."""
+        shown: dict[str, Any] = _without_folder(told, f"{self._uploads.files(name).resolve()}/")
+        return shown
 
     def _looked_at(self, name: str, version: str, config: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -118,7 +130,7 @@ class DatasetDesk:
         if using and not force:
             raise Conflict(
                 f"The data set {name} is used by {_jobs(using)}, which may still train: delete "
-                "that first, or delete the data set all the same with ?force=true"
+                "that first, or delete the data set all the same with force=true (--force)"
             )
         with self._lock:
             self._uploads.delete(name)

@@ -229,7 +229,7 @@ class JobReader:
     def inspect_dataset(self, dataset_config: dict[str, Any]) -> dict[str, Any]:
         """What it is, and a job that would fit; raises ``InvalidRequest``,
         ``DatasetUnavailable``."""
-        return self._datasets.inspect(self._uploads.parse(dataset_config))
+        return self._uploads.inspect(dataset_config)
 
     def list_datasets(self) -> list[dict[str, Any]]:
         """The data sets that Tandem knows and the uploaded ones, with the jobs that use them."""

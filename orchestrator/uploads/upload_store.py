@@ -112,6 +112,10 @@ class UploadStore:
         """The folder of a version's files."""
         return self._versions / version / UPLOADED_FILES
 
+    def files(self, name: str) -> Path:
+        """The folder of the files of a data set, or of a version by its ``name_of``."""
+        return self._root / name / UPLOADED_FILES
+
     def name_of(self, version: str) -> str:
         """The name by which ``Folders`` finds a version before it is a data set."""
         return f"{VERSIONS}/{version}"

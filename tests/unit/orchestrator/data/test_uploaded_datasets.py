@@ -257,3 +257,5 @@ def test_places_are_shown_as_the_user_knows_them(world: JobManagerWorld) -> None
     assert [one["place"] for one in told["skipped"]] == ["pets/cat/notes.txt"]
     assert all(one["place"].startswith("pets/") for one in told["examples"])
     assert [one["name"] for one in told["classes"]] == ["cat", "dog"]
+    again = world.manager.inspect_dataset({"name": "pets"})
+    assert [one["place"] for one in again["examples"]] == [one["place"] for one in told["examples"]]
