@@ -152,7 +152,7 @@ def test_who_does_not_know_the_secret_gets_no_channel() -> None:
     told = ends.sends.introduction(), ends.receives.introduction()
     ends.sends.meet(replace(told[1], secret=bytes(SECRET_BYTES)))
     ends.receives.meet(told[0])
-    with pytest.raises(ChannelClosed, match="somebody else"):
+    with pytest.raises(ChannelClosed, match="a stranger"):
         ends.sends.ready()
     with pytest.raises(ChannelClosed):
         ends.sends.send(torch.zeros(1, dtype=torch.uint8))
