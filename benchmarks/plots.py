@@ -26,7 +26,7 @@ def plot_bars(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(10, 4.5), dpi=110)
+    figure, axes = pyplot.subplots(figsize=(max(10.0, 1.5 * len(labels)), 4.5), dpi=110)
     width = 0.8 / len(series)
     for number, (key, values) in enumerate(series.items()):
         places = [i + (number - (len(series) - 1) / 2) * width for i in range(len(labels))]
