@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,8 @@ import pytest
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.packing import check_upload, packed
 from tests.support.fake_job_client import FakeJobClient
-from tests.support.served import served
 
 SHOWN_DATASET = {"name": "pets", "understood": {}}
-
-
-@pytest.fixture
-def fake() -> FakeJobClient:
-    return FakeJobClient()
-
-
-@pytest.fixture
-def client(fake: FakeJobClient) -> Iterator[TandemClient]:
-    with served(fake) as url, TandemClient(url, timeout_s=10.0) as client:
-        yield client
 
 
 def test_an_upload_is_sent_as_it_is_read(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,43 +11,22 @@ from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import JobNotFound, Unavailable
 from tests.support.fake_job_client import DETAILS, FakeJobClient
 from tests.support.ports import free_ports
-from tests.support.served import served
-
-SERVED = FakeJobClient()
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with served(SERVED) as url:
-        yield url
-
-
-@pytest.fixture
-def fake() -> FakeJobClient:
-    SERVED.forget()
-    return SERVED
-
-
-@pytest.fixture
-def client(url: str, fake: FakeJobClient) -> Iterator[TandemClient]:
-    with TandemClient(url, timeout_s=10.0) as client:
-        yield client
-
-
-def in_turn(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
+def in_turn(fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch, *statuses: str) -> None:
     """The job's status in each answer to come; the last one stays."""
     left = list(statuses)
 
     def get_job(job_id: str, **_: int) -> dict[str, Any]:
         return {**DETAILS, "job_id": job_id, "status": left.pop(0) if len(left) > 1 else left[0]}
 
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
+    monkeypatch.setitem(fake.answers, "get_job", get_job)
 
 
 def test_wait_for_returns_the_job_in_the_status_asked_for(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+    client: TandemClient, fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_turn(monkeypatch, "training", "training", "completed")
+    in_turn(fake, monkeypatch, "training", "training", "completed")
     seen: list[str] = []
     job = client.wait_for(
         "7", {"completed", "failed"}, 10.0, 0.001, lambda job: seen.append(job["status"])
@@ -58,9 +36,9 @@ def test_wait_for_returns_the_job_in_the_status_asked_for(
 
 
 def test_wait_for_gives_up_in_time_and_says_where_the_job_is(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+    client: TandemClient, fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_turn(monkeypatch, "training")
+    in_turn(fake, monkeypatch, "training")
     with pytest.raises(TimeoutError, match="job 7 is still training after 0 s"):
         client.wait_for("7", {"completed"}, 0.05, 0.001)
 
@@ -75,7 +53,7 @@ def test_wait_for_is_patient_when_told(
             raise refusals.pop()
         return DETAILS
 
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
+    monkeypatch.setitem(fake.answers, "get_job", get_job)
     assert client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0) == DETAILS
     refusals.append(Unavailable("starting"))
     with pytest.raises(ApiError, match="starting"):
@@ -87,7 +65,7 @@ def test_wait_for_is_patient_when_told(
 
 
 def test_a_silence_is_told_once_each_time_that_it_begins(
-    client: TandemClient, monkeypatch: pytest.MonkeyPatch
+    client: TandemClient, monkeypatch: pytest.MonkeyPatch, fake: FakeJobClient
 ) -> None:
     starting, training = Unavailable("starting"), {**DETAILS, "status": "training"}
     answers = [starting, starting, training, starting, DETAILS]
@@ -99,7 +77,7 @@ def test_a_silence_is_told_once_each_time_that_it_begins(
         return answer
 
     told: list[Exception] = []
-    monkeypatch.setitem(SERVED.answers, "get_job", get_job)
+    monkeypatch.setitem(fake.answers, "get_job", get_job)
     client.wait_for("7", {"created"}, 10.0, 0.001, patience_s=5.0, on_silence=told.append)
     assert [str(error) for error in told] == ["starting", "starting"] and answers == []
 

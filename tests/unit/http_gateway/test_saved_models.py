@@ -12,18 +12,6 @@ import requests
 from http_gateway.client import ApiError, TandemClient
 from orchestrator.errors import Unavailable
 from tests.support.fake_job_client import WEIGHTS, FakeJobClient
-from tests.support.served import served
-
-
-@pytest.fixture
-def fake() -> FakeJobClient:
-    return FakeJobClient()
-
-
-@pytest.fixture
-def client(fake: FakeJobClient) -> Iterator[TandemClient]:
-    with served(fake) as url, TandemClient(url, timeout_s=10.0) as client:
-        yield client
 
 
 def test_a_model_is_written_to_a_file_as_it_comes(
