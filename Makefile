@@ -5,11 +5,11 @@ DATASET ?= digits
 BIN := $(VENV)/bin
 # So many files of tests that need no Ray are passed at a time.
 WORKERS ?= 2
-WITH_RAY := tests/numerics/test_real_mnist.py
+WITH_RAY := tests/numerics/test_real_mnist.py tests/browser/test_page_training.py
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
 .DEFAULT_GOAL := help
-.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-planning bench-wire bench-reading bench-predictions bench docs dist client constraints clean
+.PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-store bench-planning bench-wire bench-reading bench-predictions bench docs dist client constraints clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +25,9 @@ serve: $(VENV)/.installed ## start the gateway on port 4000
 	$(BIN)/tandem serve
 
 test: $(VENV)/.installed-test ## pass the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/policy tests/unit tests/numerics \
-	  --ignore $(WITH_RAY) $(if $(REPORTS),--junitxml=$(REPORTS)/side-by-side.xml)
-	$(BIN)/python -m pytest $(WITH_RAY) tests/browser tests/integration tests/chaos \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/policy tests/unit tests/numerics tests/browser \
+	  $(addprefix --ignore=,$(WITH_RAY)) $(if $(REPORTS),--junitxml=$(REPORTS)/side-by-side.xml)
+	$(BIN)/python -m pytest --durations 30 $(WITH_RAY) tests/integration tests/chaos \
 	  $(if $(REPORTS),--junitxml=$(REPORTS)/one-by-one.xml)
 
 .PHONY: test-repeat
@@ -72,6 +72,9 @@ bench-listeners: $(VENV)/.installed-test ## measure what listeners cost a job th
 bench-log: $(VENV)/.installed-test ## measure views of a job with a million steps
 	$(BIN)/python -m benchmarks.long_log
 
+bench-store: $(VENV)/.installed-test ## measure answers and the page where a thousand jobs are kept
+	$(BIN)/python -m benchmarks.full_store
+
 bench-planning: $(VENV)/.installed-test ## measure how long plans and simulations take
 	$(BIN)/python -m benchmarks.planning
 
@@ -84,7 +87,7 @@ bench-reading: $(VENV)/.installed-test ## measure training on data that is read 
 bench-predictions: $(VENV)/.installed-test ## measure how long requests to a trained job take
 	$(BIN)/python -m benchmarks.predictions
 
-bench: bench-planning bench-log bench-wire bench-reading bench-predictions bench-pipeline bench-combining bench-seed bench-start bench-rest bench-listeners bench-recovery ## measure all but the network
+bench: bench-planning bench-log bench-store bench-wire bench-reading bench-predictions bench-pipeline bench-combining bench-seed bench-start bench-rest bench-listeners bench-recovery ## measure all but the network
 
 docs: $(VENV)/.installed-docs ## build the documentation as a site in build/site; fails on a broken link
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -28,7 +28,8 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def first_table(text: str) -> Figures:
-    """The first number of each cell of the first Markdown table; cells without one are left out."""
+    """The first number of each cell of the first Markdown table; cells without one are left out.
+    The first column names the rows, if it has no heading."""
     rows: list[list[str]] = []
     for line in text.splitlines():
         if line.startswith("|"):
@@ -37,7 +38,11 @@ def first_table(text: str) -> Figures:
             break
     if len(rows) < 3:
         return {}
-    (_, *columns), _, *body = rows
+    columns, _, *body = rows
+    if columns[0]:
+        body = [["", *row] for row in body]
+    else:
+        columns = columns[1:]
     cells = (
         (name, column, cell)
         for name, *values in body
@@ -72,6 +77,9 @@ def compared(before: Sequence[Figures], after: Sequence[Figures]) -> list[str]:
         ratio = statistics.median(b / a for a, b in zip(old, new, strict=True))
         middles = f"{statistics.median(old):,.2f} | {statistics.median(new):,.2f}"
         lines.append(f"| {key[0]} | {key[1]} | {middles} | {ratio:.2f} |")
+    for name, turns in (("before", before), ("after", after)):
+        if alone := {": ".join(key): None for turn in turns for key in turn if key not in shared}:
+            lines += ["", f"Only {name}: {'; '.join(alone)}."]
     return lines
 
 

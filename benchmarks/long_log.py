@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.command import run
-from benchmarks.report import machine, write_part
+from benchmarks.report import machine, milliseconds, write_part
 from orchestrator.jobs.figures.metric_series import metric_series
 from orchestrator.store.job_store import FILE_NAME, JobStore
 from orchestrator.store.log.entries import STEPS, LogEntry, NewEntry
@@ -49,7 +48,7 @@ def measure(num_roll_backs: int) -> dict[str, float]:
         outbox = Outbox(store)
         log = JobLog(store, outbox)
         written = [
-            _ms(partial(store.append_log, entries))
+            milliseconds(partial(store.append_log, entries))
             for entries in (_numbered(outbox, new) for new in told(num_roll_backs))
         ]
         middle = (EPOCHS // 2, EPOCH_STEPS // 2)
@@ -63,7 +62,7 @@ def measure(num_roll_backs: int) -> dict[str, float]:
             "100,000 steps, for `verify`": _median(lambda: log.steps(JOB, (), 100_000), 3),
             "its loss as 1,000 points": _median(lambda: _curve(log)),
             "size, MB": (Path(folder) / FILE_NAME).stat().st_size / 1e6,
-            "all thinned": _ms(lambda: store.thin_log(JOB)),
+            "all thinned": milliseconds(lambda: store.thin_log(JOB)),
             "thinned again, nothing to do": _median(lambda: store.thin_log(JOB)),
             "10,000 steps from the middle, thinned": _median(
                 lambda: log.steps(JOB, middle, 10_000)
@@ -85,13 +84,7 @@ def _numbered(outbox: Outbox, new: list[NewEntry]) -> list[LogEntry]:
 
 
 def _median(read: Callable[[], Any], rounds: int = 15) -> float:
-    return statistics.median(_ms(read) for _ in range(rounds))
-
-
-def _ms(do: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    do()
-    return 1e3 * (time.perf_counter() - begin)
+    return statistics.median(milliseconds(read) for _ in range(rounds))
 
 
 def report(plain: dict[str, float], rolled_back: dict[str, float], count: int) -> list[str]:

@@ -40,14 +40,24 @@ LITTLE_BYTES = 4 * 10**6
 BOUND_BYTES = 10**9
 LARGE = {
     "name": "synthetic",
-    "inputs": [3, 64, 64],
+    "inputs": [3, 128, 128],
     "dtype": "uint8",
     "classes": 10,
-    "num_train": 500_000,
+    "num_train": 122_000,
     "num_val": 1_000,
     "batch_size": 256,
 }
-LARGE_BYTES = 3 * 64 * 64 * (500_000 + 1_000)
+LARGE_BYTES = 3 * 128 * 128 * (122_000 + 1_000)
+POOLED = {
+    "layers": [
+        {"type": "AvgPool2d", "kernel_size": 16},
+        {"type": "Flatten"},
+        {"type": "Linear", "out_features": 64},
+        {"type": "ReLU"},
+        {"type": "Linear", "out_features": 10},
+    ]
+}
+"""So little to compute that all of the large data set is read in a minute or two."""
 CLIENT_TIMEOUT_S, TRAIN_TIMEOUT_S = 120.0, 900.0
 LOOK_INTERVAL_S = 0.05
 
@@ -74,14 +84,16 @@ class Column:
     rates: list[float] = field(default_factory=list)
 
     def measure(self, epochs: int) -> None:
-        job = trained(self.gateway, IMAGES, epochs=epochs)
+        job = trained(self.gateway, CNN, IMAGES, epochs=epochs)
         self.rates.append(statistics.median(r["samples_per_s"] for r in job["history"][1:]))
 
 
-def trained(gateway: GatewayProcess, data: dict[str, Any], **options: Any) -> dict[str, Any]:
+def trained(
+    gateway: GatewayProcess, model: dict[str, Any], data: dict[str, Any], **options: Any
+) -> dict[str, Any]:
     """A job over the gateway's two devices, when it is completed; it is deleted."""
     client = TandemClient(gateway.url, timeout_s=CLIENT_TIMEOUT_S)
-    job_id = client.create_job(CNN, data)
+    job_id = client.create_job(model, data)
     for device in gateway.info["devices"]:
         client.register_device(**device, job_id=job_id)
     client.initialize(job_id)
@@ -190,18 +202,19 @@ def watched(pids: Sequence[int]) -> Iterator[Peak]:
         thread.join()
 
 
-def measure_large(folder: Path, steps: int) -> list[str]:
-    """What 6 GB take within the bound."""
+def measure_large(folder: Path) -> list[str]:
+    """What 6 GB take within the bound, all of them once."""
     with (
         serving(folder / "large", folder, BOUND_BYTES) as gateway,
         watched(gateway.info["pids"]) as peak,
     ):
-        job = trained(gateway, LARGE, epochs=1, max_steps=steps)
+        job = trained(gateway, POOLED, LARGE, epochs=1)
     rate = job["history"][0]["samples_per_s"]
     return [
         f"{LARGE_BYTES / 1e9:.1f} GB of synthetic images ({LARGE['inputs']}, uint8) within "
-        f"{BOUND_BYTES / 1e9:.0f} GB: {steps} steps of {LARGE['batch_size']} at {rate:,.0f} "
-        f"samples/s. At most, the pages of the object store that were ever used took "
+        f"{BOUND_BYTES / 1e9:.0f} GB: an epoch at {rate:,.0f} samples/s, "
+        f"{rate * 3 * 128 * 128 / 1e6:,.0f} MB/s, by a network that computes little. "
+        "At most, the pages of the object store that were ever used took "
         f"{peak.store_bytes / 1e6:,.0f} MB, and the processes that read took "
         f"{peak.task_bytes / 1e6:,.0f} MB of their own, Python included."
     ]
@@ -211,16 +224,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1000, help="of the large data set")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as name:
         folder = Path(name)
+        large = measure_large(folder)
+        print("\n".join(large), flush=True)
         images = measure_images(folder, asked.rounds, asked.epochs)
-        large = measure_large(folder, asked.steps)
     about = f"{asked.rounds} interleaved rounds of {asked.epochs} epochs, the first left out"
-    lines = [f"{about}; {machine()}.", "", *images, "", *large]
-    write_part("reading", lines)
+    lines = [f"{about}; {machine()}.", "", *images]
     print("\n".join(lines))
+    write_part("reading", [*lines, "", *large])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""Writes a benchmark's part of ``docs/benchmarks.md``, between its markers."""
+"""What a benchmark tells of the machine and of a call's time, and its part of
+``docs/benchmarks.md``, between its markers."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
@@ -25,6 +28,13 @@ def mnist_data_dir() -> Path:
     if not folder:
         raise SystemExit("TANDEM_DATA_DIR must name the folder that holds MNIST/raw")
     return Path(folder)
+
+
+def milliseconds(do: Callable[[], Any]) -> float:
+    """Of the wall clock."""
+    begin = time.perf_counter()
+    do()
+    return 1e3 * (time.perf_counter() - begin)
 
 
 def write_part(name: str, lines: Sequence[str], page: Path = PAGE) -> None:

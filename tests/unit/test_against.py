@@ -24,6 +24,11 @@ def test_the_first_number_of_each_cell_is_read() -> None:
     }
 
 
+def test_a_table_of_one_row_needs_no_name_for_it() -> None:
+    printed = "| p50 | cost |\n|---:|---:|\n| 5.2 ms | 18.1% |"
+    assert first_table(printed) == {("", "p50"): 5.2, ("", "cost"): 18.1}
+
+
 def test_a_text_without_a_table_has_no_figures() -> None:
     assert first_table("the gateway ended") == {}
 
@@ -32,10 +37,10 @@ def test_what_both_have_is_compared_turn_by_turn() -> None:
     before = [{("a", "s"): 2.0, ("old", "s"): 1.0}, {("a", "s"): 4.0}, {("a", "s"): 10.0}]
     after = [{("a", "s"): 1.0}, {("a", "s"): 1.0, ("new", "s"): 1.0}, {("a", "s"): 10.0}]
 
-    *_, row = lines = compared(before, after)
+    _, _, row, *alone = compared(before, after)
 
-    assert len(lines) == 3
     assert row == "| a | s | 4.00 | 1.00 | 0.50 |"
+    assert [line for line in alone if line] == ["Only before: old: s.", "Only after: new: s."]
 
 
 def test_what_is_behind_two_dashes_is_the_benchmarks_own_wherever_options_stand() -> None:

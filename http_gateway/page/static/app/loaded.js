@@ -1,9 +1,28 @@
 import { useEffect, useRef, useState } from "./html.js";
 import { call } from "./api.js";
 import { listen } from "./live.js";
+import { session } from "./session.js";
 
 const REST_MS = 1_000;
-const NOTHING_YET = { data: undefined, error: null };
+const MOST_KEPT = 50;
+
+// The last answers by path, newest last: a view shows at once what it showed before, though the
+// gateway be slow or gone, and reads it again.
+const kept = new Map();
+
+session.listen(() => {
+  if (!session.value?.signed_in) kept.clear();
+});
+
+function keep(path, data) {
+  kept.delete(path);
+  kept.set(path, data);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+}
+
+function asKept(path) {
+  return { data: kept.get(path), error: null };
+}
 
 // Runs at once, then at most once in `restMs`; a wish in between is done afterwards.
 export function paced(run, restMs = REST_MS) {
@@ -35,12 +54,12 @@ export function paced(run, restMs = REST_MS) {
 
 // What GET answers at `path` (null: nothing yet), read again when an entry `isNews`.
 export function useLoaded(path, isNews = () => false) {
-  const [state, setState] = useState(NOTHING_YET);
+  const [state, setState] = useState(asKept(path));
   const news = useRef(isNews);
   const again = useRef(() => {});
   news.current = isNews;
   useEffect(() => {
-    setState(NOTHING_YET);
+    setState(asKept(path));
     if (path === null) return undefined;
     const controller = new AbortController();
     const { go, end } = paced(() => read(path, controller.signal, setState));
@@ -60,7 +79,9 @@ export function useLoaded(path, isNews = () => false) {
 
 async function read(path, signal, setState) {
   try {
-    setState({ data: await call("GET", path, undefined, signal), error: null });
+    const data = await call("GET", path, undefined, signal);
+    keep(path, data);
+    setState({ data, error: null });
   } catch (error) {
     if (!signal.aborted) setState((before) => ({ data: before.data, error }));
   }
