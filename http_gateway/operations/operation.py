@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from http_gateway.schemas.base import Query
+
 CALL_TIMEOUT_S = 30.0
 ACTOR_START_TIMEOUT_S = 60.0
 """What a client reckons with: the setting's default."""
@@ -63,7 +65,7 @@ class Operation(ManagerCall):
     response: Schema
     status: int = 200
     path_parameters: type[BaseModel] | None = None
-    query: type[BaseModel] | None = None
+    query: type[Query] | None = None
     body: type[BaseModel] | None = None
     whole_body: bool = False
     as_sent: bool = False

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import LOADING_TIMEOUT_S, QUICK
-from http_gateway.schemas.base import MAX_TEXT_CHARS, Done
+from http_gateway.schemas.base import MAX_TEXT_CHARS, Done, Query
 from http_gateway.schemas.datasets import (
     DatasetList,
     InspectDataset,
@@ -26,7 +26,7 @@ class DatasetPath(BaseModel):
     name: DatasetName
 
 
-class UploadQuery(BaseModel):
+class UploadQuery(Query):
     """How an upload is to be read."""
 
     format: str | None = Field(
@@ -44,7 +44,7 @@ class UploadQuery(BaseModel):
     replace: PlainFlag = Field(False, description="true replaces a data set of this name")
 
 
-class DeleteDatasetQuery(BaseModel):
+class DeleteDatasetQuery(Query):
     """Whether a data set that jobs need is deleted, too."""
 
     force: PlainFlag = Field(

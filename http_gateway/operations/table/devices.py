@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import QUICK
-from http_gateway.schemas.base import Done, RequiredTogether
+from http_gateway.schemas.base import Done, Query, RequiredTogether
 from http_gateway.schemas.devices import ListedDevice
 from http_gateway.schemas.parameters import MAX_INDEX, Ip, PlainInt
 
@@ -42,7 +42,7 @@ class DevicePath(BaseModel):
     port: PlainInt = Field(ge=1, le=65_535)
 
 
-class UnregisterQuery(BaseModel):
+class UnregisterQuery(Query):
     """Which of several devices with one port."""
 
     ip: Ip | None = Field(None, description="needed when devices of several ips have this port")

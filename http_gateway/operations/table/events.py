@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from http_gateway.live.event_format import MEDIA_TYPE as EVENT_STREAM
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, QUICK
+from http_gateway.schemas.base import Query
 from http_gateway.schemas.parameters import Names, PlainInt, PlainSeq
 
 USUAL_EVENTS = 1_000
@@ -36,7 +37,7 @@ class LogEvent(BaseModel):
     values: dict[str, Any] = Field(description="for programs; by kind")
 
 
-class EventsQuery(BaseModel):
+class EventsQuery(Query):
     """Which entries."""
 
     after: PlainSeq | None = Field(
@@ -53,7 +54,7 @@ class EventPage(BaseModel):
     next_after: int = Field(description="what to ask for as `after` to get what comes next")
 
 
-class MetricsQuery(BaseModel):
+class MetricsQuery(Query):
     """Which curves, and how much of them."""
 
     names: Names | None = Field(None, description="such as loss,val_loss; default: all")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, READS
-from http_gateway.schemas.base import MAX_TEXT_CHARS
+from http_gateway.schemas.base import MAX_TEXT_CHARS, Query
 
 EXPORT_TIMEOUT_S = 480.0  # it may wait for others, and for a large model to be read and traced
 BYTES = "application/octet-stream"
@@ -22,7 +22,7 @@ ENDINGS: dict[str, str] = {
 """Of a file's name, by its format."""
 
 
-class ModelQuery(BaseModel):
+class ModelQuery(Query):
     """Which weights, and in which form."""
 
     format: ModelFormat = Field(

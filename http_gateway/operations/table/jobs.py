@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, LOADING_TIMEOUT_S, LOADS, QUICK
-from http_gateway.schemas.base import Done, NoBody
+from http_gateway.schemas.base import Done, NoBody, Query
 from http_gateway.schemas.job_details import JobDetails, JobSummary
 from http_gateway.schemas.job_request import CloneJob, CreateJob
 from http_gateway.schemas.parameters import PlainFlag, PlainIndex, PlainInt
@@ -27,7 +27,7 @@ class JobList(BaseModel):
     jobs: list[JobSummary]
 
 
-class JobQuery(BaseModel):
+class JobQuery(Query):
     """Which of a job's epochs."""
 
     after_epoch: PlainIndex | None = Field(
@@ -38,7 +38,7 @@ class JobQuery(BaseModel):
     )
 
 
-class DeleteQuery(BaseModel):
+class DeleteQuery(Query):
     """Whether a job that trains is deleted, too."""
 
     force: PlainFlag = Field(

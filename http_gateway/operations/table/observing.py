@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, QUICK, READS
+from http_gateway.schemas.base import Query
 from http_gateway.schemas.parameters import PlainIndex, PlainInt
 
 USUAL_STEPS = 10
@@ -18,7 +19,7 @@ TRACE_TIMEOUT_S = 90.0
 """More than the JobManager waits for steps."""
 
 
-class TraceQuery(BaseModel):
+class TraceQuery(Query):
     """How many steps."""
 
     steps: PlainInt = Field(
@@ -55,7 +56,7 @@ class Trace(BaseModel):
     otherData: TraceFacts
 
 
-class LogsQuery(BaseModel):
+class LogsQuery(Query):
     """Which of a job's log lines."""
 
     after: PlainIndex | None = Field(

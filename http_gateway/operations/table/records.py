@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from http_gateway.operations.operation import Operation
 from http_gateway.operations.table.traits import JOB, QUICK
+from http_gateway.schemas.base import Query
 from http_gateway.schemas.job_details import Teraflops
 from http_gateway.schemas.parameters import MAX_INDEX, PlainCount, PlainInt
 from http_gateway.schemas.planning import PlanInForce
@@ -49,7 +50,7 @@ class StepLoss(BaseModel):
     loss: float
 
 
-class StepsQuery(BaseModel):
+class StepsQuery(Query):
     """Which of a job's steps."""
 
     after_epoch: PlainInt = Field(0, ge=0, le=MAX_INDEX, description="only what comes after this")
@@ -63,7 +64,7 @@ class StepList(BaseModel):
     steps: list[StepLoss]
 
 
-class TeraflopsQuery(BaseModel):
+class TeraflopsQuery(Query):
     """How many sessions."""
 
     limit: PlainCount | None = Field(None, description="only so many of the latest; default: all")

@@ -174,3 +174,12 @@ def test_arguments_that_make_no_request_are_refused_as_those_of_a_function(
     with pytest.raises(TypeError, match=re.escape(text)):
         call(client)
     assert fake.calls == []
+
+
+def test_the_schema_of_a_query_is_made_once_and_not_by_each_request() -> None:
+    queries = [o.query for o in OPERATIONS if o.query is not None]
+    assert len(queries) > 5
+    for query in queries:
+        schema = query.model_json_schema()
+        assert schema is query.model_json_schema()
+        assert schema["properties"].keys() == query.model_fields.keys()

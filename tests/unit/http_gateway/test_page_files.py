@@ -52,6 +52,14 @@ def test_nothing_but_its_files_is_served(http: FlaskClient, name: str) -> None:
     error_of(http.get(f"/page/{name}"), 404)
 
 
+def test_the_first_page_names_every_module(http: FlaskClient) -> None:
+    page = http.get("/").text
+    names = [f"/page/{path.relative_to(FILES)}" for path in SCRIPTS]
+    missing = [name for name in names if f'<link rel="modulepreload" href="{name}">' not in page]
+    assert missing == ["/page/app/first_theme.js"]
+    assert page.count("<script ") == 2 and page.count("</head>") == 1
+
+
 def test_every_script_imports_what_is_there(http: FlaskClient) -> None:
     for path in SCRIPTS:
         url = f"/page/{path.relative_to(FILES)}"
