@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from actors.core.feeding.row_blocks import (
@@ -20,8 +22,8 @@ from actors.core.feeding.row_blocks import (
 from actors.core.feeding.rows import TensorRows, TrainingRows, ValidationRows
 from actors.core.rows.row_reader import RowReader, row_bytes
 from actors.core.sources.transforms.registry import is_random
+from actors.core.sources.views import SampleView
 from actors.core.stages.specs import SessionSpec
-from actors.core.transform_spec import TransformSpec
 from actors.feeding.feed import Feed
 from actors.feeding.ray_reader import RayReader
 from actors.feeding.reading import Reading
@@ -41,17 +43,19 @@ class GivenRows:
         view = session.views.inputs
         if isinstance(self.found, np.ndarray) and not is_random(view.transforms):
             return TensorRows(torch.from_numpy(self.found))
-        blocks = (block.wanted for block in training_blocks(session, self._max_rows))
-        return BlockRows(session, self._max_rows, self._feed(blocks, view.transforms, until))
+        max_rows = self.max_rows(view)
+        blocks = (block.wanted for block in training_blocks(session, max_rows))
+        return BlockRows(session, max_rows, self._feed(blocks, view, until))
 
     def validation(self, session: SessionSpec, until: ExitStack) -> ValidationRows:
         """The validation rows for one session; reading ends with ``until``. No transform is
         random here."""
         if isinstance(self.found, np.ndarray):
             return TensorRows(torch.from_numpy(self.found))
-        blocks, view = validation_blocks(session, self._max_rows), session.views.inputs
-        transforms = view.for_validation().transforms
-        return BlockChunks(session, self._max_rows, self._feed(blocks, transforms, until))
+        view = session.views.inputs.for_validation()
+        max_rows = self.max_rows(view)
+        blocks = validation_blocks(session, max_rows)
+        return BlockChunks(session, max_rows, self._feed(blocks, view, until))
 
     @property
     def all_rows(self) -> torch.Tensor:
@@ -59,17 +63,28 @@ class GivenRows:
         assert isinstance(self.found, np.ndarray)
         return torch.from_numpy(self.found)
 
-    @property
-    def _max_rows(self) -> int:
-        return max(1, self.reading.block_bytes // row_bytes(self.found))
+    def max_rows(self, view: SampleView) -> int:
+        """How many rows a block has: both as they are stored and as transforms leave them, they
+        take no more than a block may."""
+        return max(1, self.reading.block_bytes // self._row_bytes(view))
+
+    def handled_bytes(self, view: SampleView, samples: npt.NDArray[np.int64]) -> int:
+        """What a task for these samples reads and returns. A photo that is made small takes as long
+        as its file is large."""
+        files = 0 if isinstance(self.found, np.ndarray) else self.found.file_bytes(samples)
+        return files + len(samples) * self._row_bytes(view)
+
+    def _row_bytes(self, view: SampleView) -> int:
+        return max(row_bytes(self.found), view.transformed_bytes)
 
     def _feed(
         self,
         blocks: Iterator[WantedRows],
-        transforms: tuple[TransformSpec, ...],
+        view: SampleView,
         until: ExitStack,
     ) -> Callable[[], torch.Tensor]:
-        reader = RayReader(self.reference, row_bytes(self.found), self.reading.node_id, transforms)
+        num_bytes, node_id = partial(self.handled_bytes, view), self.reading.node_id
+        reader = RayReader(self.reference, num_bytes, node_id, view.transforms)
         feed = Feed(blocks, reader, self.reading.num_ahead)
         until.enter_context(closing(feed))
         return feed.next_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,23 @@ from actors.feeding.reading_task import read_rows
 MAX_RETRIES = 2
 """How often a block is read again after its process was killed."""
 
+Samples = npt.NDArray[np.int64]
+
 
 class RayReader:
-    """Starts one task for each block. ``rows`` is a reference to a ``RowReader`` or an array.
-    The blocks belong to this process, and are freed when it ends."""
+    """Starts one task for each block. ``rows`` is a reference to a ``RowReader`` or an array, and
+    ``num_bytes`` says how many bytes a task handles for some samples. The blocks belong to this
+    process, and are freed when it ends."""
 
     def __init__(
-        self, rows: Any, row_bytes: int, node_id: str, transforms: tuple[TransformSpec, ...]
+        self,
+        rows: Any,
+        num_bytes: Callable[[Samples], int],
+        node_id: str,
+        transforms: tuple[TransformSpec, ...],
     ) -> None:
         self._rows = rows
-        self._row_bytes = row_bytes
+        self._num_bytes = num_bytes
         self._transforms = transforms
         task: Any = ray.remote(read_rows)
         self._task = task.options(
@@ -40,9 +48,8 @@ class RayReader:
     def start(self, wanted: WantedRows) -> tuple[Any, float]:
         """Submits the task."""
         samples = wanted.samples.numpy()
-        timeout_s = patience_s(len(samples) * self._row_bytes)
         task = self._task.remote(self._rows, samples, self._transforms, wanted.draws)
-        return task, timeout_s
+        return task, patience_s(self._num_bytes(samples))
 
     def take(self, started: tuple[Any, float]) -> torch.Tensor:
         """Waits for the rows. Raises the error of reading the files, or ``StageFailure``."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from actors.core.errors import Conflict, InvalidRequest
+from actors.core.errors import CallerError, Conflict, InvalidRequest
 from actors.core.sources.registry import SOURCES, SourceSpec, parse_source
 from orchestrator.data.datasets import DatasetStore
 from orchestrator.errors import DatasetUnavailable
@@ -41,8 +41,7 @@ class DatasetDesk:
         """Says what a data set holds, and which job would fit. Raises ``InvalidRequest``,
         ``DatasetUnavailable``."""
         spec = self.parse(dataset_config)
-        found = self._datasets.inspect(spec)
-        return found if spec.upload is None else self._as_sent(found, spec.upload)
+        return self._datasets.inspect(spec) if spec.upload is None else self._looked_at(spec)
 
     def summaries(self) -> list[dict[str, Any]]:
         """All data sets: first those that Tandem knows, then the uploaded ones."""
@@ -98,29 +97,31 @@ class DatasetDesk:
         Raises ``InvalidRequest``, ``Conflict``, ``DatasetUnavailable``, …"""
         with self._uploads.working_on(version):
             self.check(name, replace_it)
-            found = self._looked_at(name, version, config)
-            understood = self._as_sent(found, self._uploads.name_of(version))
-            about = UploadedDataset(
-                dict(config), num_files, num_bytes, {**understood, "data": name}
-            )
+            found = self._understood(name, version, config)
+            about = UploadedDataset(dict(config), num_files, num_bytes, {**found, "data": name})
             with self._lock:
                 self.check(name, replace_it)
                 self._uploads.keep(name, version, about, replace_it)
         return self.show(name)
 
-    def _as_sent(self, told: dict[str, Any], name: str) -> dict[str, Any]:
-        """What is told of an upload, with places as its sender knows them."""
-        shown: dict[str, Any] = _without_folder(told, f"{self._uploads.files(name).resolve()}/")
-        return shown
-
-    def _looked_at(self, name: str, version: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    def _understood(self, name: str, version: str, config: Mapping[str, Any]) -> dict[str, Any]:
         try:
             spec = parse_source({"name": name}, {name: config})
-            return self._datasets.inspect(replace(spec, upload=self._uploads.name_of(version)))
+            return self._looked_at(replace(spec, upload=self._uploads.name_of(version)))
         except InvalidRequest as error:
             raise InvalidRequest(
                 f"{error.message}. An upload takes such fields by `set`, as NAME=VALUE"
             ) from error
+
+    def _looked_at(self, spec: SourceSpec) -> dict[str, Any]:
+        """What the files of an upload are, with places as their sender knows them."""
+        assert spec.upload is not None
+        folder = str(self._uploads.files(spec.upload).resolve())
+        try:
+            shown: dict[str, Any] = _without_folder(self._datasets.inspect(spec), folder)
+        except CallerError as error:
+            raise type(error)(_without_folder(error.message, folder)) from error
+        return shown
 
     def delete(self, name: str, force: bool) -> None:
         """Raises ``DatasetNotFound``, and ``Conflict`` if a job uses it that may still train,
@@ -161,9 +162,11 @@ def _named(job_ids: list[str]) -> str:
 
 
 def _without_folder(told: Any, folder: str) -> Any:
-    """Makes paths relative to the upload, as its sender knows them."""
+    """Makes paths relative to the upload, which lies in ``folder``, as its sender knows them."""
     if isinstance(told, dict):
         return {name: _without_folder(value, folder) for name, value in told.items()}
     if isinstance(told, list):
         return [_without_folder(value, folder) for value in told]
-    return told.replace(folder, "") if isinstance(told, str) else told
+    if isinstance(told, str):
+        return told.replace(f"{folder}/", "").replace(folder, "the upload")
+    return told

@@ -71,6 +71,7 @@ class StoredDataset:
     num_val: int
     reading: Reading
     fingerprint: str = ""
+    files_fingerprint: str = ""
     train_places: Any = None
     val_places: Any = None
     """References to ``SamplePlaces``."""
@@ -88,7 +89,7 @@ class StoredDataset:
     @property
     def identity(self) -> DataIdentity:
         """By which a job knows its data again."""
-        return DataIdentity(self.num_train, self.num_val, self.fingerprint)
+        return DataIdentity(self.num_train, self.num_val, self.fingerprint, self.files_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class _Facts:
 
     found: Found
     fingerprint: str
+    files_fingerprint: str
     has_targets: bool
     signature: Signature
 
@@ -280,7 +282,8 @@ def _stored(spec: SourceSpec, loading: _Loading, facts: _Facts, reading: Reading
     arrays = (train.inputs, train.targets, val.inputs, val.targets)
     numbers = (source.num_train, source.num_val)
     places = (train.places, val.places)
-    return StoredDataset(*arrays, *numbers, reading, facts.fingerprint, *places)
+    fingerprints = (facts.fingerprint, facts.files_fingerprint)
+    return StoredDataset(*arrays, *numbers, reading, *fingerprints, *places)
 
 
 def _numbered(data: SourceFacts) -> tuple[Any, ...]:
@@ -311,7 +314,8 @@ def _load_arrays(key: SourceSpec, folders: Folders, max_bytes: int) -> tuple[Any
     signature = source_signature(key, folders)
     data = read_source(key, folders, max_bytes)
     has_targets = data.train.targets is not data.train.inputs
-    facts = _Facts(data.found, data.fingerprint, has_targets, signature)
+    fingerprints = (data.fingerprint, data.files_fingerprint)
+    facts = _Facts(data.found, *fingerprints, has_targets, signature)
     return (*arrays_of(data.train), *arrays_of(data.val), facts)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from actors.core.errors import InvalidRequest, TandemError, error_text
+from actors.core.rows.tar_end import check_tar_end
 from orchestrator.uploads.allowed_reads import AllowedReads, ZipReads
 from orchestrator.uploads.entries import NOT_UTF8, RENAME, EntryTally, refused_entry
 from orchestrator.uploads.written_files import make_folder, write_file
@@ -161,8 +162,7 @@ def _opened_tar(body: IO[bytes], is_gzip: bool) -> Iterator[tuple[tarfile.TarFil
 
 
 def _members(archive: Any, reads: AllowedReads) -> Iterator[tarfile.TarInfo]:
-    """Yields one after the other. tarfile itself would keep all of them, and would take a damaged
-    header for the end."""
+    """Yields one after the other. tarfile itself would keep all of them."""
     while True:
         reads.allow(MAX_HEADER_BYTES)
         entry = archive.next()
@@ -170,9 +170,7 @@ def _members(archive: Any, reads: AllowedReads) -> Iterator[tarfile.TarInfo]:
             break
         archive.members = []
         yield entry
-    reads.seek(archive.offset)
-    if reads.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        raise tarfile.ReadError(f"no entry begins at byte {archive.offset:,}")
+    check_tar_end(archive, reads)
 
 
 def _tar_kind(entry: tarfile.TarInfo) -> str:

@@ -84,6 +84,8 @@ class EntryTally:
     packed_bytes: int
     num_files: int = 0
     num_bytes: int = 0
+    _all_files: int = 0
+    _all_bytes: int = 0
     _folders: dict[str, str] = field(default_factory=dict)
     _files: dict[str, str] = field(default_factory=dict)
 
@@ -92,9 +94,11 @@ class EntryTally:
         parts = parts_of(name)
         if not parts:
             raise refused_entry(name, "has no name", RENAME)
+        self._count(name, num_bytes)
         if parts[0] == IGNORED:
             return ()
-        self._count(name, num_bytes)
+        self.num_files += 1
+        self.num_bytes += num_bytes
         self._enter_folders(name, parts[:-1])
         key, path = _key(parts), "/".join(parts)
         if (other := self._files.get(key, self._folders.get(key))) is not None:
@@ -116,22 +120,23 @@ class EntryTally:
             raise InvalidRequest("The archive has no files: pack a folder that has some")
 
     def _count(self, name: str, num_bytes: int) -> None:
-        self.num_files += 1
-        self.num_bytes += num_bytes
+        """Counts what is ignored, too: a tar that is compressed must be unpacked to get past it."""
+        self._all_files += 1
+        self._all_bytes += num_bytes
         limits = self.limits
-        if self.num_files > limits.max_files:
+        if self._all_files > limits.max_files:
             raise refused_entry(
                 name,
                 f"is one file more than {limits.max_files:,}, the limit",
                 "put them into fewer, such as tars of the format webdataset",
             )
-        if self.num_bytes > limits.max_bytes:
+        if self._all_bytes > limits.max_bytes:
             raise refused_entry(
                 name,
                 f"makes its files larger than {size_text(limits.max_bytes)} together, the limit",
                 "upload less, or set max_upload_bytes",
             )
-        if self.num_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * self.packed_bytes):
+        if self._all_bytes > max(RATIO_FREE_BYTES, limits.max_ratio * self.packed_bytes):
             raise refused_entry(
                 name,
                 f"makes its files {limits.max_ratio} times as large as the archive, the limit",

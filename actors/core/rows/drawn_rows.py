@@ -56,6 +56,10 @@ class DrawnRows:
             drawn[first : first + len(some)] = self._drawn(some).reshape(-1, *self.sample)
         return drawn
 
+    def file_bytes(self, samples: npt.NDArray[np.int64]) -> int:
+        """None: they are drawn."""
+        return 0
+
     def digest(self) -> bytes:
         """A digest of the parameters of the drawing."""
         return repr(self).encode()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -27,6 +27,10 @@ REMEDY = "replace it by the whole image, or delete it"
 _ORIENTATION = 0x0112
 _LYING = frozenset({5, 6, 7, 8})
 """The values of EXIF's orientation that swap height and width."""
+_TOLD_IN = frozenset({"exif", "XML:com.adobe.xmp"})
+"""Where a PNG may have its orientation."""
+_WIDTH, _HEIGHT = 256, 257
+"""Tags of TIFF."""
 _GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 _DEEP = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
 """Pillow's modes with 16 bits a pixel."""
@@ -89,12 +93,20 @@ class ImageHeader:
 def read_header(ref: EncodedImage) -> ImageHeader:
     """Reads only the header. Raises ``DatasetUnavailable``."""
     with _opened(ref) as image:
-        height, width = image.height, image.width
+        height, width = _stored_size(image)
         # A PNG is asked for it by decoding all of it.
-        exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
+        exif = image.getexif() if image.format != "PNG" or image.info.keys() & _TOLD_IN else {}
         if exif.get(_ORIENTATION) in _LYING:
             height, width = width, height
         return ImageHeader(height, width, image.mode in _GREY)
+
+
+def _stored_size(image: Any) -> tuple[int, int]:
+    """Height and width before the image is turned. Some versions of Pillow turn the size of a TIFF
+    when they open it."""
+    if image.format == "TIFF":
+        return image.tag_v2[_HEIGHT], image.tag_v2[_WIDTH]
+    return image.height, image.width
 
 
 def decode(ref: EncodedImage, channels: int, size: tuple[int, int] | None) -> Array:

@@ -51,6 +51,16 @@ class ImageRows:
             images[row] = decode(ref, self.image_shape[0], self.image_shape[1:])
         return images
 
+    def file_bytes(self, samples: npt.NDArray[np.int64]) -> int:
+        """The bytes of the encoded images."""
+        return sum(self._encoded_bytes(self.refs[sample]) for sample in samples)
+
+    def _encoded_bytes(self, ref: ImageRef) -> int:
+        if ref.num_bytes is not None:
+            return ref.num_bytes
+        signature = self.files[ref.path]
+        return 0 if signature is None else signature[1]
+
     def digest(self) -> bytes:
         """A digest of the files' names and sizes, in order."""
         digest = hashlib.blake2b(repr(self.image_shape).encode())

@@ -28,6 +28,9 @@ class RowReader(Protocol):
         """Reads the rows with these indices, in this order. Raises ``DatasetUnavailable`` if a
         file has changed."""
 
+    def file_bytes(self, samples: npt.NDArray[np.int64]) -> int:
+        """The bytes that are read of files for these rows."""
+
     def digest(self) -> bytes:
         """A digest that differs for other rows, as far as that is known without reading them."""
 

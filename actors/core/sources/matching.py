@@ -11,7 +11,7 @@ import numpy as np
 from actors.core.errors import InvalidRequest
 from actors.core.fields import shown_value
 from actors.core.rows.row_reader import Array, is_array
-from actors.core.sources.samples import Split
+from actors.core.sources.samples import Split, token_dtype
 from actors.core.sources.source_facts import Found, SourceFacts
 
 MAX_NAMED = 20
@@ -46,7 +46,7 @@ def _matched_text(split: Split, found: Found, known: SourceFacts) -> Split:
     if known.vocabulary is not None:
         assert found.vocabulary is not None
         places = _places(found.vocabulary, known.vocabulary, split.inputs_at, "character")
-        tokens = places[tokens]
+        tokens = places.astype(token_dtype(len(known.vocabulary)))[tokens]
     _check_length(len(tokens), split, known)
     return replace(split, inputs=tokens, targets=tokens)
 
@@ -106,19 +106,34 @@ def _is_numbers(split: Split) -> bool:
 
 
 def _matched_classes(split: Split, found: Found, known: SourceFacts) -> Array:
-    """By their names, where both have names."""
+    """By their names. Where only one side has names, and these are numbers, they are the numbers of
+    the other side."""
     assert known.num_classes is not None
-    if known.class_names and found.class_names:
-        places = _places(found.class_names, known.class_names, split.targets_at, "class")
-        array: Array = places[split.targets]
-        return array
-    largest = int(split.targets.max())
+    numbers, own, wanted, at = split.targets, found.class_names, known.class_names, split.targets_at
+    if own and wanted:
+        numbers = _places(own, wanted, at, "class")[numbers]
+    elif own and _are_numbers(own):
+        numbers = np.array([int(name) for name in own], np.int64)[numbers]
+    elif wanted and _are_numbers(wanted):
+        used = np.unique(numbers)
+        places = _places([str(one) for one in used], [str(int(n)) for n in wanted], at, "class")
+        numbers = places[np.searchsorted(used, numbers)]
+    elif own and len(own) != known.num_classes:
+        raise InvalidRequest(
+            f"{at} has the classes {_listed(own)}, but the network tells classes without names, "
+            f"from 0 to {known.num_classes - 1}: call them by their numbers"
+        )
+    largest = int(numbers.max())
     if largest >= known.num_classes:
         raise InvalidRequest(
-            f"{split.targets_at} has the class {largest}, but the network tells those from 0 to "
+            f"{at} has the class {largest}, but the network tells those from 0 to "
             f"{known.num_classes - 1}: leave its samples out"
         )
-    return split.targets
+    return numbers
+
+
+def _are_numbers(names: Sequence[str]) -> bool:
+    return all(name.isascii() and name.isdecimal() for name in names)
 
 
 def _places(names: Sequence[str], known: Sequence[str], at: str, what: str) -> Array:
@@ -126,10 +141,13 @@ def _places(names: Sequence[str], known: Sequence[str], at: str, what: str) -> A
     places = {name: place for place, name in enumerate(known)}
     for name in names:
         if name not in places:
-            more = ", …" if len(known) > MAX_NAMED else ""
-            shown = ", ".join(map(repr, known[:MAX_NAMED]))
             raise InvalidRequest(
                 f"{at} has the {what} {shown_value(name)}, which the training had not: it has "
-                f"{shown}{more}. Leave its samples out"
+                f"{_listed(known)}. Leave its samples out"
             )
     return np.array([places[name] for name in names], np.int64)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > MAX_NAMED else ""
+    return ", ".join(map(repr, names[:MAX_NAMED])) + more

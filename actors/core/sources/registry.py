@@ -21,6 +21,7 @@ from actors.core.sources.samples import (
     fingerprint,
     in_memory,
     input_bytes,
+    with_files_fingerprint,
 )
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.transform_spec import TransformSpec
@@ -253,7 +254,7 @@ def read_source(spec: SourceSpec, folders: Folders, max_bytes: int | None = None
     kind = SOURCES[spec.name]
     fetch_source(spec, folders)
     before = source_signature(spec, folders)
-    samples = kind.read(spec, _own_folders(spec, folders))
+    samples = with_files_fingerprint(kind.read(spec, _own_folders(spec, folders)))
     if max_bytes is None or input_bytes(samples) <= max_bytes:
         samples = replace(samples, train=in_memory(samples.train), val=in_memory(samples.val))
     if kind.statistics is not None:
@@ -280,6 +281,8 @@ def read_like(
     before, own = source_signature(spec, folders), _own_folders(spec, folders)
     if kind.read_like is not None:
         splits = kind.read_like(spec, own, known)
+        for split in splits:
+            check_split(split, known.num_classes, kind.remedy)
     else:
         samples = kind.read(spec, own)
         for split in (samples.train, samples.val):

@@ -57,13 +57,20 @@ class Skipped:
 @dataclass(frozen=True)
 class Samples:
     """Everything that was read. ``fingerprint`` is that of the samples as they are stored, before
-    any change of their size."""
+    any change of their size. ``files_fingerprint`` is that of the names and sizes of their files,
+    if the samples may be too many for the memory."""
 
     train: Split
     val: Split
     found: Found
     fingerprint: str = ""
+    files_fingerprint: str = ""
     skipped: tuple[Skipped, ...] = ()
+
+
+def token_dtype(num_tokens: int) -> type[np.integer[Any]]:
+    """The dtype in which a text is stored that has so many different tokens."""
+    return np.uint8 if num_tokens <= 256 else np.int32
 
 
 def places_of(split: Split) -> SamplePlaces:
@@ -74,6 +81,13 @@ def places_of(split: Split) -> SamplePlaces:
 def in_memory(split: Split) -> Split:
     """A copy whose inputs are an array."""
     return split if is_array(split.inputs) else replace(split, inputs=all_rows(split.inputs))
+
+
+def with_files_fingerprint(samples: Samples) -> Samples:
+    """Call it before the inputs are in memory."""
+    if is_array(samples.train.inputs):
+        return samples
+    return replace(samples, files_fingerprint=fingerprint(samples.train, samples.val))
 
 
 def input_bytes(samples: Samples) -> int:
@@ -124,8 +138,8 @@ def _finding(split: Split, num_classes: int | None) -> str | None:
         if is_array(array) and array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
             at = tuple(int(i) for i in np.argwhere(~finite)[0])
             return (
-                f"{place} has {array[at]} for sample {at[0]}, column {at[1] if at[1:] else 0} "
-                "(both counted from 0), but numbers must be finite"
+                f"{place} has {array[at]} for {_sample(split, at[0])}, column "
+                f"{at[1] if at[1:] else 0} (counted from 0), but numbers must be finite"
             )
     if num_classes is None:
         return None
@@ -133,10 +147,17 @@ def _finding(split: Split, num_classes: int | None) -> str | None:
     if len(wrong):
         at = tuple(int(i) for i in wrong[0])
         return (
-            f"{split.targets_at} has label {split.targets[at]} for sample {at[0]} "
-            f"(counted from 0), but there are the classes 0 to {num_classes - 1}"
+            f"{split.targets_at} has label {split.targets[at]} for {_sample(split, at[0])}, but "
+            f"there are the classes 0 to {num_classes - 1}"
         )
     return None
+
+
+def _sample(split: Split, index: int) -> str:
+    """Its place in the file, which is another one in a part that was drawn."""
+    if split.row_numbers is not None:
+        return f"row {split.row_numbers[index]:,} (counted from 1)"
+    return f"sample {index} (counted from 0)"
 
 
 def _flat(inputs: Inputs) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,6 +59,11 @@ class SampleView:
     transforms: tuple[TransformSpec, ...] = ()
     stored: tuple[int, ...] = ()
     mixing: Mixing | None = None
+
+    @property
+    def transformed_bytes(self) -> int:
+        """What an image takes after its transforms, as uint8; 0 if it has none."""
+        return math.prod(self.sample.shape) // self.repeated if self.transforms else 0
 
     def gather(
         self, stored: StoredRows, samples: torch.Tensor | slice, draws: Draws | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -62,6 +63,11 @@ CHOICES = (
         "The text is cut into samples of 64 tokens",
     ),
 )
+SMALLER = Choice("", "resize", [64, 64], "The images are large: all are made 64 × 64 pixels")
+MAX_PIXELS = 256 * 256
+"""The most pixels of an image that stays as it is."""
+RESIZED = (FOLDER_FORMAT, "webdataset")
+"""The formats that take ``resize``."""
 LOCAL_DEVICES = [{"ip": "localhost", "port": 5001}, {"ip": "localhost", "port": 5002}]
 
 
@@ -172,13 +178,35 @@ def _inspected(
     """What the data is, and ``config`` with what was chosen where the data needs a choice."""
     while True:
         try:
-            return client.inspect_dataset(config), config
+            told = client.inspect_dataset(config)
+            if not _needs_smaller(client, told, config):
+                return told, config
+            choice = SMALLER
         except ApiError as error:
-            choice = next((c for c in CHOICES if c.names in str(error)), None)
-            if choice is None or choice.field in config:
+            found = next((c for c in CHOICES if c.names in str(error)), None)
+            if found is None or found.field in config:
                 raise
+            choice = found
         typer.echo(f"{choice.says} (--set {choice.field}=… chooses otherwise).", err=True)
         config = {**config, choice.field: choice.value}
+
+
+def _needs_smaller(
+    client: TandemClient, told: Mapping[str, Any], config: Mapping[str, Any]
+) -> bool:
+    """Whether a network for the images would be too large to begin with."""
+    inputs = told["inputs"]
+    if inputs["kind"] != "pixels" or math.prod(inputs["shape"][1:]) <= MAX_PIXELS:
+        return False
+    whole = _with_own(client, config)
+    return whole.get("format") in RESIZED and whole.get("resize") is None
+
+
+def _with_own(client: TandemClient, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the fields that an uploaded data set has of its own."""
+    uploads = [one["name"] for one in client.list_datasets() if one["is_uploaded"]]
+    name = config.get("name")
+    return {**client.get_dataset(name)["dataset_config"], **config} if name in uploads else config
 
 
 def _devices(client: TandemClient) -> list[dict[str, Any]]:

@@ -121,4 +121,5 @@ def _csv_rows(name: str, text: str) -> list[dict[str, Any]]:
                 f"{name}, row {number:,} has another number of values than the first line, but "
                 f"must have {len(reader.fieldnames or ())}: correct it"
             )
+        row.pop("", None)  # it numbers the rows: training leaves it out, too
     return rows

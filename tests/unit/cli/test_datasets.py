@@ -141,6 +141,35 @@ def test_images_of_several_sizes_are_given_one(
     assert load_job_file(out).dataset_config["resize"] == [64, 64]
 
 
+LARGE = {**TOLD, "inputs": {"shape": [3, 3024, 4032], "dtype": "float32", "kind": "pixels"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "chosen"),
+    [("photos", [64, 64]), ("uploaded", [64, 64]), ("sized", None), ("arrays", None)],
+)
+def test_large_images_are_made_smaller_to_begin_with(
+    tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path, path: str, chosen: list[int] | None
+) -> None:
+    own = {
+        "uploaded": {"format": "image_folder", "path": "pets"},
+        "sized": {"format": "image_folder", "path": "pets", "resize": [400, 500]},
+        "arrays": {"format": "npz", "path": "a.npz"},
+    }
+
+    def answer(dataset_config: dict[str, Any]) -> dict[str, Any]:
+        return TOLD if "resize" in dataset_config else LARGE
+
+    fake.answers["list_datasets"] = [{"name": name, "is_uploaded": True} for name in own]
+    fake.answers["get_dataset"] = lambda name: {"dataset_config": own[name]}
+    fake.answers["inspect_dataset"] = answer
+    out = tmp_path / "job.yaml"
+    done = tandem("init", path, "--out", str(out))
+    assert done.exit_code == 0, done.stderr
+    assert load_job_file(out).dataset_config.get("resize") == chosen
+    assert ("64 × 64" in done.stderr) == (chosen is not None)
+
+
 def test_gaps_are_filled_and_said_and_a_choice_of_yours_stays(
     tandem: Tandem, fake: ScriptedJobClient
 ) -> None:

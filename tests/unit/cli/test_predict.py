@@ -53,6 +53,7 @@ def test_images_are_sent_as_files_and_told_by_their_classes_names(
     ("name", "text", "rows"),
     [
         ("a.csv", "a,b\n1,x\n,y\n", [{"a": "1", "b": "x"}, {"a": "", "b": "y"}]),
+        ("a.csv", ",a,b\n0,1,x\n1,2,y\n", [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]),
         ("a.csv", '\ufeffa;b\n"1;2";x\n', [{"a": "1;2", "b": "x"}]),
         ("a.tsv", "a\tb\n1\tx\n", [{"a": "1", "b": "x"}]),
         (

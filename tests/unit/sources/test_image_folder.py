@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
 from actors.core.rows import image_decoding
@@ -142,12 +143,13 @@ def test_what_can_be_seen_through_lies_on_white(tmp_path: Path) -> None:
     assert (_first_row(tmp_path) == 255).all()
 
 
-def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path, suffix: str) -> None:
     lying = Image.new("RGB", (SIZE[0], SIZE[1]))
     lying.paste((255, 255, 255), (0, 0, SIZE[0], 1))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    _one_image(tmp_path, lying, "a.jpg", exif=exif, quality=100)
+    _one_image(tmp_path, lying, f"a{suffix}", exif=exif, quality=100)
     row = _first_row(tmp_path)
     assert row.shape == (3, *SIZE)
     assert row[:, :, -1].min() > 200 and row[:, :, 0].max() < 50
@@ -296,3 +298,22 @@ def test_other_images_change_the_fingerprint_and_the_signature(folder: Path) -> 
     before = read_folder(folder).fingerprint
     picture(99).save(folder / "pets/train/cat/001.png")
     assert read_folder(folder).fingerprint != before
+
+
+def test_a_png_is_turned_as_its_notes_say(tmp_path: Path) -> None:
+    lying = Image.new("RGB", (SIZE[0], SIZE[1]))
+    lying.paste((255, 255, 255), (0, 0, SIZE[0], 1))
+    notes = PngInfo()
+    notes.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>')
+    _one_image(tmp_path, lying, pnginfo=notes)
+    row = _first_row(tmp_path)
+    assert row.shape == (3, *SIZE)
+    assert (row[:, :, -1] == 255).all() and (row[:, :, :-1] == 0).all()
+
+
+def test_what_lies_beside_train_and_val_is_told(folder: Path) -> None:
+    write_folder(folder / "pets" / "valid", {"cat": 2, "dog": 1})
+    (folder / "pets/readme.md").write_text("x")
+    samples = read_folder(folder)
+    assert (samples.found.num_train, samples.found.num_val) == (10, 3)
+    assert {Path(one.place).name for one in samples.skipped} == {"valid", "readme.md"}

@@ -13,7 +13,7 @@ from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
 from actors.core.sources.registry import facts_of_source, read_like
 from actors.core.sources.samples import Split, places_of
 from actors.core.sources.source_facts import SourceFacts
-from tests.support.own_files import write_folder
+from tests.support.own_files import encoded, picture, write_folder, write_tar
 from tests.support.sources import folders, read, source_of
 
 
@@ -96,6 +96,7 @@ def test_a_text_is_read_by_the_characters_of_the_training(tmp_path: Path) -> Non
     (whole,) = like(known, "text", tmp_path, path="b.txt", context=4)
     assert whole.targets is whole.inputs and known.vocabulary is not None
     assert "".join(known.vocabulary[i] for i in whole.inputs) == "fbd" * 20
+    assert whole.inputs.dtype == np.uint8
     assert places_of(whole).of(3) is None
     given: dict[str, Any] = {"known": known, "kind": "text", "folder": tmp_path, "context": 4}
     (tmp_path / "b.txt").write_text("xyz" * 20)
@@ -146,3 +147,37 @@ def test_a_table_is_encoded_by_the_columns_of_the_training(tmp_path: Path) -> No
         path="a.jsonl",
         target="kind",
     )
+
+
+def test_classes_whose_names_are_numbers_are_these_numbers(tmp_path: Path) -> None:
+    rows = np.zeros((24, 6, 8), np.uint8)
+    np.savez(tmp_path / "a.npz", x=rows, y=np.arange(24) % 12)
+    arrays: dict[str, Any] = {"path": "a.npz"}
+    write_folder(tmp_path / "some", {"3": 2, "11": 1}, mode="L")
+    numbered = known_of("npz", tmp_path, **arrays)
+    (found,) = like(numbered, "image_folder", tmp_path, path="some")
+    assert found.targets.tolist() == [11, 3, 3]
+    write_folder(tmp_path / "all", {str(i): 2 for i in range(12)}, mode="L")
+    named = known_of("image_folder", tmp_path, path="all")
+    (found,) = like(named, "npz", tmp_path, **arrays)
+    assert [named.class_names[i] for i in found.targets] == [str(i % 12) for i in range(24)]
+    given: dict[str, Any] = {"folder": tmp_path, "known": numbered, "kind": "image_folder"}
+    write_folder(tmp_path / "pets", {"cat": 2, "dog": 2}, mode="L")
+    refused(InvalidRequest, "'cat', 'dog'", "0 to 11", path="pets", **given)
+    write_folder(tmp_path / "more", {"12": 1}, mode="L")
+    refused(InvalidRequest, "class 12", "0 to 11", path="more", **given)
+
+
+@pytest.mark.parametrize("kind", ["image_folder", "webdataset", "npz"])
+def test_a_single_sample_is_enough_to_evaluate_with(
+    pets: SourceFacts, tmp_path: Path, kind: str
+) -> None:
+    if kind == "image_folder":
+        write_folder(tmp_path / "one", {"dog": 1})
+    elif kind == "webdataset":
+        write_tar(tmp_path / "one", {"1.png": encoded(picture(0)), "1.cls": b"dog"})
+    else:
+        with (tmp_path / "one").open("wb") as file:
+            np.savez(file, x=np.zeros((1, 3, 6, 8), np.uint8), y=np.array([2]))
+    (found,) = like(pets, kind, tmp_path, path="one")
+    assert found.targets.tolist() == [2] and found.inputs.shape == (1, 3, 6, 8)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
-from actors.core.sources.kinds import numpy_arrays
+from actors.core.sources.readers import array_reading
 from actors.core.sources.registry import facts_of_source
 from actors.core.sources.samples import Samples
 from actors.core.sources.source_facts import SourceFacts
@@ -109,8 +111,27 @@ def test_npy_has_an_array_a_file(tmp_path: Path) -> None:
             "label 2",
         ),
         ({"x": np.where(ROWS > 4, np.nan, ROWS), "y": CLASSES}, {}, DatasetUnavailable, "nan"),
+        ({"x": ROWS[:, :0], "y": CLASSES}, {}, DatasetUnavailable, "[10, 0]"),
+        (
+            {"x": ROWS, "y": CLASSES},
+            {"val_inputs": "x", "val_target": "y", "validation_split": 0.5},
+            InvalidRequest,
+            "validation_split is 0.5",
+        ),
+        (
+            {"x": ROWS, "y": CLASSES, "d": CLASSES / 2},
+            {"val_inputs": "x", "val_target": "d"},
+            DatasetUnavailable,
+            "a.npz, d has samples of float32 [1]",
+        ),
+        (
+            {"x": ROWS, "y": CLASSES, "d": CLASSES - 1},
+            {"val_inputs": "x", "val_target": "d"},
+            DatasetUnavailable,
+            "a.npz, d has whole numbers from -1",
+        ),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_what_does_not_fit_is_refused_with_its_place(
     tmp_path: Path,
@@ -151,4 +172,52 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(DatasetUnavailable, match=r"2,199,023,255,552 bytes, but the limit is"):
         read("npz", tmp_path, path="a.npz")
-    assert numpy_arrays.MAX_BYTES == 2**33
+    assert array_reading.MAX_BYTES == 2**33
+
+
+def test_no_header_makes_more_be_read_than_it_claims(tmp_path: Path) -> None:
+    for shape in ((-1, 2), (-2, -4), (2, -1)):
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        with (tmp_path / "x.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(b"\0" * 1000)
+        with pytest.raises(DatasetUnavailable, match=re.escape(f"its shape is {list(shape)}")):
+            read("npy", tmp_path, path="x.npy", target="x.npy")
+
+
+def test_what_can_not_be_decompressed_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=ROWS, y=CLASSES)
+    content = bytearray(path.read_bytes())
+    name_bytes, more_bytes = struct.unpack("<HH", content[26:30])
+    begin = 30 + name_bytes + more_bytes
+    content[begin : begin + 8] = b"\xff" * 8  # no block of deflate begins so
+    path.write_bytes(content)
+    with pytest.raises(DatasetUnavailable, match=r"a\.npz.* can't be read as numpy's arrays"):
+        read("npz", tmp_path, path="a.npz")
+
+
+@pytest.mark.parametrize("row", range(10))
+def test_a_wrong_number_is_told_with_its_row_in_the_array(tmp_path: Path, row: int) -> None:
+    rows = ROWS.copy()
+    rows[row, 3] = np.nan
+    with pytest.raises(
+        DatasetUnavailable, match=rf"a\.npz, x has nan for row {row + 1} .*column 3"
+    ):
+        read_npz(tmp_path, {"x": rows, "y": CLASSES})
+    given = {"val_inputs": "v", "val_target": "y"}
+    with pytest.raises(DatasetUnavailable, match=rf"a\.npz, v has nan for row {row + 1} "):
+        read_npz(tmp_path, {"x": ROWS, "y": CLASSES, "v": rows}, **given)
+
+
+def test_a_class_is_counted_though_all_its_samples_are_for_validation(tmp_path: Path) -> None:
+    classes = np.array([0] * 9 + [1])
+    samples = read_npz(tmp_path, {"x": ROWS, "y": classes}, validation_split=0.8)
+    assert 1 in samples.val.targets and 1 not in samples.train.targets
+    assert samples.found.num_classes == 2
+
+
+def test_a_network_is_not_trained_to_tell_one_class(tmp_path: Path) -> None:
+    samples = read_npz(tmp_path, {"x": ROWS, "y": np.zeros(10, np.int64)})
+    with pytest.raises(InvalidRequest, match="only the class 0"):
+        facts(samples)

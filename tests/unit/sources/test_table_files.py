@@ -103,7 +103,7 @@ def test_columns_are_chosen(tmp_path: Path) -> None:
     samples = read_csv(tmp_path, csv_of(ROWS), inputs=["size"])
     assert [column.name for column in samples.found.columns] == ["size"]
     with_text = read_csv(tmp_path, csv_of(ROWS), categorical=["size"], inputs=["colour", "size"])
-    assert with_text.found.columns[1].categories[:2] == ("0", "0.5")
+    assert with_text.found.columns[1].categories[:2] == ("0.0", "0.5")
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])

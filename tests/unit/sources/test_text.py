@@ -153,3 +153,21 @@ def test_a_file_outside_the_allowed_folders_is_refused(folder: Path) -> None:
     for path in ("/etc/passwd", "../text.txt", "gone.txt"):
         with pytest.raises(InvalidRequest, match=r"dataset_config\.path is"):
             read_text(folder, path=path)
+
+
+@pytest.mark.parametrize("chunk_bytes", [3, 4, 2**24])
+def test_the_mark_of_utf8_at_the_beginning_of_a_file_is_no_character(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr(text_source, "CHUNK_BYTES", chunk_bytes)
+    (folder / "texts").mkdir()
+    for name in ("1.txt", "2.txt"):
+        (folder / "texts" / name).write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+    samples = read_text(folder, path="texts")
+    assert samples.found.vocabulary == "".join(sorted(set(TEXT)))
+    assert len(samples.train.inputs) + len(samples.val.inputs) == 2 * len(TEXT)
+
+
+def test_files_beside_the_texts_are_told(folder: Path) -> None:
+    (folder / "notes.pdf").write_bytes(b"x")
+    assert [Path(one.place).name for one in read_text(folder, path=".").skipped] == ["notes.pdf"]

@@ -277,3 +277,13 @@ def test_a_transform_from_outside_is_one_entry() -> None:
     assert torch.equal(applied({"type": "Inverse"}, stored=stored), 255 - stored)
     with pytest.raises(AssertionError, match="Inverse"):
         add_transform(TRANSFORMS["Inverse"])
+
+
+@pytest.mark.parametrize("kind", ["ColorJitter", "RandAugment"])
+def test_colours_are_changed_of_images_that_have_some(kind: str) -> None:
+    given = parsed({"type": kind})
+    for channels in (1, 3):
+        assert transformed_shape("transform", given, (channels, 8, 8)) == (channels, 8, 8)
+    for channels in (2, 4):
+        with pytest.raises(InvalidRequest, match=rf"transform\[0\].* {channels} channels"):
+            transformed_shape("transform", given, (channels, 8, 8))

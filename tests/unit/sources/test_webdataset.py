@@ -105,3 +105,36 @@ def test_a_folder_without_tars_is_refused(tmp_path: Path) -> None:
         read_tars(tmp_path, "pets")
     with pytest.raises(InvalidRequest, match=r"dataset_config\.path is"):
         read_tars(tmp_path, "gone.tar")
+
+
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "pets.tar"
+    write_tar(path, members(10))
+    content = bytearray(path.read_bytes())
+    with tarfile.open(path) as tar:
+        begin = tar.getmember("0006.png").offset
+    content[begin] ^= 1  # its checksum is wrong now
+    path.write_bytes(content)
+    with pytest.raises(DatasetUnavailable, match=r"pets\.tar can't be read as a tar"):
+        read_tars(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["0003.jpg", "0003.png", "0003.cls"])
+def test_no_part_of_a_sample_takes_the_place_of_another(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "pets.tar"
+    write_tar(path, members(10))
+    with tarfile.open(path, "a") as tar:
+        content = b"cat" if name.endswith("cls") else encoded(picture(3))
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(DatasetUnavailable, match=f"{name} is the second"):
+        read_tars(tmp_path)
+
+
+def test_files_beside_the_tars_are_told(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    write_tar(tmp_path / "pets/1.tar", members(10))
+    (tmp_path / "pets/2.tar.gz").write_bytes(b"x")
+    samples = read_tars(tmp_path, "pets")
+    assert [Path(one.place).name for one in samples.skipped] == ["2.tar.gz"]

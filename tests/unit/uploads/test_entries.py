@@ -120,3 +120,12 @@ def test_an_archive_without_files_is_refused() -> None:
     entries.add_folder("cat/")
     with pytest.raises(InvalidRequest, match="no files"):
         entries.check_not_empty()
+
+
+def test_what_is_ignored_is_limited_too() -> None:
+    with pytest.raises(InvalidRequest, match="together"):
+        tally().add_file("__MACOSX/bomb", LIMITS.max_bytes + 1)
+    entries = tally()
+    with pytest.raises(InvalidRequest, match="3, the limit"):
+        for i in range(4):
+            entries.add_file(f"__MACOSX/{i}", 1)

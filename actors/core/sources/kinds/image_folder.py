@@ -13,12 +13,15 @@ from actors.core.sources.readers.labelled_images import (
     REMEDY,
     VIEW_FIELDS,
     Part,
+    Parts,
     image_facts_of,
     image_fields,
     image_samples_of,
+    images_like,
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Samples, Skipped
+from actors.core.sources.samples import Samples, Skipped, Split
+from actors.core.sources.source_facts import SourceFacts
 
 TRAIN, VAL = "train", "val"
 
@@ -32,12 +35,28 @@ def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    return image_samples_of(spec, _parts(spec, folders))
+
+
+def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
+    return images_like(spec, _parts(spec, folders), known)
+
+
+def _parts(spec: SourceSpec, folders: Folders) -> Parts:
     root = _root(spec, folders)
     skipped: list[Skipped] = []
-    has_parts = (root / TRAIN).is_dir()
+    if has_parts := (root / TRAIN).is_dir():
+        skipped += _beside_parts(root, folders)
     train = _part(root / TRAIN if has_parts else root, folders, skipped)
     val = _part(root / VAL, folders, skipped) if has_parts and (root / VAL).is_dir() else None
-    return image_samples_of(spec, train, val, tuple(skipped))
+    return Parts(train, val, tuple(skipped))
+
+
+def _beside_parts(root: Path, folders: Folders) -> list[Skipped]:
+    own_folders, files = list_folders(root, folders)
+    others = [own for own in own_folders if own.name not in (TRAIN, VAL)]
+    reason = f"lies beside {TRAIN} and {VAL}, and is neither"
+    return [Skipped(str(own), reason) for own in others] + files
 
 
 def _part(folder: Path, folders: Folders, skipped: list[Skipped]) -> Part:
@@ -83,5 +102,6 @@ add_source(
         remedy=REMEDY,
         is_format=True,
         statistics=channel_statistics,
+        read_like=_read_like,
     )
 )

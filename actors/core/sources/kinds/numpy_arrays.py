@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
+from actors.core.errors import DatasetUnavailable, InvalidRequest
 from actors.core.fields import Field, flag, text
 from actors.core.folders import Folders
 from actors.core.input_form import MAX_PIXEL
@@ -21,6 +20,8 @@ from actors.core.sources.images import (
     image_views,
     transform_field,
 )
+from actors.core.sources.matching import matched
+from actors.core.sources.readers.array_reading import read_array_file, read_member
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
@@ -28,27 +29,48 @@ from actors.core.sources.samples import Samples, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 
-MAX_BYTES = 2**33
 MAX_CLASSES = 100_000
 MAX_NAME_CHARS = 200
 REMEDY = "Write the arrays again"
 PARTS = ("inputs", "target", "val_inputs", "val_target")
-ReadArray = Callable[[str], Array]
-"""The name of an array, for each of ``PARTS``."""
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """``read`` returns the array of one of ``PARTS``, and ``place`` tells people where it lies."""
+
+    read: Callable[[str], Array]
+    place: Callable[[str], str]
 
 
 def _npz(spec: SourceSpec, folders: Folders) -> Samples:
+    return _samples(spec, _npz_arrays(spec, folders))
+
+
+def _npz_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
+    return _splits_like(spec, _npz_arrays(spec, folders), known)
+
+
+def _npz_arrays(spec: SourceSpec, folders: Folders) -> _Arrays:
     (path,) = _npz_files(spec, folders)
 
     def read(part: str) -> Array:
-        return _member(path, f"{WHERE}.{part}", str(spec.keywords[part]))
+        return read_member(path, f"{WHERE}.{part}", str(spec.keywords[part]))
 
-    return _samples(spec, read, lambda part: f"{path}, {spec.keywords[part]}")
+    return _Arrays(read, lambda part: f"{path}, {spec.keywords[part]}")
 
 
 def _npy(spec: SourceSpec, folders: Folders) -> Samples:
+    return _samples(spec, _npy_arrays(spec, folders))
+
+
+def _npy_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
+    return _splits_like(spec, _npy_arrays(spec, folders), known)
+
+
+def _npy_arrays(spec: SourceSpec, folders: Folders) -> _Arrays:
     paths = _npy_paths(spec, folders)
-    return _samples(spec, lambda part: _file(paths[part]), lambda part: str(paths[part]))
+    return _Arrays(lambda part: read_array_file(paths[part]), lambda part: str(paths[part]))
 
 
 def _npz_files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
@@ -70,37 +92,84 @@ def _npy_paths(spec: SourceSpec, folders: Folders) -> dict[str, Path]:
     }
 
 
-def _samples(spec: SourceSpec, read: ReadArray, place: Callable[[str], str]) -> Samples:
+def _samples(spec: SourceSpec, arrays: _Arrays) -> Samples:
     own = spec.keywords
-    inputs, targets = _stored(read("inputs"), place("inputs")), _targets(read("target"), place)
-    _check_same_length(inputs, targets, place, "")
-    given = [own[part] is not None for part in PARTS[2:]]
+    whole, *val_parts = _given_parts(spec, arrays)
+    share = own["validation_split"]
+    if val_parts and share is not None:
+        raise InvalidRequest(
+            f"{WHERE}.validation_split is {share:g}, but val_inputs has the samples for "
+            "validation: leave one of them out"
+        )
+    drawn = None if val_parts else _drawn(whole, share or DEFAULT_SPLIT, own["seed"])
+    train, val = drawn or (whole, val_parts[0])
+    mean, std = _statistics(train.inputs)
+    counts, shape = (len(train.inputs), len(val.inputs)), train.inputs.shape[1:]
+    classes = int(whole.targets.max()) + 1 if whole.targets.dtype == np.int64 else None
+    return Samples(train, val, Found(*counts, classes, mean, std, shape=shape))
+
+
+def _splits_like(spec: SourceSpec, arrays: _Arrays, known: SourceFacts) -> tuple[Split, ...]:
+    """All samples, for a model that was trained on others. There may be few."""
+    parts = _given_parts(spec, arrays)
+    return tuple(matched(part, Found(len(part.inputs), 0), known) for part in parts)
+
+
+def _given_parts(spec: SourceSpec, arrays: _Arrays) -> tuple[Split, ...]:
+    """The samples, and those for validation if they have arrays of their own."""
+    given = [spec.keywords[part] is not None for part in PARTS[2:]]
     if any(given) != all(given):
         raise InvalidRequest(
             f"{WHERE} has only one of val_inputs and val_target: give both, or neither, and a "
             "share of the samples is drawn for validation"
         )
-    if all(given):
-        val = _stored(read("val_inputs"), place("val_inputs")), _targets(read("val_target"), place)
-        _check_same_length(*val, place, "val_")
-        _check_alike(inputs, val[0], place)
-    else:
-        share = own["validation_split"] or DEFAULT_SPLIT
-        is_classes = targets.dtype == np.int64
-        classes = targets if is_classes else np.zeros(len(targets), np.int64)
-        mask = drawn_for_validation(len(inputs), share, own["seed"], classes)
-        val = inputs[mask], targets[mask]
-        inputs, targets = inputs[~mask], targets[~mask]
-    at = place("inputs"), place("target")
-    num_classes = int(targets.max()) + 1 if targets.dtype == np.int64 else None
-    mean, std = _statistics(inputs)
-    found = Found(len(inputs), len(val[0]), num_classes, mean, std, shape=inputs.shape[1:])
-    return Samples(Split(inputs, targets, *at), Split(*val, *at), found)
+    train = _part(arrays, "")
+    if not all(given):
+        return (train,)
+    val = _part(arrays, "val_")
+    _check_alike(train, val)
+    return train, val
+
+
+def _part(arrays: _Arrays, prefix: str) -> Split:
+    """The samples of both arrays whose names begin with ``prefix``."""
+    names = [f"{prefix}{name}" for name in PARTS[:2]]
+    at = [arrays.place(name) for name in names]
+    inputs = _stored(arrays.read(names[0]), at[0])
+    targets = _targets(arrays.read(names[1]), at[1])
+    if len(inputs) != len(targets):
+        raise DatasetUnavailable(
+            f"{at[0]} has {len(inputs):,} samples, but {at[1]} {len(targets):,}: write one of each "
+            "a sample"
+        )
+    return Split(inputs, targets, at[0], at[1], row_numbers=np.arange(1, len(inputs) + 1))
+
+
+def _drawn(whole: Split, share: float, seed: int) -> tuple[Split, Split]:
+    count, is_classes = len(whole.targets), whole.targets.dtype == np.int64
+    classes = whole.targets if is_classes else np.zeros(count, np.int64)
+    mask = drawn_for_validation(count, share, seed, classes)
+    assert whole.row_numbers is not None
+    train, val = (
+        replace(
+            whole,
+            inputs=whole.inputs[chosen],
+            targets=whole.targets[chosen],
+            row_numbers=whole.row_numbers[chosen],
+        )
+        for chosen in (~mask, mask)
+    )
+    return train, val
 
 
 def _facts(spec: SourceSpec, found: Found) -> SourceFacts:
     is_numbers = found.num_classes is None
     path = str(spec.keywords["path"])
+    if found.num_classes == 1:
+        raise InvalidRequest(
+            f"{WHERE}.target of {path} has only the class 0: a network is trained to tell classes "
+            "apart, so give it samples of another one, or write floats if they are no classes"
+        )
     return SourceFacts(
         path,
         _views(spec, found),
@@ -142,7 +211,7 @@ def _statistics(inputs: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _stored(array: Array, place: str) -> Array:
     """uint8 ``[n, channels, height, width]`` for bytes of three or four dimensions; otherwise
     float32 ``[n, …]``."""
-    if array.dtype.kind not in "biuf" or array.ndim < 2:
+    if array.dtype.kind not in "biuf" or array.ndim < 2 or 0 in array.shape[1:]:
         raise DatasetUnavailable(
             f"{place} is an array of {array.dtype} of the shape {list(array.shape)}, but must have "
             "numbers, and a dimension for the samples before those of one: write it again so"
@@ -152,10 +221,9 @@ def _stored(array: Array, place: str) -> Array:
     return array.astype(np.float32)
 
 
-def _targets(array: Array, place: Callable[[str], str]) -> Array:
+def _targets(array: Array, at: str) -> Array:
     """int64 ``[n]`` for whole numbers, which count as classes; otherwise float32 ``[n, 1]``."""
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    at = place("target")
     if flat.ndim != 1 or flat.dtype.kind not in "biuf" or not len(flat):
         raise DatasetUnavailable(
             f"{at} is an array of {array.dtype} of the shape {list(array.shape)}, but must have "
@@ -174,76 +242,16 @@ def _targets(array: Array, place: Callable[[str], str]) -> Array:
     return classes
 
 
-def _check_same_length(
-    inputs: Array, targets: Array, place: Callable[[str], str], prefix: str
-) -> None:
-    if len(inputs) != len(targets):
-        raise DatasetUnavailable(
-            f"{place(prefix + 'inputs')} has {len(inputs):,} samples, but "
-            f"{place(prefix + 'target')} {len(targets):,}: write one of each a sample"
-        )
-
-
-def _check_alike(inputs: Array, val: Array, place: Callable[[str], str]) -> None:
-    if (inputs.shape[1:], inputs.dtype) != (val.shape[1:], val.dtype):
-        raise DatasetUnavailable(
-            f"{place('val_inputs')} has samples of {val.dtype} {list(val.shape[1:])}, but "
-            f"{place('inputs')} of {inputs.dtype} {list(inputs.shape[1:])}: write both alike"
-        )
-
-
-def _member(path: Path, where: str, name: str) -> Array:
-    """Reads one array of an archive. Checks its header before unpacking."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [own.removesuffix(".npy") for own in archive.namelist()]
-            if name not in names:
-                raise InvalidRequest(
-                    f"{where} is {name!r}, but {path} has the arrays {', '.join(names[:20])}: take "
-                    "one of them"
-                )
-            with archive.open(name + ".npy") as file:
-                return _array(file, f"{path}, {name}")
-    except (zipfile.BadZipFile, OSError, KeyError, EOFError, NotImplementedError) as error:
-        raise _damaged(path, error) from error
-
-
-def _file(path: Path) -> Array:
-    try:
-        with path.open("rb") as file:
-            return _array(file, str(path))
-    except OSError as error:
-        raise _damaged(path, error) from error
-
-
-def _array(file: Any, place: str) -> Array:
-    """Reads an array, and refuses pickled objects."""
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, is_fortran, dtype = read_header(file)
-        num_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if dtype.hasobject:
-            raise ValueError("it has objects of Python instead of numbers")
-        if num_bytes > MAX_BYTES:
-            raise ValueError(f"{num_bytes:,} bytes, but the limit is {MAX_BYTES:,}")
-        data = file.read(num_bytes)
-        if len(data) != num_bytes:
-            raise ValueError(f"it ends after {len(data):,} of {num_bytes:,} bytes")
-        flat = np.frombuffer(data, dtype)
-        return flat.reshape(shape, order="F" if is_fortran else "C")
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(place, error) from error
-
-
-def _damaged(place: object, error: Exception) -> DatasetUnavailable:
-    return DatasetUnavailable(
-        f"{place} can't be read as numpy's arrays ({error_text(error)}): write it again by "
-        "numpy.savez or numpy.save"
-    )
+def _check_alike(train: Split, val: Split) -> None:
+    for own, other, at, val_at in (
+        (train.inputs, val.inputs, train.inputs_at, val.inputs_at),
+        (train.targets, val.targets, train.targets_at, val.targets_at),
+    ):
+        if (own.shape[1:], own.dtype) != (other.shape[1:], other.dtype):
+            raise DatasetUnavailable(
+                f"{val_at} has samples of {other.dtype} {list(other.shape[1:])}, but {at} of "
+                f"{own.dtype} {list(own.shape[1:])}: write both alike"
+            )
 
 
 def _name_field(default: str | None) -> Field:
@@ -266,10 +274,10 @@ def _add() -> None:
         "val_target": path_field("an .npy file", None),
     }
     kinds = (
-        ("npz", "several arrays of yours in one file of numpy's", _npz, _npz_files, npz),
-        ("npy", "arrays of yours, each in a file of numpy's", _npy, _npy_files, npy),
+        ("npz", "several arrays of yours in one file of numpy's", _npz, _npz_like, _npz_files, npz),
+        ("npy", "arrays of yours, each in a file of numpy's", _npy, _npy_like, _npy_files, npy),
     )
-    for name, says, read, files, fields in kinds:
+    for name, says, read, like, files, fields in kinds:
         add_source(
             SourceKind(
                 name,
@@ -281,6 +289,7 @@ def _add() -> None:
                 view_fields=frozenset({"normalize", "transform"}),
                 remedy=REMEDY,
                 is_format=True,
+                read_like=like,
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from actors.core.sources.readers.table_columns import (
     OWN_CATEGORY,
     REFUSE,
     Targets,
+    check_columns,
     encoded,
     fitted,
     input_names,
+    numbering_columns,
     targets_of,
 )
 from actors.core.sources.readers.table_reading import (
@@ -34,7 +36,7 @@ from actors.core.sources.readers.table_reading import (
     read_parquet,
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Samples, Split, column_statistics
+from actors.core.sources.samples import Samples, Skipped, Split, column_statistics
 from actors.core.sources.source_facts import CLASS, Found, SourceFacts
 from actors.core.sources.views import SampleView, SampleViews, Scaling
 
@@ -66,22 +68,22 @@ class TableFormat:
                 f"{WHERE}.format is {self.name!r}, a table with named columns, but {known.name} "
                 "has none: name data of the kind that the network was trained on"
             )
-        own = spec.keywords
-        table = self.read_table(self.files(spec, folders)[0], own)
-        return (_of_another_file(table, known.class_names, known.columns, own),)
+        path = self.files(spec, folders)[0]
+        return (self._another_file(path, known.class_names, known.columns, spec.keywords),)
 
     def read(self, spec: SourceSpec, folders: Folders) -> Samples:
         """The categories come from all rows, the statistics only from the training rows."""
         own = spec.keywords
-        train, *val = [self.read_table(path, own) for path in self.files(spec, folders)]
-        if val and own["validation_split"] is not None:
+        path, *val_paths = self.files(spec, folders)
+        if val_paths and own["validation_split"] is not None:
             raise InvalidRequest(
                 f"{WHERE}.validation_split is {own['validation_split']:g}, but val_path has the "
                 "rows for validation: leave one of them out"
             )
-        names = input_names(train, own["inputs"], own["target"])
+        train = self.read_table(path, own)
+        names = input_names(train, own)
         targets = targets_of(train, own)
-        for_val = np.zeros(train.num_rows, bool) if val else _drawn(targets, own)
+        for_val = np.zeros(train.num_rows, bool) if val_paths else _drawn(targets, own)
         columns = tuple(
             fitted(train, train.column(name, name in own["categorical"]), ~for_val, own)
             for name in names
@@ -92,12 +94,46 @@ class TableFormat:
         split = Split(
             rows[~for_val], targets.values[~for_val], at, at, row_numbers=numbers[~for_val]
         )
-        if val:
-            of_val = _of_another_file(val[0], targets.class_names, columns, own)
+        if val_paths:
+            of_val = self._another_file(val_paths[0], targets.class_names, columns, own)
         else:
             chosen = targets.values[for_val]
             of_val = Split(rows[for_val], chosen, at, at, row_numbers=numbers[for_val])
-        return Samples(split, of_val, _found(split, of_val, targets, columns))
+        found = _found(split, of_val, targets, columns)
+        return Samples(split, of_val, found, skipped=_skipped(train, names))
+
+    def _another_file(
+        self,
+        path: Path,
+        class_names: tuple[str, ...],
+        columns: tuple[Column, ...],
+        given: Mapping[str, Any],
+    ) -> Split:
+        """The rows of another file, encoded like those for training. What is text there is read as
+        text here, whatever it looks like."""
+        categorical = [column.name for column in columns if column.categories]
+        if (target := given["target"]) in given["categorical"]:
+            categorical.append(target)
+        own = {**given, "categorical": tuple(categorical)}
+        table = self.read_table(path, own)
+        check_columns(table, "inputs", [column.name for column in columns])
+        check_columns(table, "target", [target])
+        rows = encoded(table, columns, own)
+        targets = _targets_like(table, class_names, own)
+        row_numbers = np.arange(1, table.num_rows + 1)
+        return Split(rows, targets, table.place, table.place, row_numbers=row_numbers)
+
+
+def _skipped(table: RawTable, names: Collection[str]) -> tuple[Skipped, ...]:
+    """The columns that are left out because they only number the rows."""
+    return tuple(
+        Skipped(
+            f"{table.place}, column {table.names.index(name) + 1:,}",
+            f"is called {name!r} and may number the rows: give it a name to have it as an input",
+        )
+        for name in dict.fromkeys(numbering_columns(table))
+        if name not in names
+    )
 
 
 def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
@@ -108,19 +144,10 @@ def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
     return drawn_for_validation(count, share, own["seed"], classes)
 
 
-def _of_another_file(
-    table: RawTable,
-    class_names: tuple[str, ...],
-    columns: tuple[Column, ...],
-    own: Mapping[str, Any],
-) -> Split:
-    """Reads the rows for validation, encoded like those for training."""
-    input_names(table, [column.name for column in columns], own["target"])
-    rows = encoded(table, columns, own)
-    row_numbers = np.arange(1, table.num_rows + 1)
+def _targets_like(table: RawTable, class_names: tuple[str, ...], own: Mapping[str, Any]) -> Array:
+    """The targets, numbered like those for training."""
     if not class_names:
-        numbers = targets_of(table, {**own, "target_type": "numbers"}).values
-        return Split(rows, numbers, table.place, table.place, row_numbers=row_numbers)
+        return targets_of(table, {**own, "target_type": "numbers"}).values
     raw = table.column(own["target"], True)
     place = {name: i for i, name in enumerate(class_names)}
     for row, code in enumerate(raw.numbers.tolist()):
@@ -130,8 +157,7 @@ def _of_another_file(
                 f"{table.at(row, raw.name)} is {shown_value(name)}, but no training row has that "
                 "class: put one there, or delete the row"
             )
-    classes = np.array([place[raw.categories[int(c)]] for c in raw.numbers.tolist()], np.int64)
-    return Split(rows, classes, table.place, table.place, row_numbers=row_numbers)
+    return np.array([place[raw.categories[int(c)]] for c in raw.numbers.tolist()], np.int64)
 
 
 def _found(train: Split, val: Split, targets: Targets, columns: tuple[Column, ...]) -> Found:
@@ -215,7 +241,7 @@ FORMATS = (
         "csv",
         "a table of yours, a line for each row",
         read_csv,
-        {"delimiter": _delimiter(), "header": flag(True)},
+        {"delimiter": _delimiter(), "decimal": choice((".", ","), "."), "header": flag(True)},
     ),
     TableFormat("jsonl", "a table of yours, a JSON object a line for each row", read_jsonl),
     TableFormat("parquet", "a table of yours as parquet", read_parquet),

@@ -15,9 +15,9 @@ from actors.core.folders import Folders
 from actors.core.rows.row_reader import Array
 from actors.core.sources.matching import matched
 from actors.core.sources.readers.fields import path_field
-from actors.core.sources.readers.file_tree import list_files
+from actors.core.sources.readers.file_tree import FileTree, list_files
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Samples, Split
+from actors.core.sources.samples import Samples, Split, token_dtype
 from actors.core.sources.source_facts import Found, SourceFacts
 from actors.core.sources.views import window_views
 
@@ -28,23 +28,27 @@ SUFFIXES = frozenset({".txt", ".md"})
 """The endings of the files that are read in a folder."""
 
 
-def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+def _tree(spec: SourceSpec, folders: Folders) -> FileTree:
     path = folders.find_any(f"{WHERE}.path", str(spec.keywords["path"]))
     if not path.is_dir():
-        return (path,)
-    files = list_files(path, folders, SUFFIXES).files
-    if not files:
+        return FileTree((path,), ())
+    tree = list_files(path, folders, SUFFIXES)
+    if not tree.files:
         raise DatasetUnavailable(
             f"{path} has no file whose name ends in {', '.join(sorted(SUFFIXES))}: put texts "
             f"there, or name a single file in {WHERE}.path"
         )
-    return files
+    return tree
+
+
+def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+    return _tree(spec, folders).files
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
     """The end of the text is kept for validation."""
-    paths = _files(spec, folders)
-    place = str(spec.keywords["path"])
+    tree = _tree(spec, folders)
+    paths, place = tree.files, str(spec.keywords["path"])
     try:
         if spec.keywords["tokens"] == "bytes":
             tokens, vocabulary = np.concatenate([np.fromfile(own, np.uint8) for own in paths]), None
@@ -62,7 +66,7 @@ def _read(spec: SourceSpec, folders: Folders) -> Samples:
     )
     num_classes = NUM_BYTES if vocabulary is None else max(1, len(vocabulary))
     found = Found(len(train.inputs), len(val.inputs), num_classes, vocabulary=vocabulary)
-    return Samples(train, val, found)
+    return Samples(train, val, found, skipped=tree.skipped)
 
 
 def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
@@ -79,7 +83,7 @@ def _characters(paths: Sequence[Path]) -> tuple[Array, str]:
     length = 0
     for points in itertools.chain.from_iterable(map(_code_points, paths)):
         known, length = np.union1d(known, points), length + len(points)
-    tokens = np.empty(length, np.uint8 if len(known) <= NUM_BYTES else np.int32)
+    tokens = np.empty(length, token_dtype(len(known)))
     at = 0
     for points in itertools.chain.from_iterable(map(_code_points, paths)):
         tokens[at : at + len(points)] = np.searchsorted(known, points)
@@ -88,7 +92,8 @@ def _characters(paths: Sequence[Path]) -> tuple[Array, str]:
 
 
 def _code_points(path: Path) -> Iterator[Array]:
-    decoder, done = codecs.getincrementaldecoder("utf-8")(), 0
+    # It leaves out the mark of UTF-8 that some editors begin a file with.
+    decoder, done = codecs.getincrementaldecoder("utf-8-sig")(), 0
     with path.open("rb") as file:
         while True:
             chunk = file.read(CHUNK_BYTES)

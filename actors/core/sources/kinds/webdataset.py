@@ -12,18 +12,22 @@ from pathlib import Path
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.folders import Folders
 from actors.core.rows.image_decoding import SUFFIXES, ImageRef
+from actors.core.rows.tar_end import check_tar_end
 from actors.core.sources.images import channel_statistics
-from actors.core.sources.readers.file_tree import list_files
+from actors.core.sources.readers.file_tree import FileTree, list_files
 from actors.core.sources.readers.labelled_images import (
     REMEDY,
     VIEW_FIELDS,
     Part,
+    Parts,
     image_facts_of,
     image_fields,
     image_samples_of,
+    images_like,
 )
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
-from actors.core.sources.samples import Samples, Skipped
+from actors.core.sources.samples import Samples, Skipped, Split
+from actors.core.sources.source_facts import SourceFacts
 
 CLASS_SUFFIX = ".cls"
 MAX_CLASS_BYTES = 1000
@@ -48,31 +52,43 @@ class _Read:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def _tars(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+def _tree(spec: SourceSpec, folders: Folders) -> FileTree:
     path = folders.find_any(f"{WHERE}.path", str(spec.keywords["path"]))
     if not path.is_dir():
-        return (path,)
-    files = list_files(path, folders, {".tar"}).files
-    if not files:
+        return FileTree((path,), ())
+    tree = list_files(path, folders, {".tar"})
+    if not tree.files:
         raise DatasetUnavailable(
             f"{path} has no file whose name ends in .tar: put tars there, or name a single one in "
             f"{WHERE}.path"
         )
-    return files
+    return tree
+
+
+def _files(spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
+    return _tree(spec, folders).files
 
 
 def _read(spec: SourceSpec, folders: Folders) -> Samples:
+    return image_samples_of(spec, _parts(spec, folders))
+
+
+def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[Split, ...]:
+    return images_like(spec, _parts(spec, folders), known)
+
+
+def _parts(spec: SourceSpec, folders: Folders) -> Parts:
     """If some tars have names that begin with ``val``, and others don't, the former are for
     validation."""
-    tars, place = _tars(spec, folders), str(spec.keywords["path"])
-    for_val = [tar for tar in tars if tar.name.startswith(VAL_PREFIX)]
-    for_training = [tar for tar in tars if tar not in for_val]
+    tree, place = _tree(spec, folders), str(spec.keywords["path"])
+    for_val = [tar for tar in tree.files if tar.name.startswith(VAL_PREFIX)]
+    for_training = [tar for tar in tree.files if tar not in for_val]
     if not for_training:
         for_training, for_val = for_val, []
-    read = _Read()
+    read = _Read(skipped=list(tree.skipped))
     train = _part(place, for_training, read)
     val = _part(f"{place} (val…)", for_val, read) if for_val else None
-    return image_samples_of(spec, train, val, tuple(read.skipped))
+    return Parts(train, val, tuple(read.skipped))
 
 
 def _part(place: str, tars: Sequence[Path], read: _Read) -> Part:
@@ -94,13 +110,22 @@ def _index(tar: Path, read: _Read) -> None:
         key = keys.setdefault(f"{folder}/{stem}", _SampleKey(place=place))
         where = ImageRef(place, tar, member.offset_data, member.size)
         if (dot + suffix).lower() in SUFFIXES:
+            _check_first(key.image, where, "image")
             key.image = where
         elif dot + suffix == CLASS_SUFFIX:
+            _check_first(key.class_name, where, CLASS_SUFFIX)
             key.class_name = _class_name(where, member.size)
         else:
             read.skipped.append(Skipped(place, "is neither an image nor a .cls"))
     for key in keys.values():
         _take(key, read)
+
+
+def _check_first(known: object, where: ImageRef, what: str) -> None:
+    if known is not None:
+        raise DatasetUnavailable(
+            f"{where.place} is the second {what} of its sample: give each sample a key of its own"
+        )
 
 
 def _take(key: _SampleKey, read: _Read) -> None:
@@ -138,6 +163,7 @@ def _members(tar: Path) -> Iterator[tarfile.TarInfo]:
                 if member.offset_data + member.size > num_bytes:
                     raise tarfile.ReadError(f"{member.name} is cut short")
                 yield member
+            check_tar_end(opened, opened.fileobj)
     except (tarfile.TarError, OSError, ValueError, EOFError) as error:
         raise DatasetUnavailable(
             f"{tar} can't be read as a tar ({error_text(error)}): write it again, whole and not "
@@ -151,11 +177,12 @@ add_source(
         "tars of images of yours: <key>.jpg (or png, webp, …) beside <key>.cls with its class",
         _read,
         image_facts_of,
-        files=_tars,
+        files=_files,
         fields=image_fields("a tar, or of a folder of tars"),
         view_fields=VIEW_FIELDS,
         remedy=REMEDY,
         is_format=True,
         statistics=channel_statistics,
+        read_like=_read_like,
     )
 )

@@ -23,6 +23,7 @@ from actors.core.sources.images import (
     resize_field,
     transform_field,
 )
+from actors.core.sources.matching import matched
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.registry import WHERE, SourceSpec
@@ -41,6 +42,15 @@ class Part:
     place: str
     refs: tuple[ImageRef, ...]
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All images of a source. ``val`` is None if the files don't say which are for validation."""
+
+    train: Part
+    val: Part | None
+    skipped: tuple[Skipped, ...]
 
 
 def image_fields(wanted: str) -> dict[str, Field]:
@@ -64,12 +74,10 @@ def _channels_field() -> Field:
     return Field(check, "1 (grey) or 3 (colours); default: 1 if no image has colours", None)
 
 
-def image_samples_of(
-    spec: SourceSpec, train: Part, val: Part | None, skipped: tuple[Skipped, ...]
-) -> Samples:
+def image_samples_of(spec: SourceSpec, parts: Parts) -> Samples:
     """The samples, whose images are not decoded yet. If there is no part for validation, a share
     of the training images is drawn for it. Raises ``InvalidRequest``, ``DatasetUnavailable``."""
-    own = spec.keywords
+    own, train, val = spec.keywords, parts.train, parts.val
     names = _class_names(train, val)
     if val is None:
         train, val = _drawn(train, names, own["validation_split"] or DEFAULT_SPLIT, own["seed"])
@@ -81,7 +89,21 @@ def image_samples_of(
     shape = _common_shape((*train.refs, *val.refs), own["channels"], own["resize"])
     for_training, for_val = (_split(part, names, shape) for part in (train, val))
     found = Found(len(train.refs), len(val.refs), len(names), shape=shape, class_names=names)
-    return Samples(for_training, for_val, found, skipped=skipped)
+    return Samples(for_training, for_val, found, skipped=parts.skipped)
+
+
+def images_like(spec: SourceSpec, parts: Parts, known: SourceFacts) -> tuple[Split, ...]:
+    """All images, for a model that was trained on others: there may be few, and of one class.
+    Raises ``InvalidRequest``, ``DatasetUnavailable``."""
+    own = spec.keywords
+    given = [parts.train] if parts.val is None else [parts.train, parts.val]
+    for part in given:
+        _check_not_empty(part)
+    names = tuple(sorted({name for part in given for name in part.classes}))
+    refs = [ref for part in given for ref in part.refs]
+    shape = _common_shape(refs, own["channels"], own["resize"])
+    found = Found(len(refs), 0, len(names), shape=shape, class_names=names)
+    return tuple(matched(_split(part, names, shape), found, known) for part in given)
 
 
 def image_facts_of(spec: SourceSpec, found: Found) -> SourceFacts:
@@ -101,12 +123,16 @@ def image_facts_of(spec: SourceSpec, found: Found) -> SourceFacts:
     )
 
 
-def _class_names(train: Part, val: Part | None) -> tuple[str, ...]:
-    names = tuple(sorted(set(train.classes)))
-    if not names:
+def _check_not_empty(part: Part) -> None:
+    if not part.refs:
         raise DatasetUnavailable(
-            f"{train.place} has no images: put them there, those of each class together"
+            f"{part.place} has no images: put them there, those of each class together"
         )
+
+
+def _class_names(train: Part, val: Part | None) -> tuple[str, ...]:
+    _check_not_empty(train)
+    names = tuple(sorted(set(train.classes)))
     if len(names) == 1:
         raise DatasetUnavailable(
             f"{train.place} has only the class {names[0]!r}: a network is trained to tell classes "

@@ -4,7 +4,9 @@ decide how."""
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +28,7 @@ MAX_FEATURES = 65_536
 MAX_CLASSES = 10_000
 FEW_CLASSES = 20
 """Whole numbers count as classes if there are at most this many different ones."""
+NUMBERING = re.compile(r"|__index_level_\d+__")
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,20 @@ class Targets:
     class_names: tuple[str, ...] = ()
 
 
-def input_names(table: RawTable, asked: Sequence[str], target: str) -> tuple[str, ...]:
-    """The input columns: the ones that are asked for, or all except the target."""
-    for name in (target, *asked):
-        _check_there(table, "target" if name == target else "inputs", name)
+def input_names(table: RawTable, own: Mapping[str, Any]) -> tuple[str, ...]:
+    """The input columns: the ones that ``own["inputs"]`` asks for, or all except the target and
+    those that only number the rows. Raises ``InvalidRequest``."""
+    asked, target = own["inputs"], own["target"]
+    for field in ("inputs", "categorical"):
+        _check_named_once(field, own[field])
+        check_columns(table, field, own[field])
+    check_columns(table, "target", [target])
     if target in asked:
         raise InvalidRequest(
             f"{WHERE}.inputs has {target!r}, which is the target: leave one of them out"
         )
-    names = tuple(asked) or tuple(name for name in table.names if name != target)
+    numbering = numbering_columns(table)
+    names = tuple(asked) or tuple(n for n in table.names if n != target and n not in numbering)
     if not names:
         raise InvalidRequest(
             f"{table.place} has only the target's column {target!r}: a network needs inputs, too"
@@ -52,13 +60,33 @@ def input_names(table: RawTable, asked: Sequence[str], target: str) -> tuple[str
     return names
 
 
-def _check_there(table: RawTable, field: str, name: str) -> None:
-    if name in table.names:
-        return
+def numbering_columns(table: RawTable) -> tuple[str, ...]:
+    """The columns that tools for tables add to number the rows: those without a name, and the index
+    of pandas. If the rows are sorted, a network could tell the target by them."""
+    return tuple(name for name in table.names if NUMBERING.fullmatch(name))
+
+
+def check_columns(table: RawTable, field: str, names: Iterable[str]) -> None:
+    """Raises ``InvalidRequest`` if the table lacks one of the columns that ``field`` names."""
+    for name in names:
+        if name not in table.names:
+            raise _not_there(table, field, name)
+
+
+def _check_named_once(field: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidRequest(
+                f"{WHERE}.{field} names the column {shown_value(name)} {count:,} times: name it "
+                "once"
+            )
+
+
+def _not_there(table: RawTable, field: str, name: str) -> InvalidRequest:
     close = difflib.get_close_matches(name, table.names, n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(map(repr, table.names[:20])) + (", …" if len(table.names) > 20 else "")
-    raise InvalidRequest(
+    return InvalidRequest(
         f"{WHERE}.{field} names the column {shown_value(name)}, but {table.place} has {shown}."
         f"{meant}"
     )

@@ -4,6 +4,8 @@ pyarrow."""
 from __future__ import annotations
 
 import importlib
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +15,22 @@ import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import shown_value
-from actors.core.input_form import NO_VALUE
+from actors.core.input_form import MAX_FLOAT32, NO_VALUE
 from actors.core.rows.row_reader import Array
 from actors.core.sources.registry import WHERE
 
 MAX_COLUMNS = 10_000
 MAX_BYTES = 2**33
+CELL_BYTES = 4
+"""What a number takes at least, as float32."""
 BLOCK_BYTES = 2**30
 """pyarrow takes the types of columns from the first block. This size makes the whole file the
 first block, unless the file is larger."""
 FIRST_LINE_BYTES = 2**26
 DELIMITERS = (";", "\t", "|", ",")
 BOM = b"\xef\xbb\xbf"
+WITH_COMMA = re.compile(r"[-+]?[\d.]*\d,\d+([eE][-+]?\d+)?")
+"""A number whose decimals follow a comma."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +68,32 @@ class RawTable:
 
 
 def read_csv(path: Path, options: Mapping[str, Any]) -> RawTable:
-    """Reads csv; ``options`` has ``delimiter`` and ``header``. Raises ``DatasetUnavailable``,
+    """Reads csv; ``options`` has ``delimiter``, ``header``, ``decimal`` and the columns that are
+    ``categorical``, whose cells stay as they are written. Raises ``DatasetUnavailable``,
     ``InvalidRequest``."""
     csv = _pyarrow("csv")
     delimiter, header = options["delimiter"], options["header"]
+    size = _file_bytes(path)
     _check_first_line(path, delimiter)
-    size = path.stat().st_size
     reads = csv.ReadOptions(
         use_threads=False,
         block_size=min(size + 1, BLOCK_BYTES),
         autogenerate_column_names=not header,
     )
     parses = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    converts = csv.ConvertOptions(strings_can_be_null=True, null_values=NO_VALUE)
+    converts = csv.ConvertOptions(
+        strings_can_be_null=True,
+        null_values=NO_VALUE,
+        decimal_point=options["decimal"],
+        column_types=dict.fromkeys(options["categorical"], "string"),
+    )
     return _table(path, lambda: csv.read_csv(path, reads, parses, converts))
 
 
 def read_jsonl(path: Path, options: Mapping[str, Any]) -> RawTable:
     """Reads jsonl: one object in each line."""
     json = _pyarrow("json")
-    size = path.stat().st_size
+    size = _file_bytes(path)
     reads = json.ReadOptions(use_threads=False, block_size=min(size + 1, BLOCK_BYTES))
 
     def read() -> Any:
@@ -94,14 +106,20 @@ def read_jsonl(path: Path, options: Mapping[str, Any]) -> RawTable:
 
 
 def read_parquet(path: Path, options: Mapping[str, Any]) -> RawTable:
-    """Reads parquet. Checks the size before unpacking."""
+    """Reads parquet. Checks the size before unpacking. A text that is there often stays packed,
+    or a small file could take any memory."""
     parquet = _pyarrow("parquet")
 
     def read() -> Any:
-        with parquet.ParquetFile(path) as file:
-            about = file.metadata
-            num_bytes = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            _check_size(path, about.num_columns, max(num_bytes, 8 * about.num_rows))
+        about = parquet.read_metadata(path)
+        groups = map(about.row_group, range(about.num_row_groups))
+        unpacked = sum(group.total_byte_size for group in groups)
+        # Equal numbers in a row take next to nothing there, but here as much as others.
+        num_bytes = max(unpacked, CELL_BYTES * about.num_rows * about.num_columns)
+        _check_size(path, about.num_columns, num_bytes)
+        columns = map(about.schema.column, range(about.num_columns))
+        texts = [own.path for own in columns if own.logical_type.type == "STRING"]
+        with parquet.ParquetFile(path, metadata=about, read_dictionary=texts) as file:
             return file.read(use_threads=False)
 
     return _table(path, read)
@@ -117,12 +135,20 @@ def _pyarrow(module: str) -> Any:
         ) from error
 
 
+def _file_bytes(path: Path) -> int:
+    """The size of a file of text, which takes at least as much memory once it is read."""
+    size = path.stat().st_size
+    _check_size(path, 0, size)
+    return size
+
+
 def _table(path: Path, read: Callable[[], Any]) -> RawTable:
     arrow = _pyarrow("lib")
     if path.stat().st_size == 0:
         raise DatasetUnavailable(f"{path} is empty: write a row for each sample into it")
     try:
         table = read()
+        names = tuple(table.column_names)
     except (arrow.ArrowException, OSError, ValueError) as error:
         if isinstance(error, InvalidRequest | DatasetUnavailable):
             raise
@@ -130,10 +156,9 @@ def _table(path: Path, read: Callable[[], Any]) -> RawTable:
             f"{path} can't be read as a table ({error_text(error)[:300]}): correct it there, and "
             "write it as UTF-8"
         ) from error
-    names = tuple(table.column_names)
-    _check_size(path, len(names), table.num_rows * len(names))
-    for name in names:
-        if names.count(name) > 1:
+    _check_size(path, len(names), CELL_BYTES * table.num_rows * len(names))
+    for name, count in Counter(names).items():
+        if name and count > 1:
             raise DatasetUnavailable(
                 f"{path} has more than one column {shown_value(name)}: give each a name of its own"
             )
@@ -146,7 +171,8 @@ def _check_first_line(path: Path, delimiter: str) -> None:
     """Refuses too many columns before they are made, because a reader takes long for a million
     of them."""
     with path.open("rb") as file:
-        line = file.readline(FIRST_LINE_BYTES).decode("utf-8", errors="replace").rstrip("\r\n")
+        begin = file.readline(FIRST_LINE_BYTES)
+    line = b"".join(begin.splitlines()[:1]).decode("utf-8", errors="replace")
     _check_size(path, line.count(delimiter) + 1, 0)
     others = {own: line.count(own) for own in DELIMITERS if own != delimiter}
     likely = max(others, key=lambda own: others[own])
@@ -173,10 +199,8 @@ def _check_size(path: Path, num_columns: int, num_bytes: int) -> None:
 def _converted(table: RawTable, name: str, is_categories: bool) -> RawColumn:
     types = _pyarrow("types")
     column = table.arrow.column(name)
-    kind = column.type
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-        column = column.cast(kind)
+    is_packed = types.is_dictionary(column.type)
+    kind = column.type.value_type if is_packed else column.type
     is_text = types.is_string(kind) or types.is_large_string(kind)
     is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
     if types.is_null(kind):
@@ -186,37 +210,52 @@ def _converted(table: RawTable, name: str, is_categories: bool) -> RawColumn:
             f"{table.place}, column {name!r} has values of the type {kind}, but an input must be "
             f"a number, a text or true and false: leave it out of {WHERE}.inputs, or write it so"
         )
-    if is_text or is_categories:
-        return _categories(table, name, column.cast("string"), is_categories)
-    numbers = column.cast("float64").to_numpy()
+    if is_text:
+        packed = column.unify_dictionaries() if is_packed else column.dictionary_encode()
+        return _categories(table, name, packed, is_categories)
+    if is_packed:
+        column = column.cast(kind)
+    if is_categories:
+        return _categories(table, name, column.cast("string").dictionary_encode(), True)
+    numbers = column.cast("float64", safe=False).to_numpy()
     _check_finite(table, name, numbers)
     return RawColumn(name, numbers.astype(np.float64))
 
 
-def _categories(table: RawTable, name: str, column: Any, is_wanted: bool) -> RawColumn:
-    """The categories of text, in the order of their code points."""
-    coded = column.combine_chunks().dictionary_encode()
+def _categories(table: RawTable, name: str, packed: Any, is_wanted: bool) -> RawColumn:
+    """The categories of text, in the order of their code points. ``packed`` is arrow's chunked
+    dictionary array, whose dictionary may have more texts than there are."""
+    coded = packed.combine_chunks()
     names = coded.dictionary.to_pylist()
-    order = sorted(range(len(names)), key=names.__getitem__)
-    place = np.empty(len(names) + 1)
-    place[order] = np.arange(len(names))
-    place[-1] = np.nan
-    codes = coded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
-    numbers = place[codes.astype(np.int64)]
+    codes = coded.indices.cast("int64").fill_null(len(names)).to_numpy()
+    used = [i for i in np.unique(codes).tolist() if i < len(names)]
+    named = {i: names[i] for i in used if names[i] is not None}
     if not is_wanted:
-        _check_one_kind(table, name, codes, names)
-    return RawColumn(name, numbers, tuple(names[i] for i in order))
+        _check_one_kind(table, name, codes, named)
+    categories = sorted(set(named.values()))
+    place = {own: i for i, own in enumerate(categories)}
+    numbers = np.full(len(names) + 1, np.nan)
+    numbers[list(named)] = [place[own] for own in named.values()]
+    return RawColumn(name, numbers[codes], tuple(categories))
 
 
-def _check_one_kind(table: RawTable, name: str, codes: Array, names: list[str]) -> None:
-    """Explains that one wrong cell turns a column of numbers into text."""
-    wrong = [i for i, own in enumerate(names) if not _is_number(own)]
-    if len(wrong) * 2 >= len(names) or not wrong:
+def _check_one_kind(table: RawTable, name: str, codes: Array, named: Mapping[int, str]) -> None:
+    """Explains that one wrong cell, or a comma for a point, turns a column of numbers into text."""
+    wrong = [i for i, own in named.items() if not _is_number(own)]
+    with_comma = [i for i in wrong if WITH_COMMA.fullmatch(named[i])]
+    found = with_comma or wrong
+    if not found or (len(wrong) - len(with_comma)) * 2 >= len(named):
         return
-    row = int(np.flatnonzero(codes == wrong[0])[0])
+    row = int(np.flatnonzero(np.isin(codes, found))[0])
+    place, shown = table.at(row, name), shown_value(named[int(codes[row])])
+    if with_comma:
+        raise DatasetUnavailable(
+            f"{place} is {shown}, which is a number if its comma is a point: set {WHERE}.decimal "
+            f"of a csv to ',', write it as a number, or name the column in {WHERE}.categorical"
+        )
     raise DatasetUnavailable(
-        f"{table.at(row, name)} is {shown_value(names[wrong[0]])}, but most of the column's values "
-        f"are numbers: correct it, or name the column in {WHERE}.categorical"
+        f"{place} is {shown}, but most of the column's values are numbers: correct it, or name the "
+        f"column in {WHERE}.categorical"
     )
 
 
@@ -229,9 +268,9 @@ def _is_number(text: str) -> bool:
 
 
 def _check_finite(table: RawTable, name: str, numbers: Array) -> None:
-    rows = np.flatnonzero(np.isinf(numbers))
+    rows = np.flatnonzero(np.abs(numbers) > MAX_FLOAT32)
     if len(rows):
         raise DatasetUnavailable(
-            f"{table.at(int(rows[0]), name)} is {numbers[rows[0]]}, but numbers must be finite: "
-            "correct it, or leave the value out"
+            f"{table.at(int(rows[0]), name)} is {numbers[rows[0]]}, but numbers must be finite, "
+            "and of a size that float32 can hold: correct it, or leave the value out"
         )

@@ -259,3 +259,19 @@ def test_places_are_shown_as_the_user_knows_them(world: JobManagerWorld) -> None
     assert [one["name"] for one in told["classes"]] == ["cat", "dog"]
     again = world.manager.inspect_dataset({"name": "pets"})
     assert [one["place"] for one in again["examples"]] == [one["place"] for one in told["examples"]]
+
+
+def test_what_is_wrong_is_told_by_the_places_of_the_upload(world: JobManagerWorld) -> None:
+    store, config = store_of(world), {"format": "image_folder", "path": "pets"}
+    with store.new_version("pets") as version:
+        files: Path = store.files_of(version)
+        write_folder(files / "pets", {"cat": 8, "dog": 8})
+        (files / "pets/cat/003.png").write_bytes(b"no image")
+        arrived = {"config": config, "num_files": 16, "num_bytes": 1}
+        with pytest.raises(DatasetUnavailable, match=r"^pets/cat/003\.png ") as caught:
+            world.manager.add_dataset("pets", False, version=version, **arrived)
+        assert str(world.storage) not in caught.value.message
+        arrived["config"] = {**config, "path": "cats"}
+        with pytest.raises(InvalidRequest, match="in the upload") as refused:
+            world.manager.add_dataset("pets", False, version=version, **arrived)
+        assert str(world.storage) not in refused.value.message

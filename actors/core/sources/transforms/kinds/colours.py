@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 
+from actors.core.errors import InvalidRequest
 from actors.core.fields import choice, count, number
 from actors.core.sources.transforms.functional import image_functions, interpolation
 from actors.core.sources.transforms.registry import (
     Keywords,
     Numbers,
+    Shape,
     TransformKind,
     add_transform,
     nothing,
@@ -26,6 +28,17 @@ MAX_SHIFT_SHARE = 150.0 / 331.0
 SHAPED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
 TONED = ("Brightness", "Color", "Contrast", "Sharpness")
 CHANGES = ("Identity", *SHAPED, *TONED, "Posterize", "Solarize", "AutoContrast", "Equalize")
+COLOURED = (1, 3)
+"""The numbers of channels that torchvision knows the colours of."""
+
+
+def _of_colours(where: str, own: Keywords, shape: Shape) -> Shape:
+    if shape[0] not in COLOURED:
+        raise InvalidRequest(
+            f"{where} changes colours, but its images have {shape[0]} channels: leave it out, or "
+            "give it grey images (1 channel) or colours (3)"
+        )
+    return shape
 
 
 def _jitter(image: torch.Tensor, own: Keywords, numbers: Numbers) -> torch.Tensor:
@@ -110,6 +123,7 @@ add_transform(
             "saturation": number(0.0, 10.0, 0.0),
             "hue": number(0.0, 0.5, 0.0),
         },
+        _of_colours,
         num_draws=lambda own: len(PARTS) + 1,
         in_validation=nothing,
     )
@@ -125,6 +139,7 @@ add_transform(
             "interpolation": choice(("nearest", "bilinear"), "nearest"),
             "fill": count(0, 255, 0),
         },
+        _of_colours,
         num_draws=lambda own: 2 * own["num_ops"],
         in_validation=nothing,
     )
