@@ -1,10 +1,12 @@
-"""Addresses as users write them: host and port, IPv6 with its brackets. No socket is touched."""
+"""Addresses as users write them: host and port, IPv6 with its brackets, URLs. No socket is
+touched."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from actors.core.errors import InvalidRequest
 
@@ -43,6 +45,14 @@ def parse_host_port(text: str, default_port: int | None = None) -> HostPort:
 def join_host_port(host: str, port: int) -> str:
     """Adds the brackets that an IPv6 address needs."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def shown_host(url: str) -> str:
+    """What texts may show of a URL: its path and its user may hold a secret."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
 def parse_ip(text: str) -> _IpAddress | None:

@@ -209,7 +209,8 @@ class RayJobClient:
             ray.kill(manager, no_restart=False)
 
     def give_up(self, reason: str) -> None:
-        """Repeats no call any more: they end as ``Unavailable`` for this reason."""
+        """Ray is about to go: calls under way and later ones end as ``Unavailable`` for this
+        reason, for whoever asks Ray after its end starts another one."""
         self._given_up = reason
 
     def _call(self, call: ManagerCall, arguments: dict[str, Any] | None = None) -> Any:
@@ -257,6 +258,8 @@ class RayJobClient:
             try:
                 return ray.get(reference, timeout=slice_s)
             except ray.exceptions.GetTimeoutError:
+                if self._given_up is not None:  # Ray may be left now: to ask again would start one
+                    raise _Unanswered(self._given_up) from None
                 left_s -= slice_s
                 if self._raylet_log.why_ended() is not None:
                     patience_s -= slice_s
@@ -288,6 +291,8 @@ class RayJobClient:
             raise _Unanswered(f"The JobManager can't be reached: {error}") from error
 
     def _connect(self) -> Any:
+        if self._given_up is not None:
+            raise Unavailable(self._given_up)
         with self._lock:
             if self._manager is None:
                 manager = find_or_create(self._config)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from actors.core.addresses import is_loopback, parse_host_port
+from actors.core.addresses import is_loopback, parse_host_port, shown_host
 from orchestrator.cluster.cluster_tokens import token_variables
 from orchestrator.cluster.local_cluster import LocalCluster, cluster_auth, ensure_local_cluster
 from orchestrator.cluster.ray_start import JOINING_VARIABLES
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from http_gateway.calls.ray_job_client import RayJobClient
 
 JOB_CLIENT = "http_gateway.calls.ray_job_client"
+ADDRESSES = ("webhook_url", "mlflow_uri")
+"""Settings of which only a part is shown."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,9 @@ def _say_other_clusters(own: str) -> None:
 
 def _say_other_settings(client: RayJobClient) -> None:
     for name, value in client.settings_not_in_force().items():
+        shown = shown_host(value) if name in ADDRESSES and value is not None else value
         print(
-            f"Note: the JobManager that runs already has {name} {value!r}, which stays in force "
+            f"Note: the JobManager that runs already has {name} {shown!r}, which stays in force "
             "until `tandem stop` ends it.",
             flush=True,
         )

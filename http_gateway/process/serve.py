@@ -35,7 +35,8 @@ POLL_S = 1.0
 RETRY_S = 5.0
 LOCK_S = 1.0
 DRIVER_END_S = 10.0
-LAST_ANSWERS_S = 2.0  # for the requests under way when the Ray head goes
+LAST_ANSWERS_S = 2.0  # for the requests under way when the Ray head goes, or is left
+ENDING = "The gateway is ending: ask again when it is back"
 
 
 class PortTaken(TandemError):
@@ -69,7 +70,7 @@ def serve(settings: Settings, port_file: Path | None = None) -> None:
         finally:
             gateway.front.close()
             if backend is not None:
-                _leave(backend)
+                _leave(backend, gateway.front)
             else:
                 _leave_unready(settings, ran_before)
 
@@ -217,20 +218,28 @@ def _write_port_file(path: Path, info: dict[str, Any]) -> None:
         raise InvalidRequest(f"--port-file {path} can't be written: {error.strerror}") from error
 
 
-def _leave(backend: Backend) -> None:
+def _leave(backend: Backend, front: Front) -> None:
     """An embedded cluster ends with its gateway; any other goes on training."""
     import ray
 
     if backend.cluster is None:
+        _end_requests(backend, front)
         ray.shutdown()
         _print(_going_on(backend.address))
         return
     try:
         save_jobs(backend.client.save_for_end, _say)
+        _end_requests(backend, front)
         _print("Stopping the JobManager and the embedded Ray cluster …")
         _try_for(DRIVER_END_S, backend.client.shutdown_job_manager, ray.shutdown)
     finally:
         backend.cluster.stop()
+
+
+def _end_requests(backend: Backend, front: Front) -> None:
+    """Connections that are open may bring requests until the process has ended."""
+    backend.client.give_up(ENDING)
+    front.finish_requests(LAST_ANSWERS_S)
 
 
 def _leave_unready(settings: Settings, ran_before: bool) -> None:

@@ -75,12 +75,16 @@ class Front:
     def finish_requests(self, timeout_s: float) -> None:
         """Waits until those under way are answered, or so long."""
         deadline = time.monotonic() + timeout_s
-        assert self._server is not None
-        while self._server.task_dispatcher.active_count and time.monotonic() < deadline:
+        while self._num_working and time.monotonic() < deadline:
             time.sleep(POLL_S)
 
+    @property
+    def _num_working(self) -> int:
+        """Threads that have a request."""
+        return 0 if self._server is None else int(self._server.task_dispatcher.active_count)
+
     def close(self) -> None:
-        """Accepts no more requests. Streams of events end, as far as their clients take the end."""
+        """Accepts no more connections. Streams of events end, as far as their clients take that."""
         if self._hub is not None:
             self._hub.close()
             deadline = time.monotonic() + LAST_EVENTS_S

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import resource
 import socket
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
@@ -42,6 +46,8 @@ class HttpServer(TcpWSGIServer):
         self.patience = patience or Patience()
         self._max_connections = max_connections or _max_connections()
         self._next_look = 0.0
+        self._waking = threading.Lock()
+        self._has_ended = False
         # It warns of each request that has to wait: thousands of lines, just when the load is high.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         adj = Adjustments(
@@ -66,6 +72,32 @@ class HttpServer(TcpWSGIServer):
             sockinfo=where,
             bind_socket=False,
         )
+
+    def run(self) -> None:
+        """Until it was closed, and then until its last connection has ended."""
+        try:
+            while self.accepting or self.active_channels:
+                wasyncore.loop(
+                    self.adj.asyncore_loop_timeout,
+                    use_poll=self.adj.asyncore_use_poll,
+                    map=self._map,
+                    count=1,
+                )
+        finally:
+            with self._waking:
+                self._has_ended = True
+                self.trigger.close()
+
+    def close(self) -> None:
+        """Accepts no more connections; those that there are go on. From any thread."""
+        self.pull_trigger(partial(wasyncore.dispatcher.close, self))
+
+    def pull_trigger(self, thunk: Callable[[], object] | None = None) -> None:
+        """Wakes the server's thread, which calls that; nothing happens once it has ended. That of
+        waitress would write to a file number that is closed by then, or is another file's."""
+        with self._waking:
+            if not self._has_ended:
+                self.trigger.pull_trigger(thunk)
 
     def add_task(self, task: Connection) -> None:
         task.queued(time.monotonic())

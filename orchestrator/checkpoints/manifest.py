@@ -65,6 +65,13 @@ class CheckpointInfo:
     num_bytes: int
     versions: dict[str, str]
 
+    @property
+    def last_epoch(self) -> int:
+        """The job's last whole epoch by then, counted from 1; 0 before the first one has ended."""
+        if self.about.epoch is not None:
+            return self.about.epoch
+        return self.about.first_epoch_index + self.cursor.epoch
+
     def to_json(self) -> dict[str, Any]:
         """The API's form; ``step`` is ``total_steps``."""
         return {

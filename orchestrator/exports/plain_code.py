@@ -76,7 +76,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     answers = {{n: a.tolist() for n, a in predict(load(), np.load(sys.argv[1])).items()}}
     if CLASS_NAMES and "classes" in answers:
-        answers["class_names"] = [CLASS_NAMES[index] for index in answers["classes"]]
+        answers["class_names"] = list(CLASS_NAMES)
     print(json.dumps(answers))
 '''
 _IMPORTS = (

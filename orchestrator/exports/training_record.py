@@ -11,11 +11,14 @@ from orchestrator.models.model_config import model_json
 
 
 def training_record(
-    details: Mapping[str, Any], spec: JobSpec, checkpoint: Mapping[str, Any] | None, chosen: bool
+    details: Mapping[str, Any],
+    spec: JobSpec,
+    checkpoint: Mapping[str, Any] | None,
+    last_epoch: int | None,
 ) -> dict[str, Any]:
     """Ready for JSON. ``details`` is the job as the API shows it, ``checkpoint`` the one whose
-    weights the model has; None if no disk has them yet. Of one that was ``chosen`` only the epochs
-    before it count.
+    weights the model has; None if no disk has them yet. ``last_epoch`` is the last one that had
+    ended by then, None if all have: the job may have trained on since.
 
     Devices are told without their addresses: a model's card is often published.
     """
@@ -38,14 +41,10 @@ def training_record(
         },
         "train_config": train_config,
         "plan": {**plan, "layers": details["layers"]},
-        "history": _counted(details["history"], checkpoint if chosen else None),
+        "history": [
+            dict(epoch)
+            for epoch in details["history"]
+            if last_epoch is None or epoch["epoch"] <= last_epoch
+        ],
         "checkpoint": None if checkpoint is None else dict(checkpoint),
     }
-
-
-def _counted(history: Any, checkpoint: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Of a checkpoint within an epoch no validation tells anything."""
-    if checkpoint is None:
-        return [dict(epoch) for epoch in history]
-    last = checkpoint["epoch"] or 0
-    return [dict(epoch) for epoch in history if epoch["epoch"] <= last]

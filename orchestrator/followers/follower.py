@@ -15,12 +15,13 @@ MAX_WAIT_S = 60.0
 
 class ToolTrouble(Exception):
     """The tool did not take what it was told; it will be told again. ``job_id`` is the job that
-    is concerned."""
+    is concerned; ``is_of_one_job`` says that others can be told nevertheless."""
 
-    def __init__(self, job_id: str, text: str) -> None:
-        super().__init__(job_id, text)
+    def __init__(self, job_id: str, text: str, is_of_one_job: bool = False) -> None:
+        super().__init__(job_id, text, is_of_one_job)
         self.job_id = job_id
         self.text = text
+        self.is_of_one_job = is_of_one_job
 
 
 class Tool(Protocol):

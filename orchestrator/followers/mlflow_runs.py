@@ -9,7 +9,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orchestrator.followers.curve_tool import Curve, CurveTool, Known, end_of
+from orchestrator.followers.curve_tool import (
+    Curve,
+    CurveTool,
+    Known,
+    end_of,
+    known_of,
+    outcome_of,
+)
 from orchestrator.followers.follower import ToolTrouble
 from orchestrator.followers.outgoing import NotTaken, call_json
 from orchestrator.followers.positions import PositionFile
@@ -25,13 +32,15 @@ MAX_PARAM_CHARS = 500
 """The limits of MLflow's ``runs/log-batch``."""
 RUN_STATUSES = {"completed": "FINISHED", "failed": "FAILED"}
 STOPPED = "KILLED"
-NOT_FOUND = 404
+BAD_REQUEST, NOT_FOUND = 400, 404
 MS_PER_S = 1000
 
 
 class MlflowRuns(CurveTool):
-    """A run a job in the experiment ``Tandem``; jobs that had ended before are left out. MLflow
-    keeps what it was told: steps that were taken back stand there twice."""
+    """A run for each time that a job's weights are drawn, in the experiment ``Tandem``; jobs that
+    had ended before are left out. MLflow keeps what it was told: steps that were taken back stand
+    there twice. Of a job's ``Known``, ``run_id`` and ``at_ms``, the time of its last point, are
+    there once it has a run."""
 
     name = "MLflow"
 
@@ -42,35 +51,61 @@ class MlflowRuns(CurveTool):
     def _first_state(self, jobs: Sequence[Job]) -> dict[str, Known]:
         ended = [job for job in jobs if not job.is_active]
         last_seq = self._book.log.last_seq()
-        return {job.identity: {"seq": last_seq, "ended": end_of(job)} for job in ended}
+        return {job.identity: known_of(job, last_seq, end_of(job)) for job in ended}
+
+    def _begin_again(self, known: Known) -> None:
+        for name in ("run_id", "at_ms", "lacks_params", "is_over"):
+            known.pop(name, None)
 
     def _tell(self, job: Job, known: Known, curves: Sequence[Curve]) -> None:
         points = list(_points(curves))
         if not points:
             return
         try:
-            if "run_id" not in known:
-                known["run_id"] = self._create_run(job, points[0]["timestamp"])
+            run_id = self._run_of(job, known, points[0]["timestamp"])
             for begin in range(0, len(points), METRICS_AT_ONCE):
                 batch = points[begin : begin + METRICS_AT_ONCE]
-                self._post("runs/log-batch", run_id=known["run_id"], metrics=batch)
+                self._post("runs/log-batch", run_id=run_id, metrics=batch)
             known["at_ms"] = max(point["timestamp"] for point in points)
             if known.get("is_over"):
-                self._post("runs/update", run_id=known["run_id"], status="RUNNING")
+                self._post("runs/update", run_id=run_id, status="RUNNING")
                 known["is_over"] = False
         except NotTaken as error:
-            raise ToolTrouble(job.job_id, error.text) from error
+            raise _trouble(job, error) from error
 
     def _tell_end(self, job: Job, known: Known) -> None:
         if "run_id" not in known:
             return
-        status = RUN_STATUSES.get(job.status.value, STOPPED)
-        end = {"status": status, "end_time": known["at_ms"]}
         try:
-            self._post("runs/update", run_id=known["run_id"], **end)
+            self._end_run(known, RUN_STATUSES.get(outcome_of(job) or "", STOPPED))
         except NotTaken as error:
-            raise ToolTrouble(job.job_id, error.text) from error
+            raise _trouble(job, error) from error
         known["is_over"] = True
+
+    def _tell_gone(self, identity: str, known: Known) -> None:
+        if "run_id" not in known or known.get("is_over"):
+            return
+        try:
+            self._end_run(known, STOPPED)
+        except NotTaken as error:
+            if not _is_refusal(error):  # there is no job any more that could tell of it
+                raise ToolTrouble("", error.text) from error
+
+    def _end_run(self, known: Known, status: str) -> None:
+        run = {"run_id": known["run_id"], "status": status, "end_time": known["at_ms"]}
+        self._post("runs/update", **run)
+
+    def _run_of(self, job: Job, known: Known, began_ms: int) -> str:
+        """The id of its run. Each step that MLflow has taken is noted at once: a run that was made
+        is not made again."""
+        if "run_id" not in known:
+            run_id = self._create_run(job, began_ms)
+            known |= {"run_id": run_id, "at_ms": began_ms, "lacks_params": True}
+        if known["lacks_params"]:
+            params = list(itertools.islice(_params(job), PARAMS_AT_ONCE))
+            self._post("runs/log-batch", run_id=known["run_id"], params=params)
+            known["lacks_params"] = False
+        return str(known["run_id"])
 
     def _create_run(self, job: Job, began_ms: int) -> str:
         made = self._post(
@@ -81,15 +116,13 @@ class MlflowRuns(CurveTool):
             tags=[{"key": "tandem.job_id", "value": job.job_id}],
         )
         run_id: str = made["run"]["info"]["run_id"]
-        params = itertools.islice(_params(job), PARAMS_AT_ONCE)
-        self._post("runs/log-batch", run_id=run_id, params=list(params))
         return run_id
 
     def _experiment_id(self) -> str:
         try:
             asked = {"experiment_name": EXPERIMENT}
-            url = f"{self._uri}{API}/experiments/get-by-name"
-            found = call_json("GET", url, params=asked)["experiment"]
+            path = f"{API}/experiments/get-by-name"
+            found = call_json("GET", self._uri, path, params=asked)["experiment"]
         except NotTaken as error:
             if error.status != NOT_FOUND:
                 raise
@@ -97,7 +130,16 @@ class MlflowRuns(CurveTool):
         return str(found["experiment_id"])
 
     def _post(self, what: str, **body: Any) -> dict[str, Any]:
-        return call_json("POST", f"{self._uri}{API}/{what}", json=body)
+        return call_json("POST", self._uri, f"{API}/{what}", json=body)
+
+
+def _trouble(job: Job, error: NotTaken) -> ToolTrouble:
+    return ToolTrouble(job.job_id, error.text, is_of_one_job=_is_refusal(error))
+
+
+def _is_refusal(error: NotTaken) -> bool:
+    """Of these very requests, such as those about a run that somebody has deleted there."""
+    return error.status in (BAD_REQUEST, NOT_FOUND)
 
 
 def _points(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 
+from actors.core.addresses import shown_host
+
 CONNECT_S, ANSWER_S = 5.0, 15.0
-MAX_ANSWER_CHARS = 200
+MAX_ANSWER_BYTES = 2**16
+"""Of an answer's body; no tool has more to say to these requests."""
+MAX_SAID_CHARS = 200
+SHORTEST_SECRET = 4
+SUCCESS = range(200, 300)
 
 
 class NotTaken(Exception):
@@ -23,38 +32,66 @@ class NotTaken(Exception):
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """Raises ``NotTaken`` unless the answer is of success. It follows no redirect."""
-    answer = _request("POST", url, data=body, headers=dict(headers))
-    answer.close()
+    _request("POST", url, "", reads=False, data=body, headers=dict(headers))
 
 
-def call_json(method: str, url: str, **arguments: Any) -> dict[str, Any]:
-    """The answer's JSON object; raises ``NotTaken``."""
-    answer = _request(method, url, **arguments)
+def call_json(method: str, url: str, path: str, **arguments: Any) -> dict[str, Any]:
+    """The JSON object that the tool at ``url`` answers for that path; raises ``NotTaken``."""
+    body = _request(method, url, path, reads=True, **arguments)
     try:
-        found = answer.json()
-    except ValueError as error:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
         raise NotTaken(f"{shown_host(url)} answers with something that is no JSON") from error
     if not isinstance(found, dict):
         raise NotTaken(f"{shown_host(url)} answers with JSON that is no object")
     return found
 
 
-def shown_host(url: str) -> str:
-    """What texts may show of an address: its path and its user may hold a secret."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
-
-
-def _request(method: str, url: str, **arguments: Any) -> requests.Response:
-    timeout = (CONNECT_S, ANSWER_S)
+def _request(method: str, url: str, path: str, reads: bool, **arguments: Any) -> bytes:
+    """The answer's body; of an answer of success only if it ``reads`` that."""
     try:
-        answer = requests.request(method, url, timeout=timeout, allow_redirects=False, **arguments)
+        with requests.request(
+            method,
+            url + path,
+            timeout=(CONNECT_S, ANSWER_S),
+            allow_redirects=False,
+            stream=True,
+            **arguments,
+        ) as answer:
+            status = answer.status_code
+            body = _body(answer) if reads or status not in SUCCESS else b""
     except requests.RequestException as error:
         # requests' own text has the whole address.
         raise NotTaken(f"{shown_host(url)} can't be reached ({type(error).__name__})") from error
-    if not 200 <= answer.status_code < 300:
-        said = " ".join(answer.text.split())[:MAX_ANSWER_CHARS]
-        text = f"{shown_host(url)} answers {answer.status_code}" + (f": {said}" if said else "")
-        raise NotTaken(text, answer.status_code)
-    return answer
+    if status not in SUCCESS:
+        raise NotTaken(f"{shown_host(url)} answers {status}{_said(body, url)}", status)
+    return body
+
+
+def _body(answer: requests.Response) -> bytes:
+    """Its beginning: an answer may be without an end, or come a byte a second. A larger piece would
+    be waited for until it is whole."""
+    deadline = time.monotonic() + ANSWER_S
+    body = bytearray()
+    for byte in answer.iter_content(1):
+        body += byte
+        if len(body) >= MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            break
+    return bytes(body)
+
+
+def _said(body: bytes, url: str) -> str:
+    """What may be shown of it: many servers repeat the path, in which the secret is."""
+    text = " ".join(body.decode(errors="replace").split())
+    if not text or any(secret in text for secret in _secrets(url)):
+        return ""
+    return f": {text[:MAX_SAID_CHARS]}"
+
+
+def _secrets(url: str) -> list[str]:
+    """The pieces of the address that are not shown."""
+    parts = urlsplit(url)
+    user = f"{parts.username or ''}&{parts.password or ''}"
+    pieces = re.split("[/&=]", f"{parts.path}&{parts.query}&{user}")
+    long = [piece for piece in pieces if len(piece) >= SHORTEST_SECRET]
+    return [*long, *map(unquote, long)]

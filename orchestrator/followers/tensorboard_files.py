@@ -19,8 +19,9 @@ MISSING = (
 
 
 class TensorBoardFiles(CurveTool):
-    """A folder a job, named after its number. Steps that a roll-back has taken back are taken out:
-    the library's ``purge_step``."""
+    """A folder a job, named after its number. Steps that a roll-back has taken back, or of weights
+    that the job has no more, are taken out: the library's ``purge_step``. ``last`` of a ``Known``
+    has the last step of each curve in the files."""
 
     name = "TensorBoard"
 
@@ -34,7 +35,10 @@ class TensorBoardFiles(CurveTool):
             return
         last: dict[str, int] = known.setdefault("last", {})
         again = [c["steps"][0] for c in curves if c["steps"][0] <= last.get(c["name"], 0)]
-        writer = self._writer(job, min(again) if again else None)
+        purge_step = min(again, default=None)
+        writer = self._writer(job, purge_step)
+        if purge_step is not None:  # no curve has any of those steps now
+            last |= {name: min(step, purge_step - 1) for name, step in last.items()}
         try:
             for curve in curves:
                 for step, at_s, value in zip(
@@ -49,7 +53,13 @@ class TensorBoardFiles(CurveTool):
             raise _refused(job, self._folder, error) from error
 
     def _tell_end(self, job: Job, known: Known) -> None:
-        writer = self._writers.pop(job.identity, None)
+        self._close(job.identity)
+
+    def _tell_gone(self, identity: str, known: Known) -> None:
+        self._close(identity)
+
+    def _close(self, identity: str) -> None:
+        writer = self._writers.pop(identity, None)
         if writer is not None:
             writer.close()
 

@@ -191,9 +191,11 @@ class JobReader:
             found = [self._checkpoints.find(job.lineage, checkpoint)]
         else:
             found = [] if job.unsaved else self._checkpoints.list(job.lineage)[:1]
-        info = found[0].to_json() if found else None
         details = self.get_job(job_id, history_limit=MAX_TOLD_EPOCHS)
-        return training_record(details, job.spec, info, chosen=checkpoint is not None)
+        if not found:
+            return training_record(details, job.spec, None, None)
+        info = found[0]
+        return training_record(details, job.spec, info.to_json(), info.last_epoch)
 
     def get_model(self, job_id: str, checkpoint: str | None = None) -> TrainedModel:
         """The trained weights, of that checkpoint or the newest; raises ``NoTrainedWeights``,

@@ -85,7 +85,7 @@ class Trained:
             {"epoch": n, "session": 1, "train_loss": 1 / n, "val_loss": 2 / n, "samples_per_s": 9.5}
             for n in (1, 2, 3)
         ]
-        return training_record({**details, "history": history}, self.spec, checkpoint, chosen=True)
+        return training_record({**details, "history": history}, self.spec, checkpoint, 2)
 
 
 def trained(name: str, folder: Path, seed: int = 3) -> Trained:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
-
-from waitress import wasyncore
 
 from http_gateway.app import create_app
 from http_gateway.operations.operation import JobClient
@@ -51,9 +50,14 @@ def serving(
     try:
         yield server
     finally:
-        # Its own thread closes everything, and ends then, having nothing left to wait for.
-        with suppress(OSError):  # a worker may have woken it in between, and all be closed
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        server.close()
+        server.pull_trigger(partial(cut_off, server))  # its thread waits for nothing else
         thread.join(10)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive()
+
+
+def cut_off(server: HttpServer) -> None:
+    """Ends all connections; only the server's own thread may."""
+    for connection in list(server.active_channels.values()):
+        connection.handle_close()

@@ -39,6 +39,8 @@ def _configuration(job: Mapping[str, Any]) -> dict[str, Any]:
         "dataset_config": job["dataset_config"],
         "task": job.get("task"),
         "train_config": trained or job.get("train_config"),
+        "failure_policy": job.get("failure_policy"),
+        "checkpoints": job.get("checkpoints"),
     }
     return {
         f"{section}.{name}": value

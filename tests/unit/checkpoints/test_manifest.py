@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -98,3 +98,10 @@ def test_what_earlier_versions_wrote_has_their_two_metrics() -> None:
     found = decode_manifest(data, "m")
     assert found.about.metrics == {"loss": 0.1 + 0.2, "accuracy": 0.5}
     assert found.info.cursor == MANIFEST.info.cursor
+
+
+def test_it_tells_the_last_epoch_that_had_ended_by_then() -> None:
+    """Its session began with epoch 4 of the job."""
+    assert MANIFEST.info.last_epoch == 2
+    within = replace(MANIFEST, about=about(120, epoch=None))
+    assert within.info.last_epoch == 3 + 2

@@ -55,6 +55,15 @@ def test_only_what_differs_is_told_with_each_job_s_value() -> None:
     assert told["differences"]["train_config.optimizer"] == {"3": SGD, "4": SGD}
 
 
+def test_what_a_job_survives_and_keeps_may_differ_too() -> None:
+    jobs = [
+        {**JOBS["3"], "job_id": job_id, "failure_policy": {"max_failures": n}, "checkpoints": {}}
+        for job_id, n in (("3", 1), ("4", 2))
+    ]
+    told = comparison(jobs, {})
+    assert told["differences"] == {"failure_policy.max_failures": {"3": 1, "4": 2}}
+
+
 def test_results_are_those_of_the_last_epoch_and_speed_leaves_the_first_one_out() -> None:
     history = [
         {"epoch": n, "session": s, "train_loss": 1.0, "val_loss": 2.0, "samples_per_s": rate}

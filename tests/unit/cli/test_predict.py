@@ -56,6 +56,7 @@ def test_images_are_sent_as_files_and_told_by_their_classes_names(
         ("a.csv", ",a,b\n0,1,x\n1,2,y\n", [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]),
         ("a.csv", '\ufeffa;b\n"1;2";x\n', [{"a": "1;2", "b": "x"}]),
         ("a.tsv", "a\tb\n1\tx\n", [{"a": "1", "b": "x"}]),
+        ("a.jsonl", '{"a": 1, "b": "x\u2028y"}\r\n', [{"a": 1, "b": "x\u2028y"}]),
         (
             "a.jsonl",
             '{"a": 1, "b": null}\n\n{"a": true, "b": "x"}\n',

@@ -225,3 +225,25 @@ def test_a_transfer_has_more_time_the_more_has_come() -> None:
         assert given.limit_s(phase, 0) == 20.0
         assert given.limit_s(phase, 64_000_000) == 64_020.0
     assert given.limit_s(ConnectionPhase.HEAD, 64_000_000) == given.head_s
+
+
+def test_a_request_under_way_is_answered_after_the_server_was_closed(
+    app: App, opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.opened.clear()
+    with serving(app, patience=patience()) as server:
+        connection = opened(server)
+        connection.sendall(REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        until(lambda: app.begun == 1)
+        server.close()
+        until(lambda: not server.accepting)
+        app.opened.set()
+        assert received(connection).endswith(b"ok")
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_who_wakes_a_server_that_has_ended_does_nothing(app: App) -> None:
+    with serving(app, patience=patience()) as server:
+        pass
+    server.pull_trigger()
+    server.close()

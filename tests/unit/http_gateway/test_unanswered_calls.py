@@ -16,6 +16,7 @@ from http_gateway.operations.table import OPERATIONS
 from orchestrator.manager.manager_config import ManagerConfig
 
 CREATE_JOB, LIST_JOBS = (o for o in OPERATIONS if o.name in ("create_job", "list_jobs"))
+GONE = "The head is gone"
 ERRORS = [
     ray.exceptions.GetTimeoutError("too late"),
     ray.exceptions.ActorDiedError(),
@@ -37,16 +38,21 @@ class Manager:
         return self
 
 
+def asking(folder: Path) -> RayJobClient:
+    """One that knows a JobManager."""
+    client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder, 0)
+    client._manager = Manager()
+    return client
+
+
 @pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)
 def client(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayJobClient:
     def get(*_: Any, **__: Any) -> None:
+        client.give_up(GONE)  # or it would be asked again until the time is over
         raise request.param
 
     monkeypatch.setattr(ray, "get", get)
-    config = ManagerConfig(str(tmp_path), str(tmp_path), "auto", 1.0, 1.0, 1.0)
-    client = RayJobClient(config, tmp_path, 0)
-    client._manager = Manager()
-    client.give_up("The head is gone")  # or it would be asked again until the time is over
+    client = asking(tmp_path)
     return client
 
 
@@ -72,3 +78,29 @@ def test_a_write_with_a_key_is_told_to_send_it_again(client: RayJobClient, key: 
 def test_a_read_is_told_to_try_again(client: RayJobClient) -> None:
     with pytest.raises(Unavailable, match=r"Try again$"):
         client.call(LIST_JOBS, {})
+
+
+LATER_CALLS: dict[str, dict[str, Any]] = {
+    "list_jobs": {},
+    "create_job": {"model_config": {}, "dataset_config": {}},
+    "clone_job": {"job_id": "1"},
+    "predict": {"job_id": "1", "read": None, "gone": bool},
+    "evaluate": {"job_id": "1", "gone": bool},
+    "get_model": {"job_id": "1", "format": "bundle", "checkpoint": None, "gone": bool},
+}
+
+
+@pytest.mark.parametrize("name", LATER_CALLS)
+def test_once_ray_is_left_nobody_asks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Ray starts another cluster for whoever asks it after its end."""
+    client = asking(tmp_path)
+    monkeypatch.setattr(ray, "kill", lambda *_, **__: None)
+    client.give_up(GONE)
+    client.shutdown_job_manager()
+    for function in ("get", "wait", "put", "get_runtime_context"):
+        monkeypatch.delattr(ray, function)
+    (operation,) = (o for o in OPERATIONS if o.name == name)
+    with pytest.raises(Unavailable, match=GONE):
+        client.call(operation, LATER_CALLS[name])

@@ -26,3 +26,16 @@ def test_of_a_text_the_token_after_the_last_one_is_told() -> None:
     found = TASKS["next_token"].predictions(outputs)
     assert found["tokens"].tolist() == [1, 3]
     assert torch.equal(found["probabilities"], outputs[:, -1].softmax(dim=1))
+
+
+def test_what_is_told_is_what_a_validation_counts_however_close_it_is() -> None:
+    """Probabilities are rounded: here they are equal."""
+    logits = torch.tensor([[0.0, 1e-9]])
+    assert torch.equal(*logits.softmax(dim=1)[0])
+    for kind, name, outputs in (
+        ("classification", "classes", logits),
+        ("next_token", "tokens", logits[:, None]),
+    ):
+        task = TASKS[kind]
+        decided = task.score(outputs, torch.zeros(1, dtype=torch.int64).view(outputs.shape[:-1]))[2]
+        assert task.predictions(outputs)[name].tolist() == decided.tolist() == [1]

@@ -22,8 +22,7 @@ def _score(
 
 
 def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
-    probabilities = outputs.softmax(dim=1)
-    return {"classes": probabilities.argmax(dim=1), "probabilities": probabilities}
+    return {"classes": outputs.argmax(dim=1), "probabilities": outputs.softmax(dim=1)}
 
 
 add_task(

@@ -39,8 +39,8 @@ def _score(
 
 def _predictions(outputs: torch.Tensor) -> dict[str, torch.Tensor]:
     """Predicts the token that follows a sample's last one."""
-    probabilities = outputs[:, -1].softmax(dim=1)
-    return {"tokens": probabilities.argmax(dim=1), "probabilities": probabilities}
+    last = outputs[:, -1]
+    return {"tokens": last.argmax(dim=1), "probabilities": last.softmax(dim=1)}
 
 
 add_task(

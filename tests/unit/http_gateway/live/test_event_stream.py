@@ -25,7 +25,7 @@ from http_gateway.server.patience import Patience
 from tests.support.event_log import EventLog
 from tests.support.fake_job_client import FakeJobClient
 from tests.support.jobs import wait_until
-from tests.support.served import serving
+from tests.support.served import cut_off, serving
 
 STREAM = {"Accept": "text/event-stream"}
 Opened = Callable[..., http.client.HTTPResponse]
@@ -242,16 +242,15 @@ def test_streams_end_whole_when_the_gateway_ends(opened: Opened) -> None:
         assert opened(gateway).status == 503
 
 
-def cut_off(server: HttpServer) -> None:
-    """All connections, in the server's own thread."""
+def interrupt(server: HttpServer) -> None:
+    """Ends all connections."""
     done = threading.Event()
 
-    def close_all() -> None:
-        for connection in list(server.active_channels.values()):
-            connection.handle_close()
+    def act() -> None:
+        cut_off(server)
         done.set()
 
-    server.trigger.pull_trigger(close_all)
+    server.pull_trigger(act)
     assert done.wait(20)
 
 
@@ -261,7 +260,7 @@ def test_a_client_goes_on_where_it_was_after_an_interruption() -> None:
         entries = client.events(after=0, on_silence=silences.append)
         gateway.log.tell("1")
         assert next(entries)["seq"] == 1
-        cut_off(gateway.server)
+        interrupt(gateway.server)
         gateway.log.tell("2", "lost")
         gateway.log.tell("1")
         assert [next(entries)["seq"] for _ in range(2)] == [2, 3]
@@ -274,7 +273,7 @@ def test_a_client_that_was_told_nothing_yet_misses_nothing_either() -> None:
     with served() as gateway, TandemClient(gateway.url) as client:
         listening = client.listen(None, None, None, 20.0, None)
         assert next(listening) is None
-        cut_off(gateway.server)
+        interrupt(gateway.server)
         gateway.log.tell("1")
         found = next(entry for entry in listening if entry is not None)
         assert found["seq"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -45,3 +46,7 @@ def test_the_record_tells_how_the_weights_came_to_be(world: JobManagerWorld) -> 
     for look in (manager.describe_model, manager.describe_training, manager.get_model):
         with pytest.raises(NotFound, match=str(newest["checkpoint_id"])):
             look(job_id, "step-1")
+
+    (folder,) = world.storage.rglob(newest["checkpoint_id"])
+    shutil.rmtree(folder)  # as before it is written
+    assert manager.describe_training(job_id) == first
