@@ -164,7 +164,7 @@ setup(
     package_data={
         "actors": ["py.typed"],
         "http_gateway": ["py.typed", "*.pyi"],
-        "http_gateway.page": ["static/*.*", "static/*/*"],
+        "http_gateway.page": ["static/*.*", "static/*/*", "static/*/*/*"],
         "orchestrator": ["py.typed"],
     },
     install_requires=REQUIRED,

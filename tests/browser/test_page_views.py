@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from actors.core.input_form import Column, InputForm
 from tests.support.browser import needs_browser
 from tests.support.fake_job_client import FakeJobClient
 from tests.support.page_browser import WatchedPage, watched
-from tests.support.page_world import page_world
 from tests.support.served import served
 
 pytestmark = needs_browser
@@ -29,6 +27,7 @@ VIEWS = {
     "jobs/5/plan": "Step, measured",
     "jobs/5/events": "does not answer any more",
     "jobs/5/checkpoints": "Download the weights",
+    "jobs/1/evaluation": "The newest weights",
     "jobs/5/configuration": "Failure policy",
     "jobs/2": "is no image",
     "devices": "laptop",
@@ -36,18 +35,6 @@ VIEWS = {
 }
 """The view -> a text that is there once it is whole."""
 HOSTILE = '"><img src=x onerror="document.title=\'taken\'"><script>document.title="taken"</script>'
-
-
-@pytest.fixture
-def world() -> FakeJobClient:
-    return page_world()
-
-
-@pytest.fixture
-def shown(browser: Browser, world: FakeJobClient) -> Iterator[WatchedPage]:
-    with served(world) as url, watched(browser, url) as page:
-        yield page
-        assert page.foreign == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

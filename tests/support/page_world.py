@@ -11,6 +11,7 @@ from actors.core.input_form import InputForm
 from orchestrator.errors import JobNotFound
 from tests.support.fake_job_client import DETAILS, DEVICE, DOCTOR, VERIFIED, FakeJobClient
 from tests.support.page_catalogue import ARCHITECTURES, LAYERS, SOURCES
+from tests.support.page_results import DATASETS, evaluate
 from tests.support.page_trace import page_trace
 from tests.support.plans import MEASURED, PLAN
 
@@ -276,6 +277,8 @@ def page_world() -> FakeJobClient:
         "list_architectures": ARCHITECTURES,
         "inspect_dataset": inspect_dataset,
         "predict": predict,
+        "evaluate": evaluate,
+        "list_datasets": DATASETS,
         "verify": VERIFIED,
         "create_job": "7",
         "doctor": DOCTOR,

@@ -68,3 +68,12 @@ export function dataText(dataset = {}) {
   const name = dataset.name ?? dataset.format ?? NONE;
   return dataset.path ? `${name} · ${dataset.path}` : name;
 }
+
+export function metricLabel(name) {
+  return name.replaceAll("_", " ");
+}
+
+// Shares of what is right as per cent.
+export function metricText(name, value) {
+  return name.endsWith("accuracy") ? percent(value) : number(value);
+}

@@ -6,11 +6,11 @@ import { Store, useStore } from "./store.js";
 import { theme, toggleTheme } from "./theme.js";
 import { Loading, Problem } from "../parts/ui.js";
 import { Devices } from "../views/devices.js";
-import { JobView } from "../views/job.js";
+import { JobView } from "../views/job/job.js";
 import { Jobs } from "../views/jobs.js";
-import { NewJob } from "../views/new_job.js";
+import { NewJob } from "../views/new_job/new_job.js";
 import { SignIn } from "../views/sign_in.js";
-import { TryIt } from "../views/try_it.js";
+import { TryIt } from "../views/try/try_it.js";
 
 const PLACES = [
   ["jobs", "Jobs"],

@@ -113,3 +113,10 @@ function rangeText(forms) {
   const high = form.maximum ?? form.exclusiveMaximum;
   return low === undefined || high === undefined ? "" : `${low} to ${high.toLocaleString("en")}`;
 }
+
+export function OptionGroup({ label, names }) {
+  if (names.length === 0) return null;
+  return html`<optgroup label=${label}>
+    ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+  </optgroup>`;
+}

@@ -47,6 +47,11 @@ export function Loading({ what = "Loading" }) {
   return html`<p class="loading" role="status">${what} …</p>`;
 }
 
+// What may be wider than the screen; the keyboard scrolls it, too.
+export function Scroll({ label, children }) {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>${children}</div>`;
+}
+
 export function Problem({ error, retry }) {
   return html`<div class="callout bad" role="alert">
     <p>${error.message}</p>

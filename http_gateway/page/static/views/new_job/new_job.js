@@ -1,13 +1,13 @@
-import { html, useMemo, useState } from "../app/html.js";
-import { call } from "../app/api.js";
-import { counted } from "../app/format.js";
-import { EXAMPLES, datasetConfig, jobRequest, withSuggestion, withUploads } from "../app/draft.js";
-import { useLoaded } from "../app/loaded.js";
-import { linkTo, route, setQuery } from "../app/router.js";
-import { useStore } from "../app/store.js";
-import { Fields, ofKind, ofSchema } from "../parts/fields.js";
-import { Card, Curls, Loading, Problem, Segmented, useAction } from "../parts/ui.js";
-import { NewJobStart } from "./new_job_start.js";
+import { html, useMemo, useState } from "../../app/html.js";
+import { call } from "../../app/api.js";
+import { counted } from "../../app/format.js";
+import { EXAMPLES, datasetConfig, jobRequest, withSuggestion, withUploads } from "../../app/draft.js";
+import { useLoaded } from "../../app/loaded.js";
+import { linkTo, route, setQuery } from "../../app/router.js";
+import { useStore } from "../../app/store.js";
+import { Fields, ofKind, ofSchema } from "../../parts/fields.js";
+import { Card, Curls, Loading, Problem, Segmented, useAction } from "../../parts/ui.js";
+import { NewJobStart } from "./start.js";
 
 const USUAL_TRAIN = ["epochs", "learning_rate", "optimizer", "max_steps"];
 const WAYS = [

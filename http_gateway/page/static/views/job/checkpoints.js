@@ -1,8 +1,8 @@
-import { html } from "../app/html.js";
-import { bytes, moment, number } from "../app/format.js";
-import { ofJob, useLoaded } from "../app/loaded.js";
-import { Card, Empty, Loaded } from "../parts/ui.js";
-import { JobCurls } from "../parts/job_curls.js";
+import { html } from "../../app/html.js";
+import { bytes, moment, number } from "../../app/format.js";
+import { ofJob, useLoaded } from "../../app/loaded.js";
+import { Card, Empty, Loaded } from "../../parts/ui.js";
+import { JobCurls } from "../../parts/job_curls.js";
 
 export function Checkpoints({ job }) {
   const path = `/api/jobs/${encodeURIComponent(job.job_id)}`;

@@ -1,12 +1,12 @@
-import { html, useEffect, useState } from "../app/html.js";
-import { dataText, modelText } from "../app/format.js";
-import { useLoaded } from "../app/loaded.js";
-import { goTo, linkTo } from "../app/router.js";
-import { call } from "../app/api.js";
-import { Curls, Empty, Loaded, Loading, Problem } from "../parts/ui.js";
-import { TryImage } from "./try_image.js";
-import { TryNumbers, TryRow } from "./try_row.js";
-import { TryText } from "./try_text.js";
+import { html, useEffect, useState } from "../../app/html.js";
+import { dataText, modelText } from "../../app/format.js";
+import { useLoaded } from "../../app/loaded.js";
+import { goTo, linkTo } from "../../app/router.js";
+import { call } from "../../app/api.js";
+import { Curls, Empty, Loaded, Loading, Problem } from "../../parts/ui.js";
+import { TryImage } from "./image.js";
+import { TryNumbers, TryRow } from "./row.js";
+import { TryText } from "./text.js";
 
 const TRAINED = new Set(["completed", "stopped", "training", "recovering"]);
 

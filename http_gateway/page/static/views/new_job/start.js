@@ -1,10 +1,10 @@
 // From a form to a job that trains: create, register, plan, and start once the verdict is seen.
 
-import { html, useState } from "../app/html.js";
-import { call } from "../app/api.js";
-import { goTo } from "../app/router.js";
-import { Card, Problem } from "../parts/ui.js";
-import { Shares, Verdict } from "./job_plan.js";
+import { html, useState } from "../../app/html.js";
+import { call } from "../../app/api.js";
+import { goTo } from "../../app/router.js";
+import { Card, Problem } from "../../parts/ui.js";
+import { Shares, Verdict } from "../job/plan.js";
 
 const NOTHING = { jobId: null, plan: null, busy: null, error: null };
 

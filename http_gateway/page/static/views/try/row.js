@@ -1,10 +1,10 @@
-import { html, useState } from "../app/html.js";
-import { linesOf } from "../app/answers.js";
-import { call } from "../app/api.js";
-import { Bars } from "../parts/bars.js";
-import { Fields, textOf, valueOf } from "../parts/fields.js";
-import { Result } from "../parts/result.js";
-import { Card, useAction } from "../parts/ui.js";
+import { html, useState } from "../../app/html.js";
+import { linesOf } from "../../app/answers.js";
+import { call } from "../../app/api.js";
+import { Bars } from "../../parts/bars.js";
+import { Fields, textOf, valueOf } from "../../parts/fields.js";
+import { Result } from "../../parts/result.js";
+import { Card, useAction } from "../../parts/ui.js";
 
 // A row of a table, by the names of its columns; it begins as one of the data's own rows.
 export function TryRow({ path, job, data }) {

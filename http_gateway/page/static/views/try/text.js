@@ -1,8 +1,8 @@
-import { html, useState } from "../app/html.js";
-import { call } from "../app/api.js";
-import { Fields, valuesOf } from "../parts/fields.js";
-import { Result } from "../parts/result.js";
-import { Card, useAction } from "../parts/ui.js";
+import { html, useState } from "../../app/html.js";
+import { call } from "../../app/api.js";
+import { Fields, valuesOf } from "../../parts/fields.js";
+import { Result } from "../../parts/result.js";
+import { Card, useAction } from "../../parts/ui.js";
 
 const OPTIONS = {
   max_tokens: { says: "so many are added" },

@@ -1,11 +1,11 @@
-import { html, useEffect, useRef, useState } from "../app/html.js";
-import { linesOf } from "../app/answers.js";
-import { call, request } from "../app/api.js";
-import { pixelsOf, placingOf } from "../app/ink.js";
-import { Bars } from "../parts/bars.js";
-import { Drawing } from "../parts/drawing.js";
-import { Result } from "../parts/result.js";
-import { Card, useAction } from "../parts/ui.js";
+import { html, useEffect, useRef, useState } from "../../app/html.js";
+import { linesOf } from "../../app/answers.js";
+import { call, request } from "../../app/api.js";
+import { pixelsOf, placingOf } from "../../app/ink.js";
+import { Bars } from "../../parts/bars.js";
+import { Drawing } from "../../parts/drawing.js";
+import { Result } from "../../parts/result.js";
+import { Card, useAction } from "../../parts/ui.js";
 
 const MOST_DRAWN_SIDE = 64; // a larger image is no drawing
 const SHOWN_SIDE = 112;

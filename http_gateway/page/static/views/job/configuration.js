@@ -1,6 +1,6 @@
-import { html } from "../app/html.js";
-import { Card } from "../parts/ui.js";
-import { JobCurls } from "../parts/job_curls.js";
+import { html } from "../../app/html.js";
+import { Card } from "../../parts/ui.js";
+import { JobCurls } from "../../parts/job_curls.js";
 
 export function Configuration({ job }) {
   const parts = [

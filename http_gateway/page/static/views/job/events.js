@@ -1,9 +1,9 @@
-import { html } from "../app/html.js";
-import { moment } from "../app/format.js";
-import { kindText, toneOf } from "../app/kinds.js";
-import { useLoaded } from "../app/loaded.js";
-import { Card, Empty, Loaded } from "../parts/ui.js";
-import { JobCurls } from "../parts/job_curls.js";
+import { html } from "../../app/html.js";
+import { moment } from "../../app/format.js";
+import { kindText, toneOf } from "../../app/kinds.js";
+import { useLoaded } from "../../app/loaded.js";
+import { Card, Empty, Loaded } from "../../parts/ui.js";
+import { JobCurls } from "../../parts/job_curls.js";
 
 // Events are the entries that have a text.
 export function useEvents(jobId) {

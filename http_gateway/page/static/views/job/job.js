@@ -1,15 +1,16 @@
-import { html, useState } from "../app/html.js";
-import { counted, dataText, modelText, number } from "../app/format.js";
-import { ofJob, useLoaded } from "../app/loaded.js";
-import { goTo, linkTo } from "../app/router.js";
-import { JobActions } from "../parts/job_actions.js";
-import { Loaded, Status, Tile } from "../parts/ui.js";
-import { Checkpoints } from "./job_checkpoints.js";
-import { Configuration } from "./job_configuration.js";
-import { Curve } from "./job_curve.js";
-import { Events } from "./job_events.js";
-import { Pipeline } from "./job_pipeline.js";
-import { Plan } from "./job_plan.js";
+import { html, useState } from "../../app/html.js";
+import { counted, dataText, modelText, number } from "../../app/format.js";
+import { ofJob, useLoaded } from "../../app/loaded.js";
+import { goTo, linkTo } from "../../app/router.js";
+import { JobActions } from "../../parts/job_actions.js";
+import { Loaded, Status, Tile } from "../../parts/ui.js";
+import { Checkpoints } from "./checkpoints.js";
+import { Configuration } from "./configuration.js";
+import { Curve } from "./curve.js";
+import { Evaluation } from "./evaluation.js";
+import { Events } from "./events.js";
+import { Pipeline } from "./pipeline.js";
+import { Plan } from "./plan.js";
 
 const TABS = [
   ["training", "Training", Curve],
@@ -17,6 +18,7 @@ const TABS = [
   ["plan", "Plan", Plan],
   ["events", "Events", Events],
   ["checkpoints", "Checkpoints", Checkpoints],
+  ["evaluation", "Evaluation", Evaluation],
   ["configuration", "Configuration", Configuration],
 ];
 

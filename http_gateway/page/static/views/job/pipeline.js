@@ -1,11 +1,11 @@
-import { html } from "../app/html.js";
-import { bytes, bytesPerSecond, number, percent } from "../app/format.js";
-import { ofJob, useLoaded } from "../app/loaded.js";
-import { blockNames, bottleneck, busyShare, linkRates, sharesOf, stagesOf } from "../app/traffic.js";
-import { JobCurls } from "../parts/job_curls.js";
-import { Lanes } from "../parts/lanes.js";
-import { Card, Empty, ShareBar } from "../parts/ui.js";
-import { usePlan } from "./job_plan.js";
+import { html } from "../../app/html.js";
+import { bytes, bytesPerSecond, number, percent } from "../../app/format.js";
+import { ofJob, useLoaded } from "../../app/loaded.js";
+import { blockNames, bottleneck, busyShare, linkRates, sharesOf, stagesOf } from "../../app/traffic.js";
+import { JobCurls } from "../../parts/job_curls.js";
+import { Lanes } from "../../parts/lanes.js";
+import { Card, Empty, ShareBar } from "../../parts/ui.js";
+import { usePlan } from "./plan.js";
 
 const MOST_BLOCKS = 8; // of a device that are named
 

@@ -1,8 +1,8 @@
-import { html } from "../app/html.js";
-import { bytes, counted, number, percent, seconds } from "../app/format.js";
-import { ofJob, useLoaded } from "../app/loaded.js";
-import { Card, Empty, Loading, Problem, Tile } from "../parts/ui.js";
-import { JobCurls } from "../parts/job_curls.js";
+import { html } from "../../app/html.js";
+import { bytes, counted, number, percent, seconds } from "../../app/format.js";
+import { ofJob, useLoaded } from "../../app/loaded.js";
+import { Card, Empty, Loading, Problem, Tile } from "../../parts/ui.js";
+import { JobCurls } from "../../parts/job_curls.js";
 
 const TAKES_PART = new Set(["plan", "status", "epoch"]);
 

@@ -1,14 +1,14 @@
-import { html, useMemo, useRef } from "../app/html.js";
-import { isMarked, toneOf } from "../app/kinds.js";
-import { useLoaded } from "../app/loaded.js";
-import { route, setQuery } from "../app/router.js";
-import { smoothed, stepAt, useSeries } from "../app/series.js";
-import { useStore } from "../app/store.js";
-import { Chart } from "../parts/chart.js";
-import { savePicture } from "../parts/picture.js";
-import { Card, Empty, Loading, Problem, Segmented } from "../parts/ui.js";
-import { JobCurls } from "../parts/job_curls.js";
-import { useEvents } from "./job_events.js";
+import { html, useMemo, useRef } from "../../app/html.js";
+import { isMarked, toneOf } from "../../app/kinds.js";
+import { useLoaded } from "../../app/loaded.js";
+import { route, setQuery } from "../../app/router.js";
+import { smoothed, stepAt, useSeries } from "../../app/series.js";
+import { useStore } from "../../app/store.js";
+import { Chart } from "../../parts/chart.js";
+import { savePicture } from "../../parts/picture.js";
+import { Card, Empty, Loading, Problem, Segmented } from "../../parts/ui.js";
+import { JobCurls } from "../../parts/job_curls.js";
+import { useEvents } from "./events.js";
 
 const MOST_JOBS = 4; // beside each other
 const FEW_POINTS = 50; // are not smoothed: each is worth seeing
