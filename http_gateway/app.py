@@ -93,7 +93,7 @@ def _refusal(operations: Iterable[Operation]) -> Callable[[ValidationError], NoR
 def _refuse_unknown_parameters(operation: Operation | None) -> None:
     if request.routing_exception is not None:
         return  # no such path or method, whatever its parameters
-    known = operation.query_names if operation is not None else ()
+    known = operation.query_names if operation is not None else {}
     unknown = sorted(set(request.args) - set(known))
     if request.path.startswith("/api/") and unknown:
         takes = f"takes {', '.join(sorted(known))}" if known else "takes none"

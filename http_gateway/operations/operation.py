@@ -93,9 +93,10 @@ class Operation(ManagerCall):
         return tuple(PATH_NAME.findall(self.path))
 
     @cached_property
-    def query_names(self) -> tuple[str, ...]:
-        """Of the parameters that its query may have."""
-        return tuple(self.query.model_fields if self.query else ())
+    def query_names(self) -> dict[str, bool]:
+        """The parameters that its query may have, and whether each is required."""
+        fields = self.query.model_fields if self.query else {}
+        return {name: field.is_required() for name, field in fields.items()}
 
     @cached_property
     def body_names(self) -> dict[str, bool]:
@@ -106,15 +107,17 @@ class Operation(ManagerCall):
     @property
     def optional_names(self) -> tuple[str, ...]:
         """Arguments by name only, of its query and its body."""
+        query = [name for name, is_needed in self.query_names.items() if not is_needed]
         own = [name for name, is_needed in self.body_names.items() if not is_needed]
         further = [name for body in self.further_bodies for name in body.model_fields]
         files = [] if self.file_field is None else [self.file_field]
-        return (*self.query_names, *own, *further, *files)
+        return (*query, *own, *further, *files)
 
     @property
     def required_names(self) -> tuple[str, ...]:
-        """Arguments without which there is no request: the path's, then the body's."""
-        needed = [FILE] if self.takes_file else []
+        """Arguments without which there is no request: the path's, the query's, then the body's."""
+        needed = [name for name, is_needed in self.query_names.items() if is_needed]
+        needed += [FILE] if self.takes_file else []
         needed += [name for name, is_needed in self.body_names.items() if is_needed]
         return (*self.path_names, *needed)
 

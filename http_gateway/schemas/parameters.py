@@ -84,6 +84,18 @@ Names = Annotated[str, Field(json_schema_extra={"pattern": f"^{NAMES}$"}), After
 """Several in one parameter."""
 
 
+def _job_ids(value: str) -> str:
+    if re.fullmatch(NAMES, value) is None:
+        raise PydanticCustomError("choice", "1 to 32 ids of jobs joined by commas, such as 3,5")
+    return value
+
+
+JobIds = Annotated[
+    str, Field(json_schema_extra={"pattern": f"^{NAMES}$"}), AfterValidator(_job_ids)
+]
+"""Of several jobs, in one parameter."""
+
+
 def _plain_digits(value: str) -> str:
     if not (value.isascii() and value.isdigit()):
         raise PydanticCustomError("digits", "plain digits")

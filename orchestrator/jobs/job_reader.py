@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,17 @@ from orchestrator.checkpoints.lineage import Lineage
 from orchestrator.checkpoints.manifest import CheckpointInfo
 from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
-from orchestrator.errors import CheckpointDamaged, NoTrainedWeights, NoTrainingSessions
+from orchestrator.errors import (
+    CheckpointDamaged,
+    IllegalTransition,
+    JobBroken,
+    JobNotFound,
+    NoTrainedWeights,
+    NoTrainingSessions,
+)
 from orchestrator.exports.training_record import training_record
 from orchestrator.jobs.broken_job import BrokenJob
+from orchestrator.jobs.figures.comparison import comparison
 from orchestrator.jobs.figures.metric_series import metric_series
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
@@ -84,6 +93,18 @@ class JobReader:
         begin = job.sessions[-1].first_epoch_index if job.sessions else None
         history = [] if begin is None else self._book.log.history(job_id, begin).epochs
         return plan_in_force(job, history)  # of hundreds of layers it takes a while
+
+    def compare_jobs(self, jobs: str) -> dict[str, Any]:
+        """What differs between jobs, and what came of each; ``jobs`` are their ids, joined by
+        commas. Raises ``JobNotFound``, which names the job."""
+        job_ids = list(dict.fromkeys(jobs.split(",")))
+        if unknown := [job_id for job_id in job_ids if not self._book.has(job_id)]:
+            raise JobNotFound(f"There is no job {unknown[0]}: GET /api/jobs lists those there are")
+        plans = {}
+        for job_id in job_ids:
+            with suppress(IllegalTransition, JobBroken):  # it was never initialized, or is broken
+                plans[job_id] = self.get_plan(job_id)
+        return comparison([self.get_job(job_id) for job_id in job_ids], plans)
 
     def list_checkpoints(self, job_id: str) -> list[dict[str, Any]]:
         """Newest first."""

@@ -129,3 +129,67 @@ def test_what_is_no_class_is_shown_too(shown: WatchedPage, world: FakeJobClient)
     expect(rows).to_have_count(20)
     page.get_by_role("button", name="Show all 61 classes").click()
     expect(rows).to_have_count(61)
+
+
+def test_jobs_are_ticked_in_the_list_and_stand_side_by_side(
+    shown: WatchedPage, world: FakeJobClient
+) -> None:
+    page = shown.open("jobs")
+    compare = page.get_by_role("button", name="Compare")
+    page.get_by_role("checkbox", name="Compare job 5").check()
+    expect(compare).to_be_disabled()
+    page.get_by_role("checkbox", name="Compare job 1").check()
+    assert page.url.endswith("#/jobs?compare=5%2C1")
+    compare.click()
+    page.wait_for_url("**/#/compare/1/5")
+    differs = page.get_by_role("region", name="What differs").locator("tbody tr")
+    rate = differs.filter(has_text="train_config.learning_rate")
+    expect(rate.locator("td")).to_have_text(["0.1", "0.002"])
+    sizes = differs.filter(has_text="model_config.layer_sizes")
+    expect(sizes.locator("td")).to_have_text(["[784,128,64,10]", "–"])
+    came = page.get_by_role("region", name="What came of it").locator("tbody tr")
+    accuracy = came.filter(has_text="validation accuracy")
+    expect(accuracy.locator("td")).to_have_text(["92.8 %", "94.1 %"])
+    expect(page.locator(".legend-item")).to_contain_text(["job 1 loss", "job 5 loss"])
+    assert asked(world, "compare_jobs") == [("1,5",)]
+    page.go_back()
+    expect(page.get_by_role("button", name="Compare 2 jobs")).to_be_enabled()
+
+
+def test_a_comparison_has_a_link_with_its_curves_and_can_be_read_by_everybody(
+    browser: Browser, world: FakeJobClient
+) -> None:
+    for scheme in ("light", "dark"):
+        with served(world) as url, watched(browser, url, color_scheme=scheme) as shown:
+            page = shown.open("compare/1/3/5?show=val_loss&log=1")
+            expect(page.locator(".legend-item")).to_have_count(3)
+            expect(page.locator(".legend")).to_contain_text("job 3 val_loss")
+            with page.expect_download() as picture:
+                page.get_by_role("button", name="PNG").click()
+            assert picture.value.suggested_filename == "jobs-1-3-5.png"
+            assert shown.barriers() == [] and shown.complaints == []
+
+
+def test_one_job_can_not_be_compared_and_a_missing_one_is_named(
+    shown: WatchedPage, world: FakeJobClient
+) -> None:
+    for place in ("compare", "compare/5", "compare/5/5", f"compare/{'/'.join(map(str, range(11)))}"):
+        page = shown.open(place)
+        expect(page.get_by_text("Choose 2 to 10 jobs")).to_be_visible()
+    assert asked(world, "compare_jobs") == []
+    shown.open("compare/5/99")
+    expect(page.get_by_role("alert")).to_contain_text("Job 99 not found")
+
+
+def test_jobs_that_are_alike_and_have_not_trained_say_so(
+    shown: WatchedPage, world: FakeJobClient
+) -> None:
+    world.answers["get_metrics"] = {"series": [], "last_seq": 1}
+    result = {"status": "created", "epochs": 0, "metrics": {}, "layers": []}
+    nothing = {**result, "samples_per_s": None, "step_ms": None}
+    results = {"6": nothing, "7": nothing}
+    world.answers["compare_jobs"] = {"jobs": ["6", "7"], "differences": {}, "results": results}
+    page = shown.open("compare/6/7")
+    expect(page.get_by_text("They are configured alike.")).to_be_visible()
+    expect(page.get_by_text("No step yet")).to_be_visible()
+    assert shown.complaints == []

@@ -30,6 +30,7 @@ VIEWS = {
     "jobs/1/evaluation": "The newest weights",
     "jobs/5/configuration": "Failure policy",
     "jobs/2": "is no image",
+    "compare/1/5": "job 5 loss",
     "devices": "laptop",
     "try/1": "White on black",
 }

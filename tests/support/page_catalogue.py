@@ -70,3 +70,27 @@ LAYERS = [
     {"type": "ReLU"},
     {"type": "Linear", "in_features": 128, "out_features": 10},
 ]
+
+
+def inspect_dataset(**_: Any) -> dict[str, Any]:
+    """What the digits are."""
+    return {
+        "data": "digits",
+        "num_train": 1_438,
+        "num_val": 359,
+        "inputs": {"shape": [1, 28, 28], "dtype": "float32", "kind": "pixels"},
+        "task": "classification",
+        "num_classes": 10,
+        "classes": [{"name": str(i), "num_train": 144, "num_val": 36} for i in range(10)],
+        "columns": [],
+        "num_columns": 0,
+        "num_skipped": 0,
+        "skipped": [],
+        "examples": [{"place": None, "input": [0, 12, 200], "target": "7"}],
+        "fingerprint": "5f0c2e",
+        "suggested": {
+            "model_config": {"architecture": "cnn"},
+            "train_config": {"epochs": 50, "optimizer": "AdamW", "learning_rate": 0.002},
+            "batch_size": 64,
+        },
+    }

@@ -82,3 +82,9 @@ def confusion() -> list[list[int]]:
     for i, row in enumerate(matrix):
         row[i] = NUM_SAMPLES - sum(row)
     return matrix
+
+
+def predict(**_: Any) -> dict[str, Any]:
+    """Surely a 7."""
+    chances = [0.004, 0.013, 0.022, 0.009, 0.003, 0.002, 0.001, 0.914, 0.011, 0.021]
+    return {"classes": [7], "probabilities": [chances]}

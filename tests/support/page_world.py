@@ -9,9 +9,10 @@ from typing import Any
 
 from actors.core.input_form import InputForm
 from orchestrator.errors import JobNotFound
+from orchestrator.jobs.figures.comparison import comparison
 from tests.support.fake_job_client import DETAILS, DEVICE, DOCTOR, VERIFIED, FakeJobClient
-from tests.support.page_catalogue import ARCHITECTURES, LAYERS, SOURCES
-from tests.support.page_results import DATASETS, evaluate
+from tests.support.page_catalogue import ARCHITECTURES, LAYERS, SOURCES, inspect_dataset
+from tests.support.page_results import DATASETS, evaluate, predict
 from tests.support.page_trace import page_trace
 from tests.support.plans import MEASURED, PLAN
 
@@ -29,6 +30,12 @@ JOBS: list[tuple[str, str, dict[str, Any], dict[str, Any], int]] = [
     ("5", "training", {"architecture": "cnn"}, {"name": "MNIST", "batch_size": 64}, 3),
     ("6", "created", MLP, {"format": "csv", "path": "patients.csv", "target": "sick"}, 0),
 ]
+TRAINED: dict[str, dict[str, Any]] = {
+    "1": {"epochs": 30, "optimizer": {"type": "SGD", "momentum": 0.9}, "learning_rate": 0.1},
+    "3": {"max_steps": 2_000, "optimizer": {"type": "AdamW"}, "learning_rate": 0.001},
+    "5": {"epochs": 30, "optimizer": {"type": "AdamW"}, "learning_rate": 0.002},
+}
+"""How sessions trained, by job."""
 STATS = {
     "1": (48.2, 9.1, 3.2, 14.0, 21.0e6, 21.2e6, 0.061, 0.42),
     "2": (61.4, 3.1, 2.8, 6.9, 41.0e6, 40.4e6, 0.048, 0.55),
@@ -152,14 +159,18 @@ def get_job(job_id: str, **_: Any) -> dict[str, Any]:
         {"device_id": i + 1, "ip": NODES[i][0], "port": 5001} for i in range(shown["devices"])
     ]
     ranges = {1: [[0, 6]], 2: [[0, 2], [2, 3]], 3: [[0, 2], [2, 5], [5, 6]]}[len(devices)]
-    epoch = {"epoch": 20, "session": 1, "train_loss": 0.21, "samples_per_s": 1_630.0}
+    worse = 5 - int(job_id)
+    epoch = {"epoch": 20, "session": 1, "train_loss": 0.21 + 0.012 * worse}
+    tested = {"val_loss": 0.198 + 0.011 * worse, "val_accuracy": 0.9412 - 0.0034 * worse}
+    trained = {"schedule": "1f1b", "train_config": TRAINED.get(job_id, {})}
     return {
         **details,
         "model": {"layers": LAYERS} if job_id == "5" else shown["model_config"],
         "registered_devices": devices,
         "layers": {str(i + 1): own for i, own in enumerate(ranges)},
-        "history": [{**epoch, "val_loss": 0.198, "val_accuracy": 0.9412}],
+        "history": [{**epoch, **tested, "samples_per_s": 1_630.0 + 210 * worse}],
         "num_epochs": 20,
+        "plan": trained,
         "progress": {
             "epoch": 21,
             "epochs": 30,
@@ -213,6 +224,13 @@ def get_plan(job_id: str) -> dict[str, Any]:
     }
 
 
+def compare_jobs(jobs: str) -> dict[str, Any]:
+    """As the JobManager does it."""
+    details = [get_job(job_id) for job_id in jobs.split(",")]
+    steps = {job["job_id"]: 0.26 + 0.03 * int(job["job_id"]) for job in details if job["history"]}
+    return comparison(details, {i: {"measured": {"step_s": s}} for i, s in steps.items()})
+
+
 def devices() -> list[dict[str, Any]]:
     """Three machines, one of which is gone."""
     listed = []
@@ -227,42 +245,13 @@ def devices() -> list[dict[str, Any]]:
     return [*listed, {**DEVICE, **gone, **memory, **lost}]
 
 
-def inspect_dataset(**_: Any) -> dict[str, Any]:
-    """What the digits are."""
-    return {
-        "data": "digits",
-        "num_train": 1_438,
-        "num_val": 359,
-        "inputs": {"shape": [1, 28, 28], "dtype": "float32", "kind": "pixels"},
-        "task": "classification",
-        "num_classes": 10,
-        "classes": [{"name": str(i), "num_train": 144, "num_val": 36} for i in range(10)],
-        "columns": [],
-        "num_columns": 0,
-        "num_skipped": 0,
-        "skipped": [],
-        "examples": [{"place": None, "input": [0, 12, 200], "target": "7"}],
-        "fingerprint": "5f0c2e",
-        "suggested": {
-            "model_config": {"architecture": "cnn"},
-            "train_config": {"epochs": 50, "optimizer": "AdamW", "learning_rate": 0.002},
-            "batch_size": 64,
-        },
-    }
-
-
-def predict(**_: Any) -> dict[str, Any]:
-    """Surely a 7."""
-    chances = [0.004, 0.013, 0.022, 0.009, 0.003, 0.002, 0.001, 0.914, 0.011, 0.021]
-    return {"classes": [7], "probabilities": [chances]}
-
-
 def page_world() -> FakeJobClient:
     """A fake JobManager that a page can show."""
     fake = FakeJobClient(form=InputForm((1, 28, 28), is_pixels=True))
     fake.answers = {
         "list_jobs": [summary(job) for job in JOBS],
         "get_job": get_job,
+        "compare_jobs": compare_jobs,
         "get_metrics": get_metrics,
         "list_events": lambda job_id, **_: {
             "events": [e for e in EVENTS if e["job_id"] == job_id],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import typer
@@ -13,12 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from http_gateway.cli.connection import job_client
-from http_gateway.cli.runs.comparison import comparison
+from http_gateway.cli.connection import NOT_FOUND, waiting_client
 from http_gateway.cli.showing.live_view import new_console
+from http_gateway.cli.showing.reporting import UNKNOWN_JOB, CommandEnd
 from http_gateway.cli.showing.tables import metric_label, metric_text
-from http_gateway.client import ApiError, TandemClient
-from http_gateway.watched_job import WatchedJob
+from http_gateway.client import ApiError
 
 NONE = "–"
 MAX_VALUE_CHARS = 40
@@ -26,22 +24,17 @@ MAX_VALUE_CHARS = 40
 
 def run_compare(jobs: Sequence[str], url: str | None, as_json: bool) -> None:
     """Raises ``ApiError``, ``CommandEnd`` for a job that there is not."""
-    details, plans = [], {}
-    for job in dict.fromkeys(jobs):
-        with job_client(job, url) as client:
-            details.append(_whole(client, job))
-            with suppress(ApiError):  # it was never initialized, or is broken
-                plans[job] = client.get_plan(job)
-    told = comparison(details, plans)
+    with waiting_client(url) as client:
+        try:
+            told = client.compare_jobs(",".join(jobs))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            raise CommandEnd(error.message, UNKNOWN_JOB) from error
     if as_json:
         typer.echo(json.dumps(told))
     else:
         show(told, new_console())
-
-
-def _whole(client: TandemClient, job: str) -> dict[str, Any]:
-    """With its whole history."""
-    return WatchedJob(lambda **query: client.get_job(job, **query)).look()
 
 
 def show(told: Mapping[str, Any], console: Console) -> None:

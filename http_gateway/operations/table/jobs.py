@@ -1,15 +1,17 @@
-"""Jobs: create, clone, list, show, delete, stop, resume."""
+"""Jobs: create, clone, list, compare, show, delete, stop, resume."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from http_gateway.operations.operation import Operation
-from http_gateway.operations.table.traits import JOB, LOADING_TIMEOUT_S, LOADS, QUICK
+from http_gateway.operations.table.traits import JOB, LOADING_TIMEOUT_S, LOADS, QUICK, READS
 from http_gateway.schemas.base import Done, NoBody, Query
-from http_gateway.schemas.job_details import JobDetails, JobSummary
+from http_gateway.schemas.job_details import JobDetails, JobSummary, Status
 from http_gateway.schemas.job_request import CloneJob, CreateJob
-from http_gateway.schemas.parameters import PlainFlag, PlainIndex, PlainInt
+from http_gateway.schemas.parameters import JobIds, PlainFlag, PlainIndex, PlainInt
 
 USUAL_EPOCHS = 1_000
 MAX_EPOCHS = 10_000
@@ -25,6 +27,37 @@ class JobList(BaseModel):
     """GET /api/jobs."""
 
     jobs: list[JobSummary]
+
+
+class CompareQuery(Query):
+    """Which jobs."""
+
+    jobs: JobIds = Field(description="their ids, joined by commas")
+
+
+class ComparedJob(BaseModel):
+    """What came of a job."""
+
+    status: Status
+    epochs: int = Field(description="how many it has trained")
+    metrics: dict[str, float | None] = Field(description="of its last epoch, by name")
+    samples_per_s: float | None = Field(
+        description="the median of the last session's epochs, the first left out where there are "
+        "others"
+    )
+    step_ms: float | None = Field(description="of a measured step")
+    layers: list[list[int]] = Field(description="[start, end) of each device")
+
+
+class ComparedJobs(BaseModel):
+    """GET /api/compare."""
+
+    jobs: list[str] = Field(description="their ids, in the order of the request")
+    differences: dict[str, dict[str, Any]] = Field(
+        description="field, such as train_config.epochs -> job -> value, of fields that differ; a "
+        "job without the field is left out"
+    )
+    results: dict[str, ComparedJob] = Field(description="by job")
 
 
 class JobQuery(Query):
@@ -98,6 +131,15 @@ JOBS = (
         summary="List the jobs",
         response=JobList,
         result_name="jobs",
+    ),
+    Operation(
+        name="compare_jobs",
+        **READS,
+        path="/api/compare",
+        noun="jobs",
+        summary="In what jobs differ, what they reached and how fast they were",
+        query=CompareQuery,
+        response=ComparedJobs,
     ),
     Operation(
         name="get_job",

@@ -241,3 +241,14 @@ def test_the_gateway_needs_no_torch() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_jobs_are_compared(http: FlaskClient, fake: FakeJobClient) -> None:
+    told = {"jobs": ["3", "5"], "differences": {}, "results": {}}
+    fake.answers["compare_jobs"] = told
+    assert json_of(http.get("/api/compare?jobs=3,5")) == told
+    assert fake.calls == [("compare_jobs", ("3,5",))]
+    fake.forget()
+    for query in ("", "?jobs=", "?jobs=3,,5", "?jobs=3 5", f"?jobs={'1,' * 32}1"):
+        assert error_of(http.get(f"/api/compare{query}"), 400).startswith("jobs is ")
+    assert fake.calls == []

@@ -18,6 +18,7 @@ from tests.support.fake_job_client import DETAILS
 ROUTES = [
     ("/api/jobs", "post", "201", True),
     ("/api/jobs", "get", "200", None),
+    ("/api/compare", "get", "200", None),
     ("/api/jobs/{job_id}/clone", "post", "201", False),
     ("/api/jobs/{job_id}", "get", "200", None),
     ("/api/jobs/{job_id}", "delete", "200", None),

@@ -5,6 +5,7 @@ import { loadSession, session, signOut } from "./session.js";
 import { Store, useStore } from "./store.js";
 import { theme, toggleTheme } from "./theme.js";
 import { Loading, Problem } from "../parts/ui.js";
+import { Compare } from "../views/compare.js";
 import { Devices } from "../views/devices.js";
 import { JobView } from "../views/job/job.js";
 import { Jobs } from "../views/jobs.js";
@@ -17,7 +18,8 @@ const PLACES = [
   ["devices", "Devices"],
   ["try", "Try it"],
 ];
-const VIEWS = { jobs: Jobs, new: NewJob, devices: Devices, try: TryIt };
+const VIEWS = { jobs: Jobs, compare: Compare, new: NewJob, devices: Devices, try: TryIt };
+const OF_THE_JOBS = new Set(["compare", "new"]);
 const CONNECTION_TEXTS = { connecting: "Connecting", live: "Live", lost: "Not connected" };
 const startError = new Store(null);
 
@@ -43,9 +45,9 @@ function App() {
   `;
 }
 
-// A new job belongs to the jobs.
+// The place in the navigation that a view belongs to.
 function under(place) {
-  return place === "new" ? "jobs" : place;
+  return OF_THE_JOBS.has(place) ? "jobs" : place;
 }
 
 function View({ parts }) {

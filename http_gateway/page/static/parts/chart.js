@@ -8,7 +8,7 @@ import { colour, theme } from "../app/theme.js";
 
 const HEIGHT = 340;
 const FAINT = "40"; // the alpha of a curve behind its smoothed one
-const PALETTE_SIZE = 8;
+const PALETTE_SIZE = 10;
 
 // lines: [{key, label, x, y, colour, faint, dashed}], x growing; marks: [{x, text, tone}].
 // `api` is a ref that gets uPlot's own object.

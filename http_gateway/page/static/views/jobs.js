@@ -5,6 +5,7 @@ import { goTo, linkTo, route, setQuery } from "../app/router.js";
 import { useStore } from "../app/store.js";
 import { LossSparkline } from "../parts/sparkline.js";
 import { Curls, Empty, Loaded, Segmented, Status } from "../parts/ui.js";
+import { FEWEST_COMPARED, MOST_COMPARED } from "./compare.js";
 
 const PAGE = 50;
 const GROUPS = {
@@ -46,6 +47,7 @@ function JobList({ jobs }) {
   const { query } = useStore(route);
   const [limit, setLimit] = useState(PAGE);
   const group = query.get("status") ?? "all";
+  const chosen = chosenIds(query, jobs);
   const words = (query.get("search") ?? "").toLowerCase();
   const found = jobs.filter((job) => textOf(job).includes(words));
   const shown = found.filter(GROUPS[group] ?? GROUPS.all).reverse(); // newest first
@@ -71,9 +73,10 @@ function JobList({ jobs }) {
         value=${group}
         onChange=${(key) => setQuery({ status: key === "all" ? null : key })}
       />
+      <${CompareButton} chosen=${chosen} />
     </div>
     ${shown.length === 0 && html`<${Empty} title="No job fits these filters" />`}
-    ${shown.length > 0 && html`<${JobTable} jobs=${shown.slice(0, limit)} />`}
+    ${shown.length > 0 && html`<${JobTable} jobs=${shown.slice(0, limit)} chosen=${chosen} />`}
     ${
       shown.length > limit &&
       html`<button type="button" onClick=${() => setLimit(limit + PAGE)}>
@@ -83,10 +86,29 @@ function JobList({ jobs }) {
   `;
 }
 
-function JobTable({ jobs }) {
+// Those that are ticked and still there.
+function chosenIds(query, jobs) {
+  const ticked = new Set((query.get("compare") ?? "").split(","));
+  return jobs.map((job) => job.job_id).filter((id) => ticked.has(id));
+}
+
+function CompareButton({ chosen }) {
+  const isFit = chosen.length >= FEWEST_COMPARED && chosen.length <= MOST_COMPARED;
+  return html`<button
+    type="button"
+    disabled=${!isFit}
+    title=${`Tick ${FEWEST_COMPARED} to ${MOST_COMPARED} jobs in the list`}
+    onClick=${() => goTo("compare", ...chosen)}
+  >
+    ${chosen.length === 0 ? "Compare" : `Compare ${counted(chosen.length, "job")}`}
+  </button>`;
+}
+
+function JobTable({ jobs, chosen }) {
   return html`<table class="list">
     <thead>
       <tr>
+        <th scope="col"><span class="hidden">Compare</span></th>
         <th scope="col">Job</th>
         <th scope="col">Data</th>
         <th scope="col">Model</th>
@@ -96,14 +118,15 @@ function JobTable({ jobs }) {
       </tr>
     </thead>
     <tbody>
-      ${jobs.map((job) => html`<${JobRow} key=${job.job_id} job=${job} />`)}
+      ${jobs.map((job) => html`<${JobRow} key=${job.job_id} job=${job} chosen=${chosen} />`)}
     </tbody>
   </table>`;
 }
 
-function JobRow({ job }) {
+function JobRow({ job, chosen }) {
   // The link is what the keyboard reaches; the rest of the row is a larger place to click.
   return html`<tr onClick=${() => goTo("jobs", job.job_id)}>
+    <${CompareBox} jobId=${job.job_id} chosen=${chosen} />
     <th scope="row" data-label="Job">
       <a href=${linkTo("jobs", job.job_id)}>Job ${job.job_id}</a>
     </th>
@@ -113,6 +136,21 @@ function JobRow({ job }) {
     <td data-label="Loss"><${LossSparkline} jobId=${job.job_id} /></td>
     <td data-label="Devices" class="figure">${job.devices}</td>
   </tr>`;
+}
+
+function CompareBox({ jobId, chosen }) {
+  const isChosen = chosen.includes(jobId);
+  const others = chosen.filter((id) => id !== jobId);
+  const toggle = () => setQuery({ compare: [...others, ...(isChosen ? [] : [jobId])].join(",") });
+  return html`<td class="choice" onClick=${(event) => event.stopPropagation()}>
+    <input
+      type="checkbox"
+      aria-label=${`Compare job ${jobId}`}
+      checked=${isChosen}
+      disabled=${!isChosen && chosen.length >= MOST_COMPARED}
+      onChange=${toggle}
+    />
+  </td>`;
 }
 
 function textOf(job) {

@@ -121,7 +121,7 @@ function Worst({ worst, names }) {
           <tr>
             <th scope="col">Sample</th>
             <th scope="col">It is</th>
-            <th scope="col">It was taken for</th>
+            <th scope="col">The network says</th>
             <th scope="col" class="figure">Loss</th>
           </tr>
         </thead>
@@ -149,6 +149,6 @@ function said(value, names) {
 }
 
 // In quotes where it could not be seen, such as a space of a text.
-export function visible(name) {
+function visible(name) {
   return /^[^\p{C}\s]([^\p{C}]*[^\p{C}\s])?$/u.test(name) ? name : JSON.stringify(name);
 }

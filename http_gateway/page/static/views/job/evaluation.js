@@ -62,7 +62,7 @@ function Measuring({ job }) {
       </div>
       ${error && html`<${Problem} error=${error} />`}
     <//>
-    ${answer && html`<${Evaluated} answer=${answer} measuredAt=${measuredAt} />`}
+    ${answer && html`<${Evaluated} key=${measuredAt} answer=${answer} measuredAt=${measuredAt} />`}
     <${Curls} calls=${[[path, { method: "POST", body }]]} />
   `;
 }

@@ -1,4 +1,4 @@
-"""In what jobs differ, what they reached, how fast they were: of the API's answers alone."""
+"""In what jobs differ, what they reached, how fast they were: of what is shown of each."""
 
 from __future__ import annotations
 
