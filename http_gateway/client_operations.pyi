@@ -32,6 +32,43 @@ class JobSummaryJson(dict[str, Any]):
     @overload
     def __getitem__(self, key: str, /) -> Any: ...
 
+class ComparedJobJson(dict[str, Any]):
+    @overload
+    def __getitem__(
+        self, key: Literal["status"], /
+    ) -> Literal[
+        "created",
+        "initialized",
+        "training",
+        "recovering",
+        "completed",
+        "stopped",
+        "failed",
+        "broken",
+    ]: ...
+    @overload
+    def __getitem__(self, key: Literal["epochs"], /) -> int: ...
+    @overload
+    def __getitem__(self, key: Literal["metrics"], /) -> dict[str, float | None]: ...
+    @overload
+    def __getitem__(self, key: Literal["samples_per_s"], /) -> float | None: ...
+    @overload
+    def __getitem__(self, key: Literal["step_ms"], /) -> float | None: ...
+    @overload
+    def __getitem__(self, key: Literal["layers"], /) -> list[list[int]]: ...
+    @overload
+    def __getitem__(self, key: str, /) -> Any: ...
+
+class ComparedJobsJson(dict[str, Any]):
+    @overload
+    def __getitem__(self, key: Literal["jobs"], /) -> list[str]: ...
+    @overload
+    def __getitem__(self, key: Literal["differences"], /) -> dict[str, dict[str, Any]]: ...
+    @overload
+    def __getitem__(self, key: Literal["results"], /) -> dict[str, ComparedJobJson]: ...
+    @overload
+    def __getitem__(self, key: str, /) -> Any: ...
+
 class RegisteredDeviceJson(dict[str, Any]):
     @overload
     def __getitem__(self, key: Literal["device_id"], /) -> int: ...
@@ -1138,6 +1175,9 @@ class ClientOperations:
 
     def list_jobs(self, *, timeout_s: float | None = None) -> list[JobSummaryJson]:
         """List the jobs."""
+
+    def compare_jobs(self, jobs: str, *, timeout_s: float | None = None) -> ComparedJobsJson:
+        """In what jobs differ, what they reached and how fast they were."""
 
     def get_job(
         self,

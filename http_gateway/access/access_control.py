@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from flask import Flask, Response, request
 
@@ -46,7 +46,12 @@ def install_access_control(app: Flask, token: str | None, public: Collection[str
 
 def has_session(token: str) -> bool:
     """Whether this request's cookie is that of a browser that signed in."""
-    return is_session(request.cookies.get(cookie_name(request.host)), token, time.time())
+    return is_signed_in(request.cookies, request.host, token)
+
+
+def is_signed_in(cookies: Mapping[str, str], host: str, token: str) -> bool:
+    """Whether one of the ``cookies`` is that of a session with the gateway at ``host``."""
+    return is_session(cookies.get(cookie_name(host)), token, time.time())
 
 
 def new_session(token: str) -> str:

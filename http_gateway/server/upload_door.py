@@ -17,16 +17,21 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from waitress.buffers import FileBasedBuffer
+from werkzeug.http import parse_cookie
 
 from actors.core.errors import Conflict, TandemError
 from actors.core.units import size_text
+from http_gateway.access.access_control import is_signed_in
 from http_gateway.access.auth import refuse_credentials, refuse_web_page
+from http_gateway.access.page_session import PAGE_HEADER, refuse_sender
 from http_gateway.operations.operation import PATH_NAME, Operation
 from http_gateway.schemas.parameters import DATASET_NAME
 from http_gateway.server.wire_errors import EarlyRefusal
 from orchestrator.uploads.upload_store import UploadStore
 from orchestrator.uploads.written_files import RESERVE_BYTES, check_room, free_bytes
 
+MARK = PAGE_HEADER.upper().replace("-", "_")
+"""The header of the gateway's own page, as WSGI calls it."""
 LOOK_BYTES = 16 * 2**20
 """The most bytes between two looks at the free space."""
 
@@ -91,13 +96,22 @@ class UploadDoor:
         return _ArrivingBody(self._store.folder())
 
     def _refused_access(self, headers: Mapping[str, str]) -> EarlyRefusal | None:
-        if self._token is not None:
+        host, origin = headers.get("HOST"), headers.get("ORIGIN")
+        site = headers.get("SEC_FETCH_SITE")
+        if self._token is None:
+            why = refuse_web_page(host, origin, site)
+        elif "AUTHORIZATION" not in headers and self._has_session(headers):
+            why = refuse_sender("POST", host, origin, site, MARK in headers)
+        else:
             why = refuse_credentials(headers.get("AUTHORIZATION"), self._token)
             return None if why is None else EarlyRefusal(401, why)
-        why = refuse_web_page(
-            headers.get("HOST"), headers.get("ORIGIN"), headers.get("SEC_FETCH_SITE")
-        )
         return None if why is None else EarlyRefusal(403, why)
+
+    def _has_session(self, headers: Mapping[str, str]) -> bool:
+        """Whether the page's browser has signed in."""
+        assert self._token is not None
+        cookies = parse_cookie(headers.get("COOKIE"))
+        return is_signed_in(cookies, headers.get("HOST", ""), self._token)
 
 
 class _ArrivingBody(FileBasedBuffer):

@@ -1,4 +1,4 @@
-"""A browser for the tests of a file, as Playwright's loop must not last longer, and a page in it."""
+"""A browser for the tests of a file (Playwright's loop must not last longer), and a page in it."""
 
 from __future__ import annotations
 

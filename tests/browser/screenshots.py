@@ -19,12 +19,15 @@ IMAGES = ROOT / "docs" / "images" / "page"
 NUM_COLOURS = 256
 SIZE = {"width": 1280, "height": 800}
 VIEWS = {
-    "jobs": ("jobs", "Job 5"),
+    "jobs": ("jobs?compare=1,3", "Compare 2 jobs"),
     "new": ("new?example=digits", "Create and plan"),
     "training": ("jobs/5?smooth=1", "val_loss"),
     "pipeline": ("jobs/5/pipeline", "bottleneck"),
     "plan": ("jobs/5/plan", "Step, measured"),
     "events": ("jobs/5/events", "does not answer any more"),
+    "evaluation": ("jobs/1/evaluation", "The newest weights"),
+    "compare": ("compare/1/3/5?smooth=1", "job 5 loss"),
+    "again": ("new?like=5", "Nothing that it has learnt"),
     "devices": ("devices", "laptop"),
     "try": ("try/1", "White on black"),
 }
@@ -54,6 +57,11 @@ def take(shown: WatchedPage, name: str, path: Path) -> None:
     if name == "pipeline":
         page.get_by_role("button", name="Look at the next steps").click()
         expect(page.locator("rect.lane")).to_have_count(3)
+    if name == "evaluation":
+        page.get_by_role("button", name="Evaluate").click()
+        expect(page.get_by_role("region", name="The worst samples")).to_be_visible()
+    if name == "again":
+        page.get_by_text("Upload files from this device").click()
     if name == "try":
         draw_seven(page)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled")))

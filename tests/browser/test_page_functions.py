@@ -172,3 +172,39 @@ def test_ink_is_found_and_its_middle_too(compute: Compute) -> None:
     assert box == {"left": 1, "top": 1, "width": 2, "height": 1}
     assert compute("app/ink", "inkBox", [0] * 48, 4, 3) is None
     assert compute("app/ink", "massOffset", [0, 0, 0, 8], 2, 2) == [0.5, 0.5]
+
+
+def test_a_value_comes_back_from_its_text(compute: Compute) -> None:
+    for value in (
+        3,
+        0.05,
+        "AdamW",
+        "3",
+        "",
+        "\t",
+        " a ",
+        "true",
+        None,
+        True,
+        [28, 28],
+        {"type": "x"},
+    ):
+        assert (
+            compute("parts/fields", "valueOf", compute("parts/fields", "textFor", value)) == value
+        )
+    assert compute("parts/fields", "textFor", "AdamW") == "AdamW"
+
+
+def test_an_upload_is_called_like_its_file(compute: Compute) -> None:
+    for file, name, kind in [
+        ("My Pets.tar.gz", "my-pets", ""),
+        ("pets.tar", "pets", ""),
+        ("photos of 2026 (2).ZIP", "photos-of-2026-2", ""),
+        ("a.b.csv", "a-b", "csv"),
+        ("notes.md", "notes", "text"),
+        ("ü", "", ""),
+        ("x" * 99, "x" * 64, ""),
+    ]:
+        found = compute("views/new_job/upload", "guessed", file)
+        assert (found["name"], found["format"], found["fields"]) == (name, kind, {}), file
+    assert compute("views/new_job/upload", "guessed", "a.tsv")["fields"] == {"delimiter": '"\\t"'}

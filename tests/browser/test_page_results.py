@@ -173,7 +173,12 @@ def test_a_comparison_has_a_link_with_its_curves_and_can_be_read_by_everybody(
 def test_one_job_can_not_be_compared_and_a_missing_one_is_named(
     shown: WatchedPage, world: FakeJobClient
 ) -> None:
-    for place in ("compare", "compare/5", "compare/5/5", f"compare/{'/'.join(map(str, range(11)))}"):
+    for place in (
+        "compare",
+        "compare/5",
+        "compare/5/5",
+        f"compare/{'/'.join(map(str, range(11)))}",
+    ):
         page = shown.open(place)
         expect(page.get_by_text("Choose 2 to 10 jobs")).to_be_visible()
     assert asked(world, "compare_jobs") == []

@@ -22,6 +22,7 @@ pytestmark = needs_browser
 VIEWS = {
     "jobs": "Job 5",
     "new": "Create and plan",
+    "new?like=5": "Nothing that it has learnt",
     "jobs/5": "val_loss",
     "jobs/5/pipeline": "bottleneck",
     "jobs/5/plan": "Step, measured",

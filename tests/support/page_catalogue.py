@@ -18,12 +18,28 @@ SOURCES = [
         "fields": {"resize": field("a list of 2 whole numbers, or null")},
     },
     {
+        "name": "MNIST",
+        "asked_by": "name",
+        "about": "60,000 images of 28 x 28 handwritten digits",
+        "fields": {"resize": field("a list of 2 whole numbers, or null")},
+    },
+    {
         "name": "image_folder",
         "asked_by": "format",
         "about": "a folder with a folder of images for each class",
         "fields": {
             "path": field("a path in data_dir or in data_roots", required=True),
             "color": field("one of 'rgb', 'grayscale'", "rgb"),
+        },
+    },
+    {
+        "name": "csv",
+        "asked_by": "format",
+        "about": "a table: some columns are inputs, one is the target",
+        "fields": {
+            "path": field("a path in data_dir or in data_roots", required=True),
+            "target": field("the name of a column", required=True),
+            "delimiter": field("one character", ","),
         },
     },
     {
@@ -93,4 +109,16 @@ def inspect_dataset(**_: Any) -> dict[str, Any]:
             "train_config": {"epochs": 50, "optimizer": "AdamW", "learning_rate": 0.002},
             "batch_size": 64,
         },
+    }
+
+
+def upload_dataset(name: str, format: str | None, **_: Any) -> dict[str, Any]:
+    """It holds digits, whatever was sent."""
+    return {
+        "name": name,
+        "dataset_config": {"format": format or "image_folder", "path": "."},
+        "num_files": 90,
+        "num_bytes": 4_000_000,
+        "jobs": [],
+        "understood": inspect_dataset(),
     }

@@ -11,7 +11,13 @@ from actors.core.input_form import InputForm
 from orchestrator.errors import JobNotFound
 from orchestrator.jobs.figures.comparison import comparison
 from tests.support.fake_job_client import DETAILS, DEVICE, DOCTOR, VERIFIED, FakeJobClient
-from tests.support.page_catalogue import ARCHITECTURES, LAYERS, SOURCES, inspect_dataset
+from tests.support.page_catalogue import (
+    ARCHITECTURES,
+    LAYERS,
+    SOURCES,
+    inspect_dataset,
+    upload_dataset,
+)
 from tests.support.page_results import DATASETS, evaluate, predict
 from tests.support.page_trace import page_trace
 from tests.support.plans import MEASURED, PLAN
@@ -265,6 +271,7 @@ def page_world() -> FakeJobClient:
         "list_sources": SOURCES,
         "list_architectures": ARCHITECTURES,
         "inspect_dataset": inspect_dataset,
+        "upload_dataset": upload_dataset,
         "predict": predict,
         "evaluate": evaluate,
         "list_datasets": DATASETS,

@@ -6,6 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NOT_OF_METRICS = ("epoch", "session", "samples_per_s")
+SECTIONS = (
+    "model_config",
+    "dataset_config",
+    "task",
+    "train_config",
+    "failure_policy",
+    "checkpoints",
+)
+"""In the order in which they are told."""
 
 
 def comparison(
@@ -19,9 +28,9 @@ def comparison(
     epochs, the first one left out where there are others.
     """
     flat = {str(job["job_id"]): _configuration(job) for job in jobs}
-    names = list(dict.fromkeys(name for config in flat.values() for name in config))
+    names = dict.fromkeys(name for config in flat.values() for name in config)
     differences = {}
-    for name in names:
+    for name in sorted(names, key=_section):
         values = {job_id: config[name] for job_id, config in flat.items() if name in config}
         if len(values) < len(flat) or any(
             v != next(iter(values.values())) for v in values.values()
@@ -34,20 +43,18 @@ def comparison(
 def _configuration(job: Mapping[str, Any]) -> dict[str, Any]:
     """Its fields by their paths, two levels deep; how it trained, where it did."""
     trained = (job.get("plan") or {}).get("train_config")
-    sections = {
-        "model_config": job["model_config"],
-        "dataset_config": job["dataset_config"],
-        "task": job.get("task"),
-        "train_config": trained or job.get("train_config"),
-        "failure_policy": job.get("failure_policy"),
-        "checkpoints": job.get("checkpoints"),
-    }
+    shown = {**job, "train_config": trained or job.get("train_config")}
     return {
         f"{section}.{name}": value
-        for section, fields in sections.items()
-        for name, value in (fields or {}).items()
+        for section in SECTIONS
+        for name, value in (shown.get(section) or {}).items()
         if value is not None
     }
+
+
+def _section(name: str) -> int:
+    """Its place among the sections."""
+    return SECTIONS.index(name.partition(".")[0])
 
 
 def _result(job: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def _without_commands(devices: Iterable[dict[str, Any]]) -> list[dict[str, Any]]
     return [{k: v for k, v in device.items() if k != "register"} for device in devices]
 
 
+COMPARED: dict[str, Any] = {"jobs": [], "differences": {}, "results": {}}
 CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
     (lambda c: c.create_job(MODEL, DATASET), "create_job", (MODEL, DATASET), "1"),
     (
@@ -90,6 +91,7 @@ CALLS: list[tuple[Callable[[TandemClient], Any], str, tuple[Any, ...], Any]] = [
         "1",
     ),
     (lambda c: c.list_jobs(), "list_jobs", (), [SUMMARY]),
+    (lambda c: c.compare_jobs("3,5"), "compare_jobs", ("3,5",), COMPARED),
     (lambda c: c.get_job("7"), "get_job", ("7", None, 1_000), DETAILS),
     (
         lambda c: c.get_job("7", after_epoch=3, history_limit=0),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from http_gateway.access.page_session import cookie_name, make_session
 from http_gateway.operations.table import OPERATIONS
 from http_gateway.server import upload_door
 from http_gateway.server.http_server import HttpServer
@@ -23,7 +24,10 @@ from tests.support.served import serving
 
 TOKEN = "correct-horse-battery-staple"
 MAX_BYTES = 1_000_000
+PAGE = b"X-Tandem-Page: 1\r\n"
 HOST = b"Host: localhost\r\n"
+COOKIE = f"Cookie: {cookie_name('localhost')}={make_session(TOKEN, 4e9)}\r\n".encode()
+"""Of a browser that signed in; the same in every process that collects tests."""
 
 
 class App:
@@ -136,6 +140,11 @@ def test_chunks_are_taken_up_to_the_limit(app: App, start: Callable[..., HttpSer
         (TOKEN, b"", 401),
         (TOKEN, b"Authorization: Bearer other-other-other-other\r\n", 401),
         (TOKEN, f"Authorization: Bearer {TOKEN}\r\n".encode(), 200),
+        (TOKEN, COOKIE + PAGE, 200),
+        (TOKEN, COOKIE, 403),
+        (TOKEN, COOKIE + PAGE + b"Origin: http://evil.example\r\n", 403),
+        (TOKEN, COOKIE + PAGE + b"Authorization: Bearer other-other-other-other\r\n", 401),
+        (TOKEN, COOKIE[:-4] + b"\r\n" + PAGE, 401),
         (None, b"Origin: http://evil.example\r\n", 403),
         (None, b"Sec-Fetch-Site: cross-site\r\n", 403),
         (None, b"", 200),

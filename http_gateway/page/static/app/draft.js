@@ -1,8 +1,9 @@
 // A job as it is being made: what stands in the form, and the requests that it becomes.
 
 import { counted } from "./format.js";
-import { textOf, valueOf, valuesOf } from "../parts/fields.js";
+import { textFor, textsFor, valueOf, valuesOf } from "../parts/fields.js";
 
+// Fields are texts by name.
 export const EMPTY = {
   source: "digits",
   dataset: {},
@@ -11,10 +12,11 @@ export const EMPTY = {
   architecture: "",
   config: {},
   layers: "",
-  seed: "",
-  task: "",
+  details: {}, // task, seed and initial_weights
+  failurePolicy: {},
+  checkpoints: {},
   train: {},
-  devices: null, // null: all that are free
+  devices: null, // keys; null: all that are free
 };
 
 // Each trains at once, the last two with files of the user's own.
@@ -79,44 +81,94 @@ export function datasetConfig(draft, sources) {
 }
 
 export function modelConfig(draft) {
-  const seed = valuesOf({ seed: draft.seed });
+  const { seed, initial_weights: weights } = draft.details;
+  return { ...blocksOf(draft), ...valuesOf({ seed: seed ?? "", initial_weights: weights ?? "" }) };
+}
+
+function blocksOf(draft) {
   if (draft.way === "layer_sizes") {
     const sizes = draft.layerSizes
       .split(/[\s,]+/)
       .filter(Boolean)
       .map(valueOf);
-    return { layer_sizes: sizes, ...seed };
+    return { layer_sizes: sizes };
   }
-  if (draft.way === "layers") return { layers: valueOf(draft.layers) ?? [], ...seed };
+  if (draft.way === "layers") return { layers: valueOf(draft.layers) ?? [] };
   const config = valuesOf(draft.config);
-  const own = Object.keys(config).length ? { config } : {};
-  return { architecture: draft.architecture, ...own, ...seed };
+  return { architecture: draft.architecture, ...(Object.keys(config).length ? { config } : {}) };
 }
 
 export function jobRequest(draft, sources) {
-  const train = valuesOf(draft.train);
+  const sections = {
+    train_config: valuesOf(draft.train),
+    failure_policy: valuesOf(draft.failurePolicy),
+    checkpoints: valuesOf(draft.checkpoints),
+  };
+  const given = Object.entries(sections).filter(([, values]) => Object.keys(values).length > 0);
   return {
     model_config: modelConfig(draft),
     dataset_config: datasetConfig(draft, sources),
-    ...valuesOf({ task: draft.task }),
-    ...(Object.keys(train).length ? { train_config: train } : {}),
+    ...valuesOf({ task: draft.details.task ?? "" }),
+    ...Object.fromEntries(given),
   };
 }
 
 // What the data suggest, taken into the draft.
 export function withSuggestion(draft, suggested) {
-  const model = suggested.model_config;
-  const texts = (values) =>
-    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, textOf(value)]));
-  const way = model.layer_sizes ? "layer_sizes" : model.layers ? "layers" : "architecture";
   return {
     ...draft,
-    way,
+    ...blocksIn(suggested.model_config),
+    details: { ...draft.details, task: "" },
+    train: textsFor(suggested.train_config),
+    dataset: { ...draft.dataset, batch_size: String(suggested.batch_size) },
+  };
+}
+
+const TARGETS = ["target", "target_type"];
+
+// Other data are for something else, and the gateway knows for what.
+export function withData(draft, source, dataset) {
+  const isOther = source !== draft.source || TARGETS.some((name) => dataset[name] !== draft.dataset[name]);
+  const details = isOther ? { ...draft.details, task: "" } : draft.details;
+  return { ...draft, source, dataset, details };
+}
+
+// The draft of a job that does again what another one did in its last session. `policies` has the
+// fields of both policies, `devices` are those that there are.
+export function draftLike(job, policies, devices) {
+  const { name, format, ...dataset } = job.dataset_config;
+  const { seed, initial_weights: weights } = job.model_config;
+  const there = new Set(devices.filter((one) => one.status !== "gone").map(deviceKey));
+  const own = job.registered_devices.map(deviceKey).filter((key) => there.has(key));
+  return {
+    ...EMPTY,
+    source: name ?? format,
+    dataset: textsFor(dataset),
+    ...blocksIn(job.model_config),
+    details: textsFor({ task: job.task, seed, initial_weights: weights }),
+    failurePolicy: unusual(job.failure_policy, policies.failurePolicy),
+    checkpoints: unusual(job.checkpoints, policies.checkpoints),
+    train: textsFor(job.plan?.train_config ?? job.train_config),
+    devices: own.length ? own : null,
+  };
+}
+
+export function deviceKey({ ip, port }) {
+  return `${ip}:${port}`;
+}
+
+function blocksIn(model) {
+  return {
+    way: model.layer_sizes ? "layer_sizes" : model.layers ? "layers" : "architecture",
     layerSizes: (model.layer_sizes ?? []).join(", "),
     layers: model.layers ? JSON.stringify(model.layers, null, 2) : "",
     architecture: model.architecture ?? "",
-    config: texts(model.config ?? {}),
-    train: texts(suggested.train_config),
-    dataset: { ...draft.dataset, batch_size: String(suggested.batch_size) },
+    config: textsFor(model.config),
   };
+}
+
+// Texts of what is not the default; in a policy null has a meaning of its own.
+function unusual(values, fields) {
+  const given = Object.entries(values ?? {}).filter(([name, value]) => value !== fields[name]?.default);
+  return Object.fromEntries(given.map(([name, value]) => [name, textFor(value)]));
 }

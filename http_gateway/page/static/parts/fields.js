@@ -1,6 +1,7 @@
 // Form fields from what the API says of its own fields.
 
 import { html, useId } from "../app/html.js";
+import { counted } from "../app/format.js";
 
 // A text as JSON where it is JSON, such as 3, [28, 28] or true, else as it is; undefined if empty.
 export function valueOf(text) {
@@ -16,6 +17,17 @@ export function valueOf(text) {
 export function textOf(value) {
   if (value === undefined || value === null) return "";
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+// The text that `valueOf` reads as this value.
+export function textFor(value) {
+  return typeof value === "string" && valueOf(value) === value ? value : JSON.stringify(value);
+}
+
+// The texts of a form's fields; what has no value is left out.
+export function textsFor(values) {
+  const given = Object.entries(values ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, textFor(value)]));
 }
 
 // The fields of a request from texts by name; what is empty is left out.
@@ -69,6 +81,26 @@ export function Fields({ fields, texts, onChange }) {
         html`<${Field} key=${name} name=${name} field=${field} text=${texts[name] ?? ""} onInput=${set} />`,
     )}
   </div>`;
+}
+
+// Fields that most people leave as they are.
+export function Further({ fields, texts, onChange }) {
+  const names = Object.keys(fields);
+  if (names.length === 0) return null;
+  const filled = names.filter((name) => (texts[name] ?? "").trim() !== "").length;
+  return html`<details class="further">
+    <summary>
+      ${counted(names.length, "further field")}${filled > 0 && `, ${filled} filled in`}
+    </summary>
+    <${Fields} fields=${fields} texts=${texts} onChange=${onChange} />
+  </details>`;
+}
+
+// Two parts of the fields: those that come first, and the others.
+export function split(fields, isFirst) {
+  const parts = [[], []];
+  for (const [name, field] of Object.entries(fields)) parts[isFirst(name, field) ? 0 : 1].push([name, field]);
+  return parts.map(Object.fromEntries);
 }
 
 // From a field of GET /api/sources and the like.

@@ -1,4 +1,4 @@
-// What can be done with a job now: start, stop, resume, verify, delete.
+// What can be done with a job now: start, stop, resume, verify, do it again, delete.
 
 import { html, useState } from "../app/html.js";
 import { call } from "../app/api.js";
@@ -80,6 +80,7 @@ function offered(job, actions, ask) {
         ask({ title: `Verify ${name}?`, text, action: "Verify", tone: "primary", run: actions.verify }),
     });
   }
+  list.push({ text: "Do it again, changed", href: `${linkTo("new")}?like=${encodeURIComponent(job.job_id)}` });
   const gone = "Its weights, checkpoints and curves are removed. This can't be undone.";
   const first = isActive(job) ? "It is stopped first. " : "";
   list.push({

@@ -28,18 +28,20 @@ function Metrics({ answer, measuredAt }) {
     title="Metrics"
     note=${`${answer.data}, ${splits}: ${samples} in ${seconds(answer.seconds)}, at ${moment(measuredAt)}`}
   >
-    <dl class="tiles" role="status">
-      ${Object.entries(answer.metrics).map(
-        ([name, value]) => html`<${Tile} key=${name} label=${metricLabel(name)} value=${metricText(name, value)} />`,
-      )}
-    </dl>
+    <div role="status">
+      <dl class="tiles">
+        ${Object.entries(answer.metrics).map(
+          ([name, value]) => html`<${Tile} key=${name} label=${metricLabel(name)} value=${metricText(name, value)} />`,
+        )}
+      </dl>
+    </div>
   <//>`;
 }
 
 function Matrix({ matrix, names }) {
   return html`<${Card}
     title="Which class is taken for which"
-    note="A row for what samples are, a column for what they were taken for. The darker, the larger the share of its row."
+    note="A row for what samples are, a column for what they were taken for. The stronger the colour, the larger the share of its row."
   >
     <${ConfusionMatrix} matrix=${matrix} nameOf=${(index) => said(index, names)} />
   <//>`;

@@ -4,6 +4,7 @@ import { html, useState } from "../../app/html.js";
 import { call } from "../../app/api.js";
 import { dataText, moment } from "../../app/format.js";
 import { useLoaded } from "../../app/loaded.js";
+import { session } from "../../app/session.js";
 import { Store, useStore } from "../../app/store.js";
 import { OptionGroup } from "../../parts/fields.js";
 import { Card, Curls, Empty, Problem, Segmented } from "../../parts/ui.js";
@@ -19,6 +20,10 @@ const NOTHING = { begun: null, controller: null, answer: null, measuredAt: null,
 
 // A job's id -> a Store: a pass goes on, and its answer stays, while the page shows something else.
 const passes = new Map();
+
+session.listen(() => {
+  if (!session.value?.signed_in) passes.clear();
+});
 
 function passOf(jobId) {
   if (!passes.has(jobId)) passes.set(jobId, new Store(NOTHING));

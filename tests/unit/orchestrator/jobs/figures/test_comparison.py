@@ -63,3 +63,14 @@ def test_what_a_job_survives_and_keeps_may_differ_too() -> None:
     ]
     told = comparison(jobs, {})
     assert told["differences"] == {"failure_policy.max_failures": {"3": 1, "4": 2}}
+
+
+def test_fields_of_a_section_stand_together_whichever_job_has_them() -> None:
+    other = {**job("4", learning_rate=0.01), "model_config": {"architecture": "cnn"}}
+    names = list(comparison([job("3"), other], {})["differences"])
+    assert names == [
+        "model_config.layer_sizes",
+        "model_config.seed",
+        "model_config.architecture",
+        "train_config.learning_rate",
+    ]
