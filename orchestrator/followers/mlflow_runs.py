@@ -6,6 +6,7 @@ The package mlflow would bring a hundred others to send four kinds of requests.
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -151,10 +152,10 @@ def _points(curves: Sequence[Curve]) -> Iterator[dict[str, Any]]:
 
 
 def _params(job: Job) -> Iterator[dict[str, str]]:
-    """How the job trains, and on what."""
+    """How the job trains, and on what; JSON where it is no plain text."""
     config, options = job.spec.config, train_options_json(job.sessions[-1].options)
-    for name, value in {"model_config": config.model, "dataset_config": config.dataset}.items():
-        yield {"key": name, "value": str(value)[:MAX_PARAM_CHARS]}
-    for name, value in options.items():
+    named = {"model_config": config.model, "dataset_config": config.dataset, **options}
+    for name, value in named.items():
         if value is not None:
-            yield {"key": name, "value": str(value)[:MAX_PARAM_CHARS]}
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield {"key": name, "value": text[:MAX_PARAM_CHARS]}
