@@ -10,16 +10,18 @@ from orchestrator.errors import StorageUnavailable
 
 
 class PositionFile:
-    """One JSON object; whole at any moment."""
+    """One JSON object; whole at any moment. Where the disk refuses it, it is kept until the process
+    ends: what was told is not told again each second until the disk has room."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._latest: str | None = None
 
     def load(self) -> dict[str, Any] | None:
         """None before the first ``save``, and where the file holds something else. Raises
         ``StorageUnavailable``."""
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self._latest or self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -32,10 +34,11 @@ class PositionFile:
 
     def save(self, position: dict[str, Any]) -> None:
         """Raises ``StorageUnavailable``."""
+        self._latest = json.dumps(position)
         partial = self._path.with_suffix(".partial")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(position), encoding="utf-8")
+            partial.write_text(self._latest, encoding="utf-8")
             partial.replace(self._path)
         except OSError as error:
             raise self._refused(error) from error

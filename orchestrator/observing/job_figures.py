@@ -20,8 +20,9 @@ def all_figures(jobs: Sequence[Job], broken: Sequence[BrokenJob]) -> dict[str, A
     ``jobs`` come oldest first."""
     counts = Counter(job.status.value for job in jobs)
     statuses = {status.value: counts[status.value] for status in Status}
-    latest = jobs[-LATEST:]
-    told = [*(job for job in jobs[:-LATEST] if job.is_active), *latest]
+    others = [job for job in jobs if not job.is_active][-LATEST:]
+    known = {job.job_id for job in others}
+    told = [job for job in jobs if job.is_active or job.job_id in known]
     return {
         "jobs_by_status": {**statuses, BROKEN: len(broken)},
         "jobs": [_figures(job) for job in told],

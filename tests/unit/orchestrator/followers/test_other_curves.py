@@ -4,11 +4,13 @@ are told then, and what they are told of the others."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.errors import StorageUnavailable
 from orchestrator.followers.follower import ToolTrouble
 from tests.support.curve_tools import (
     MlflowServer,
@@ -174,3 +176,18 @@ def test_parameters_that_are_not_taken_at_once_cost_no_second_run(
     mlflow.tell_news()
     (run,) = server.runs
     assert run["params"]["epochs"] == "1" and run["metrics"] == by_api(world, job_id)
+
+
+def test_a_disk_that_refuses_the_position_costs_no_second_run(
+    world: JobManagerWorld, tool: HttpTool, server: MlflowServer, tmp_path: Path
+) -> None:
+    mlflow = runs_of(world, tool, tmp_path)
+    mlflow.tell_news()
+    (tmp_path / "mlflow.partial").mkdir()  # where the file should be written
+    job_id = new_job(world)
+    train(world, job_id, 1)
+    for _ in range(3):
+        with suppress(StorageUnavailable):
+            mlflow.tell_news()
+    (run,) = server.runs
+    assert run["metrics"] == by_api(world, job_id) and run["status"] == "FINISHED"

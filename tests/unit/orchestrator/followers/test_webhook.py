@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import InvalidRequest, JobNotFound
+from orchestrator.errors import InvalidRequest, JobNotFound, StorageUnavailable
 from orchestrator.followers import webhook as webhook_module
 from orchestrator.followers.follower import ToolTrouble
 from orchestrator.followers.positions import PositionFile
@@ -186,3 +186,19 @@ def test_a_secret_that_cant_be_used_is_trouble_that_is_tried_again(
     secret.write_text(SECRET)
     world.hook.tell_news()
     assert len(tool.received) == 1
+
+
+def test_a_disk_that_refuses_the_position_has_no_message_sent_twice(
+    book: JobBook, job: Job, tool: HttpTool, tmp_path: Path
+) -> None:
+    world = World(book, tool.url, tmp_path)
+    (tmp_path / "webhook.partial").mkdir()  # where the file should be written
+    end(book, job, "failed", "completed")
+    for _ in range(4):
+        with pytest.raises(StorageUnavailable):
+            world.hook.tell_news()
+    assert [request.json["status"] for request in tool.received] == ["failed", "completed"]
+    (tmp_path / "webhook.partial").rmdir()
+    world.hook.tell_news()
+    world.again().tell_news()
+    assert len(tool.received) == 2

@@ -45,11 +45,11 @@ def test_a_job_that_was_never_trained_has_no_figures() -> None:
     ]
 
 
-def test_of_many_jobs_the_latest_are_told_and_those_that_train() -> None:
+def test_of_many_jobs_those_that_train_are_told_and_the_latest_others() -> None:
     jobs = [job(number) for number in range(1, 2 * LATEST + 1)]
     jobs[3].status = Status.TRAINING
     jobs[-1].status = Status.RECOVERING
     told = all_figures(jobs, [])
     assert told["jobs_by_status"]["completed"] == 2 * LATEST - 2
     numbers = [int(one["job_id"]) for one in told["jobs"]]
-    assert numbers == [4, *range(LATEST + 1, 2 * LATEST + 1)]
+    assert numbers == [4, *range(LATEST, 2 * LATEST + 1)]
