@@ -83,6 +83,21 @@ def test_a_checkpoint_is_asked_for_by_its_id(world: InProcessRay, own: Trained) 
     assert asked == [("describe_model", wanted), ("describe_training", wanted)]
 
 
+def test_a_bundle_has_the_weights_that_its_card_tells_of(world: InProcessRay, own: Trained) -> None:
+    """The job trains on, and its newest checkpoint is another one in the meantime."""
+    referred: list[Any] = []
+
+    def refer(wanted: dict[str, Any]) -> Any:
+        referred.append(wanted)
+        return ray.put(own.model)
+
+    answers = {"describe_model": own.model.facts, "describe_training": own.record}
+    desk = ModelDownloads(lambda call, _: answers[call.name], refer)
+    with desk.file(GET_MODEL, "7", "bundle", None, bool):
+        pass
+    assert referred == [{"job_id": "7", "checkpoint": "step-000000000002"}]
+
+
 def test_what_its_process_refuses_is_told(
     world: InProcessRay, own: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
