@@ -141,8 +141,10 @@ def _allowed(node: dict[str, Any]) -> str:
 
 def _allowed_array(node: dict[str, Any]) -> str:
     low, high = node.get("minItems"), node.get("maxItems")
-    if low is None or high is None:
+    if high is None:
         return "a list"
+    if low is None:
+        return f"a list of at most {high} entries"
     count = f"exactly {low}" if low == high else f"{low} to {high}"
     return f"a list of {count} {'entry' if low == high == 1 else 'entries'}"
 

@@ -13,6 +13,7 @@ MAX_LAYER_SIZE = 65_536
 MAX_LAYERS = 10_000
 MAX_PATH_CHARS = 4096
 LayerSize = Annotated[int, Field(ge=1, le=MAX_LAYER_SIZE)]
+Pattern = Annotated[str, Field(max_length=200)]
 MODEL_WAYS = ("layer_sizes", "layers", "architecture")
 
 
@@ -36,6 +37,13 @@ class InitialWeights(Body):
     job: str | None = Field(None, max_length=MAX_TEXT_CHARS, description="a job's id")
     checkpoint: str | None = Field(
         None, max_length=MAX_TEXT_CHARS, description="one of the job's; default: its newest"
+    )
+    new: list[Pattern] | None = Field(
+        None,
+        max_length=100,
+        description="layers that the seed draws instead, such as a last layer for other classes; "
+        "patterns as in freeze",
+        examples=[["fc"]],
     )
 
     @model_validator(mode="before")

@@ -13,7 +13,15 @@ import safetensors.torch
 
 from actors.core.errors import InvalidRequest, error_text
 from actors.core.folders import Folders
-from actors.core.model.given_weights import Form, check_finite, check_forms, form_of
+from actors.core.model.given_weights import (
+    Form,
+    NewPart,
+    check_finite,
+    check_forms,
+    drawn_state,
+    form_of,
+    new_part,
+)
 from actors.core.model.model_spec import ModelSpec
 from actors.core.progress.snapshots import Cursor, StageSnapshot, Tensors, TrainingState
 from orchestrator.checkpoints.initial_weights import InitialWeightsStore
@@ -41,8 +49,8 @@ class GivenWeights:
     def kept_for(self, spec: JobSpec, given: Mapping[str, Any] | None) -> Iterator[JobSpec]:
         """The job's, with the name of its weights, which stay at least as long as the block lasts.
 
-        ``given`` has ``file``, or ``job`` and perhaps ``checkpoint``. Raises ``InvalidRequest``,
-        ``StorageUnavailable``.
+        ``given`` has ``file``, or ``job`` and perhaps ``checkpoint``, and perhaps ``new``. Raises
+        ``InvalidRequest``, ``StorageUnavailable``.
         """
         if given is None:
             yield spec
@@ -63,19 +71,26 @@ class GivenWeights:
             self._kept.keep_only(used)
 
     def _read(self, given: Mapping[str, Any], model: ModelSpec) -> Tensors:
+        """The whole state of the model."""
+        new = new_part(model, tuple(given.get("new") or ()), f"{WHERE}.new")
         if given.get("file") is not None:
-            return _read_file(self._folders.find(f"{WHERE}.file", given["file"]), model)
-        return self._read_job(given["job"], given.get("checkpoint"), model)
+            path = self._folders.find(f"{WHERE}.file", given["file"])
+            where = f"{WHERE}.file {str(path)!r}"
+            weights = _read_file(path, model, new, where)
+        else:
+            where = f"{WHERE}.job {given['job']!r}"
+            weights = self._read_job(given["job"], given.get("checkpoint"), where)
+        forms = {name: form_of(tensor) for name, tensor in weights.items()}
+        check_forms(model, new, forms, where)
+        taken = {name: tensor for name, tensor in weights.items() if not new.has(name)}
+        check_finite(taken, where)
+        return taken | drawn_state(model, new.names)
 
-    def _read_job(self, job_id: str, checkpoint: str | None, model: ModelSpec) -> Tensors:
-        where = f"{WHERE}.job {job_id!r}"
+    def _read_job(self, job_id: str, checkpoint: str | None, where: str) -> Tensors:
         try:
-            weights = self._weights_of_job(job_id, checkpoint)
+            return self._weights_of_job(job_id, checkpoint)
         except (NotFound, Conflict) as error:
             raise InvalidRequest(f"{where} gives no weights: {error.message}") from error
-        check_forms(model, {name: form_of(tensor) for name, tensor in weights.items()}, where)
-        check_finite(weights, where)
-        return weights
 
 
 def first_state(spec: JobSpec, kept: InitialWeightsStore) -> TrainingState | None:
@@ -87,16 +102,14 @@ def first_state(spec: JobSpec, kept: InitialWeightsStore) -> TrainingState | Non
     return TrainingState((StageSnapshot(0, spec.num_blocks, Cursor(), weights),))
 
 
-def _read_file(path: Path, model: ModelSpec) -> Tensors:
-    """Checks the header before it reads the data that the header describes. The rest uses a copy of
-    the file, because somebody may be writing the original."""
-    where = f"{WHERE}.file {str(path)!r}"
+def _read_file(path: Path, model: ModelSpec, new: NewPart, where: str) -> Tensors:
+    """Checks the header before it reads the data that the header describes. The data is read from a
+    copy of the file, because somebody may be writing the original."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             names = file.keys()  # it is no mapping
-            check_forms(model, {name: _form(file, name) for name in names}, where)
-        weights = safetensors.torch.load(path.read_bytes())
-        check_forms(model, {name: form_of(tensor) for name, tensor in weights.items()}, where)
+            check_forms(model, new, {name: _form(file, name) for name in names}, where)
+        return safetensors.torch.load(path.read_bytes())
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         if isinstance(error, InvalidRequest):
             raise
@@ -104,8 +117,6 @@ def _read_file(path: Path, model: ModelSpec) -> Tensors:
             f"{where} can't be read as a safetensors file ({error_text(error)[:200]}): write it "
             "with safetensors.torch.save_file(model.state_dict(), path)"
         ) from error
-    check_finite(weights, where)
-    return weights
 
 
 def _form(file: Any, name: str) -> Form:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import shown_value
 from actors.core.model.blocks import empty_blocks, num_blocks
 from actors.core.model.facts import BlockFacts, PerRow, model_facts
 from actors.core.model.model_spec import ModelSpec
-
-Patterns = tuple[str, ...]
-"""Each the index of a block, or a name with wildcards of parameters or of a module of theirs."""
+from actors.core.model.name_patterns import Patterns, names_meant
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ def learning_of(model: ModelSpec, patterns: Patterns) -> Learning:
     if not patterns:
         return Learning(frozenset(), 0)
     names = _names(model)
-    frozen = frozenset(name for pattern in patterns for name in _matching(names, pattern))
+    frozen = names_meant(names, patterns, "freeze")
     left = [block for block, own in enumerate(names) if not frozen.issuperset(own)]
     if not left:
         raise InvalidRequest("freeze leaves no parameter to train: freeze less")
@@ -90,28 +85,6 @@ def _with_frozen(
 def _first(block: BlockFacts) -> BlockFacts:
     """Nobody before it wants a gradient: what it counted for its inputs is not computed."""
     return replace(block, input_grad=PerRow())
-
-
-def _matching(names: Sequence[dict[str, int]], pattern: str) -> list[str]:
-    if pattern.isascii() and pattern.isdigit():
-        if int(pattern) < len(names):
-            return list(names[int(pattern)])
-        raise InvalidRequest(
-            f"freeze has {shown_value(pattern)}, but blocks count from 0 to {len(names) - 1}; a "
-            f'layer is meant by its parameters, as "{pattern}.*"'
-        )
-    found = [
-        name
-        for own in names
-        for name in own
-        if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
-    ]
-    if not found:
-        raise InvalidRequest(
-            f"freeze has {shown_value(pattern)}, which is no block of 0 to {len(names) - 1} and "
-            f"matches no parameter: they are named as {next(iter(names[0]), 'none')}"
-        )
-    return found
 
 
 @functools.lru_cache(maxsize=64)

@@ -136,8 +136,11 @@ def test_initial_weights(http: FlaskClient, fake: FakeJobClient, subtests: pytes
         ({"job": 1}, ".job is 1, but must be a string of at most 64 characters"),
         ({"file": "x" * 5_000}, ".file is 'xxx"),
         ({"file": "a", "seed": 1}, ' has no field "seed"'),
-        ([], " is [], but must be an object with file, job, checkpoint"),
-        ("a", " is 'a', but must be an object with file, job, checkpoint"),
+        ({"file": "a", "new": "fc"}, ".new is 'fc', but must be a list of at most 100 entries"),
+        ({"job": "1", "new": ["fc"] * 101}, ".new has 101 entries, but must be a list"),
+        ({"job": "1", "new": [1]}, ".new[0] is 1, but must be a string of at most 200 characters"),
+        ([], " is [], but must be an object with file, job, checkpoint, new"),
+        ("a", " is 'a', but must be an object with file, job, checkpoint, new"),
     ]:
         with subtests.test(given=given, text=text):
             fake.forget()

@@ -18,6 +18,7 @@ from tests.support.jobs import wait_until
 
 DATA = {"name": "digits", "batch_size": 64}
 SIZES = [64, 8, 8, 10]
+WIDER = [64, 8, 16, 10]
 TIMEOUT_S = 60.0
 
 
@@ -34,6 +35,10 @@ def write(world: JobManagerWorld, weights: dict[str, torch.Tensor]) -> str:
 def create(world: JobManagerWorld, given: Any, seed: int = 0) -> str:
     model = {"layer_sizes": SIZES, "seed": seed, "initial_weights": given}
     return world.manager.create_job(model, DATA)
+
+
+def create_wider(world: JobManagerWorld, given: Any) -> str:
+    return world.manager.create_job({"layer_sizes": WIDER, "initial_weights": given}, DATA)
 
 
 def train(world: JobManagerWorld, job_id: str, *nodes: int) -> list[float]:
@@ -86,6 +91,40 @@ def test_a_job_begins_with_the_weights_of_another_job(world: JobManagerWorld) ->
     for job_id in job_ids:
         assert world.manager.verify(job_id)["equal"]
         world.manager.delete_job(job_id)
+    assert kept(world) == []
+
+
+def test_layers_that_are_new_begin_as_the_seed_draws_them(world: JobManagerWorld) -> None:
+    name = write(world, {**drawn(seed=5), "4.scale": torch.zeros(3)})
+    job_id = create_wider(world, {"file": name, "new": ["1", "4.*"]})
+    (file,) = kept(world)
+    state = safetensors.torch.load_file(file)
+    expected = dict(build_blocks(mlp(WIDER), 0, 3).state_dict())
+    expected |= {name: drawn(seed=5)[name] for name in ("0.weight", "0.bias")}
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    train(world, job_id, 1, 2)
+    assert world.manager.verify(job_id)["equal"]
+    create_wider(world, {"job": job_id, "new": ["0.bias"]})
+    assert len(kept(world)) == 2
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (["9"], "model_config.initial_weights.new has '9'"),
+        (["head"], "model_config.initial_weights.new has 'head'"),
+        (["*"], "model_config.initial_weights.new has all of the model"),
+        ([], "2.weight is float32 [8, 8] there and float32 [16, 8] in the model"),
+        (["4.*"], "2.weight is float32 [8, 8] there and float32 [16, 8] in the model"),
+        (["*.weight"], "2.bias is float32 [8] there and float32 [16] in the model"),
+    ],
+)
+def test_only_what_is_named_is_new(world: JobManagerWorld, new: list[str], told: str) -> None:
+    name = write(world, drawn(seed=5))
+    with pytest.raises(InvalidRequest) as caught:
+        create_wider(world, {"file": name, "new": new})
+    assert told in caught.value.message
     assert kept(world) == []
 
 
