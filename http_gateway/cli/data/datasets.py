@@ -162,6 +162,8 @@ def _sent_path(path: str) -> str:
 
 def _field(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
+    if name and len(value) == 1 and not value.isdigit():
+        return name, value  # such as a delimiter, which YAML may read in its own way
     try:
         return name, yaml.safe_load(value) if equals and name else _refuse(text)
     except yaml.YAMLError:

@@ -72,6 +72,10 @@ def test_json_is_what_the_api_answers(tandem: Tandem) -> None:
         (("/x/a.tsv",), {"format": "csv", "path": "/x/a.tsv", "delimiter": "\t"}),
         (("a.dat", "--format", "csv"), {"format": "csv", "path": "a.dat"}),
         (
+            ("a.csv", "--set", "decimal=,", "--set", "delimiter=|"),
+            {"format": "csv", "path": "a.csv", "decimal": ",", "delimiter": "|"},
+        ),
+        (
             ("pets", "--set", "resize=[8, 9]", "--set", "channels=1"),
             {"format": "image_folder", "path": "pets", "resize": [8, 9], "channels": 1},
         ),
