@@ -85,7 +85,7 @@ def planned_job(
     return PlanJob(
         spec.model,
         spec.batch_size * chosen.accumulate,
-        spec.val_batch_size,
+        min(spec.val_batch_size, spec.data.num_val),
         tuple(devices),
         links,
         chosen,

@@ -32,7 +32,8 @@ class PlanDevice:
 @dataclass(frozen=True)
 class PlanJob:
     """The training and its devices, in the order of the stages. ``links`` join neighbours in that
-    order. ``batch_size`` is the number of samples of a step."""
+    order. ``batch_size`` is the number of samples of a step, ``val_batch_size`` that of the
+    largest part of a validation."""
 
     model: ModelSpec
     batch_size: int

@@ -138,3 +138,11 @@ def test_other_threads_than_planned_are_told() -> None:
     assert told["step_s"] == pytest.approx(0.1)
     assert told["error"] == pytest.approx(told["predicted_step_s"] / 0.1 - 1)
     assert told["note"].startswith("Device 1 was measured with another number of threads")
+
+
+def test_no_more_samples_are_validated_at_once_than_there_are() -> None:
+    own = {"name": "digits", "batch_size": 8}
+    spec = job_spec({"layer_sizes": [64, 100, 100, 10]}, own)
+    assert (spec.val_batch_size, spec.data.num_val) == (1000, 359)
+    few, usual = planned_job(spec, PLANNING, PLACES), planned_job(SPEC, PLANNING, PLACES)
+    assert (few.val_batch_size, usual.val_batch_size) == (359, 100)
