@@ -147,9 +147,6 @@ class JobData(BaseModel):
     num_train: int
     num_val: int
     fingerprint: str = Field(description="of all samples, as they are stored")
-    files_fingerprint: str = Field(
-        description="of the names and sizes of their files; empty if all samples must be in memory"
-    )
 
 
 class JobDetails(JobSummary):

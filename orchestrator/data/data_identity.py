@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.errors import DatasetChanged
 
@@ -26,6 +27,14 @@ class DataIdentity:
         if self.fingerprint in (other.fingerprint, other.files_fingerprint):
             return True
         return other.fingerprint == self.files_fingerprint
+
+    def shown(self) -> dict[str, Any]:
+        """What people are told; the files' own fingerprint is for comparing alone."""
+        return {
+            "num_train": self.num_train,
+            "num_val": self.num_val,
+            "fingerprint": self.fingerprint,
+        }
 
     def __str__(self) -> str:
         return (

@@ -230,7 +230,7 @@ class Job:
             shown["device_stats"] = session.device_stats
             shown["recovery"] = _recovery_of(session)
         if self.data is not None:
-            shown["data"] = asdict(self.data)
+            shown["data"] = self.data.shown()
         if self.error is not None:
             shown["error"] = self.error
         return shown
