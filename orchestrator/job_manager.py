@@ -73,7 +73,12 @@ class JobManager(JobReader):
         uploads = DatasetDesk(UploadStore(config.uploads), datasets, book)
         super().__init__(book, CheckpointStore(checkpoints), datasets, uploads, logs)
         self._initial = InitialWeightsStore(checkpoints)
-        self._given_weights = GivenWeights(self._initial, config.folders, self._weights_of)
+        self._given_weights = GivenWeights(
+            self._initial,
+            config.folders,
+            self._weights_of,
+            lambda job_id: self._book.get(job_id).spec,
+        )
         self._plans = PlanDesk(config, self._copies, self._table, self._initial)
         self._prepared = PreparedGroups(self._plans, self._book, self._table, self._datasets)
         services = DeskServices(

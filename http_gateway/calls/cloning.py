@@ -29,6 +29,7 @@ def cloned_request(details: Mapping[str, Any], changes: Mapping[str, Any]) -> di
     ``changes`` a body of POST /api/jobs/<job_id>/clone. It trains as the other job's last session
     did. Raises ``InvalidRequest``."""
     known = json.loads(json.dumps({**details, "train_config": _trained_by(details)}))
+    _begin_alike(known["model_config"], details["job_id"])
     body: dict[str, Any] = {}
     for name in SECTIONS:
         changed = _changed(name, known.get(name) or {}, changes.get(name) or {})
@@ -43,6 +44,14 @@ def cloned_request(details: Mapping[str, Any], changes: Mapping[str, Any]) -> di
     except ValidationError as error:
         raise InvalidRequest(validation_text(error, CreateJob)) from error
     return body
+
+
+def _begin_alike(model: dict[str, Any], job_id: str) -> None:
+    """Given weights are those that the other job began with, whatever has become of the file or the
+    job that they came from."""
+    if (given := model.get("initial_weights")) is not None:
+        new = {"new": given["new"]} if given.get("new") else {}
+        model["initial_weights"] = {"job": job_id, "checkpoint": "initial", **new}
 
 
 def _begin_trained(model: dict[str, Any], job_id: str, changes: Mapping[str, Any]) -> None:

@@ -36,7 +36,9 @@ class InitialWeights(Body):
     )
     job: str | None = Field(None, max_length=MAX_TEXT_CHARS, description="a job's id")
     checkpoint: str | None = Field(
-        None, max_length=MAX_TEXT_CHARS, description="one of the job's; default: its newest"
+        None,
+        max_length=MAX_TEXT_CHARS,
+        description="one of the job's; initial: what it began with; default: its newest",
     )
     new: list[Pattern] | None = Field(
         None,

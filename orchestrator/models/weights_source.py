@@ -30,20 +30,27 @@ from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_spec import JobSpec
 
 WHERE = "model_config.initial_weights"
+INITIAL = "initial"
+"""In a checkpoint's place: the weights that the other job began with."""
 _HEADER_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _HEADER_DTYPES |= {"I64": "int64", "I32": "int32", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
 
 ReadJob = Callable[[str, "str | None"], Tensors]
 """The weights of a job's checkpoint, or its newest; raises ``NotFound`` or ``Conflict``."""
+FindSpec = Callable[[str], JobSpec]
+"""A job's; raises ``NotFound``."""
 
 
 class GivenWeights:
     """Reads weights that were given, and has those kept that jobs begin with."""
 
-    def __init__(self, kept: InitialWeightsStore, folders: Folders, read_job: ReadJob) -> None:
+    def __init__(
+        self, kept: InitialWeightsStore, folders: Folders, read_job: ReadJob, find_spec: FindSpec
+    ) -> None:
         self._kept = kept
         self._folders = folders
         self._weights_of_job = read_job
+        self._spec_of = find_spec
 
     @contextmanager
     def kept_for(self, spec: JobSpec, given: Mapping[str, Any] | None) -> Iterator[JobSpec]:
@@ -88,9 +95,20 @@ class GivenWeights:
 
     def _read_job(self, job_id: str, checkpoint: str | None, where: str) -> Tensors:
         try:
+            if checkpoint == INITIAL:
+                return self._began_with(job_id)
             return self._weights_of_job(job_id, checkpoint)
         except (NotFound, Conflict) as error:
             raise InvalidRequest(f"{where} gives no weights: {error.message}") from error
+
+    def _began_with(self, job_id: str) -> Tensors:
+        name = self._spec_of(job_id).initial_weights
+        if name is None:
+            raise NotFound(
+                f"job {job_id} began with weights that its seed drew: leave initial_weights out, "
+                "and give its seed"
+            )
+        return self._kept.load(name)
 
 
 def first_state(spec: JobSpec, kept: InitialWeightsStore) -> TrainingState | None:

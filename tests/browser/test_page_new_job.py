@@ -96,7 +96,7 @@ def test_nothing_of_a_job_is_lost_on_its_way_through_the_form(
     create(page)
     assert asked(world, "create_job") == [
         (
-            {**model, "initial_weights": {"job": "2"}},
+            {**model, "initial_weights": {"job": "1", "checkpoint": "initial"}},
             dataset,
             {"type": "binary"},
             train,

@@ -86,6 +86,18 @@ def test_other_data_bring_the_task_that_they_are_for() -> None:
     assert cloned({"dataset_config": {"name": "iris"}, "task": "binary"})["task"] == "binary"
 
 
+@pytest.mark.parametrize("new", [{}, {"new": ["fc"]}])
+def test_it_begins_with_the_weights_that_the_other_one_began_with(new: dict[str, Any]) -> None:
+    for given in ({"file": "a.safetensors", **new}, {"job": "3", "checkpoint": "step-1", **new}):
+        job = {**JOB, "model_config": {**JOB["model_config"], "initial_weights": given}}
+        begun = cloned({"model_config": {"seed": 5}}, job)["model_config"]["initial_weights"]
+        assert begun == {"job": "7", "checkpoint": "initial", **new}
+        other = {"model_config": {"initial_weights": {"job": "4"}}}
+        assert cloned(other, job)["model_config"]["initial_weights"] == {"job": "4"}
+        drawn = cloned({"model_config": {"initial_weights": None}}, job)["model_config"]
+        assert "initial_weights" not in drawn
+
+
 def test_it_may_begin_with_the_trained_weights() -> None:
     assert cloned({"weights": True})["model_config"]["initial_weights"] == {"job": "7"}
     given = {"weights": True, "model_config": {"initial_weights": {"job": "3"}}}

@@ -137,7 +137,10 @@ export function withData(draft, source, dataset) {
 // fields of both policies, `devices` are those that there are.
 export function draftLike(job, policies, devices) {
   const { name, format, ...dataset } = job.dataset_config;
-  const { seed, initial_weights: weights } = job.model_config;
+  const { seed, initial_weights: given } = job.model_config;
+  // What it began with, whatever has become of the file or the job that this came from.
+  const alike = { job: job.job_id, checkpoint: "initial", ...(given?.new && { new: given.new }) };
+  const weights = given && alike;
   const there = new Set(devices.filter((one) => one.status !== "gone").map(deviceKey));
   const own = job.registered_devices.map(deviceKey).filter((key) => there.has(key));
   return {

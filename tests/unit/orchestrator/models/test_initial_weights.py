@@ -94,6 +94,22 @@ def test_a_job_begins_with_the_weights_of_another_job(world: JobManagerWorld) ->
     assert kept(world) == []
 
 
+def test_a_job_begins_with_what_another_one_began_with_whatever_became_of_that(
+    world: JobManagerWorld,
+) -> None:
+    first = create(world, {"file": write(world, drawn(seed=5))})
+    (file,) = kept(world)
+    write(world, drawn(seed=6))
+    losses = train(world, first, 1)
+    again = create(world, {"job": first, "checkpoint": "initial"})
+    assert kept(world) == [file]
+    world.manager.delete_job(first)
+    assert train(world, again, 2) == losses
+    plain = world.manager.create_job({"layer_sizes": SIZES}, DATA)
+    assert "its seed drew" in refused(world, {"job": plain, "checkpoint": "initial"})
+    assert "Job not found" in refused(world, {"job": first, "checkpoint": "initial"})
+
+
 def test_layers_that_are_new_begin_as_the_seed_draws_them(world: JobManagerWorld) -> None:
     name = write(world, {**drawn(seed=5), "4.scale": torch.zeros(3)})
     job_id = create_wider(world, {"file": name, "new": ["1", "4.*"]})
