@@ -13,7 +13,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from actors.core.errors import CallerError, error_text
+from actors.core.errors import CallerError, Unavailable, error_text
 from actors.core.folders import Folders
 from actors.core.sources.download import downloaded_bytes
 from actors.core.sources.inspection import inspected
@@ -48,6 +48,9 @@ from orchestrator.models.suggestion import suggested_job
 
 EARLY_BYTES = 100 * 10**6
 """Of all files together that are loaded before a job needs them: it may never do."""
+MAX_INSPECTIONS = 2
+"""At a time: each may take as much memory as its data set."""
+INSPECTION_WAIT_S = 120.0
 
 
 def _data_memory(asked_bytes: int | None, node_id: str) -> DataMemory:
@@ -126,6 +129,7 @@ class DatasetStore:
         self._max_bytes, self._reading = memory.max_bytes, memory.reading(node_id)
         self._loading: dict[SourceSpec, _Loading] = {}
         self._lock = threading.Lock()
+        self._inspections = threading.BoundedSemaphore(MAX_INSPECTIONS)
 
     def find(self, spec: SourceSpec) -> Found:
         """What is in the source's arrays, which are loaded where only that tells; raises
@@ -135,7 +139,19 @@ class DatasetStore:
 
     def inspect(self, spec: SourceSpec) -> dict[str, Any]:
         """What it is, fit for JSON, and a job that would fit. Reads all of it, and keeps nothing;
-        raises ``DatasetUnavailable``, ``InvalidRequest``."""
+        raises ``DatasetUnavailable``, ``InvalidRequest``, and ``Unavailable`` while too many are
+        inspected."""
+        if not self._inspections.acquire(timeout=INSPECTION_WAIT_S):
+            raise Unavailable(
+                f"{MAX_INSPECTIONS} data sets are being inspected, which is the limit: nothing was "
+                "done about this one, try again later"
+            )
+        try:
+            return self._inspected(spec)
+        finally:
+            self._inspections.release()
+
+    def _inspected(self, spec: SourceSpec) -> dict[str, Any]:
         task = self._task(_inspect, 1).remote(spec, self._folders, self._max_bytes)
         try:
             found: dict[str, Any] = wait_for_load(task, partial(_bytes_here, spec, self._folders))

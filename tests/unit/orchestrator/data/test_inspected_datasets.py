@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from actors.core.errors import Unavailable
+from orchestrator.data import datasets
 from orchestrator.errors import DatasetUnavailable, InvalidRequest
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.own_files import write_folder
@@ -33,3 +35,19 @@ def test_what_is_wrong_with_it_is_told(world: JobManagerWorld) -> None:
         world.manager.inspect_dataset(PETS)
     with pytest.raises(InvalidRequest, match="must be one of"):
         world.manager.inspect_dataset({"name": "pets"})
+
+
+def test_only_so_many_are_read_at_a_time(
+    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "INSPECTION_WAIT_S", 0.01)
+    busy = world.manager._datasets._inspections
+    for _ in range(datasets.MAX_INSPECTIONS):
+        busy.acquire()
+    with pytest.raises(Unavailable, match="nothing was done"):
+        world.manager.inspect_dataset({"name": "iris"})
+    busy.release()
+    for _ in range(3):  # what is refused holds no place
+        assert world.manager.inspect_dataset({"name": "iris"})["num_train"] > 100
+        with pytest.raises(InvalidRequest):
+            world.manager.inspect_dataset(PETS)
