@@ -34,7 +34,7 @@ test: $(VENV)/.installed-test ## pass the tests
 test-repeat: ## pass them in a fresh clone again and again (RUNS=10, LOAD=1 keeps one core busy)
 	$(PYTHON) -m tests.repeat --runs $(or $(RUNS),10) $(if $(LOAD),--load)
 
-test-extended: $(VENV)/.installed-test ## pass the tests that `test` leaves out: a minute or so each
+test-extended: $(VENV)/.installed-test ## pass the tests that `test` leaves out: half a minute or more each
 	TANDEM_EXTENDED_TESTS=1 $(BIN)/python -m pytest -m extended
 
 check: lint test ## ruff, mypy, import contracts, tests

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("extended"):
-            item.add_marker(pytest.mark.skip(reason="takes a minute: `make test-extended` runs it"))
+            item.add_marker(pytest.mark.skip(reason="takes long: `make test-extended` runs it"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -103,6 +103,7 @@ def stop(client: TandemClient, job_id: str) -> None:
     assert client.wait_for(job_id, ENDED, 30)["status"] == "stopped"
 
 
+@pytest.mark.extended
 def test_a_job_does_without_one_end_of_each_dead_link(
     hosts: JoinedHosts, client: TandemClient, data_dir: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_job_that_failed_trains_again_after_initialize(
     assert client.wait_for(job_id, {"completed", "failed"}, 30)["status"] == "completed"
 
 
+@pytest.mark.extended
 def test_data_files_that_are_not_what_they_claim_are_refused_in_words(
     tmp_path: Path, home: Path
 ) -> None:

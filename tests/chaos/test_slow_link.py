@@ -71,6 +71,7 @@ def second_snapshot(client: TandemClient, job_id: str) -> Any:
     return wait_until(stats, 90, "there is no second snapshot")
 
 
+@pytest.mark.extended
 def test_copies_over_a_slow_link_are_not_waited_for_and_bring_a_lost_device_back(
     hosts: JoinedHosts, data_dir: Path
 ) -> None:

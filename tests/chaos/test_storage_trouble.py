@@ -231,6 +231,7 @@ def test_a_request_with_a_key_is_done_once_though_the_job_manager_ends_amid_it(
     assert at.get_job(job_id)["status"] == "initialized"
 
 
+@pytest.mark.extended
 def test_what_a_newer_version_wrote_is_refused_and_left_alone(
     troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
 ) -> None:

@@ -47,6 +47,7 @@ def ip(host: Host, *arguments: str) -> None:
     subprocess.run(["ip", "-n", host.namespace, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.extended
 def test_a_head_without_a_default_route_follows_the_address_of_its_host(hosts: Hosts) -> None:
     host = hosts.network.add_host()
     ip(host, "route", "del", "default")
