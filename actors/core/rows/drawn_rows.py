@@ -23,7 +23,8 @@ DTYPES = {"float32": np.float32, "uint8": np.uint8, "int64": np.int32}
 NOISE, CLASSES, MARKS = range(3)
 SPREAD = math.sqrt(12.0)
 """The inverse of the standard deviation of uniform numbers between 0 and 1."""
-_BLOCK_ROWS = 4096
+_NUMBERS_AT_ONCE = 2**16
+"""To draw one takes up to 40 bytes for a moment, however few bytes it has."""
 _Hashes = npt.NDArray[np.uint64]
 
 
@@ -49,10 +50,11 @@ class DrawnRows:
         return np.dtype(DTYPES[self.dtype_name])
 
     def rows(self, samples: npt.NDArray[np.int64]) -> Array:
-        """Draws the rows, some thousands at a time."""
+        """Draws the rows, some at a time."""
         drawn = np.empty((len(samples), *self.sample), self.dtype)
-        for first in range(0, len(samples), _BLOCK_ROWS):
-            some = samples[first : first + _BLOCK_ROWS]
+        at_once = max(1, _NUMBERS_AT_ONCE // math.prod(self.sample))
+        for first in range(0, len(samples), at_once):
+            some = samples[first : first + at_once]
             drawn[first : first + len(some)] = self._drawn(some).reshape(-1, *self.sample)
         return drawn
 
