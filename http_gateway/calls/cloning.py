@@ -29,7 +29,8 @@ def cloned_request(details: Mapping[str, Any], changes: Mapping[str, Any]) -> di
     ``changes`` a body of POST /api/jobs/<job_id>/clone. It trains as the other job's last session
     did. Raises ``InvalidRequest``."""
     known = json.loads(json.dumps({**details, "train_config": _trained_by(details)}))
-    _begin_alike(known["model_config"], details["job_id"])
+    if details.get("status") != "broken":  # else nobody knows what it began with
+        _begin_alike(known["model_config"], details["job_id"])
     body: dict[str, Any] = {}
     for name in SECTIONS:
         changed = _changed(name, known.get(name) or {}, changes.get(name) or {})

@@ -123,6 +123,9 @@ def test_what_makes_no_job_is_refused_as_when_one_is_created(
 def test_a_broken_job_can_be_made_again() -> None:
     job = {name: JOB[name] for name in ("job_id", "model_config", "dataset_config")}
     assert cloned({}, job) == {name: JOB[name] for name in ("model_config", "dataset_config")}
+    model = {**JOB["model_config"], "initial_weights": {"file": "a.safetensors"}}
+    broken = {**job, "status": "broken", "model_config": model}
+    assert cloned({}, broken)["model_config"] == model  # it is not known what it began with
 
 
 def test_it_is_created_by_a_call_like_any_other(

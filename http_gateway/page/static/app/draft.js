@@ -140,7 +140,7 @@ export function draftLike(job, policies, devices) {
   const { seed, initial_weights: given } = job.model_config;
   // What it began with, whatever has become of the file or the job that this came from.
   const alike = { job: job.job_id, checkpoint: "initial", ...(given?.new && { new: given.new }) };
-  const weights = given && alike;
+  const weights = given && job.status !== "broken" ? alike : given;
   const there = new Set(devices.filter((one) => one.status !== "gone").map(deviceKey));
   const own = job.registered_devices.map(deviceKey).filter((key) => there.has(key));
   return {
