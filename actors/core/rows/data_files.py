@@ -32,12 +32,6 @@ def _stat(place: Path) -> os.stat_result | None:
         return None
 
 
-def check_same_file(path: Path, before: tuple[int, ...] | None) -> None:
-    """Raises ``DatasetUnavailable`` if ``file_signature`` was another one before."""
-    if file_signature(path) != before:
-        raise changed_while_read(path)
-
-
 def changed_while_read(path: object) -> DatasetUnavailable:
     """The error for a file that changed while its samples were read."""
     return DatasetUnavailable(

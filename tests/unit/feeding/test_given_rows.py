@@ -39,7 +39,7 @@ def test_files_are_waited_for_as_long_as_their_bytes_take(tmp_path: Path) -> Non
     view = image_views((), (3, 2, 2), SCALING, 2).inputs
     found = GivenRows(None, rows, Reading("", 6_400, 2))
     samples = np.array([0, 3, 5])
-    sizes = [rows.refs[i].path.stat().st_size for i in samples]
+    sizes = [rows.ref(i).path.stat().st_size for i in samples]
     assert found.handled_bytes(view, samples) == sum(sizes) + 3 * 3 * 2 * 2
     in_memory = GivenRows(None, rows.rows(np.arange(8)), Reading("", 6_400, 2))
     assert in_memory.handled_bytes(view, samples) == 3 * 3 * 2 * 2
