@@ -1,6 +1,7 @@
 """``make bench-rest``: how long reads take while a job trains, and what they cost the training.
 
-Phases with and without 50 reads a second alternate within one session. Writes its part of
+Phases with and without 50 reads a second alternate within one session: of a job on two devices, and
+of one on a single device, which leaves a core of two to the gateway. Writes its part of
 ``docs/benchmarks.md``. Real MNIST is read from the folder that TANDEM_DATA_DIR names.
 """
 
@@ -37,10 +38,10 @@ class Reads:
     beside: list[float] = field(default_factory=list)
 
 
-def measure(rounds: int) -> Reads:
-    """The small MNIST job on two devices of one node."""
+def measure(num_devices: int, rounds: int) -> Reads:
+    """The small MNIST job on so many devices of one node, each with one thread."""
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
-        gateway = GatewayProcess.start(Path(folder), ["--local-devices", "2"])
+        gateway = GatewayProcess.start(Path(folder), ["--local-devices", str(num_devices)])
         try:
             client = TandemClient(gateway.url, timeout_s=60.0)
             job_id = _start_job(client, gateway)
@@ -97,29 +98,37 @@ def _read(urls: Any, seconds: list[float]) -> None:
             seconds.append(time.monotonic() - due)
 
 
-def report(reads: Reads) -> list[str]:
-    """In Markdown."""
+def report(all_reads: dict[int, Reads]) -> list[str]:
+    """In Markdown; the keys are numbers of devices."""
+    one = next(iter(all_reads.values()))
+    return [
+        f"{len(one.seconds)} reads in {len(one.beside)} phases of {PHASE_S:.0f} s for each row; "
+        f"{machine()}.",
+        "",
+        "| devices | p50 | p99 | longest | steps/s alone | steps/s beside reads | cost, median |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+        *(_row(num_devices, reads) for num_devices, reads in all_reads.items()),
+    ]
+
+
+def _row(num_devices: int, reads: Reads) -> str:
     cuts = statistics.quantiles(reads.seconds, n=100)
     cost = statistics.median(
         1 - beside / alone for alone, beside in zip(reads.alone, reads.beside, strict=True)
     )
     alone, beside = statistics.median(reads.alone), statistics.median(reads.beside)
-    phases = f"{len(reads.beside)} phases of {PHASE_S:.0f} s"
-    return [
-        f"{len(reads.seconds)} reads in {phases}; {machine()}.",
-        "",
-        "| p50 | p99 | longest | steps/s alone | steps/s beside reads | cost, median |",
-        "|---:|---:|---:|---:|---:|---:|",
-        f"| {cuts[49] * 1e3:.1f} ms | {cuts[98] * 1e3:.1f} ms | {max(reads.seconds) * 1e3:.0f} ms "
-        f"| {alone:.0f} | {beside:.0f} | {cost:.1%} |",
-    ]
+    return (
+        f"| {num_devices} | {cuts[49] * 1e3:.1f} ms | {cuts[98] * 1e3:.1f} ms "
+        f"| {max(reads.seconds) * 1e3:.0f} ms | {alone:.0f} | {beside:.0f} | {cost:.1%} |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     mnist_data_dir()
-    lines = report(measure(parser.parse_args().rounds))
+    rounds = parser.parse_args().rounds
+    lines = report({num_devices: measure(num_devices, rounds) for num_devices in (2, 1)})
     write_part("rest", lines)
     print("\n".join(lines))
 
