@@ -8,6 +8,9 @@ WORKERS ?= 2
 WITH_RAY := tests/numerics/test_real_mnist.py tests/browser/test_page_training.py
 TORCH := "torch~=2.13.0" "torchvision~=0.28.0"
 
+# Without byte code on the disk, each process of each cluster would compile Tandem anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv install demo serve test test-extended check lint chaos bench-seed bench-start bench-network bench-recovery bench-pipeline bench-combining bench-rest bench-listeners bench-log bench-store bench-planning bench-wire bench-reading bench-predictions bench docs dist client constraints clean
 
