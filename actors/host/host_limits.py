@@ -16,6 +16,8 @@ LIMIT_FILES = ("memory.max", "memory.high", "memory.limit_in_bytes")
 """The last one is that of cgroup v1. Above ``memory.high`` the kernel slows a process down until it
 hardly moves."""
 USAGE_FILES = ("memory.current", "memory.usage_in_bytes")
+KILL_FILES = ("memory.events", "memory.oom_control")
+"""Where a group's kills are counted, by cgroup v2 and v1."""
 CACHE_KEYS = ("inactive_file", "active_file")
 """Copies of files, which the kernel gives up when memory is needed."""
 
@@ -197,12 +199,13 @@ def kernel_kills(root: Path = ROOT) -> tuple[int | None, int | None]:
     """How many processes the kernel has ended for want of memory so far: of the caller's control
     groups, and of the whole host; None where the system does not tell. ``root`` as in
     ``usable_memory``."""
-    counts = [_kill_count(group / "memory.events") for group in _groups(root, "memory")]
+    groups = _groups(root, "memory")
+    counts = [_kill_count(group / name) for group in groups for name in KILL_FILES]
     of_groups = [count for count in counts if count is not None]
     return max(of_groups, default=None), _kill_count(root / "proc/vmstat")
 
 
 def _kill_count(file: Path) -> int | None:
-    """Its line ``oom_kill``; a group counts those of the groups below it, too."""
+    """Its line ``oom_kill``; by cgroup v2 a group counts those of the groups below it, too."""
     rows = (line.split() for line in _lines(file))
     return next((int(row[1]) for row in rows if row[0] == "oom_kill"), None)

@@ -22,6 +22,7 @@ from tests.support.jobs import (
     wait_for_step,
     wait_until,
 )
+from tests.support.memory_groups import no_more_memory
 from tests.support.ray_state import process_of_stage
 
 EPOCHS = 40
@@ -103,6 +104,17 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert kinds == ["lost", "rolled_back", "going_on", "completed"]
     wait_until(lambda: not layer_actors(gateway.info["pids"]), 10, "no actor is left")
+
+
+def test_a_process_that_the_kernel_ends_for_memory_is_told_as_such(
+    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+) -> None:
+    job_id, victim = start_with_victim(gateway, client, 2, 1)
+    wait_for_step(client, job_id, 100)
+    with no_more_memory(victim.pid):
+        wait_until(lambda: client.get_job(job_id)["recovery"], 20, "the loss was not noticed")
+    assert result(client, job_id) == undisturbed
+    assert "by the kernel for want of memory" in client.get_job(job_id)["recovery"]["last_cause"]
 
 
 def test_a_lone_device_is_brought_back_from_the_job_managers_copy(

@@ -186,5 +186,16 @@ def test_what_the_kernel_has_ended_is_counted_for_the_group_and_the_host(tmp_pat
     assert kernel_kills(host(tmp_path, files)) == (2, 5)
 
 
+def test_kills_are_counted_by_cgroup_v1_too(tmp_path: Path) -> None:
+    control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"
+    files = {
+        "proc/self/mountinfo": V1_MOUNTS,
+        "proc/self/cgroup": "4:memory:/jobs/own\n",
+        "sys/fs/cgroup/memory/jobs/own/memory.oom_control": control,
+        "sys/fs/cgroup/memory/memory.oom_control": control.replace("3", "1"),
+    }
+    assert kernel_kills(host(tmp_path, files)) == (3, None)
+
+
 def test_a_system_that_counts_no_kills_tells_none(tmp_path: Path) -> None:
     assert kernel_kills(host(tmp_path, {"proc/vmstat": "nr_free_pages 12\n"})) == (None, None)
