@@ -94,11 +94,18 @@ def read_header(ref: EncodedImage) -> ImageHeader:
     """Reads only the header. Raises ``DatasetUnavailable``."""
     with _opened(ref) as image:
         height, width = _stored_size(image)
-        # A PNG is asked for it by decoding all of it.
-        exif = image.getexif() if image.format != "PNG" or image.info.keys() & _TOLD_IN else {}
-        if exif.get(_ORIENTATION) in _LYING:
+        if _orientation(image) in _LYING:
             height, width = width, height
         return ImageHeader(height, width, image.mode in _GREY)
+
+
+def _orientation(image: Any) -> int | None:
+    """What EXIF says of it. A PNG that has not been loaded would decode all of it to look for
+    EXIF."""
+    if image.format == "PNG" and not image.info.keys() & _TOLD_IN:
+        return None
+    told: int | None = image.getexif().get(_ORIENTATION)
+    return told
 
 
 def _stored_size(image: Any) -> tuple[int, int]:
@@ -125,8 +132,10 @@ def decode(ref: EncodedImage, channels: int, size: tuple[int, int] | None) -> Ar
                 "it with 8 or 16 bits"
             )
         image.load()
-        turned = ImageOps.exif_transpose(image)
-        plain = _without_alpha(_of_8_bits(turned)).convert("L" if channels == 1 else "RGB")
+        turned = image if _orientation(image) is None else ImageOps.exif_transpose(image)
+        plain = _without_alpha(_of_8_bits(turned))
+        if plain.mode != (mode := "L" if channels == 1 else "RGB"):
+            plain = plain.convert(mode)
         if size is not None and size != (plain.height, plain.width):
             plain = plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         pixels = np.asarray(plain)
