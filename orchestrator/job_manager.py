@@ -34,6 +34,7 @@ from orchestrator.jobs.job_spec import check_train_options, decided_options, par
 from orchestrator.jobs.train_options import parse_plan_options, parse_train_options
 from orchestrator.manager.manager_config import ManagerConfig
 from orchestrator.models.weights_source import GivenWeights
+from orchestrator.observing.log_reader import LogReader
 from orchestrator.observing.process_logs import ProcessLogs
 from orchestrator.observing.trace_desk import TraceDesk
 from orchestrator.planning.partition import parse_plan_request
@@ -45,10 +46,11 @@ from orchestrator.sessions.recovery.snapshot_copies import SnapshotCopies
 from orchestrator.sessions.session_desk import DeskServices, SessionDesk
 from orchestrator.sessions.session_spec import new_session
 from orchestrator.sessions.starting.prepared_groups import PreparedGroups
+from orchestrator.store.requests.idempotent_calls import IdempotentCalls
 from orchestrator.uploads.upload_store import UploadStore
 
 
-class JobManager(JobReader):
+class JobManager(JobReader, LogReader, IdempotentCalls):
     """Every public method is one REST call; many run at once.
 
     The book's lock guards the records and is never held during a wait, not even for a disk.
@@ -71,12 +73,14 @@ class JobManager(JobReader):
         datasets = DatasetStore(config.folders, node_id, config.data_memory_bytes)
         logs = ProcessLogs(storage / "logs")
         uploads = DatasetDesk(UploadStore(config.uploads), datasets, book)
-        super().__init__(book, CheckpointStore(checkpoints), datasets, uploads, logs)
+        JobReader.__init__(self, book, CheckpointStore(checkpoints), datasets, uploads)
+        LogReader.__init__(self, book, logs)
+        IdempotentCalls.__init__(self, book.store)
         self._initial = InitialWeightsStore(checkpoints)
         self._given_weights = GivenWeights(
             self._initial,
             config.folders,
-            self._weights_of,
+            self._models.weights,
             lambda job_id: self._book.get(job_id).spec,
         )
         self._plans = PlanDesk(config, self._copies, self._table, self._initial)

@@ -1,52 +1,37 @@
-"""Answers all questions about jobs. None of them changes a job."""
+"""Answers questions about jobs, their models and what a job may be made of. None of them changes a
+job."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
 from typing import Any
 
 import ray
 
 from actors.core.sources.registry import sources
-from actors.core.stages.stage import Weights
 from orchestrator.checkpoints.checkpoint_store import CheckpointStore
-from orchestrator.checkpoints.lineage import Lineage
-from orchestrator.checkpoints.manifest import CheckpointInfo
 from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
-from orchestrator.errors import (
-    CheckpointDamaged,
-    IllegalTransition,
-    JobBroken,
-    JobNotFound,
-    NoTrainedWeights,
-    NoTrainingSessions,
-)
+from orchestrator.errors import IllegalTransition, JobBroken, JobNotFound
 from orchestrator.exports.training_record import training_record
 from orchestrator.jobs.broken_job import BrokenJob
 from orchestrator.jobs.figures.comparison import comparison
-from orchestrator.jobs.figures.metric_series import metric_series
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
 from orchestrator.jobs.job_plans import plan_in_force
-from orchestrator.jobs.metrics import shown_entry, shown_epoch, shown_metrics
+from orchestrator.jobs.metrics import shown_epoch
 from orchestrator.models.evaluation_plan import USUAL_WORST, plan_evaluation
 from orchestrator.models.model_config import architectures, layer_kinds
-from orchestrator.models.model_io import facts_of, trained_model
+from orchestrator.models.model_finder import ModelFinder
 from orchestrator.models.trained_model import ModelFacts, TrainedModel
 from orchestrator.observing.job_figures import all_figures
-from orchestrator.observing.process_logs import ProcessLogs
-from orchestrator.store.log.entries import LogFilter
 
 MAX_TOLD_EPOCHS = 10_000
 
 
 class JobReader:
-    """The half of the JobManager that reads. It also keeps the answers of requests that may be sent
-    twice."""
+    """The part of the JobManager that reads jobs."""
 
     def __init__(
         self,
@@ -54,14 +39,13 @@ class JobReader:
         checkpoints: CheckpointStore,
         datasets: DatasetStore,
         uploads: DatasetDesk,
-        logs: ProcessLogs,
     ) -> None:
         self._book = book
         self._lock = book.lock
         self._checkpoints = checkpoints
         self._datasets = datasets
         self._uploads = uploads
-        self._logs = logs
+        self._models = ModelFinder(book, checkpoints)
 
     def list_jobs(self) -> list[dict[str, Any]]:
         """All jobs, oldest first."""
@@ -118,69 +102,6 @@ class JobReader:
             lineages = [job.lineage for job in jobs]
         return self._checkpoints.strangers(lineages)
 
-    def list_events(
-        self, job_id: str, after: int | None = None, limit: int = 1_000, kinds: str | None = None
-    ) -> dict[str, Any]:
-        """What was told of the job after that ``seq``, or else the latest, oldest first: of those
-        ``kinds``, joined by commas, or what people read. Raises ``JobNotFound``."""
-        self._book.get(job_id)
-        return self._page(_people_read(kinds, job_id), after, limit)
-
-    def list_all_events(
-        self, after: int | None = None, limit: int = 1_000, kinds: str | None = None
-    ) -> dict[str, Any]:
-        """The same of all jobs."""
-        return self._page(_people_read(kinds), after, limit)
-
-    def read_log(
-        self,
-        after: int | None,
-        limit: int,
-        job_id: str | None = None,
-        kinds: Sequence[str] | None = None,
-        watched: Sequence[str] = (),
-    ) -> dict[str, Any]:
-        """All that was told after that ``seq`` (or else the latest), of one job or of all, of those
-        kinds or of all. ``gone`` are those of the ``watched`` jobs that there are not. Raises
-        ``JobNotFound``."""
-        if job_id is not None:
-            self._book.get(job_id)
-        wanted = LogFilter(job_id, None if kinds is None else tuple(kinds))
-        gone = [job_id for job_id in watched if not self._book.has(job_id)]
-        return {**self._page(wanted, after, limit), "gone": gone}
-
-    def get_metrics(
-        self,
-        job_id: str,
-        names: str | None = None,
-        after: int | None = None,
-        max_points: int = 1_000,
-    ) -> dict[str, Any]:
-        """The job's curves; ``names`` are joined by commas. Raises ``JobNotFound``,
-        ``InvalidRequest``."""
-        self._book.get(job_id)
-        wanted = None if names is None else names.split(",")
-        begin = -1 if after is None else after
-        return metric_series(self._book.log, job_id, wanted, begin, max_points)
-
-    def list_steps(
-        self, job_id: str, after_epoch: int = 0, after_step: int = 0, limit: int = 10_000
-    ) -> list[dict[str, Any]]:
-        """Steps behind that one, in order."""
-        self._book.get(job_id)
-        return [
-            {"epoch": step.epoch, "step": step.step, "loss": step.loss}
-            | shown_metrics(step.metrics or {})
-            for step in self._book.log.steps(job_id, (after_epoch, after_step), limit)
-        ]
-
-    def list_logs(
-        self, job_id: str, after: int | None = None, limit: int = 1_000
-    ) -> dict[str, Any]:
-        """Log lines of the processes that trained the job: those after that one, or the latest."""
-        self._book.get(job_id)
-        return self._logs.page(job_id, after, limit)
-
     def figures(self) -> dict[str, Any]:
         """Of all jobs, for tools that ask again and again."""
         with self._lock:
@@ -189,40 +110,22 @@ class JobReader:
     def describe_model(self, job_id: str, checkpoint: str | None = None) -> ModelFacts:
         """The facts of the model that ``get_model`` would return. Reads no weights, but raises the
         same errors."""
-        job = self._book.get(job_id)
-        with self._lock:
-            lineage, unsaved = job.lineage, job.unsaved
-        if checkpoint is not None:
-            newest = _name_of(self._checkpoints.find(lineage, checkpoint))
-        elif unsaved is not None:
-            newest = f"session {unsaved.session}, step {unsaved.total_steps}"
-        elif infos := self._checkpoints.list(lineage):
-            newest = _name_of(infos[0])
-        else:
-            self._trained(job_id)
-            newest = ""
-        weights_id = f"{job.identity} {lineage.folders}: {newest}" if newest else ""
-        return replace(facts_of(job.spec), weights_id=weights_id)
+        return self._models.facts(job_id, checkpoint)
 
     def describe_training(self, job_id: str, checkpoint: str | None = None) -> dict[str, Any]:
         """How the model of ``get_model`` came to be: see ``training_record``. Raises
         ``NotFound``."""
-        job = self._book.get(job_id)
-        if checkpoint is not None:
-            found = [self._checkpoints.find(job.lineage, checkpoint)]
-        else:
-            found = [] if job.unsaved else self._checkpoints.list(job.lineage)[:1]
+        info = self._models.checkpoint(job_id, checkpoint)
         details = self.get_job(job_id, history_limit=MAX_TOLD_EPOCHS)
-        if not found:
-            return training_record(details, job.spec, None, None)
-        info = found[0]
-        return training_record(details, job.spec, info.to_json(), info.last_epoch)
+        spec = self._book.get(job_id).spec
+        if info is None:
+            return training_record(details, spec, None, None)
+        return training_record(details, spec, info.to_json(), info.last_epoch)
 
     def get_model(self, job_id: str, checkpoint: str | None = None) -> TrainedModel:
         """The trained weights, of that checkpoint or the newest; raises ``NoTrainedWeights``,
         ``NotFound``."""
-        weights = self._weights_of(job_id, checkpoint)
-        return trained_model(self._book.get(job_id).spec, weights)
+        return self._models.load(job_id, checkpoint)
 
     def plan_evaluation(
         self,
@@ -266,79 +169,3 @@ class JobReader:
         """Checks an upload before its files are unpacked. Raises ``InvalidRequest``,
         ``Conflict``."""
         self._uploads.check(name, replace)
-
-    def previous_teraflops(self, limit: int | None = None) -> list[dict[str, dict[str, float]]]:
-        """The latest, oldest first. Raises ``NoTrainingSessions`` before the first has ended."""
-        entries = self._book.log.sessions(limit)
-        if not entries:
-            raise NoTrainingSessions("No previous training sessions found")
-        return [entry.values["devices"] for entry in entries]
-
-    def _page(self, wanted: LogFilter, after: int | None, limit: int) -> dict[str, Any]:
-        page = self._book.log.page(wanted, after, limit)
-        events = [shown_entry(entry) for entry in page.entries]
-        return {"events": events, "next_after": page.next_after}
-
-    def begin_request(self, key: str, fingerprint: str) -> dict[str, Any] | None:
-        """The answer of this same request if it was finished before."""
-        answer = self._book.store.begin_request(key, fingerprint)
-        return None if answer is None else answer.value
-
-    def do_request(self, key: str, method: str, arguments: dict[str, Any]) -> Any:
-        """Calls the method for the request begun under ``key``, and returns its result. It is done
-        only once: the result is saved together with the change, and a retry gets it again."""
-        with self._book.store.doing(key) as before:
-            return getattr(self, method)(**arguments) if before is None else before.value
-
-    def finish_request(self, key: str, answer: dict[str, Any]) -> None:
-        """Keeps the answer."""
-        self._book.store.finish_request(key, answer)
-
-    def drop_request(self, key: str) -> None:
-        """Forgets a refused request, so that it may be sent again."""
-        self._book.store.drop_request(key)
-
-    def _weights_of(self, job_id: str, checkpoint_id: str | None) -> Weights:
-        """The weights of that checkpoint, or of the newest. Raises ``NotFound``,
-        ``NoTrainedWeights``, ``CheckpointDamaged``."""
-        if checkpoint_id is None:
-            return self._trained(job_id)
-        lineage = self._book.get(job_id).lineage
-        return self._checkpoints.load(lineage, checkpoint_id).state.weights
-
-    def _trained(self, job_id: str) -> Weights:
-        while True:
-            job = self._book.get(job_id)
-            with self._lock:
-                lineage, unsaved = job.lineage, job.unsaved
-            if unsaved is not None:
-                return unsaved.state.weights
-            try:
-                loaded = self._checkpoints.load_latest(lineage)
-            except CheckpointDamaged:
-                if self._has_lineage(job_id, lineage):
-                    raise
-                continue
-            if loaded is not None:
-                return loaded.state.weights
-            if self._has_lineage(job_id, lineage):
-                raise NoTrainedWeights(
-                    f"Job {job_id} is {job.status.value} and has no trained weights yet: train it "
-                    f"first with POST /api/network/train/{job_id}"
-                )
-
-    def _has_lineage(self, job_id: str, lineage: Lineage) -> bool:
-        """False if the job was initialized or trained meanwhile. Raises ``JobNotFound``."""
-        return self._book.get(job_id).lineage == lineage
-
-
-def _people_read(kinds: str | None, job_id: str | None = None) -> LogFilter:
-    """What has a text, if no ``kinds`` are asked for."""
-    if kinds is None:
-        return LogFilter(job_id, only_events=True)
-    return LogFilter(job_id, tuple(kinds.split(",")))
-
-
-def _name_of(info: CheckpointInfo) -> str:
-    """Another one for another checkpoint of the job, also of the same step."""
-    return f"{info.checkpoint_id} of {info.created_at}"

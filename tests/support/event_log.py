@@ -29,7 +29,7 @@ class EventLog:
         return self.read(**arguments)
 
     def read(self, **asked: Any) -> dict[str, Any]:
-        """As ``JobReader.read_log``."""
+        """As ``LogReader.read_log``."""
         self.asked.append(asked)
         if self.error is not None:
             raise self.error

@@ -170,7 +170,7 @@ def test_a_long_history_is_shown_in_parts(tmp_path: Path) -> None:
     book = JobBook(tmp_path, "one")
     job = added(book)
     neither: Any = None
-    reader = JobReader(book, neither, neither, neither, neither)
+    reader = JobReader(book, neither, neither, neither)
     book.tell(job, *(epoch(number) for number in range(1, 20_001)))
     book.flush(job)
     told = [shown_epoch(epoch_record(number)) for number in range(1, 20_001)]
