@@ -18,6 +18,7 @@ from orchestrator.checkpoints.initial_weights import InitialWeightsStore
 from orchestrator.checkpoints.storage import LocalStorage
 from orchestrator.data.dataset_desk import DatasetDesk
 from orchestrator.data.datasets import DatasetStore
+from orchestrator.data.source_tasks import SourceTasks
 from orchestrator.devices.device_table import DeviceTable
 from orchestrator.doctor.doctor import Doctor
 from orchestrator.doctor.facts import FolderFacts
@@ -70,9 +71,10 @@ class JobManager(JobReader, LogReader, IdempotentCalls):
         storage = Path(config.storage_path)
         book = JobBook(storage, f"the JobManager of the cluster at {ray_address}")
         checkpoints = LocalStorage(storage / "checkpoints")
-        datasets = DatasetStore(config.folders, node_id, config.data_memory_bytes)
+        tasks = SourceTasks(config.folders, node_id, config.data_memory_bytes)
+        datasets = DatasetStore(config.folders, tasks)
         logs = ProcessLogs(storage / "logs")
-        uploads = DatasetDesk(UploadStore(config.uploads), datasets, book)
+        uploads = DatasetDesk(UploadStore(config.uploads), tasks, book)
         JobReader.__init__(self, book, CheckpointStore(checkpoints), datasets, uploads)
         LogReader.__init__(self, book, logs)
         IdempotentCalls.__init__(self, book.store)

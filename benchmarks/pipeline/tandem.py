@@ -19,7 +19,7 @@ from actors.loop.reports import Seen, StageReport
 from benchmarks.pipeline.cells import NUM_VAL, Cell, Samples, Timing
 from benchmarks.processes import peak_bytes
 from orchestrator.connection.ray_connection import connect
-from orchestrator.data.datasets import StoredDataset
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.devices.placement import Node, ResolvedDevice, parse_nodes
 from orchestrator.jobs.job import Device
 from orchestrator.sessions import edges

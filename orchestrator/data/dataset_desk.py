@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.core.errors import CallerError, Conflict, InvalidRequest
 from actors.core.sources.registry import SOURCES, SourceSpec, parse_source
-from orchestrator.data.datasets import DatasetStore
+from orchestrator.data.source_tasks import SourceTasks
 from orchestrator.errors import DatasetUnavailable
 from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_book import JobBook
@@ -18,12 +18,12 @@ from orchestrator.uploads.upload_store import UploadedDataset, UploadStore
 
 
 class DatasetDesk:
-    """``uploads`` keeps the files, ``datasets`` reads them, and ``book`` has the jobs that use
+    """``uploads`` keeps the files, ``tasks`` read them, and ``book`` has the jobs that use
     them."""
 
-    def __init__(self, uploads: UploadStore, datasets: DatasetStore, book: JobBook) -> None:
+    def __init__(self, uploads: UploadStore, tasks: SourceTasks, book: JobBook) -> None:
         self._uploads = uploads
-        self._datasets = datasets
+        self._tasks = tasks
         self._book = book
         self._lock = threading.Lock()
         uploads.sweep()
@@ -41,7 +41,7 @@ class DatasetDesk:
         """Says what a data set holds, and which job would fit. Raises ``InvalidRequest``,
         ``DatasetUnavailable``."""
         spec = self.parse(dataset_config)
-        return self._datasets.inspect(spec) if spec.upload is None else self._looked_at(spec)
+        return self._tasks.inspect(spec) if spec.upload is None else self._looked_at(spec)
 
     def summaries(self) -> list[dict[str, Any]]:
         """All data sets: first those that Tandem knows, then the uploaded ones."""
@@ -118,7 +118,7 @@ class DatasetDesk:
         assert spec.upload is not None
         folder = str(self._uploads.files(spec.upload).resolve())
         try:
-            shown: dict[str, Any] = _without_folder(self._datasets.inspect(spec), folder)
+            shown: dict[str, Any] = _without_folder(self._tasks.inspect(spec), folder)
         except CallerError as error:
             raise type(error)(_without_folder(error.message, folder)) from error
         return shown

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from actors.core.folders import Folders
 from actors.core.rows.row_reader import is_array
-from actors.core.sources.registry import SourceSpec, read_like
 from actors.core.sources.samples import Split, places_of
-from actors.core.sources.source_facts import SourceFacts
 from actors.feeding.reading import Reading
-
-MAX_SPLITS = 2
+from orchestrator.data.data_identity import DataIdentity
 
 
 @dataclass(frozen=True)
 class StoredSplit:
-    """References to inputs, targets and ``SamplePlaces``. Where targets lie in the inputs' array,
-    their reference is that of the inputs."""
+    """References to inputs, targets and ``SamplePlaces``. Inputs that take more than the memory for
+    data allows are what reads their rows. Where targets lie in the inputs' array, their reference
+    is that of the inputs."""
 
     inputs: Any
     targets: Any
@@ -36,6 +32,39 @@ class StoredSplits:
     reading: Reading
 
 
+@dataclass(frozen=True)
+class StoredDataset:
+    """References into the object store, as in ``StoredSplit``, to all samples of a job; what does
+    not lie in memory is read by ``reading``. The numbers are those of samples."""
+
+    train_inputs: Any
+    train_targets: Any
+    val_inputs: Any
+    val_targets: Any
+    num_train: int
+    num_val: int
+    reading: Reading
+    fingerprint: str = ""
+    files_fingerprint: str = ""
+    train_places: Any = None
+    val_places: Any = None
+
+    @property
+    def train(self) -> StoredSplit:
+        """The samples to train with."""
+        return StoredSplit(self.train_inputs, self.train_targets, self.train_places)
+
+    @property
+    def val(self) -> StoredSplit:
+        """Those to validate with."""
+        return StoredSplit(self.val_inputs, self.val_targets, self.val_places)
+
+    @property
+    def identity(self) -> DataIdentity:
+        """By which a job knows its data again."""
+        return DataIdentity(self.num_train, self.num_val, self.fingerprint, self.files_fingerprint)
+
+
 def arrays_of(split: Split) -> tuple[Any, ...]:
     """What goes into the object store of it, in the order of ``StoredSplit``; targets are None that
     lie in the inputs' array."""
@@ -45,20 +74,8 @@ def arrays_of(split: Split) -> tuple[Any, ...]:
     return inputs, targets, places_of(split)
 
 
-def load_like(
-    key: SourceSpec, folders: Folders, known: SourceFacts, max_bytes: int
-) -> tuple[Any, ...]:
-    """A task: the arrays of ``MAX_SPLITS`` splits, and for each that there is whether it has
-    targets of its own."""
-    found = read_like(key, folders, known, max_bytes)
-    arrays = [arrays_of(split) for split in found]
-    missing = [(None, None, None)] * (MAX_SPLITS - len(found))
-    has_targets = [targets is not None for _, targets, _ in arrays]
-    return (*itertools.chain(*arrays, *missing), has_targets)
-
-
 def stored_splits(arrays: list[Any], has_targets: list[bool]) -> tuple[StoredSplit, ...]:
-    """Of the references to what ``load_like`` gave."""
+    """Of references to what ``arrays_of`` gave, one split after the other."""
     groups = [arrays[first : first + 3] for first in range(0, 3 * len(has_targets), 3)]
     return tuple(
         StoredSplit(inputs, targets if has_own else inputs, places)

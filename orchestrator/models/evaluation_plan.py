@@ -66,7 +66,7 @@ def plan_evaluation(
         name, usual = spec.data.name, VALIDATION
     else:
         source = source_like(spec, dataset_config, uploads)
-        others = datasets.get_like(source, spec.data)
+        others = datasets.tasks.load_like(source, spec.data)
         names = (ALL,) if len(others.splits) == 1 else (TRAINING, VALIDATION)
         found, reading = dict(zip(names, others.splits, strict=True)), others.reading
         name, usual = str(source.upload or source.keywords.get("path") or source.name), ALL

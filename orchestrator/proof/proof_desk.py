@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.core.progress.snapshots import Cursor, Position, Tensors
 from actors.core.stages.replay import LayerThreads
-from orchestrator.data.datasets import StoredDataset
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.errors import (
     AmbiguousDevice,
     IllegalTransition,

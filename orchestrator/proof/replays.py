@@ -15,8 +15,8 @@ from actors.core.patience import patience_s
 from actors.core.progress.snapshots import TrainingState
 from actors.core.stages.replay import ReplayPlan
 from actors.replayer import PackedReplay, Replayer
-from orchestrator.data.datasets import StoredDataset
 from orchestrator.data.stored_objects import stored_bytes
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.errors import ReplayFailed
 from orchestrator.identity import draw_identity
 from orchestrator.sessions.recovery.group_failure import cause_text

@@ -12,7 +12,7 @@ from actors.core.errors import TandemError
 from actors.core.progress.snapshot_cadence import Boundary
 from actors.core.progress.snapshots import Cursor, TrainingState
 from actors.loop.reports import StageReport
-from orchestrator.data.datasets import StoredDataset
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.errors import DeviceStartFailed, StageFailure
 from orchestrator.jobs.failure_policy import why_give_up
 from orchestrator.jobs.job import Job, Session

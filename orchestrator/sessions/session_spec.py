@@ -9,7 +9,7 @@ from typing import Any
 from actors.core.patience import patience_s
 from actors.core.progress.snapshots import Cursor
 from actors.core.stages.specs import SessionSpec
-from orchestrator.data.datasets import StoredDataset
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.jobs.job import Job, Session
 from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.manager.manager_config import ManagerConfig

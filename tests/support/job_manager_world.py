@@ -15,7 +15,7 @@ from actors.core.folders import Folders
 from actors.core.sources.registry import SourceSpec
 from actors.core.sources.samples import Samples
 from actors.loop.reports import Seen
-from orchestrator.data import datasets
+from orchestrator.data import source_tasks
 from orchestrator.errors import NoTrainedWeights, NoTrainingSessions
 from orchestrator.job_manager import JobManager
 from orchestrator.manager.manager_config import ManagerConfig
@@ -36,8 +36,8 @@ VOLATILE = (
     "spares",
     "data",
 )
-_read_once = functools.cache(datasets.read_source)
-_read = datasets.read_source
+_read_once = functools.cache(source_tasks.read_source)
+_read = source_tasks.read_source
 
 
 class _Host:
@@ -156,7 +156,7 @@ def _read_digits_once(spec: SourceSpec, folders: Folders, max_bytes: int) -> Sam
 def _quick(look_interval_s: float) -> Iterator[None]:
     """Shortens waits that use the clock."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "read_source", _read_digits_once)
+        patch.setattr(source_tasks, "read_source", _read_digits_once)
         patch.setattr(session_watch, "POLL_INTERVAL_S", 0.01)
         patch.setattr(device_choice, "WAIT_INTERVAL_S", 0.02)
         patch.setattr(newcomers, "LOOK_INTERVAL_S", look_interval_s)

@@ -9,8 +9,8 @@ from typing import Any
 import ray
 
 from actors.core.patience import patience_s
-from orchestrator.data.datasets import StoredDataset
 from orchestrator.data.stored_objects import located, stored_bytes
+from orchestrator.data.stored_splits import StoredDataset
 from orchestrator.sessions.recovery.group_failure import GroupFailure
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 from orchestrator.sessions.starting.arrivals import NotArrived

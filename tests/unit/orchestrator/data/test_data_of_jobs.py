@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.core.sources.registry import arrays_key, parse_source
-from orchestrator.data import datasets
+from orchestrator.data import datasets, source_tasks
 from orchestrator.errors import DatasetChanged, DatasetUnavailable, InvalidRequest
 from tests.support.in_process_ray import FIRST_PORT
 from tests.support.job_manager_world import JobManagerWorld
@@ -99,7 +99,7 @@ def test_an_error_without_a_word_is_told_by_its_kind(
     def fail(*_: Any) -> None:
         raise silent
 
-    monkeypatch.setattr(datasets, "read_source", fail)
+    monkeypatch.setattr(source_tasks, "read_source", fail)
     job_id = new_job(world)
     with pytest.raises(DatasetUnavailable, match=type(silent).__name__) as raised:
         world.manager.initialize(job_id)
@@ -220,8 +220,8 @@ def test_the_data_are_loaded_when_the_job_is_created(
 ) -> None:
     put_files(world)
     loaded = threading.Event()
-    load = datasets.read_source
-    monkeypatch.setattr(datasets, "read_source", lambda *a: [load(*a), loaded.set()][0])
+    load = source_tasks.read_source
+    monkeypatch.setattr(source_tasks, "read_source", lambda *a: [load(*a), loaded.set()][0])
     new_job(world)
     assert loaded.wait(TIMEOUT_S)
 
@@ -232,7 +232,7 @@ def test_files_that_change_while_they_are_loaded_are_read_again(
     put_files(world)
     store, key = world.manager._datasets, parse_source({"name": "MNIST"})
     was_read, go_on = threading.Event(), threading.Event()
-    load = datasets.read_source
+    load = source_tasks.read_source
 
     def slow(*arguments: Any) -> Any:
         found = load(*arguments)
@@ -240,7 +240,7 @@ def test_files_that_change_while_they_are_loaded_are_read_again(
         assert go_on.wait(TIMEOUT_S)
         return found
 
-    monkeypatch.setattr(datasets, "read_source", slow)
+    monkeypatch.setattr(source_tasks, "read_source", slow)
     loading = threading.Thread(target=store.start_loading, args=(key,))
     loading.start()
     assert was_read.wait(TIMEOUT_S)
@@ -286,8 +286,8 @@ def test_two_readers_of_new_files_load_them_once(
     put_files(world)
     store, key = world.manager._datasets, parse_source({"name": "MNIST"})
     loads: list[str] = []
-    load = datasets.read_source
-    monkeypatch.setattr(datasets, "read_source", lambda *a: [loads.append(a[0]), load(*a)][1])
+    load = source_tasks.read_source
+    monkeypatch.setattr(source_tasks, "read_source", lambda *a: [loads.append(a[0]), load(*a)][1])
     first = store.get(key)
     put_files(world, 40, seed=1)
     threads = [threading.Thread(target=store.get, args=(key,)) for _ in range(4)]

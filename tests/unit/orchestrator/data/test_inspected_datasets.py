@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.core.errors import Unavailable
-from orchestrator.data import datasets
+from orchestrator.data import source_tasks
 from orchestrator.errors import DatasetUnavailable, InvalidRequest
 from tests.support.job_manager_world import JobManagerWorld
 from tests.support.own_files import write_folder
@@ -40,9 +40,9 @@ def test_what_is_wrong_with_it_is_told(world: JobManagerWorld) -> None:
 def test_only_so_many_are_read_at_a_time(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "INSPECTION_WAIT_S", 0.01)
-    busy = world.manager._datasets._inspections
-    for _ in range(datasets.MAX_INSPECTIONS):
+    monkeypatch.setattr(source_tasks, "INSPECTION_WAIT_S", 0.01)
+    busy = world.manager._datasets.tasks._inspections
+    for _ in range(source_tasks.MAX_INSPECTIONS):
         busy.acquire()
     with pytest.raises(Unavailable, match="nothing was done"):
         world.manager.inspect_dataset({"name": "iris"})

@@ -129,7 +129,7 @@ def test_data_beyond_the_memory_is_evaluated_block_by_block(world: JobManagerWor
     ]
     job_id = trained(world, {"layers": layers}, config)
     whole = evaluated(world, job_id, split="all")
-    world.manager._datasets._max_bytes = 1000
+    world.manager._datasets.tasks._max_bytes = 1000
     told = evaluated(world, job_id, dataset_config=config)
     assert told["metrics"] == whole["metrics"] and told["num_samples"] == 114
 
