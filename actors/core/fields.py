@@ -6,6 +6,7 @@ the API's documents use them too.
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ MAX_SIZE = 2**24
 """The most features, channels or rows of a table."""
 MAX_SHOWN = 100
 """Characters of a value in an error."""
+MAX_NAMES = 20
+"""Of a list of names in an error."""
 
 _LIMITED = reprlib.Repr()
 _LIMITED.maxlevel = 3
@@ -87,6 +90,21 @@ def shown_value(value: Any) -> str:
     """The given value, shortened; it looks no deeper than it shows."""
     text = _LIMITED.repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """The first names, for an error that lists what there is."""
+    more = ", …" if len(names) > MAX_NAMES else ""
+    return ", ".join(map(repr, names[:MAX_NAMES])) + more
+
+
+def did_you_mean(given: str, known: Collection[str]) -> str:
+    """The end of an error about a name that is not known: a known one that is close, if there is
+    one."""
+    start = given[:MAX_SHOWN]  # to compare a long one takes long
+    begin_so = [name for name in known if start and name.startswith(start)]
+    close = difflib.get_close_matches(start, known, n=1) or begin_so
+    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def count(minimum: int = 1, maximum: int = MAX_SIZE, default: Any = REQUIRED) -> Field:

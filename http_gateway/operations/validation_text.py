@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from actors.core.fields import did_you_mean
 
 MAX_ERRORS = 3
 MAX_VALUE_CHARS = 60
@@ -86,9 +87,7 @@ def _unknown_field(path: Sequence[str | int], parent: dict[str, Any], whole: str
     known = list(parent.get("properties", {}))
     owner = _name(path[:-1]) or whole
     field = shorten(str(path[-1]))  # before it is compared, which takes long for a long one
-    begin_so = [name for name in known if field and name.startswith(field)]
-    close = difflib.get_close_matches(field, known, n=1) or begin_so
-    hint = f'; did you mean "{close[0]}"?' if close else ""
+    hint = did_you_mean(field, known)
     if field.partition(":")[0] in known:
         hint = f'; did you mean "{field.replace(":", ": ", 1)}", with a space after the colon?'
     has = f"it has: {', '.join(known)}" if known else "it takes no fields"

@@ -123,6 +123,7 @@ def read_secret(file: Path) -> bytes:
     if len(secret) < MIN_SECRET_CHARS:
         raise InvalidRequest(
             f"The secret in {file} (webhook_secret_file) has {len(secret)} characters, but must "
-            f"have at least {MIN_SECRET_CHARS}"
+            f"have at least {MIN_SECRET_CHARS}: write a longer one into it, such as the output of "
+            "openssl rand -hex 32"
         )
     return secret.encode()

@@ -8,8 +8,8 @@ from typing import Any
 from actors.core.sources.source_facts import SourceFacts
 
 MIN_CNN_SIDE = 8
-"""Pixels of an image's shorter side that two poolings leave something of."""
-MOST_BATCHES = 64
+"""Two poolings leave nothing of an image whose shorter side has fewer pixels."""
+MAX_BATCH_SIZE = 64
 HIDDEN = [64, 32]
 STEPS = 2_000
 """Updates that a suggested session has about."""
@@ -17,7 +17,7 @@ STEPS = 2_000
 
 def suggested_job(data: SourceFacts) -> dict[str, Any]:
     """``model_config``, ``train_config`` and ``batch_size``, as a job's request has them."""
-    batch_size = min(MOST_BATCHES, max(1, data.num_train // 4))
+    batch_size = min(MAX_BATCH_SIZE, max(1, data.num_train // 4))
     steps = -(-data.num_train // batch_size)
     epochs = min(50, max(3, STEPS // steps))
     return {

@@ -79,8 +79,9 @@ class TraceDesk:
                 return
             first, ahead = latest + 1 + ahead, 2 * ahead
         raise Unavailable(
-            f"The devices of job {job.job_id} did not agree on steps to trace, {TRIES} times in a "
-            "row: try again, if that happens often with larger batches"
+            f"The devices of job {job.job_id} did not agree on the steps to trace, {TRIES} times "
+            "in a row: try again; if it happens often, train with larger batches, whose steps take "
+            "longer"
         )
 
     def _clock_of(self, job: Job, actor: Any) -> ClockOffset:

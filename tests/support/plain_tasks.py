@@ -59,7 +59,7 @@ def _of_numbers(numbers: torch.Tensor, targets: torch.Tensor) -> dict[str, float
     return {"mae": mae, "r2": float((1 - left / spread).mean())}
 
 
-def _of_labels(decided: torch.Tensor, there: torch.Tensor) -> dict[str, float | None]:
-    right, both = int((decided & there).sum()), int(decided.sum()) + int(there.sum())
+def _of_labels(predicted: torch.Tensor, there: torch.Tensor) -> dict[str, float | None]:
+    right, both = int((predicted & there).sum()), int(predicted.sum()) + int(there.sum())
     f1 = 2 * right / both if both else math.nan
-    return {"accuracy": float((decided == there).double().mean()), "f1": f1}
+    return {"accuracy": float((predicted == there).double().mean()), "f1": f1}

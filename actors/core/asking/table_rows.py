@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import shown_value
+from actors.core.fields import did_you_mean, shown_names, shown_value
 from actors.core.input_form import MAX_FLOAT32, NO_VALUE, Array, Column, InputForm
 
-MAX_NAMED = 20
-"""Columns or categories that an error names."""
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 FLAGS = {"true": 1.0, "false": 0.0}
 _NONE = frozenset(NO_VALUE)
@@ -87,7 +84,7 @@ class _Encoder:
         if not _is_missing(value):
             raise InvalidRequest(
                 f"{place} is {shown_value(value)}, but must be one of "
-                f"{_named(self.column.categories)}: the training has seen no other"
+                f"{shown_names(self.column.categories)}: the training has seen no other"
             )
         if self.column.fill is None:
             raise _missing(place)
@@ -137,18 +134,11 @@ def _check_names(row: Mapping[str, Any], columns: Sequence[Column], where: str) 
     known = set(names)
     for name in row:
         if name not in known:
-            close = difflib.get_close_matches(name[:100], names, n=1)
-            meant = f'; did you mean "{close[0]}"?' if close else ""
             raise InvalidRequest(
                 f"{where} has the column {shown_value(name)}, which the network does not take: "
-                f"leave it out, and give {_named(names)}{meant}"
+                f"leave it out, and give {shown_names(names)}{did_you_mean(name, names)}"
             )
     absent = next(name for name in names if name not in row)
     raise InvalidRequest(
         f"{where} lacks the column {shown_value(absent)}: give it, or null where it is not known"
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    more = ", …" if len(names) > MAX_NAMED else ""
-    return ", ".join(map(repr, names[:MAX_NAMED])) + more

@@ -68,19 +68,19 @@ class Evaluation:
         answer = self._kind.answer
         if answer == "numbers":
             return
-        rows, told, decided = (own.numpy() for own in self._kind.score(outputs, targets))
+        rows, actual, predicted = (own.numpy() for own in self._kind.score(outputs, targets))
         if answer in ("classes", "tokens"):
             if self._confusion is None:
                 self._confusion = ConfusionCounts(rows.shape[1])
-            self._confusion.add(told, decided)
+            self._confusion.add(actual, predicted)
         elif rows.shape[1] == 1:
             if self._confusion is None:
                 self._confusion = ConfusionCounts(2)
-            self._confusion.add(told.reshape(-1).astype("int64"), decided.reshape(-1))
+            self._confusion.add(actual.reshape(-1).astype("int64"), predicted.reshape(-1))
         else:
             if self._labels is None:
                 self._labels = LabelCounts(rows.shape[1])
-            self._labels.add(told == 1, decided)
+            self._labels.add(actual == 1, predicted)
 
     def _target(self, target: torch.Tensor) -> Any:
         return None if self._kind.answer == "tokens" else told_numbers(target)

@@ -53,7 +53,7 @@ def _kind(facts: SourceFacts) -> str:
 
 
 def _classes(samples: Samples, facts: SourceFacts) -> list[dict[str, Any]]:
-    """Classes with their numbers of samples. None if targets are the next tokens, or not
+    """Classes with their numbers of samples. Empty if targets are the next tokens, or not
     classes."""
     targets = samples.train.targets
     if facts.task != "classification" or facts.num_classes is None:

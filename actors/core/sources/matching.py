@@ -9,13 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import shown_value
+from actors.core.fields import shown_names, shown_value
 from actors.core.rows.row_reader import Array, is_array
 from actors.core.sources.samples import Split, token_dtype
 from actors.core.sources.source_facts import Found, SourceFacts
-
-MAX_NAMED = 20
-"""Classes that an error names."""
 
 
 def matched(split: Split, found: Found, known: SourceFacts) -> Split:
@@ -120,8 +117,8 @@ def _matched_classes(split: Split, found: Found, known: SourceFacts) -> Array:
         numbers = places[np.searchsorted(used, numbers)]
     elif own and len(own) != known.num_classes:
         raise InvalidRequest(
-            f"{at} has the classes {_listed(own)}, but the network tells classes without names, "
-            f"from 0 to {known.num_classes - 1}: call them by their numbers"
+            f"{at} has the classes {shown_names(own)}, but the network tells classes that have no "
+            f"names, from 0 to {known.num_classes - 1}: call them by their numbers"
         )
     largest = int(numbers.max())
     if largest >= known.num_classes:
@@ -143,11 +140,6 @@ def _places(names: Sequence[str], known: Sequence[str], at: str, what: str) -> A
         if name not in places:
             raise InvalidRequest(
                 f"{at} has the {what} {shown_value(name)}, which the training had not: it has "
-                f"{_listed(known)}. Leave its samples out"
+                f"{shown_names(known)}. Leave its samples out"
             )
     return np.array([places[name] for name in names], np.int64)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = ", …" if len(names) > MAX_NAMED else ""
-    return ", ".join(map(repr, names[:MAX_NAMED])) + more

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Argument, Field, check_field, described, shown_value
+from actors.core.fields import (
+    Argument,
+    Field,
+    check_field,
+    described,
+    did_you_mean,
+    shown_value,
+)
 from actors.core.folders import Folders
 from actors.core.rows.data_files import changed_while_read, file_signature
 from actors.core.rows.row_reader import Array, num_bytes, some_rows
@@ -163,11 +169,9 @@ def _asked_kind(config: Mapping[str, Any], uploads: Iterable[str]) -> str:
 
 
 def _unknown_field(unknown: str, name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(unknown, known, n=1)
-    meant = f'; did you mean "{close[0]}"?' if close else ""
     return (
         f"{WHERE}.{unknown[:100]} is no field of the source {name}: it takes {', '.join(known)}"
-        f"{meant}"
+        f"{did_you_mean(unknown, known)}"
     )
 
 

@@ -16,7 +16,7 @@ rounding."""
 
 
 def _right(scored: Scored) -> torch.Tensor:
-    right = (scored.decided == scored.targets).sum()
+    right = (scored.predicted == scored.targets).sum()
     return _totals(right, scored.targets.numel())
 
 
@@ -26,30 +26,30 @@ def _top5_right(scored: Scored) -> torch.Tensor:
 
 
 def _positives(scored: Scored) -> torch.Tensor:
-    """Decided rightly, decided, and there."""
-    decided, there = scored.decided, scored.targets == 1
-    return _totals((decided & there).sum(), decided.sum(), there.sum())
+    """True positives, predicted positives and actual positives."""
+    predicted, actual = scored.predicted, scored.targets == 1
+    return _totals((predicted & actual).sum(), predicted.sum(), actual.sum())
 
 
 def _f1(totals: torch.Tensor) -> float:
-    """2 · right / (decided + there), which is 2PR / (P + R)."""
-    right, decided, there = totals.tolist()
-    return _ratio(2 * right, decided + there)
+    """2 · right / (predicted + actual), which is 2PR / (P + R)."""
+    right, predicted, actual = totals.tolist()
+    return _ratio(2 * right, predicted + actual)
 
 
 def _differences(scored: Scored) -> torch.Tensor:
-    total = sum(float((decided - targets).abs().sum()) for decided, targets in _parts(scored))
+    total = sum(float((predicted - targets).abs().sum()) for predicted, targets in _parts(scored))
     return _totals(total, scored.count)
 
 
 def _squares(scored: Scored) -> torch.Tensor:
     """By columns ``[4, numbers]``: rows, targets, their squares, the squared differences."""
     found = torch.zeros(4, scored.targets.shape[1], dtype=torch.float64)
-    for decided, targets in _parts(scored):
+    for predicted, targets in _parts(scored):
         found[0] += len(targets)
         found[1] += targets.sum(dim=0)
         found[2] += targets.square().sum(dim=0)
-        found[3] += (decided - targets).square_().sum(dim=0)
+        found[3] += (predicted - targets).square_().sum(dim=0)
     return found
 
 
@@ -90,7 +90,7 @@ def _parts(scored: Scored) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     rows = max(1, PART_NUMBERS // scored.targets.shape[1])
     for start in range(0, len(scored.targets), rows):
         own = slice(start, start + rows)
-        yield scored.decided[own].cpu().double(), scored.targets[own].cpu().double()
+        yield scored.predicted[own].cpu().double(), scored.targets[own].cpu().double()
 
 
 add_metric(

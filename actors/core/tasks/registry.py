@@ -20,14 +20,14 @@ class Scored:
     """The part of a validation chunk that counts, without masked values.
 
     ``outputs`` and ``targets`` have a row for each sample (for each token if tokens are predicted):
-    ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``decided`` should equal the
+    ``[n, classes]`` and int64 ``[n]``, or both ``[n, numbers]``. ``predicted`` should equal the
     targets: it is the most probable class, yes or no for a label, or the numbers themselves.
     ``loss`` is the mean over ``count``.
     """
 
     outputs: torch.Tensor
     targets: torch.Tensor
-    decided: torch.Tensor
+    predicted: torch.Tensor
     loss: float
     count: int
 
@@ -43,8 +43,8 @@ class TaskKind:
 
     ``loss`` takes a batch of outputs, one of targets and the arguments by their names, and
     ``label_smoothing`` if it ``smooths``; it returns the mean over ``count(targets)``, which is not
-    0. ``score`` picks outputs, targets and decisions for ``Scored``. ``predictions`` turns a batch
-    of outputs into a person's answer, by names: a tensor each, with a row for each sample.
+    0. ``score`` picks outputs, targets and predictions for ``Scored``. ``predictions`` turns
+    a batch of outputs into a person's answer, by names: a tensor each, with a row a sample.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,10 +74,9 @@ def _result(job: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str,
 
 
 def _speed(history: Sequence[Mapping[str, Any]]) -> float | None:
-    """The median of the last session's epochs."""
+    """The median of the last session's epochs, the first one left out where there are others."""
     if not history:
         return None
     session = history[-1]["session"]
     rates = [epoch["samples_per_s"] for epoch in history if epoch["session"] == session]
-    ordered = sorted(rates[1:] or rates)
-    return float(ordered[len(ordered) // 2])
+    return float(statistics.median_high(rates[1:] or rates))

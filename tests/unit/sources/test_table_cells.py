@@ -87,7 +87,7 @@ def test_text_may_look_like_numbers_in_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"categorical": ["sise"]}, ("categorical", "'sise'", "'size'?")),
+        ({"categorical": ["sise"]}, ("categorical", "'sise'", '"size"?')),
         ({"inputs": ["size", "size"]}, ("inputs", "'size' 2 times")),
     ],
     ids=str,

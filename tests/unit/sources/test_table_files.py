@@ -223,8 +223,8 @@ def test_what_training_has_not_seen_is_refused_in_validation(
 @pytest.mark.parametrize(
     ("text", "config", "kind", "named"),
     [
-        (csv_of(ROWS), {"target": "kinds"}, InvalidRequest, ("target", "'kinds'", "'kind'?")),
-        (csv_of(ROWS), {"inputs": ["sise"]}, InvalidRequest, ("inputs", "'sise'", "'size'?")),
+        (csv_of(ROWS), {"target": "kinds"}, InvalidRequest, ("target", "'kinds'", '"kind"?')),
+        (csv_of(ROWS), {"inputs": ["sise"]}, InvalidRequest, ("inputs", "'sise'", '"size"?')),
         (csv_of(ROWS), {"inputs": ["kind"]}, InvalidRequest, ("which is the target",)),
         (csv_of(ROWS), {"target_type": "numbers"}, DatasetUnavailable, ("has text, such as 'a'",)),
         (csv_of(ROWS), {"validation_split": 0.01}, InvalidRequest, ("validation_split is 0.01",)),

@@ -66,10 +66,10 @@ def test_numbers_are_scored_as_scikit_learn_does() -> None:
 def test_labels_are_scored_together_as_scikit_learn_does() -> None:
     for task in (BINARY, MULTILABEL):
         outputs, targets = example(task, ROWS)
-        decided, there = (outputs > 0).flatten().numpy(), targets.flatten().numpy()
+        predicted, there = (outputs > 0).flatten().numpy(), targets.flatten().numpy()
         found = scored(task)
-        assert found["f1"] == pytest.approx(oracle.f1_score(there, decided))
-        assert found["accuracy"] == pytest.approx(np.mean(decided == there))
+        assert found["f1"] == pytest.approx(oracle.f1_score(there, predicted))
+        assert found["accuracy"] == pytest.approx(np.mean(predicted == there))
 
 
 def test_tokens_are_scored_without_the_masked_ones() -> None:

@@ -37,5 +37,6 @@ def test_what_is_told_is_what_a_validation_counts_however_close_it_is() -> None:
         ("next_token", "tokens", logits[:, None]),
     ):
         task = TASKS[kind]
-        decided = task.score(outputs, torch.zeros(1, dtype=torch.int64).view(outputs.shape[:-1]))[2]
-        assert task.predictions(outputs)[name].tolist() == decided.tolist() == [1]
+        targets = torch.zeros(1, dtype=torch.int64).view(outputs.shape[:-1])
+        predicted = task.score(outputs, targets)[2]
+        assert task.predictions(outputs)[name].tolist() == predicted.tolist() == [1]

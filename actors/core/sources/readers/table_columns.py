@@ -3,7 +3,6 @@ decide how."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from actors.core.errors import DatasetUnavailable, InvalidRequest
-from actors.core.fields import shown_value
+from actors.core.fields import did_you_mean, shown_names, shown_value
 from actors.core.input_form import Column
 from actors.core.rows.row_reader import Array
 from actors.core.sources.readers.table_reading import RawColumn, RawTable
@@ -83,12 +82,9 @@ def _check_named_once(field: str, names: Sequence[str]) -> None:
 
 
 def _not_there(table: RawTable, field: str, name: str) -> InvalidRequest:
-    close = difflib.get_close_matches(name, table.names, n=1)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(map(repr, table.names[:20])) + (", …" if len(table.names) > 20 else "")
     return InvalidRequest(
-        f"{WHERE}.{field} names the column {shown_value(name)}, but {table.place} has {shown}."
-        f"{meant}"
+        f"{WHERE}.{field} names the column {shown_value(name)}, but {table.place} has only "
+        f"{shown_names(table.names)}: name one of them{did_you_mean(name, table.names)}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from actors.core.errors import InvalidRequest
-from actors.core.fields import Field, check_fields, shown_value
+from actors.core.fields import Field, check_fields, did_you_mean, shown_value
 from actors.core.sources.transforms.uniforms import uniforms
 from actors.core.transform_spec import Draws, TransformSpec
 
@@ -96,11 +95,9 @@ def _parse(where: str, given: Any) -> TransformSpec:
         )
     name = given["type"]
     if name not in TRANSFORMS:
-        close = difflib.get_close_matches(name, TRANSFORMS, n=1)
-        meant = f'; did you mean "{close[0]}"?' if close else ""
         raise InvalidRequest(
             f"{where}.type is {shown_value(name)}, but must be one of "
-            f"{', '.join(TRANSFORMS)}{meant}"
+            f"{', '.join(TRANSFORMS)}{did_you_mean(name, TRANSFORMS)}"
         )
     arguments = {n: v for n, v in given.items() if n != "type"}
     return TransformSpec(
