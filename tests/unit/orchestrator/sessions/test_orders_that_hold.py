@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -63,6 +63,20 @@ def devices(world: JobManagerWorld, job_id: str) -> list[int]:
     return [device["port"] - FIRST_PORT for device in registered]
 
 
+@pytest.fixture
+def arrived(world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """No data arrive before it is set."""
+    arrived, load = threading.Event(), LayerActor.load
+
+    def slow(actor: LayerActor, *arguments: Any) -> None:
+        arrived.wait(TIMEOUT_S)
+        load(actor, *arguments)
+
+    monkeypatch.setattr(LayerActor, "load", slow)
+    yield arrived
+    arrived.set()
+
+
 def test_a_stop_that_was_answered_holds_though_the_job_manager_ends_before_the_session(
     world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,22 +104,11 @@ def test_a_stop_is_answered_though_no_disk_can_be_told(
         wait_for(lambda: status(world, job_id) == "stopped")
 
 
-def test_a_stop_does_not_wait_for_data_that_are_on_their_way(
-    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arrived, load = threading.Event(), LayerActor.load
-
-    def slow(actor: LayerActor, *arguments: Any) -> None:
-        arrived.wait(TIMEOUT_S)
-        load(actor, *arguments)
-
-    monkeypatch.setattr(LayerActor, "load", slow)
+@pytest.mark.usefixtures("arrived")
+def test_a_stop_does_not_wait_for_data_that_are_on_their_way(world: JobManagerWorld) -> None:
     job_id = create(world, 1, 2)
     world.manager.stop_job(job_id)
-    try:
-        wait_until(lambda: status(world, job_id) == "stopped", TIMEOUT_S / 2, "it waits for them")
-    finally:
-        arrived.set()
+    wait_until(lambda: status(world, job_id) == "stopped", TIMEOUT_S / 2, "it waits for them")
 
 
 def test_devices_that_are_gone_are_taken_out_of_a_waiting_job_at_once(
@@ -134,20 +137,11 @@ def test_a_device_that_is_lost_just_now_is_taken_out_at_once(world: JobManagerWo
 
 
 def test_a_device_is_taken_out_while_it_is_being_given_its_data(
-    world: JobManagerWorld, monkeypatch: pytest.MonkeyPatch
+    world: JobManagerWorld, arrived: threading.Event
 ) -> None:
-    arrived, load = threading.Event(), LayerActor.load
-
-    def slow(actor: LayerActor, *arguments: Any) -> None:
-        arrived.wait(TIMEOUT_S)
-        load(actor, *arguments)
-
-    monkeypatch.setattr(LayerActor, "load", slow)
     job_id = create(world, 1, 2)
-    try:
-        world.manager.unregister_device(FIRST_PORT + 2)
-    finally:
-        arrived.set()
+    world.manager.unregister_device(FIRST_PORT + 2)
+    arrived.set()
     wait_for(lambda: world.trains(job_id))
     assert devices(world, job_id) == [1]
 
