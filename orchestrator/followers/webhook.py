@@ -7,10 +7,10 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from actors.core.units import time_text
 from orchestrator.errors import InvalidRequest, NotFound
 from orchestrator.followers.follower import ToolTrouble
 from orchestrator.followers.outgoing import NotTaken, post
@@ -80,12 +80,11 @@ class Webhook:
         )
 
     def _message(self, entry: LogEntry) -> dict[str, Any]:
-        at_s = 0.0 if entry.at_ms is None else entry.at_ms / 1000
         message = {
             "delivery": entry.seq,
             "job_id": entry.job_id,
             "status": entry.values["status"],
-            "at": datetime.fromtimestamp(at_s, timezone.utc).isoformat(timespec="milliseconds"),
+            "at": None if entry.at_ms is None else time_text(entry.at_ms),
         }
         try:
             job = self._describe(entry.job_id)

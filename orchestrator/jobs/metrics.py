@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from actors.core.progress.records import Untold
 from actors.core.progress.session_length import SessionLength
+from actors.core.units import time_text
 from actors.loop.reports import StageReport
 from orchestrator.store.log.entries import EPOCH, METRIC, STEP, LogEntry, NewEntry
 
@@ -57,14 +57,10 @@ def shown_epoch(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown_entry(entry: LogEntry) -> dict[str, Any]:
     """As the API has it; what is no finite number is null."""
-    at = None
-    if entry.at_ms is not None:
-        told = datetime.fromtimestamp(entry.at_ms / 1000, timezone.utc)
-        at = told.isoformat(timespec="milliseconds")
     return {
         "seq": entry.seq,
         "job_id": entry.job_id,
-        "at": at,
+        "at": None if entry.at_ms is None else time_text(entry.at_ms),
         "kind": entry.kind,
         "epoch": entry.epoch,
         "step": entry.step,

@@ -7,11 +7,11 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from actors.core.stages.specs import StageLabels
+from actors.core.units import time_text
 from actors.log_lines import LogLine
 from orchestrator.errors import StorageUnavailable
 
@@ -96,10 +96,9 @@ class ProcessLogs:
 
 
 def _shown(seq: int, labels: StageLabels, line: LogLine) -> dict[str, Any]:
-    at = datetime.fromtimestamp(line.at_ms / 1000, timezone.utc)
     return {
         "seq": seq,
-        "at": at.isoformat(timespec="milliseconds"),
+        "at": time_text(line.at_ms),
         "level": line.level,
         "job_id": labels.job_id,
         "generation": labels.generation,
