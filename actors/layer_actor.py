@@ -42,8 +42,10 @@ from actors.loop.reports import DeviceUse, KernelKills, Seen, StageReport
 from actors.loop.stage_io import StageData, StageLinks
 from actors.loop.stage_loop import StageLoop
 from actors.loop.tracer import Tracer
+from actors.probing.device_probe import ComputeResources, compute_resources
 from actors.probing.link_trial import TrialSpec, TrialTimes, throw, throw_back
-from actors.probing.stage_probe import ComputeResources, ProbeRequest, compute_resources, probe
+from actors.probing.probe_request import ProbeRequest
+from actors.probing.stage_probe import probe
 from actors.ray_figures import RayFigures
 
 if TYPE_CHECKING:

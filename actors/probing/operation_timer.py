@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from actors.core.stages.compute_device import ComputeDevice
 
@@ -43,3 +44,8 @@ class OperationTimer:
             self._took_s += took_s
             self._worked_s += worked_s
         times.setdefault(name, []).append(worked_s if self._tells_work else took_s)
+
+
+def usual_s(seconds: Sequence[float]) -> float:
+    """The lower median: other work on the machine makes some of them longer, and none shorter."""
+    return statistics.median_low(seconds)

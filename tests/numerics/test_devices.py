@@ -18,7 +18,9 @@ from actors.core.stages.flops import count_stage_flops
 from actors.core.stages.profiles import block_works
 from actors.core.tasks.task_spec import CLASSIFICATION
 from actors.host.host_kind import this_host
-from actors.probing.stage_probe import ProbeRequest, compute_resources, probe
+from actors.probing.device_probe import compute_resources
+from actors.probing.probe_request import ProbeRequest
+from actors.probing.stage_probe import probe
 from tests.support.digit_sessions import NETWORK, make_session, run
 from tests.support.far_device import FarDevice
 from tests.support.in_process import Pipeline, build_pipeline

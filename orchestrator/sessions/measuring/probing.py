@@ -6,26 +6,28 @@ import itertools
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import ray
 
-from actors.core.model.facts import min_rows, model_facts
-from actors.core.model.model_spec import ModelSpec, TensorSpec
-from actors.core.recipe.kind_spec import KindSpec
-from actors.core.recipe.recipe import PLAIN_SGD
-from actors.core.stages.profiles import ComputeProfile, DeviceProfile, LinkProfile, block_works
-from actors.core.tasks.task_spec import TaskSpec
-from actors.probing.stage_probe import ComputeResources, ProbeRequest
+from actors.core.stages.profiles import ComputeProfile, DeviceProfile, LinkProfile
+from actors.probing.device_probe import ComputeResources
 from orchestrator.connection.out_of_memory import REMEDY
 from orchestrator.errors import ProbeFailed
 from orchestrator.jobs.job import Job
-from orchestrator.jobs.job_spec import default_num_microbatches
 from orchestrator.jobs.train_options import TrainOptions
 from orchestrator.planning.job_planning import JobPlanning, MeasuredLink
 from orchestrator.planning.partition import PlanRequest, check_memory_limits
-from orchestrator.sessions.measuring.link_trials import LinkQuestion, try_links
+from orchestrator.sessions.measuring.link_trials import try_links
+from orchestrator.sessions.measuring.probe_keys import (
+    LinkKey,
+    ProbeKey,
+    all_cores_key,
+    device_key,
+    link_key,
+    link_question,
+    probe_request,
+)
 from orchestrator.sessions.recovery.group_failure import cause_text, out_of_memory
 from orchestrator.sessions.stage_group import StageGroup, StagePlacement
 
@@ -34,34 +36,9 @@ ALL_CORES_BUDGET_S = 0.4
 PROBE_TIMEOUT_S = 60.0
 FRESH_S = 60.0
 """A device may become slower or quicker: what is older is measured again where that can be."""
-FLOAT32_BYTES = 4
-FINEST = 16
-"""The smallest microbatch that is measured is such a part of a batch."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-@dataclass(frozen=True)
-class _Key:
-    """Two probes of a device with the same key have the same result."""
-
-    node_id: str
-    port: int
-    model: ModelSpec
-    task: TaskSpec
-    optimizer: KindSpec
-    precision: str
-    batch_size: int
-    threads: int
-    with_others: bool
-
-
-@dataclass(frozen=True)
-class _LinkKey:
-    nodes: tuple[str, str]
-    ports: tuple[int, int]
-    question: LinkQuestion
 
 
 class _Measured(Generic[Key, Value]):
@@ -94,8 +71,8 @@ class Probing:
         self._setting = channel_setting
         self._lock = threading.Lock()
         self._facts: dict[str, ComputeResources] = {}
-        self._computes: _Measured[_Key, ComputeProfile] = _Measured()
-        self._links: _Measured[_LinkKey, LinkProfile | None] = _Measured()
+        self._computes: _Measured[ProbeKey, ComputeProfile] = _Measured()
+        self._links: _Measured[LinkKey, LinkProfile | None] = _Measured()
 
     def planning(
         self, group: StageGroup, job: Job, request: PlanRequest, options: TrainOptions
@@ -113,7 +90,7 @@ class Probing:
         self._learn_facts(group)
         self._check_limits(group.placements, request)
         self._learn_computes(
-            group, [_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
+            group, [device_key(p, job, n) for p, n in zip(group.placements, counts, strict=True)]
         )
         self._learn_all_cores(group, job, counts)
         self._learn_links(group, job, options.recipe.wire)
@@ -147,21 +124,21 @@ class Probing:
         with self._lock:
             for p in placements:
                 node = p.resolved.node
-                key = _key(
+                key = device_key(
                     p, job, wanted.threads(p.device.device_id, threads, node.default_threads)
                 )
                 own, facts = self._computes.get(key), self._facts.get(node.node_id)
                 if own is None or facts is None or not self._computes.knows(key, any_age):
                     return None
-                every = self._computes.get(_all_cores_key(p, job))
+                every = self._computes.get(all_cores_key(p, job))
                 profiles[p.device.device_id] = DeviceProfile(
                     int(node.num_cpus), facts.memory_bytes, facts.accelerator, own, every
                 )
             for before, after in itertools.pairwise(placements):
-                link_key = _link_key(before, after, job, wire)
-                if not self._links.knows(link_key, any_age):
+                between = link_key(before, after, job, wire)
+                if not self._links.knows(between, any_age):
                     return None
-                link = self._links.get(link_key)
+                link = self._links.get(between)
                 if link is not None:
                     ids = before.device.device_id, after.device.device_id
                     links.append(MeasuredLink(*ids, link, wire))
@@ -190,20 +167,21 @@ class Probing:
             for i, facts in answers.items():
                 self._facts[group.placements[i].resolved.node.node_id] = facts
 
-    def _learn_computes(self, group: StageGroup, keys: Sequence[_Key]) -> None:
+    def _learn_computes(self, group: StageGroup, keys: Sequence[ProbeKey]) -> None:
         """All devices at once: that is how they will train."""
         missing = [i for i, key in enumerate(keys) if not self._computes.knows(key)]
-        refs = {i: group.actors[i].probe.remote(_request(keys[i], OWN_BUDGET_S)) for i in missing}
+        asked = {i: probe_request(keys[i], OWN_BUDGET_S) for i in missing}
+        refs = {i: group.actors[i].probe.remote(asked[i]) for i in missing}
         answers = _ask(group, refs)
         with self._lock:
             self._computes.note({keys[i]: profile for i, profile in answers.items()})
 
     def _learn_all_cores(self, group: StageGroup, job: Job, counts: Sequence[int]) -> None:
         """One device a node, and no two at once on one host; an accelerator has no cores."""
-        waiting: dict[str, list[tuple[int, _Key]]] = {}
-        chosen: set[_Key] = set()
+        waiting: dict[str, list[tuple[int, ProbeKey]]] = {}
+        chosen: set[ProbeKey] = set()
         for i, placement in enumerate(group.placements):
-            key = _all_cores_key(placement, job)
+            key = all_cores_key(placement, job)
             is_new = key not in chosen and not self._computes.knows(key)
             if self._facts[key.node_id].accelerator is not None:
                 continue
@@ -215,7 +193,7 @@ class Probing:
             waiting = {ip: queue for ip, queue in waiting.items() if queue}
             keys = dict(turn.values())
             refs = {
-                i: group.actors[i].probe.remote(_request(key, ALL_CORES_BUDGET_S))
+                i: group.actors[i].probe.remote(probe_request(key, ALL_CORES_BUDGET_S))
                 for i, key in keys.items()
             }
             answers = _ask(group, refs)
@@ -224,70 +202,11 @@ class Probing:
 
     def _learn_links(self, group: StageGroup, job: Job, wire: str) -> None:
         places = group.placements
-        keys = [_link_key(places[i], places[i + 1], job, wire) for i in range(len(places) - 1)]
+        keys = [link_key(places[i], places[i + 1], job, wire) for i in range(len(places) - 1)]
         missing = [i for i, key in enumerate(keys) if not self._links.knows(key)]
-        found = try_links(group, missing, _question(job, wire), self._setting)
+        found = try_links(group, missing, link_question(job, wire), self._setting)
         with self._lock:
             self._links.note({keys[i]: found.get(i) for i in missing})
-
-
-def _key(placement: StagePlacement, job: Job, threads: int) -> _Key:
-    return _compute_key(placement, job, placement.resolved.port, threads, True)
-
-
-def _all_cores_key(placement: StagePlacement, job: Job) -> _Key:
-    return _compute_key(placement, job, 0, int(placement.resolved.node.num_cpus), False)
-
-
-def _compute_key(
-    placement: StagePlacement, job: Job, port: int, threads: int, with_others: bool
-) -> _Key:
-    spec = job.spec
-    return _Key(
-        placement.resolved.node.node_id,
-        port,
-        _unseeded(spec.model),
-        spec.task,
-        spec.train.recipe.optimizer,
-        spec.train.recipe.precision,
-        spec.batch_size,
-        threads,
-        with_others,
-    )
-
-
-def _request(key: _Key, budget_s: float) -> ProbeRequest:
-    """The rows of the default number of microbatches first, then finer and coarser ones; alone a
-    device would take the whole batch at once."""
-    batch = key.batch_size
-    usual = -(-batch // default_num_microbatches(batch, 2))
-    asked = (usual, -(-batch // FINEST), batch) if key.with_others else (batch, usual)
-    fewest = min_rows(key.model)
-    rows = tuple(max(fewest, count) for count in asked)
-    works, facts = block_works(key.model), model_facts(key.model)
-    recipe = replace(PLAIN_SGD, optimizer=key.optimizer, precision=key.precision)
-    return ProbeRequest(
-        key.model, key.task, works, facts, recipe, batch, rows, key.threads, budget_s, fewest
-    )
-
-
-def _unseeded(model: ModelSpec) -> ModelSpec:
-    """Measurements do not depend on the weights."""
-    return replace(model, seed=0)
-
-
-def _link_key(before: StagePlacement, after: StagePlacement, job: Job, wire: str) -> _LinkKey:
-    nodes = before.resolved.node.node_id, after.resolved.node.node_id
-    return _LinkKey(nodes, (before.resolved.port, after.resolved.port), _question(job, wire))
-
-
-def _question(job: Job, wire: str) -> LinkQuestion:
-    """Messages of the size that the job's will have in that precision, about."""
-    facts, batch = model_facts(job.spec.model), job.spec.batch_size
-    inner = facts[:-1] or facts
-    floats = sum(block.outputs.num_bytes for block in inner) // (FLOAT32_BYTES * len(inner))
-    rows = -(-batch // default_num_microbatches(batch, 2))
-    return LinkQuestion(rows, TensorSpec((max(1, floats),)), wire)
 
 
 def _ask(group: StageGroup, refs: Mapping[int, Any]) -> dict[int, Any]:

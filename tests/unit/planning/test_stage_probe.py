@@ -13,16 +13,12 @@ from actors.core.recipe.recipe import PLAIN_SGD
 from actors.core.stages.compute_device import CPU
 from actors.core.stages.profiles import DeviceProfile, block_works, stretched
 from actors.core.tasks.task_spec import CLASSIFICATION
-from actors.probing import operation_timer as probe_watch
+from actors.probing import operation_timer
+from actors.probing.block_probe import MAX_MEASURED, MAX_OPERATIONS, MAX_PARAMETER_BYTES
+from actors.probing.device_probe import compute_resources
 from actors.probing.operation_timer import OperationTimer, Timings
-from actors.probing.stage_probe import (
-    MAX_MEASURED,
-    MAX_OPERATIONS,
-    MAX_PARAMETER_BYTES,
-    ProbeRequest,
-    compute_resources,
-    probe,
-)
+from actors.probing.probe_request import ProbeRequest
+from actors.probing.stage_probe import probe
 from orchestrator.files.stored_json import from_stored, to_stored
 from orchestrator.planning.block_costs import block_costs
 
@@ -152,7 +148,7 @@ class FakeTime:
 
 def test_a_core_that_is_shared_stretches_what_it_works_at(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeTime()
-    monkeypatch.setattr(probe_watch, "time", clock)
+    monkeypatch.setattr(operation_timer, "time", clock)
     watch, times = OperationTimer(CPU, 1), Timings()
     watch.time(times, "alone", lambda: clock.work(2.0))
     assert watch.stretch == 1.0
@@ -167,7 +163,7 @@ def test_what_several_threads_work_at_is_told_by_the_time_it_takes(
 ) -> None:
     clock = FakeTime()
     clock.share = 0.25
-    monkeypatch.setattr(probe_watch, "time", clock)
+    monkeypatch.setattr(operation_timer, "time", clock)
     watch, times = OperationTimer(CPU, 2), Timings()
     watch.time(times, "shared", lambda: clock.work(2.0))
     assert watch.stretch == 1.0 and times == {"shared": [8.0]}
