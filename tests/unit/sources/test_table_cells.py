@@ -11,7 +11,7 @@ import pytest
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
 from actors.core.input_form import Column
-from actors.core.sources.readers import table_reading
+from actors.core.sources.readers import table_limits, table_reading
 from actors.core.sources.registry import facts_of_source, read_like
 from actors.core.sources.samples import Samples
 from tests.support.sources import folders, read, source_of
@@ -130,7 +130,7 @@ def test_what_takes_too_much_memory_is_refused_before_it_is_read(
 ) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(table_reading, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(table_limits, "MAX_BYTES", 100_000)
     monkeypatch.setattr(pytest.importorskip("pyarrow.csv"), "read_csv", not_read)
     monkeypatch.setattr(pytest.importorskip("pyarrow.json"), "read_json", not_read)
     monkeypatch.setattr(parquet.ParquetFile, "read", not_read)

@@ -278,16 +278,11 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         read("csv", tmp_path, path="a.csv", target="kind")
 
 
-@pytest.mark.parametrize(
-    ("line", "named"),
-    [('{"size": ', "row 20"), ("[1, 2]", "row 20"), ('{"size": {"a": 1}}', "row 20")],
-)
-def test_a_wrong_line_of_json_is_told(tmp_path: Path, line: str, named: str) -> None:
-    lines = [json.dumps(row) for row in ROWS]
-    (tmp_path / "a.jsonl").write_text("\n".join([*lines, line]))
-    with pytest.raises(DatasetUnavailable, match=r"a\.jsonl can't be read as a table") as caught:
+def test_a_row_of_json_with_another_type_is_told(tmp_path: Path) -> None:
+    lines = [json.dumps(row) for row in [*ROWS, {"size": {"a": 1}}]]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DatasetUnavailable, match=r"a\.jsonl can.t be read as a table.*row 20"):
         read("jsonl", tmp_path, path="a.jsonl", target="kind")
-    assert named in caught.value.message
 
 
 def test_a_damaged_parquet_is_refused(tmp_path: Path) -> None:

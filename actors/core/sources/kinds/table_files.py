@@ -28,8 +28,8 @@ from actors.core.sources.readers.table_columns import (
     numbering_columns,
     targets_of,
 )
+from actors.core.sources.readers.table_limits import MAX_COLUMNS
 from actors.core.sources.readers.table_reading import (
-    MAX_COLUMNS,
     RawTable,
     read_csv,
     read_jsonl,

@@ -17,18 +17,14 @@ from actors.core.errors import DatasetUnavailable, InvalidRequest, error_text
 from actors.core.fields import shown_value
 from actors.core.input_form import MAX_FLOAT32, NO_VALUE
 from actors.core.rows.row_reader import Array
+from actors.core.sources.readers.csv_head import check_first_row
+from actors.core.sources.readers.json_lines import BOM, check_lines
+from actors.core.sources.readers.table_limits import CELL_BYTES, check_table_size
 from actors.core.sources.registry import WHERE
 
-MAX_COLUMNS = 10_000
-MAX_BYTES = 2**33
-CELL_BYTES = 4
-"""What a number takes at least, as float32."""
 BLOCK_BYTES = 2**30
 """pyarrow takes the types of columns from the first block. This size makes the whole file the
 first block, unless the file is larger."""
-FIRST_LINE_BYTES = 2**26
-DELIMITERS = (";", "\t", "|", ",")
-BOM = b"\xef\xbb\xbf"
 WITH_COMMA = re.compile(r"[-+]?[\d.]*\d,\d+([eE][-+]?\d+)?")
 """A number whose decimals follow a comma."""
 
@@ -74,7 +70,7 @@ def read_csv(path: Path, options: Mapping[str, Any]) -> RawTable:
     csv = _pyarrow("csv")
     delimiter, header = options["delimiter"], options["header"]
     size = _file_bytes(path)
-    _check_first_line(path, delimiter)
+    check_first_row(path, delimiter)
     reads = csv.ReadOptions(
         use_threads=False,
         block_size=min(size + 1, BLOCK_BYTES),
@@ -94,6 +90,7 @@ def read_jsonl(path: Path, options: Mapping[str, Any]) -> RawTable:
     """Reads jsonl: one object in each line."""
     json = _pyarrow("json")
     size = _file_bytes(path)
+    check_lines(path)
     reads = json.ReadOptions(use_threads=False, block_size=min(size + 1, BLOCK_BYTES))
 
     def read() -> Any:
@@ -116,7 +113,7 @@ def read_parquet(path: Path, options: Mapping[str, Any]) -> RawTable:
         unpacked = sum(group.total_byte_size for group in groups)
         # Equal numbers in a row take next to nothing there, but here as much as others.
         num_bytes = max(unpacked, CELL_BYTES * about.num_rows * about.num_columns)
-        _check_size(path, about.num_columns, num_bytes)
+        check_table_size(path, about.num_columns, num_bytes)
         columns = map(about.schema.column, range(about.num_columns))
         texts = [own.path for own in columns if own.logical_type.type == "STRING"]
         with parquet.ParquetFile(path, metadata=about, read_dictionary=texts) as file:
@@ -138,7 +135,7 @@ def _pyarrow(module: str) -> Any:
 def _file_bytes(path: Path) -> int:
     """The size of a file of text, which takes at least as much memory once it is read."""
     size = path.stat().st_size
-    _check_size(path, 0, size)
+    check_table_size(path, 0, size)
     return size
 
 
@@ -156,7 +153,7 @@ def _table(path: Path, read: Callable[[], Any]) -> RawTable:
             f"{path} can't be read as a table ({error_text(error)[:300]}): correct it there, and "
             "write it as UTF-8"
         ) from error
-    _check_size(path, len(names), CELL_BYTES * table.num_rows * len(names))
+    check_table_size(path, len(names), CELL_BYTES * table.num_rows * len(names))
     for name, count in Counter(names).items():
         if name and count > 1:
             raise DatasetUnavailable(
@@ -165,35 +162,6 @@ def _table(path: Path, read: Callable[[], Any]) -> RawTable:
     if table.num_rows == 0:
         raise DatasetUnavailable(f"{path} has no rows: write one for each sample into it")
     return RawTable(str(path), names, table.num_rows, table)
-
-
-def _check_first_line(path: Path, delimiter: str) -> None:
-    """Refuses too many columns before they are made, because a reader takes long for a million
-    of them."""
-    with path.open("rb") as file:
-        begin = file.readline(FIRST_LINE_BYTES)
-    line = b"".join(begin.splitlines()[:1]).decode("utf-8", errors="replace")
-    _check_size(path, line.count(delimiter) + 1, 0)
-    others = {own: line.count(own) for own in DELIMITERS if own != delimiter}
-    likely = max(others, key=lambda own: others[own])
-    if delimiter not in line and others[likely]:
-        raise InvalidRequest(
-            f"{WHERE}.delimiter is {delimiter!r}, but the first line of {path} has none and "
-            f"{others[likely]:,} times {likely!r}: set it to {likely!r}"
-        )
-
-
-def _check_size(path: Path, num_columns: int, num_bytes: int) -> None:
-    if num_columns > MAX_COLUMNS:
-        raise DatasetUnavailable(
-            f"{path} has {num_columns:,} columns, but the limit is {MAX_COLUMNS:,}: write a file "
-            "with fewer, or its numbers as an array of the format npz"
-        )
-    if num_bytes > MAX_BYTES:
-        raise DatasetUnavailable(
-            f"{path} takes {num_bytes:,} bytes of memory, but the limit is {MAX_BYTES:,}: write a "
-            "file with fewer rows or columns"
-        )
 
 
 def _converted(table: RawTable, name: str, is_categories: bool) -> RawColumn:
