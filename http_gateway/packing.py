@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.core.errors import InvalidRequest
+from actors.core.rows.file_names import is_hidden
 from actors.core.units import size_text
 from http_gateway.api_error import ApiError
 
@@ -110,14 +111,14 @@ def check_upload(name: str, body: UploadBody, replace: bool, there: Mapping[str,
 
 def _in_folder(root: Path) -> Iterator[PackedFile]:
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in folders:
             if (link := Path(folder, name)).is_symlink():
                 raise InvalidRequest(
                     f"{link} is a link to a folder: put the folder itself there, or delete the link"
                 )
         for name in sorted(names):
-            if name.startswith("."):
+            if is_hidden(name):
                 continue
             path = Path(folder, name)
             info = tarfile.TarInfo(path.relative_to(root).as_posix())

@@ -17,6 +17,7 @@ from actors.core.rows.data_formats import (
     FOLDER_FORMAT,
     FORMAT_OF_ENDING,
 )
+from actors.core.rows.file_names import TRAIN, is_hidden, part_named
 from actors.core.rows.image_decoding import SUFFIXES
 from orchestrator.uploads.archives import tar_names, zip_names
 from orchestrator.uploads.entries import MAX_FILES
@@ -26,7 +27,6 @@ HEAD_BYTES = 512
 NUM_LOOKED_AT = 1_000
 """So many entries of a tar are looked at."""
 CLASS_ENDING = ".cls"
-TRAIN = "train"
 FOLDERS = (FOLDER_FORMAT, "text", "webdataset")
 """The formats that read a whole folder."""
 PREFERRED = (FOLDER_FORMAT, "webdataset", "csv", "jsonl", "parquet", "npz", "npy", "text")
@@ -119,26 +119,26 @@ def _innermost(root: Path) -> Path:
     may be that of the only class, which the source refuses."""
     while True:
         inside = _visible(root)
-        if len(inside) != 1 or inside[0].name == TRAIN or not any(map(Path.is_dir, inside)):
+        if len(inside) != 1 or not any(map(Path.is_dir, inside)):
             return root
-        if not any(map(Path.is_dir, _visible(inside[0]))):
+        if part_named(inside[0].name) == TRAIN or not any(map(Path.is_dir, _visible(inside[0]))):
             return root
         root = inside[0]
 
 
 def _visible(folder: Path) -> list[Path]:
-    return [own for own in folder.iterdir() if not own.name.startswith(".")]
+    return [own for own in folder.iterdir() if not is_hidden(own.name)]
 
 
 def _files_by_format(root: Path) -> Mapping[str, list[Path]]:
     """All files that aren't hidden, because sources skip those."""
     found: dict[str, list[Path]] = defaultdict(list)
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         for name in names:
             ending = os.path.splitext(name)[1].lower()
             known = FOLDER_FORMAT if ending in SUFFIXES else FORMAT_OF_ENDING.get(ending)
-            if not name.startswith(".") and known is not None:
+            if not is_hidden(name) and known is not None:
                 found[known].append(Path(folder, name))
     return found
 

@@ -38,7 +38,7 @@ def test_a_folder_is_a_tar_of_its_files(tmp_path: Path) -> None:
         f"{LONG}/{LONG}": b"",
         "a": b"z",
     }
-    write(tmp_path, {**files, ".hidden/a": b"x", "cat/.DS_Store": b"x"})
+    write(tmp_path, {**files, ".hidden/a": b"x", "__MACOSX/a": b"x", "cat/.DS_Store": b"x"})
     (tmp_path / "link").symlink_to(tmp_path / "a")
     sent: list[int] = []
     body = packed(tmp_path, sent.append)

@@ -312,8 +312,8 @@ def test_a_png_is_turned_as_its_notes_say(tmp_path: Path) -> None:
 
 
 def test_what_lies_beside_train_and_val_is_told(folder: Path) -> None:
-    write_folder(folder / "pets" / "valid", {"cat": 2, "dog": 1})
+    write_folder(folder / "pets" / "notes", {"cat": 2, "dog": 1})
     (folder / "pets/readme.md").write_text("x")
     samples = read_folder(folder)
     assert (samples.found.num_train, samples.found.num_val) == (10, 3)
-    assert {Path(one.place).name for one in samples.skipped} == {"valid", "readme.md"}
+    assert {Path(one.place).name for one in samples.skipped} == {"notes", "readme.md"}

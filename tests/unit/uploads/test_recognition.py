@@ -61,6 +61,16 @@ def test_the_formats_are_those_of_the_sources() -> None:
             {"format": "image_folder", "path": "a/b"},
         ),
         (
+            zipped("Train/cat/1.png", "Train/dog/1.png"),
+            {},
+            {"format": "image_folder", "path": "."},
+        ),
+        (
+            zipped("test/cat/1.png", "test/dog/1.png", "Thumbs.db"),
+            {},
+            {"format": "image_folder", "path": "test"},
+        ),
+        (
             zipped("train/cat/1.png", "train/dog/1.png"),
             {},
             {"format": "image_folder", "path": "."},

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable
 from actors.core.folders import Folders
+from actors.core.rows.file_names import TEST, TRAIN, VAL, part_named
 from actors.core.rows.image_decoding import SUFFIXES, ImageRef
 from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import FileTree, list_files, list_folders
 from actors.core.sources.readers.labelled_images import (
+    FOR_TESTING,
     REMEDY,
     VIEW_FIELDS,
     Part,
@@ -22,8 +24,6 @@ from actors.core.sources.readers.labelled_images import (
 from actors.core.sources.registry import WHERE, SourceKind, SourceSpec, add_source
 from actors.core.sources.samples import Samples, Skipped, Split
 from actors.core.sources.source_facts import SourceFacts
-
-TRAIN, VAL = "train", "val"
 
 
 def _root(spec: SourceSpec, folders: Folders) -> Path:
@@ -45,18 +45,50 @@ def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[
 def _parts(spec: SourceSpec, folders: Folders) -> Parts:
     root = _root(spec, folders)
     skipped: list[Skipped] = []
-    if has_parts := (root / TRAIN).is_dir():
-        skipped += _beside_parts(root, folders)
-    train = _part(root / TRAIN if has_parts else root, folders, skipped)
-    val = _part(root / VAL, folders, skipped) if has_parts and (root / VAL).is_dir() else None
+    found = _part_folders(root, folders, skipped)
+    train = _part(found.get(TRAIN, root), folders, skipped)
+    val = _part(found[VAL], folders, skipped) if VAL in found else None
     return Parts(train, val, tuple(skipped))
 
 
-def _beside_parts(root: Path, folders: Folders) -> list[Skipped]:
-    own_folders, files = list_folders(root, folders)
-    others = [own for own in own_folders if own.name not in (TRAIN, VAL)]
-    reason = f"lies beside {TRAIN} and {VAL}, and is neither"
-    return [Skipped(str(own), reason) for own in others] + files
+def _part_folders(root: Path, folders: Folders, skipped: list[Skipped]) -> dict[str, Path]:
+    """The folders for training and validation, by their names. None if all folders are classes: a
+    class may be called "train" or "valid", too, but it has no classes in it."""
+    own_folders, beside = list_folders(root, folders)
+    named = [own for own in own_folders if part_named(own.name) is not None]
+    others = [own for own in own_folders if own not in named]
+    if not named or (others and not any(list_folders(own, folders)[0] for own in named)):
+        return {}
+    found: dict[str, Path] = {}
+    for own in named:
+        part = str(part_named(own.name))
+        if part == TEST:
+            skipped.append(Skipped(str(own), FOR_TESTING))
+        elif part in found:
+            raise _twice(found[part], own, part)
+        else:
+            found[part] = own
+    if TRAIN not in found:
+        raise _no_training(root, named[0])
+    reason = f"lies beside {' and '.join(own.name for own in found.values())}, and is no part"
+    skipped += [Skipped(str(own), reason) for own in others] + beside
+    return found
+
+
+def _twice(first: Path, second: Path, part: str) -> DatasetUnavailable:
+    purpose = "training" if part == TRAIN else "validation"
+    return DatasetUnavailable(
+        f"{first} and {second} are both for {purpose} by their names: put all images into one of "
+        "them, and delete the other, or rename it"
+    )
+
+
+def _no_training(root: Path, folder: Path) -> DatasetUnavailable:
+    return DatasetUnavailable(
+        f"{folder} is a part of the data by its name, but {root} has no folder {TRAIN!r}: put the "
+        f"images for training there, name {folder} itself in {WHERE}.path to read it alone, or "
+        "give it another name if it is a class"
+    )
 
 
 def _part(folder: Path, folders: Folders, skipped: list[Skipped]) -> Part:

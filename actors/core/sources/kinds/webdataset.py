@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.folders import Folders
+from actors.core.rows.file_names import TEST, TRAIN, VAL, part_named
 from actors.core.rows.image_decoding import SUFFIXES, ImageRef
 from actors.core.rows.tar_end import check_tar_end
 from actors.core.sources.images import channel_statistics
 from actors.core.sources.readers.file_tree import FileTree, list_files
 from actors.core.sources.readers.labelled_images import (
+    FOR_TESTING,
     REMEDY,
     VIEW_FIELDS,
     Part,
@@ -31,7 +35,7 @@ from actors.core.sources.source_facts import SourceFacts
 
 CLASS_SUFFIX = ".cls"
 MAX_CLASS_BYTES = 1000
-VAL_PREFIX = "val"
+NO_LETTER = re.compile(r"[^a-z]")
 
 
 @dataclass
@@ -78,17 +82,25 @@ def _read_like(spec: SourceSpec, folders: Folders, known: SourceFacts) -> tuple[
 
 
 def _parts(spec: SourceSpec, folders: Folders) -> Parts:
-    """If some tars have names that begin with ``val``, and others don't, the former are for
-    validation."""
+    """The names of tars say which are for validation and which for testing, unless all are of one
+    kind."""
     tree, place = _tree(spec, folders), str(spec.keywords["path"])
-    for_val = [tar for tar in tree.files if tar.name.startswith(VAL_PREFIX)]
-    for_training = [tar for tar in tree.files if tar not in for_val]
-    if not for_training:
-        for_training, for_val = for_val, []
-    read = _Read(skipped=list(tree.skipped))
+    by_part: dict[str, list[Path]] = defaultdict(list)
+    for tar in tree.files:
+        by_part[_part_of(tar)].append(tar)
+    for_training = by_part.pop(TRAIN, None) or by_part.pop(VAL, None) or by_part.pop(TEST)
+    for_val = by_part.get(VAL)
+    for_testing = [Skipped(str(tar), FOR_TESTING) for tar in by_part[TEST]]
+    read = _Read(skipped=[*tree.skipped, *for_testing])
     train = _part(place, for_training, read)
     val = _part(f"{place} (val…)", for_val, read) if for_val else None
     return Parts(train, val, tuple(read.skipped))
+
+
+def _part_of(tar: Path) -> str:
+    """By the word that its name begins with."""
+    word = NO_LETTER.split(tar.name.casefold(), maxsplit=1)[0]
+    return part_named(word) or (VAL if word.startswith(VAL) else TRAIN)
 
 
 def _part(place: str, tars: Sequence[Path], read: _Read) -> Part:

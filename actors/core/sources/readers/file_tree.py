@@ -10,10 +10,12 @@ from pathlib import Path
 from actors.core.errors import InvalidRequest
 from actors.core.folders import Folders
 from actors.core.rows.data_files import unreadable
+from actors.core.rows.file_names import is_hidden
 from actors.core.sources.samples import Skipped
 
 MAX_FILES = 500_000
 MAX_DEPTH = 16
+HIDDEN_REASON = "is hidden, or belongs to the system"
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def list_files(root: Path, folders: Folders, suffixes: Collection[str]) -> FileT
     files: list[Path] = []
     skipped: list[Skipped] = []
     for entry in _entries(root, folders, 0):
-        if entry.name.startswith("."):
-            skipped.append(Skipped(entry.path, "its name begins with a dot"))
+        if is_hidden(entry.name):
+            skipped.append(Skipped(entry.path, HIDDEN_REASON))
         elif os.path.splitext(entry.name)[1].lower() not in suffixes:
             skipped.append(Skipped(entry.path, f"does not end in {', '.join(sorted(suffixes))}"))
         elif not _is_file(entry):
@@ -59,7 +61,9 @@ def list_folders(root: Path, folders: Folders) -> tuple[list[Path], list[Skipped
         _check_link(entry, folders)
         if not os.path.isdir(entry.path):
             beside.append(Skipped(entry.path, "lies beside the folders of the classes"))
-        elif not entry.name.startswith("."):
+        elif is_hidden(entry.name):
+            beside.append(Skipped(entry.path, HIDDEN_REASON))
+        else:
             found.append(Path(entry.path))
     return found, beside
 
@@ -72,9 +76,9 @@ def _entries(folder: Path, folders: Folders, depth: int) -> Iterator[os.DirEntry
         )
     for entry in _listed(folder):
         _check_link(entry, folders)
-        if not _is_folder(entry):
+        if is_hidden(entry.name) or not _is_folder(entry):
             yield entry
-        elif not entry.name.startswith("."):
+        else:
             yield from _entries(Path(entry.path), folders, depth + 1)
 
 

@@ -32,6 +32,7 @@ from actors.core.sources.source_facts import Found, SourceFacts
 
 VIEW_FIELDS = frozenset({"normalize", "transform"})
 REMEDY = "Look at the files"
+FOR_TESTING = "is for testing by its name: evaluate reads it if its own path is given"
 
 
 @dataclass(frozen=True)
