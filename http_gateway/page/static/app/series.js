@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "./html.js";
 import { call } from "./api.js";
+import { isFigure } from "./kinds.js";
 import { listen } from "./live.js";
 import { paced } from "./loaded.js";
 
 const MAX_POINTS = 1_000;
-const CURVES = new Set(["step", "metric", "epoch"]);
 const BEGIN_ANEW = new Set(["rolled_back", "status"]); // what was drawn may not be so any more
 
 // Both are lists of {name, steps, at, values}; what is new stands behind what is known.
@@ -90,7 +90,7 @@ class Curves {
   #hear(jobId, entries) {
     const kinds = entries?.filter((entry) => entry.job_id === jobId).map((entry) => entry.kind);
     if (!kinds || kinds.some((kind) => BEGIN_ANEW.has(kind))) this.#isStale = true;
-    if (this.#isStale || kinds.some((kind) => CURVES.has(kind))) this.pace.go();
+    if (this.#isStale || kinds.some(isFigure)) this.pace.go();
   }
 
   async #read() {

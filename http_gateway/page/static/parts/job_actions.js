@@ -3,10 +3,10 @@
 import { html, useState } from "../app/html.js";
 import { call } from "../app/api.js";
 import { linkTo } from "../app/router.js";
+import { isActive } from "../app/statuses.js";
 import { Problem, Question, useAction } from "./ui.js";
 
 const TRAINED = ["completed", "stopped"];
-const ACTIVE = ["training", "recovering"];
 
 export function JobActions({ job, reload, tell, onDeleted }) {
   const [ask, setAsk] = useState(null);
@@ -47,10 +47,6 @@ export function JobActions({ job, reload, tell, onDeleted }) {
     ${error && html`<${Problem} error=${error} retry=${null} /><button type="button" class="small" onClick=${clear}>Close</button>`}
     <${Question} ask=${ask} onClose=${() => setAsk(null)} />
   </div>`;
-}
-
-function isActive(job) {
-  return ACTIVE.includes(job.status);
 }
 
 function offered(job, actions, ask) {

@@ -4,6 +4,7 @@ import { html, useState } from "../app/html.js";
 import { call } from "../app/api.js";
 import { percent, seconds } from "../app/format.js";
 import { lanesOf } from "../app/lanes.js";
+import { isActive } from "../app/statuses.js";
 import { saveAs } from "./picture.js";
 import { Card, Problem, useAction } from "./ui.js";
 
@@ -30,21 +31,21 @@ export function Lanes({ job }) {
     const found = await run("looking", () => call("GET", path));
     if (found) setTrace(found);
   }
-  const isActive = ["training", "recovering"].includes(job.status);
+  const canLook = isActive(job);
   const text = trace ? "Look again" : "Look at the next steps";
   return html`<${Card}
     title="A step"
     note="A lane a device. Gaps are the bubble: a device waits for its neighbours."
     actions=${html`
       ${trace && html`<button type="button" class="small" onClick=${() => save(trace, job)}>For Perfetto</button>`}
-      ${isActive &&
+      ${canLook &&
       html`<button type="button" class="small" disabled=${busy !== null} onClick=${look}>
         ${busy ? "Waiting for a step …" : text}
       </button>`}
     `}
   >
     ${error && html`<${Problem} error=${error} />`}
-    ${!trace && !error && html`<p class="note">${isActive ? QUIET : LATER}</p>`}
+    ${!trace && !error && html`<p class="note">${canLook ? QUIET : LATER}</p>`}
     ${trace && html`<${Drawing} trace=${trace} />`}
   <//>`;
 }

@@ -1,17 +1,17 @@
 import { html, useState } from "../app/html.js";
 import { call } from "../app/api.js";
 import { bytes, bytesPerSecond, counted, seconds } from "../app/format.js";
+import { isFigure } from "../app/kinds.js";
 import { useLoaded } from "../app/loaded.js";
 import { linkTo } from "../app/router.js";
 import { session } from "../app/session.js";
 import { useStore } from "../app/store.js";
-import { Card, CopyLine, Curls, Empty, Loaded, Problem, Question, Status, useAction } from "../parts/ui.js";
+import { Card, CopyLine, Curls, Empty, Loaded, Problem, Question, Scroll, Status, useAction } from "../parts/ui.js";
 
-const QUIET_KINDS = new Set(["step", "metric", "epoch"]);
 const LEVELS = { error: "bad", warning: "warning", ok: "good" };
 
 export function Devices() {
-  const isNews = (entry) => !QUIET_KINDS.has(entry.kind);
+  const isNews = (entry) => !isFigure(entry.kind);
   const devices = useLoaded("/api/devices", isNews);
   const jobs = useLoaded("/api/jobs", isNews);
   return html`
@@ -182,7 +182,7 @@ function Findings({ report }) {
 
 function Links({ links }) {
   if (links.length === 0) return null;
-  return html`<div class="scroll">
+  return html`<${Scroll} label="Links">
     <table>
       <thead>
         <tr>
@@ -203,5 +203,5 @@ function Links({ links }) {
         )}
       </tbody>
     </table>
-  </div>`;
+  <//>`;
 }

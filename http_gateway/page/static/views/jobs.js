@@ -1,7 +1,9 @@
 import { html, useState } from "../app/html.js";
 import { counted, dataText, modelText } from "../app/format.js";
+import { isFigure } from "../app/kinds.js";
 import { useLoaded } from "../app/loaded.js";
 import { goTo, linkTo, route, setQuery } from "../app/router.js";
+import { isActive } from "../app/statuses.js";
 import { useStore } from "../app/store.js";
 import { LossSparkline } from "../parts/sparkline.js";
 import { Curls, Empty, Loaded, Segmented, Status } from "../parts/ui.js";
@@ -10,17 +12,15 @@ import { FEWEST_COMPARED, MOST_COMPARED } from "./compare.js";
 const PAGE = 50;
 const GROUPS = {
   all: () => true,
-  active: (job) => ["training", "recovering"].includes(job.status),
+  active: isActive,
   done: (job) => ["completed", "stopped"].includes(job.status),
   waiting: (job) => ["created", "initialized"].includes(job.status),
   failed: (job) => ["failed", "broken"].includes(job.status),
 };
 const GROUP_NAMES = { all: "All", active: "Active", done: "Done", waiting: "Waiting", failed: "Failed" };
-// Kinds of entries that change what the list shows; steps change the sparklines only.
-const QUIET_KINDS = new Set(["step", "metric", "epoch"]);
 
 export function Jobs() {
-  const jobs = useLoaded("/api/jobs", (entry) => !QUIET_KINDS.has(entry.kind));
+  const jobs = useLoaded("/api/jobs", (entry) => !isFigure(entry.kind));
   return html`
     <div class="view-head">
       <h1>Jobs</h1>

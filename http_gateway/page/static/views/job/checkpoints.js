@@ -1,7 +1,7 @@
 import { html } from "../../app/html.js";
 import { bytes, moment, number } from "../../app/format.js";
 import { ofJob, useLoaded } from "../../app/loaded.js";
-import { Card, Empty, Loaded } from "../../parts/ui.js";
+import { Card, Empty, Loaded, Scroll } from "../../parts/ui.js";
 import { JobCurls } from "../../parts/job_curls.js";
 
 export function Checkpoints({ job }) {
@@ -31,7 +31,7 @@ export function Checkpoints({ job }) {
 
 function CheckpointTable({ checkpoints }) {
   const names = Object.keys(checkpoints[0]).filter((name) => name.startsWith("val_"));
-  return html`<div class="scroll">
+  return html`<${Scroll} label="Checkpoints">
     <table>
       <thead>
         <tr>
@@ -56,5 +56,5 @@ function CheckpointTable({ checkpoints }) {
         )}
       </tbody>
     </table>
-  </div>`;
+  <//>`;
 }

@@ -1,7 +1,7 @@
 import { html } from "../../app/html.js";
-import { bytes, counted, number, percent, seconds } from "../../app/format.js";
+import { bytes, bytesPerSecond, counted, number, percent, seconds } from "../../app/format.js";
 import { ofJob, useLoaded } from "../../app/loaded.js";
-import { Card, Empty, Loading, Problem, Tile } from "../../parts/ui.js";
+import { Card, Empty, Loading, Problem, Scroll, Tile } from "../../parts/ui.js";
 import { JobCurls } from "../../parts/job_curls.js";
 
 const TAKES_PART = new Set(["plan", "status", "epoch"]);
@@ -64,7 +64,7 @@ const ROWS = [
 // Each device's seconds of one step, what was predicted beside what was measured.
 export function Shares({ plan }) {
   return html`<${Card} title="One step of each device">
-    <div class="scroll">
+    <${Scroll} label="One step of each device">
       <table>
         <thead>
           <tr>
@@ -79,7 +79,7 @@ export function Shares({ plan }) {
           ${plan.devices.map((device) => html`<${DeviceShares} device=${device} measured=${plan.measured} />`)}
         </tbody>
       </table>
-    </div>
+    <//>
     ${plan.measured && html`<p class="note">Predicted first, measured below it.</p>`}
   <//>`;
 }
@@ -109,7 +109,7 @@ function DeviceShares({ device, measured }) {
 function Links({ plan }) {
   if (plan.links.length === 0) return null;
   return html`<${Card} title="Between the devices">
-    <div class="scroll">
+    <${Scroll} label="Between the devices">
       <table>
         <thead>
           <tr>
@@ -126,13 +126,13 @@ function Links({ plan }) {
               <th scope="row">${link.devices.join(" → ")}</th>
               <td>${link.kind.replaceAll("_", " ")}</td>
               <td class="figure">${seconds(link.latency_s)}</td>
-              <td class="figure">${bytes(link.bytes_per_s)}/s</td>
+              <td class="figure">${bytesPerSecond(link.bytes_per_s)}</td>
               <td class="figure">${bytes(link.message_bytes)} in ${seconds(link.message_s)}</td>
             </tr>`,
           )}
         </tbody>
       </table>
-    </div>
+    <//>
   <//>`;
 }
 
