@@ -165,7 +165,7 @@ def test_what_a_user_wrote_is_shown_as_text(shown: WatchedPage, world: FakeJobCl
     assert shown.complaints == []
 
 
-def test_a_drawing_is_judged(shown: WatchedPage, world: FakeJobClient) -> None:
+def test_a_drawing_is_judged(shown: WatchedPage) -> None:
     page = shown.open("try/1")
     box = page.locator(".drawing canvas").bounding_box()
     assert box is not None

@@ -12,7 +12,7 @@ from tests.support.hosts import Host, Service, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HEAD_IP, DEVICE_IP, TOKEN = "192.168.1.5", "192.168.1.6", "<the token>"  # as they write them
+HEAD_IP, TOKEN = "192.168.1.5", "<the token>"  # as they write them
 
 
 def page(name: str) -> str:

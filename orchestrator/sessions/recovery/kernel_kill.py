@@ -4,7 +4,6 @@ so, but counts."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
@@ -20,8 +19,6 @@ from orchestrator.devices.placement import Node
 CONNECT_TIMEOUT_S = 0.5
 ANSWER_TIMEOUT_S = 2.0
 """The next generation waits for it; without an answer the event says nothing about it."""
-
-CountKills = Callable[[Node], KernelKills | None]
 
 ray.cloudpickle.register_pickle_by_value(host_limits)
 

@@ -127,9 +127,7 @@ def test_a_thread_notes_and_the_command_is_interrupted() -> None:
             raise AssertionError("what a thread has noted is to be heeded")
 
 
-def test_a_hangup_that_is_ignored_from_the_start_stays_ignored(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_hangup_that_is_ignored_from_the_start_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with heeded():

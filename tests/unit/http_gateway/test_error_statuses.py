@@ -122,9 +122,7 @@ def test_an_unexpected_error_is_told_by_an_id_and_nothing_else(
     assert record.exc_info is not None and SECRET in str(record.exc_info[1])
 
 
-def test_two_unexpected_errors_have_two_ids(
-    http: FlaskClient, fake: FakeJobClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_two_unexpected_errors_have_two_ids(http: FlaskClient, fake: FakeJobClient) -> None:
     fake.errors["get_job"] = MemoryError()
     assert error_of(http.get("/api/jobs/1"), 500) != error_of(http.get("/api/jobs/1"), 500)
 

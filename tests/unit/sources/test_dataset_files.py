@@ -189,7 +189,7 @@ def test_images_and_labels_come_as_they_were_written(folder: Path) -> None:
     assert mnist.train.inputs.tobytes() == mnist_files(folder)[0].read_bytes()[16:]
 
 
-def test_the_fingerprint_is_of_samples_and_their_order(folder: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_is_of_samples_and_their_order(folder: Path) -> None:
     first = read("MNIST", folder).fingerprint
     assert first == read("MNIST", folder, resize=[14, 14]).fingerprint
     for file in mnist_files(folder):

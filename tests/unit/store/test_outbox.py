@@ -107,7 +107,7 @@ def test_a_deleted_job_is_forgotten_with_its_trouble(outbox: Outbox, disk: Disk)
     assert disk.written == []
 
 
-def test_one_that_is_fenced_says_so_and_tries_no_more(outbox: Outbox, store: JobStore) -> None:
+def test_one_that_is_fenced_says_so_and_tries_no_more(outbox: Outbox) -> None:
     calls = []
 
     def fenced() -> None:
