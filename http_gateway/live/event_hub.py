@@ -1,4 +1,4 @@
-"""Sends what the log is told to all who listen, and asks the JobManager once for all of them."""
+"""Sends new entries of the log to all who listen, and asks the JobManager once for all of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TURN_S = 0.5
 TROUBLE_S = 2.0
 PAGE = 1_000
 MAX_PAGES = 20
-"""In a turn, for those who are at the end."""
+"""The most in a turn, for those who are at the end."""
 BEHIND_S = 0.02
 """Between two turns while somebody is behind, who gets a page in each."""
 READ_LOG = ManagerCall(name="read_log", timeout_s=10.0, may_repeat=True, is_quick=True)
@@ -37,7 +37,7 @@ class EventHub:
         self._runs = False
         self._ended = threading.Event()
         self._end_seq = -1
-        """Up to which those at the end have got everything."""
+        """Everything up to it was sent to those at the end."""
 
     @property
     def num_streams(self) -> int:
@@ -104,13 +104,13 @@ class EventHub:
             self._ended.wait(wait_s)
 
     def _listening(self) -> list[Subscription]:
-        """Those who do; without any, the thread ends."""
+        """Who listens now; if nobody does, the thread ends."""
         with self._lock:
             self._runs = bool(self._open)
             return list(self._open)
 
     def _turn(self, listening: Sequence[Subscription]) -> float:
-        """Seconds until the next one."""
+        """Serves everybody once; returns the seconds until the next turn."""
         try:
             behind = [s for s in listening if s.seq < self._end_seq and s.has_room]
             for subscription in behind:
@@ -121,7 +121,7 @@ class EventHub:
         return BEHIND_S if behind else TURN_S
 
     def _go_on(self, at_end: Sequence[Subscription]) -> None:
-        """With all that are at the end together; one without room is behind from then on."""
+        """Sends the same pages to all at the end. One without room is behind from then on."""
         watched = sorted({s.job_id for s in at_end if s.job_id is not None})
         ready = [s for s in at_end if s.has_room]
         for _ in range(MAX_PAGES):

@@ -19,7 +19,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def wants_stream(request: Request) -> bool:
-    """Whoever takes anything gets JSON."""
+    """Whether the client prefers a stream. One that takes anything gets JSON."""
     best = request.accept_mimetypes.best_match([JSON, MEDIA_TYPE], default=JSON)
     return best == MEDIA_TYPE and request.method == "GET"
 
@@ -47,7 +47,8 @@ def open_stream(
 
 
 def _last_seen(request: Request) -> int | None:
-    """It comes before ``after``: a client that comes back asks for the same address."""
+    """The ``seq`` in the header. It counts before ``after``, because a client that comes back asks
+    for the same address."""
     text = request.headers.get(LAST_EVENT_ID)
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""One who listens: what is wanted, and how far that was sent."""
+"""A listener: which entries it wants, and how far they were sent."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Page = dict[str, Any]
 
 
 class Subscription:
-    """To one job or, without a ``job_id``, to all; to those kinds of entries, or to all. Everything
-    up to ``seq`` was sent, or is none of the wanted."""
+    """Wants entries of one job or, without a ``job_id``, of all; of those kinds, or all. Everything
+    up to ``seq`` was sent, or is not wanted."""
 
     heartbeat = HEARTBEAT
 
@@ -35,12 +35,12 @@ class Subscription:
         self._response: OpenResponse | None = None
 
     def opened(self, response: OpenResponse) -> None:
-        """A ``Writer``'s."""
+        """See ``Writer``."""
         self._response = response
         self._join(self)
 
     def closed(self) -> None:
-        """A ``Writer``'s."""
+        """See ``Writer``."""
         self._leave(self)
 
     @property
@@ -49,7 +49,7 @@ class Subscription:
         return response is not None and response.num_unsent < MAX_UNSENT_BYTES
 
     def take(self, page: EncodedPage) -> None:
-        """Sends what is wanted of it, of what was not sent yet."""
+        """Sends what is wanted of the page and was not sent yet."""
         data = page.part(self.job_id, self.kinds, self.seq)
         if data and self._response is not None:
             self._response.write(data)
@@ -63,7 +63,7 @@ class Subscription:
 
 
 class EncodedPage:
-    """A page of the log. What several want alike is made once."""
+    """A page of the log. What several listeners want alike is encoded once."""
 
     def __init__(self, page: Page) -> None:
         self.next_after: int = page["next_after"]
@@ -71,7 +71,7 @@ class EncodedPage:
         self._parts: dict[tuple[Any, ...], bytes] = {}
 
     def part(self, job_id: str | None, kinds: tuple[str, ...] | None, after: int) -> bytes:
-        """What was told of that after that ``seq``."""
+        """The entries of that job and those kinds behind ``after``, encoded."""
         key = job_id, kinds, after
         if key not in self._parts:
             self._parts[key] = b"".join(

@@ -40,7 +40,7 @@ Figures = Mapping[str, Any]
 
 
 def families(figures: Figures | None) -> Iterator[Metric]:
-    """None where the JobManager does not answer. What is not known has no sample."""
+    """``figures`` are None if the JobManager does not answer. What is not known has no sample."""
     yield GaugeMetricFamily(
         "tandem_up", "Whether the JobManager answers", value=float(figures is not None)
     )

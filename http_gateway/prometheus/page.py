@@ -17,7 +17,7 @@ from http_gateway.prometheus.families import families
 
 FIGURES = ManagerCall(name="figures", timeout_s=3.0, may_repeat=True, is_quick=True)
 KEPT_S = 1.0
-"""The figures are asked for no more often, however many ask for the page."""
+"""The shortest time between two questions to the JobManager, however many ask for the page."""
 OTHER = "other"
 """The label of a request for no operation: a documentation page, an unknown path."""
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -25,7 +25,8 @@ EXTENSION = "tandem_prometheus"
 
 
 class PrometheusPage:
-    """Of one application; its registry is its own, so that nothing of this process is added."""
+    """The page of one application. Its registry is its own, so that nothing of this process is
+    added."""
 
     def __init__(self, client: JobClient, operations: Collection[str]) -> None:
         self._client = client
@@ -44,7 +45,7 @@ class PrometheusPage:
         )
 
     def text(self) -> bytes:
-        """The page."""
+        """The page as Prometheus reads it."""
         return generate_latest(self._registry)
 
     def count(self, operation: str | None, status: int, took_s: float) -> None:

@@ -41,7 +41,7 @@ def plain_module(model: TrainedModel) -> nn.Module:
 
 
 def exported_program(model: TrainedModel) -> ExportedProgram:
-    """Of the plain model, for any number of samples. Raises ``InvalidRequest``."""
+    """The plain model as a program for any number of samples. Raises ``InvalidRequest``."""
     facts = model.facts
     example = torch.zeros(EXAMPLE_ROWS, *facts.shape, dtype=DTYPES[facts.dtype])
     try:

@@ -130,5 +130,5 @@ def _code(value: Any) -> str:
 
 
 def _cell(text: Any) -> str:
-    """In one cell of a table, whatever a user has put into a name."""
+    """Fit for one cell of a table, whatever a user has put into a name."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")

@@ -141,7 +141,7 @@ def _arguments(made: Any, keywords: dict[str, Any]) -> list[str]:
 
 
 def _call(name: str, given: Sequence[str]) -> str:
-    """On one line where that has room and no layers are inside."""
+    """The call on one line, if it fits there and has no layers inside."""
     one = f"{name}({', '.join(given)})"
     if len(one) <= MAX_CALL and "(" not in one.partition("(")[2].replace("=(", "="):
         return one
@@ -150,7 +150,7 @@ def _call(name: str, given: Sequence[str]) -> str:
 
 
 def _transforms(facts: ModelFacts, code: SourceCode) -> list[str]:
-    """The function that makes those of validation; empty without any."""
+    """The function that applies the transforms of validation; empty if there are none."""
     if not facts.transforms:
         return []
     lines = [
@@ -177,7 +177,7 @@ def _preparing(facts: ModelFacts, transforms: bool) -> Iterator[str]:
 
 
 def _scaling(facts: ModelFacts) -> Iterator[str]:
-    """One mean and one deviation, or those of each channel or column."""
+    """Scales by one mean and one deviation, or by those of each channel or column."""
     if facts.unit != 1.0:
         yield f"inputs = inputs.div_({facts.unit!r})"
     if len(facts.mean) == 1:
@@ -204,7 +204,7 @@ def _sample(facts: ModelFacts) -> str:
 
 
 def _ordered(imports: set[str]) -> list[str]:
-    """Python's own before the others, with a blank line between."""
+    """Python's own imports, a blank line, the others."""
     own = {line for line in imports if line.split()[1].partition(".")[0] in sys.stdlib_module_names}
     parts = [sorted(part, key=lambda line: (line[0] == "f", line)) for part in (own, imports - own)]
     return [*parts[0], "", *parts[1]]

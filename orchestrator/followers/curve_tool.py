@@ -23,7 +23,7 @@ Known = dict[str, Any]
 
 
 class CurveTool:
-    """One for each tool. The position file has a ``Known`` for each job, by its identity."""
+    """A tool that draws curves. Its position file has a ``Known`` for each job, by its identity."""
 
     name: str
 
@@ -78,7 +78,7 @@ class CurveTool:
         known |= {"seq": news["last_seq"], "ended": ended}
 
     def _first_state(self, jobs: Sequence[Job]) -> dict[str, Known]:
-        """When nothing was ever told; of jobs that have trained."""
+        """What to begin with if the tool was never told anything. ``jobs`` have trained."""
         return {}
 
     def _begin_again(self, known: Known) -> None:
@@ -96,7 +96,7 @@ class CurveTool:
 
 
 def known_of(job: Job, seq: int, ended: str | None) -> Known:
-    """What a tool knows at first."""
+    """What a tool knows of a job at first."""
     return {"seq": seq, "ended": ended, "run": job.run}
 
 
@@ -108,6 +108,6 @@ def end_of(job: Job) -> str | None:
 
 
 def outcome_of(job: Job) -> str | None:
-    """Of its last session; None while it trains."""
+    """How its last session ended; None while it trains."""
     last = job.sessions[-1:]
     return last[0].outcome if last and not job.is_active else None

@@ -25,7 +25,7 @@ class ToolTrouble(Exception):
 
 
 class Tool(Protocol):
-    """Somebody's program elsewhere, or its files."""
+    """A program elsewhere, or its files."""
 
     name: str
 

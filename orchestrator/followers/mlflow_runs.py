@@ -139,7 +139,7 @@ def _trouble(job: Job, error: NotTaken) -> ToolTrouble:
 
 
 def _is_refusal(error: NotTaken) -> bool:
-    """Of these very requests, such as those about a run that somebody has deleted there."""
+    """Whether MLflow refuses this very request, such as one about a run that was deleted there."""
     return error.status in (BAD_REQUEST, NOT_FOUND)
 
 

@@ -15,7 +15,7 @@ from actors.core.addresses import shown_host
 
 CONNECT_S, ANSWER_S = 5.0, 15.0
 MAX_ANSWER_BYTES = 2**16
-"""Of an answer's body; no tool has more to say to these requests."""
+"""The most that is read of an answer's body. No tool has more to say to these requests."""
 MAX_SAID_CHARS = 200
 SHORTEST_SECRET = 4
 SUCCESS = range(200, 300)
@@ -31,7 +31,7 @@ class NotTaken(Exception):
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Raises ``NotTaken`` unless the answer is of success. It follows no redirect."""
+    """Sends the body. Raises ``NotTaken`` unless the answer is a success. Follows no redirect."""
     _request("POST", url, "", reads=False, data=body, headers=dict(headers))
 
 
@@ -69,8 +69,8 @@ def _request(method: str, url: str, path: str, reads: bool, **arguments: Any) ->
 
 
 def _body(answer: requests.Response) -> bytes:
-    """Its beginning: an answer may be without an end, or come a byte a second. A larger piece would
-    be waited for until it is whole."""
+    """Its beginning: an answer may have no end, or come a byte a second. It is read byte
+    by byte, because requests waits until a larger piece is whole."""
     deadline = time.monotonic() + ANSWER_S
     body = bytearray()
     for byte in answer.iter_content(1):
@@ -81,7 +81,7 @@ def _body(answer: requests.Response) -> bytes:
 
 
 def _said(body: bytes, url: str) -> str:
-    """What may be shown of it: many servers repeat the path, in which the secret is."""
+    """What may be shown of the body: many servers repeat the path, in which the secret is."""
     text = " ".join(body.decode(errors="replace").split())
     if not text or any(secret in text for secret in _secrets(url)):
         return ""

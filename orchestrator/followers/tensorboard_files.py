@@ -64,7 +64,8 @@ class TensorBoardFiles(CurveTool):
             writer.close()
 
     def _writer(self, job: Job, purge_step: int | None) -> Any:
-        """With a ``purge_step``, a new one: the library takes it at the start of a file."""
+        """Its writer. With a ``purge_step`` it is a new one: the library takes that at the start
+        of a file."""
         writer = self._writers.get(job.identity)
         if writer is not None and purge_step is None:
             return writer

@@ -62,7 +62,7 @@ def _evaluate_split(
     name: str,
     split: StoredSplit,
 ) -> SamplePlaces:
-    """Chunk by chunk, as a validation does."""
+    """Evaluates chunk by chunk, like a validation; returns where the samples are from."""
     references = [split.inputs, split.targets, split.places]
     timeout_s = patience_s(stored_bytes(references))
     inputs, targets, places = ray.get(references, timeout=timeout_s)
@@ -91,13 +91,13 @@ def _outputs(parts: Sequence[ThreadedPart], inputs: torch.Tensor, precision: str
 
 
 def _num_samples(view: SampleView, inputs: Inputs) -> int:
-    """Of a text the windows whose next tokens are there, too."""
+    """A text has as many as it has windows whose next tokens are there, too."""
     rows, window = inputs.shape[0], view.window
     return rows if window is None else (rows - 1 - window.length) // window.stride + 1
 
 
 def _session(plan: EvaluationPlan, num_samples: int) -> SessionSpec:
-    """What says how samples are cut into chunks and blocks."""
+    """The session that says how samples are cut into chunks and blocks."""
     return SessionSpec(
         generation=0,
         epochs=1,

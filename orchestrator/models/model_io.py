@@ -1,4 +1,4 @@
-"""Uses of trained weights when nothing trains."""
+"""Describes and uses trained weights when nothing trains."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def facts_of(spec: JobSpec) -> ModelFacts:
 
 
 def trained_model(spec: JobSpec, weights: Weights) -> TrainedModel:
-    """Views of the weights' own memory."""
+    """The arrays are views of the weights' own memory."""
     arrays = {name: tensor.detach().numpy() for name, tensor in weights.items()}
     return TrainedModel(facts_of(spec), arrays)
 

@@ -11,7 +11,7 @@ from orchestrator.jobs.job import Job
 from orchestrator.jobs.job_lifecycle import Status
 
 LATEST = 50
-"""So many of the jobs that do not train are told of: each is a series of its own in a database."""
+"""The most jobs that are told of and do not train: each is a series of its own in a database."""
 BROKEN = "broken"
 
 
@@ -30,7 +30,7 @@ def all_figures(jobs: Sequence[Job], broken: Sequence[BrokenJob]) -> dict[str, A
 
 
 def _figures(job: Job) -> dict[str, Any]:
-    """Of its last session; what is not known is left out, or None."""
+    """The figures of its last session. What is not known is left out, or is None."""
     figures: dict[str, Any] = {"job_id": job.job_id, "status": job.status.value, "devices": {}}
     if job.sessions:
         session = job.sessions[-1]

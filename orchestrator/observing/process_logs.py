@@ -16,13 +16,14 @@ from actors.log_lines import LogLine
 from orchestrator.errors import StorageUnavailable
 
 MAX_FILE_BYTES = 2**20
-"""Of a job's newer file; then that becomes the older one. So a job has 2 MB at most."""
+"""The size at which a job's newer file becomes the older one. So a job has 2 MB at most."""
 
 logger = logging.getLogger(__name__)
 
 
 class ProcessLogs:
-    """Of all jobs, in one folder; any thread may ask. ``seq`` counts a job's lines from 1."""
+    """The lines of all jobs, in one folder. Any thread may ask. ``seq`` counts those of a job from
+    1."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -20,7 +20,7 @@ from orchestrator.jobs.job import Job
 from orchestrator.sessions.stage_group import StageGroup
 
 LIMIT_S = 60.0
-"""So long the steps are waited for; what has been recorded by then is shown."""
+"""The longest wait for the steps. What has been recorded by then is shown."""
 ROUND_TRIPS = 8
 TRIES = 14
 """The stages are asked to begin ever further ahead: at last by 8,192 steps."""
@@ -149,7 +149,7 @@ def _layers(start: int, end: int) -> str:
 
 
 def _place_of(job: Job) -> PlaceOf:
-    """By the job's last session."""
+    """A step's epoch and its number there, by the job's last session."""
     first_epoch, epoch_steps = job.sessions[-1].first_epoch_index, job.length.epoch_steps
 
     def place(done: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from actors.core.rows.image_decoding import ImageBytes, decode
 
 @dataclass(frozen=True)
 class AskedImages:
-    """As a browser or curl sends them; they are decoded as those of a data set are."""
+    """Encoded images, as a browser or curl sends them. They are decoded as in a data set."""
 
     images: tuple[ImageBytes, ...]
     field: str = "image"

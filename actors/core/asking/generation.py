@@ -11,7 +11,8 @@ from actors.core.errors import InvalidRequest
 from actors.core.seeds import GENERATION_STREAM, derived_generator
 
 Model = Callable[[torch.Tensor], torch.Tensor]
-"""int64 ``[n, context]`` -> float32 ``[n, context, tokens]``, at each place that of the next."""
+"""int64 ``[n, context]`` -> float32 ``[n, context, tokens]``: the logits of the token that follows
+each place."""
 
 
 def generated(
@@ -41,7 +42,7 @@ def generated(
 
 
 def looks_ahead(model: Model, context: int, num_tokens: int) -> bool:
-    """Whether what it tells at a place depends on later ones. Then it can't go on with a prompt
+    """Whether outputs at a place depend on later places. Then the model can't go on with a prompt
     that is shorter than its context: nobody knows what comes."""
     if context == 1 or num_tokens == 1:
         return False
@@ -52,7 +53,7 @@ def looks_ahead(model: Model, context: int, num_tokens: int) -> bool:
 
 
 def _append(windows: torch.Tensor, lengths: torch.Tensor, chosen: torch.Tensor) -> None:
-    """To each window, which moves on by one where it is full."""
+    """Appends a token to each window. A full one moves on by one."""
     context = windows.shape[1]
     full = lengths == context
     windows[full] = windows[full].roll(-1, dims=1)

@@ -29,7 +29,7 @@ class Prompts:
             yield replace(self, texts=self.texts[start : start + num_rows])
 
     def tokens(self, form: InputForm, first: int) -> list[list[int]]:
-        """Of each text; ``first`` is the first one's index in the request, for errors. Raises
+        """Those of each text. ``first`` is the first one's index in the request, for errors. Raises
         ``InvalidRequest``."""
         places = {character: place for place, character in enumerate(form.vocabulary or "")}
         return [

@@ -21,8 +21,8 @@ _NONE = frozenset(NO_VALUE)
 
 @dataclass(frozen=True)
 class TableRows:
-    """Each the value of each column by its name: a number, a text, true, false or null. A text may
-    stand for a number, as in a csv file."""
+    """Each row has the value of each column by its name: a number, a text, true, false or null. A
+    text may stand for a number, as in a csv file."""
 
     table: tuple[Mapping[str, Any], ...]
     field: str = "rows"
@@ -49,7 +49,7 @@ class TableRows:
 
 
 class _Encoder:
-    """Of one column's values."""
+    """Turns the values of one column into numbers."""
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -103,7 +103,7 @@ class _Encoder:
 
 
 def _number_of(value: Any) -> float | None:
-    """None of what is no number."""
+    """The number that a value says; None if it says none."""
     try:
         if isinstance(value, int | float):
             return float(value)

@@ -12,7 +12,7 @@ import torch
 from actors.core.tasks.loss import Loss
 
 MAX_NUMBERS = 20
-"""Of a target or an answer that are shown."""
+"""The most numbers of a target or an answer that are shown."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class JudgedSample:
 
     @property
     def badness(self) -> float:
-        """By which they are ordered."""
+        """The larger, the worse."""
         return math.inf if self.loss is None else self.loss
 
 
@@ -36,7 +36,7 @@ Told = Callable[[torch.Tensor], Any]
 
 
 class WorstSamples:
-    """At most so many."""
+    """Keeps the ``most`` samples with the largest losses."""
 
     def __init__(self, most: int, loss: Loss, target: Told, predicted: Told) -> None:
         self._most = most
@@ -71,13 +71,13 @@ class WorstSamples:
 
 
 def sample_losses(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """float64 ``[n]``: that of each sample by itself."""
+    """The loss of each sample by itself, float64 ``[n]``."""
     found = [loss(outputs[i : i + 1], targets[i : i + 1]).item() for i in range(len(outputs))]
     return torch.tensor(found, dtype=torch.float64)
 
 
 def told_numbers(values: torch.Tensor) -> Any:
-    """One number, or the first of several; None of one that is not finite."""
+    """One number, or the first of several. One that is not finite becomes None."""
     found = values.reshape(-1)[:MAX_NUMBERS].tolist()
     shown = [v if math.isfinite(v) else None for v in found]
     return shown[0] if values.ndim == 0 else shown

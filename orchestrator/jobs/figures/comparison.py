@@ -1,4 +1,4 @@
-"""In what jobs differ, what they reached, how fast they were: of what is shown of each."""
+"""Compares jobs by what the API shows of them: their configurations, results and speed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def comparison(
 
 
 def _configuration(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Its fields by their paths, two levels deep; how it trained, where it did."""
+    """A job's fields by their paths, two levels deep, with how it trained where it did."""
     trained = (job.get("plan") or {}).get("train_config")
     shown = {**job, "train_config": trained or job.get("train_config")}
     return {

@@ -36,7 +36,7 @@ class MetricPoint:
 def metric_series(
     log: JobLog, job_id: str, names: Sequence[str] | None, after: int, max_points: int
 ) -> dict[str, Any]:
-    """As the API has it: of those names, or of all that there are, what was told after that
+    """As the API has it: the curves of those names, or of all, with the points told after that
     ``seq``. Raises ``InvalidRequest`` for a name that no job has."""
     last_seq = log.last_seq()
     epochs = log.read(job_id, entries.EPOCHS, (), None)
@@ -70,7 +70,7 @@ def thinned(values: Sequence[float | None], most: int) -> list[int]:
 
 
 def _by_name(told: Iterable[LogEntry], counts: StepCounts) -> dict[str, list[MetricPoint]]:
-    """Of epochs and validations in their order."""
+    """The points of each metric, from epochs and validations in their order."""
     found: dict[str, list[MetricPoint]] = {}
     for entry in told:
         for name, value in _metrics_of(entry).items():
@@ -91,7 +91,7 @@ def _point(entry: LogEntry, counts: StepCounts, value: float | None) -> MetricPo
 
 
 def _known_names(told: Iterable[LogEntry]) -> list[str]:
-    """Those that a job may have, and those that this one has had."""
+    """The names that a job may have, and those that this one has had."""
     known = [*USUAL, *(f"val_{name}" for name in METRICS)]
     return [*known, *sorted({name for e in told for name in _metrics_of(e)} - {*known})]
 
