@@ -4,6 +4,7 @@ for a device that it needs, and gives up if it was told so; the bits stay."""
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,14 @@ import pytest
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
-from tests.support.jobs import DIGITS, ENDED, create_job, wait_for_step, wait_until
+from tests.support.jobs import (
+    ENDED,
+    create_job,
+    initialize_together,
+    layer_actors,
+    wait_for_step,
+    wait_until,
+)
 from tests.support.ray_nodes import RayCluster
 from tests.support.ray_state import process_of_stage
 from tests.support.undisturbed import assert_undisturbed
@@ -52,12 +60,13 @@ def ip(cluster: RayCluster) -> str:
     return cluster.address.split(":")[0]
 
 
-def start(client: TandemClient, devices: list[dict[str, Any]], **given: Any) -> str:
-    job_id = create_job(client, devices, DIGITS, **given)
-    client.initialize(job_id)
-    client.train(job_id, **OPTIONS)
-    wait_for_step(client, job_id, 5)
-    return job_id
+def start(client: TandemClient, *job_ids: str) -> None:
+    """Returns once all of them train."""
+    initialize_together(client, *job_ids)
+    for job_id in job_ids:
+        client.train(job_id, **OPTIONS)
+    for job_id in job_ids:
+        wait_for_step(client, job_id, 5)
 
 
 def trains_on(client: TandemClient, job_id: str, *device_ids: int) -> dict[str, Any]:
@@ -93,7 +102,8 @@ def kinds(client: TandemClient, job_id: str) -> list[str]:
 def test_a_new_device_and_one_that_comes_back_are_taken_in_where_that_pays(
     cluster: RayCluster, joined: TandemClient, ip: str
 ) -> None:
-    job_id = start(joined, [{"ip": ip, "port": STAYS[0]}], layer_sizes=PAYS)
+    job_id = create_job(joined, [{"ip": ip, "port": STAYS[0]}], layer_sizes=PAYS)
+    start(joined, job_id)
     assert joined.register_device(ip, GOES[0], job_id) == 2
     assert trains_on(joined, job_id, 1, 2)["recovery"] is None
     assert kinds(joined, job_id) == ["replanning"]
@@ -113,9 +123,10 @@ def test_jobs_wait_for_the_devices_that_they_need_and_no_longer_than_they_were_t
 ) -> None:
     pairs = zip(STAYS, GOES, strict=True)
     patient, hasty = ([{"ip": ip, "port": port} for port in pair] for pair in pairs)
-    waits = start(joined, patient, failure_policy={"min_devices": 2})
+    waits = create_job(joined, patient, failure_policy={"min_devices": 2})
     policy = {"min_devices": 2, "wait_for_device_s": 3}
-    gives_up = start(joined, hasty, failure_policy=policy)
+    gives_up = create_job(joined, hasty, failure_policy=policy)
+    start(joined, waits, gives_up)
     with pytest.raises(ApiError, match=r"needs 2 \(failure_policy.min_devices\)") as refused:
         joined.unregister_device(GOES[0])
     assert refused.value.status == 409
@@ -132,10 +143,10 @@ def test_jobs_wait_for_the_devices_that_they_need_and_no_longer_than_they_were_t
     cluster.restart(1, *offering(GOES))
     assert trains_on(joined, waits, 1, 2)["recovery"]["waiting_for"] == []
     assert kinds(joined, waits) == ["lost", "rolled_back", "waiting", "going_on"]
+    stop_with_same_bits(joined, waits)
     joined.resume_job(gives_up)
     trains_on(joined, gives_up, 1, 2)
-    for job_id in (waits, gives_up):
-        stop_with_same_bits(joined, job_id)
+    stop_with_same_bits(joined, gives_up)
 
 
 def waits_for(client: TandemClient, job_id: str, address: str) -> bool:
@@ -143,10 +154,27 @@ def waits_for(client: TandemClient, job_id: str, address: str) -> bool:
     return job["status"] == "recovering" and job["recovery"]["waiting_for"] == [address]
 
 
+def test_a_dead_node_fails_a_job_that_may_not_fail_over(
+    cluster: RayCluster, joined: TandemClient, ip: str
+) -> None:
+    """The last test of this cluster: the node stays dead."""
+    devices = [{"ip": ip, "port": ports[0]} for ports in (STAYS, GOES)]
+    job_id = create_job(joined, devices, failure_policy={"max_failures": 0})
+    start(joined, job_id)
+    since = time.monotonic()
+    cluster.nodes[1].kill()
+    failed = joined.wait_for(job_id, {"failed"}, timeout_s=30)
+    assert time.monotonic() - since < 20
+    assert f"device 2 ({ip}:{GOES[0]})" in failed["error"]
+    head = [cluster.nodes[0].process.pid]
+    wait_until(lambda: not layer_actors(head), 10, "no actor is left")
+
+
 def test_a_job_bears_so_many_failures_and_no_more(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
-    job_id = start(client, gateway.info["devices"][:2], failure_policy={"max_failures": 1})
+    job_id = create_job(client, gateway.info["devices"][:2], failure_policy={"max_failures": 1})
+    start(client, job_id)
     process_of_stage(gateway, 1).kill()
     wait_until(lambda: client.get_job(job_id)["recovery"], 20, "the loss was not noticed")
     trains_on(client, job_id, 1, 2)

@@ -33,6 +33,7 @@ from tests.support.jobs import (
 )
 from tests.support.ports import consecutive_free_ports
 from tests.support.ray_nodes import RayCluster
+from tests.support.undisturbed import assert_undisturbed
 
 EPOCHS = 80
 OPTIONS: dict[str, Any] = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
@@ -71,12 +72,6 @@ def at(troubled: GatewayProcess) -> Iterator[TandemClient]:
         client.delete_job(job["job_id"], force=True)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(troubled: GatewayProcess) -> Any:
-    client = TandemClient(troubled.url, timeout_s=60.0)
-    return result(client, start(client, troubled))
-
-
 def start(client: TandemClient, gateway: GatewayProcess) -> str:
     """A job under way, with a checkpoint or more."""
     job_id = create_job(client, gateway.info["devices"], checkpoints={"interval_s": 0.5})
@@ -87,15 +82,13 @@ def start(client: TandemClient, gateway: GatewayProcess) -> str:
     return job_id
 
 
-def result(client: TandemClient, job_id: str) -> Any:
-    """The weights' file, every epoch's losses and every step's, all on the disk."""
+def assert_ends_undisturbed(client: TandemClient, job_id: str) -> None:
+    """With the bits of a plain loop, in every step, epoch and weight, all on the disk."""
     job = client.wait_for(job_id, ENDED, 100, patience_s=60)
     assert job["status"] == "completed", job
     wait_until(lambda: is_saved(client, job_id), 20, "not all was saved")
-    losses = [(r["epoch"], r["train_loss"], r["val_loss"]) for r in job["history"]]
-    steps = [(s["epoch"], s["step"], s["loss"]) for s in client.list_steps(job_id)]
-    assert len(losses) == EPOCHS and len(steps) == 23 * EPOCHS
-    return client.get_model(job_id), losses, steps
+    assert len(job["history"]) == EPOCHS
+    assert_undisturbed(client, job_id, OPTIONS)
 
 
 def is_saved(client: TandemClient, job_id: str) -> bool:
@@ -146,7 +139,7 @@ def create(url: str, key: str) -> requests.Response:
 
 
 def test_a_disk_that_is_full_costs_nothing(
-    troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     with full(disk), full(checkpoint_disk):
@@ -155,14 +148,15 @@ def test_a_disk_that_is_full_costs_nothing(
         assert_trains_on(at, job_id)
         assert at.wait_for(job_id, ENDED, 100)["status"] == "completed"
         assert_told(at, job_id, str(disk), "the disk is full", FREE)
-        assert at.get_model(job_id) == undisturbed[0]
-    assert result(at, job_id) == undisturbed
+        model = at.get_model(job_id)
+    assert_ends_undisturbed(at, job_id)
+    assert at.get_model(job_id) == model
     end_job_manager(troubled)
-    assert result(at, job_id) == undisturbed  # now it is on the disk indeed
+    assert_ends_undisturbed(at, job_id)  # now it is on the disk indeed
 
 
 def test_a_job_manager_that_ends_while_the_disk_is_full_waits_for_room(
-    troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, disk: Path, checkpoint_disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     with full(disk), full(checkpoint_disk):
@@ -173,12 +167,12 @@ def test_a_job_manager_that_ends_while_the_disk_is_full_waits_for_room(
         except ApiError as refused:  # there may be room for some rows yet
             assert refused.status == 503
             assert re.search(f"{disk}.*the disk is full.*{FREE}", refused.message)
-    assert result(at, job_id) == undisturbed
+    assert_ends_undisturbed(at, job_id)
     assert "taken_up" in events(at, job_id)
 
 
 def test_checkpoints_that_can_not_be_written_for_a_while_cost_nothing(
-    troubled: GatewayProcess, checkpoint_disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, checkpoint_disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     with read_only(checkpoint_disk):
@@ -189,11 +183,11 @@ def test_checkpoints_that_can_not_be_written_for_a_while_cost_nothing(
     wait_until(lambda: is_saved(at, job_id), 20, "no checkpoint was written again")
     assert "checkpoint_saved" in events(at, job_id)
     end_job_manager(troubled)
-    assert result(at, job_id) == undisturbed
+    assert_ends_undisturbed(at, job_id)
 
 
 def test_a_database_that_another_process_locks_is_waited_for(
-    troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     before = {job["job_id"] for job in at.list_jobs()}
@@ -209,7 +203,7 @@ def test_a_database_that_another_process_locks_is_waited_for(
     assert create(troubled.url, "key-1").json() == created.json()
     new = {job["job_id"] for job in at.list_jobs()} - before
     assert new == {created.json()["job_id"]}
-    assert result(at, job_id) == undisturbed
+    assert_ends_undisturbed(at, job_id)
     assert "locked" in events(at, job_id)["storage_trouble"]
     assert "storage_back" in events(at, job_id)
 
@@ -233,7 +227,7 @@ def test_a_request_with_a_key_is_done_once_though_the_job_manager_ends_amid_it(
 
 @pytest.mark.extended
 def test_what_a_newer_version_wrote_is_refused_and_left_alone(
-    troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     at.stop_job(job_id)
@@ -260,7 +254,7 @@ def test_what_a_newer_version_wrote_is_refused_and_left_alone(
         at.list_jobs()
     assert refused.value.status == 503 and str(disk) in refused.value.message
     assert set_revision(disk, revision) == ("9999",)
-    assert result(at, job_id) == undisturbed
+    assert_ends_undisturbed(at, job_id)
 
 
 def set_revision(disk: Path, revision: str) -> tuple[str, ...]:
@@ -282,7 +276,7 @@ def second_gateway(disk: Path, *arguments: str, **env: str) -> str:
 
 @pytest.mark.extended
 def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
-    troubled: GatewayProcess, disk: Path, undisturbed: Any, at: TandemClient
+    troubled: GatewayProcess, disk: Path, at: TandemClient
 ) -> None:
     job_id = start(at, troubled)
     said = second_gateway(disk)
@@ -299,13 +293,13 @@ def test_a_second_gateway_on_the_storage_is_told_whose_it_is_and_harms_nothing(
     assert f"in use by the JobManager of the cluster at {troubled.info['ray_address']}" in said
     assert "end that one, or choose another --storage-path" in said
     assert json.loads((disk / "gateway.json").read_text()) == troubled.info
-    assert result(at, job_id) == undisturbed
+    assert_ends_undisturbed(at, job_id)
     assert "lost" not in events(at, job_id)
 
 
 @pytest.mark.extended
 def test_a_disk_that_fails_for_good_is_trained_without_and_gone_on_with_once_mended(
-    tmp_path: Path, undisturbed: Any
+    tmp_path: Path,
 ) -> None:
     disk = FailingDisk.make(tmp_path, "64m")
     arguments = ["--local-device-port", str(consecutive_free_ports(2)[0])]
@@ -317,14 +311,16 @@ def test_a_disk_that_fails_for_good_is_trained_without_and_gone_on_with_once_men
             disk.fail()
             assert_told(client, job_id, str(disk.folder), "read-only", "writable")
             assert client.wait_for(job_id, ENDED, 100)["status"] == "completed"
-            assert client.get_model(job_id) == undisturbed[0]
+            model = client.get_model(job_id)
         finally:
             gateway.stop()
         assert not any(psutil.pid_exists(pid) for pid in gateway.info["pids"])
         disk.mend()
         gateway = GatewayProcess.start(disk.folder, arguments)
         try:
-            assert result(TandemClient(gateway.url, timeout_s=60.0), job_id) == undisturbed
+            client = TandemClient(gateway.url, timeout_s=60.0)
+            assert_ends_undisturbed(client, job_id)
+            assert client.get_model(job_id) == model
         finally:
             assert gateway.stop() == 0
     finally:

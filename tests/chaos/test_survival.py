@@ -24,6 +24,7 @@ from tests.support.jobs import (
 )
 from tests.support.memory_groups import no_more_memory
 from tests.support.ray_state import process_of_stage
+from tests.support.undisturbed import assert_undisturbed
 
 EPOCHS = 40
 OPTIONS: dict[str, Any] = {"epochs": EPOCHS, "threads": 1, "num_microbatches": 2, "momentum": 0.5}
@@ -55,25 +56,12 @@ def start_with_victim(
     return job_id, victim
 
 
-def result(
-    client: TandemClient, job_id: str, patience_s: float = 60
-) -> tuple[bytes, list[tuple[float, ...]]]:
-    """The weights' file and every epoch's losses and accuracy."""
+def assert_ends_undisturbed(client: TandemClient, job_id: str, patience_s: float = 60) -> None:
+    """With the bits of a plain loop, in every step, epoch and weight."""
     job = client.wait_for(job_id, ENDED, timeout_s=40 + patience_s, patience_s=patience_s)
     assert job["status"] == "completed", job
     assert [record["epoch"] for record in job["history"]] == list(range(1, EPOCHS + 1))
-    names = ("train_loss", "val_loss", "val_accuracy")
-    steps = client.list_steps(job_id)
-    assert [(s["epoch"], s["step"]) for s in steps] == [
-        (e, s) for e in range(1, EPOCHS + 1) for s in range(1, 24)
-    ]
-    return client.get_model(job_id), [tuple(r[n] for n in names) for r in job["history"]]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(gateway: GatewayProcess) -> Any:
-    client = TandemClient(gateway.url, timeout_s=60.0)
-    return result(client, start(client, gateway.info["devices"][:2]))
+    assert_undisturbed(client, job_id, OPTIONS)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +77,6 @@ def undisturbed(gateway: GatewayProcess) -> Any:
 def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     gateway: GatewayProcess,
     client: TandemClient,
-    undisturbed: Any,
     stage: int,
     how: signal.Signals,
 ) -> None:
@@ -97,7 +84,7 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
     wait_for_step(client, job_id, 100)
     victim.send_signal(how)
     wait_until(lambda: client.get_job(job_id)["recovery"], 10, "the loss was not noticed")
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     recovery = client.get_job(job_id)["recovery"]
     assert recovery["num_failures"] == 1 and recovery["lost_steps"] <= 10
     assert "device " in recovery["last_cause"]
@@ -107,40 +94,40 @@ def test_the_loss_of_a_layer_actor_costs_few_steps_and_no_bit(
 
 
 def test_a_process_that_the_kernel_ends_for_memory_is_told_as_such(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id, victim = start_with_victim(gateway, client, 2, 1)
     wait_for_step(client, job_id, 100)
     with no_more_memory(victim.pid):
         wait_until(lambda: client.get_job(job_id)["recovery"], 20, "the loss was not noticed")
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     assert "by the kernel for want of memory" in client.get_job(job_id)["recovery"]["last_cause"]
 
 
 def test_a_lone_device_is_brought_back_from_the_job_managers_copy(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id, victim = start_with_victim(gateway, client, 1, 0)
     wait_for_step(client, job_id, 100)
     victim.kill()
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     assert client.get_job(job_id)["recovery"]["lost_steps"] <= 10
 
 
 def test_a_killed_job_manager_takes_its_jobs_up_from_the_last_checkpoint(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id = start(client, gateway.info["devices"][:2], checkpoints={"interval_s": 0.2})
     wait_for_step(client, job_id, 100)
     wait_until(lambda: client.list_checkpoints(job_id), 20, "there is no checkpoint")
     _job_manager(gateway).kill()
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     kinds = [event["kind"] for event in client.list_events(job_id)["events"]]
     assert "taken_up" in kinds
 
 
 def test_a_stopped_job_is_resumed_on_other_devices_with_the_same_bits(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     devices = gateway.info["devices"]
     job_id = start(client, devices[:2])
@@ -152,11 +139,11 @@ def test_a_stopped_job_is_resumed_on_other_devices_with_the_same_bits(
     client.register_device(devices[2]["ip"], devices[2]["port"], job_id)
     client.resume_job(job_id)
     assert client.resume_job(job_id)["status"] in ("recovering", "training")
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
 
 
 def test_a_device_is_drained_while_the_job_trains(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     devices = gateway.info["devices"]
     job_id = start(client, devices[:2])
@@ -164,12 +151,12 @@ def test_a_device_is_drained_while_the_job_trains(
     client.unregister_device(devices[0]["port"])
     job = client.get_job(job_id)
     assert list(job["layers"]) == ["2"] and job["status"] in ("training", "completed")
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     assert client.get_job(job_id)["recovery"] is None
 
 
 def test_a_new_device_is_a_spare_until_it_pays(
-    gateway: GatewayProcess, client: TandemClient, undisturbed: Any
+    gateway: GatewayProcess, client: TandemClient
 ) -> None:
     devices = gateway.info["devices"]
     job_id = start(client, devices[:2])
@@ -177,7 +164,7 @@ def test_a_new_device_is_a_spare_until_it_pays(
     assert client.register_device(devices[2]["ip"], devices[2]["port"], job_id) == 3
     job = client.get_job(job_id)
     assert job["spares"] == [3] and list(job["layers"]) == ["1", "2"]
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
 
 
 @pytest.fixture(scope="module")
@@ -193,24 +180,22 @@ def arena(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Aren
 
 
 @pytest.mark.timeout(300)
-def test_a_lost_head_costs_what_was_trained_since_the_last_checkpoint(
-    arena: Arena, undisturbed: Any
-) -> None:
+def test_a_lost_head_costs_what_was_trained_since_the_last_checkpoint(arena: Arena) -> None:
     client = arena.client
     job_id = start(client, arena.devices, checkpoints={"interval_s": 0.2})
     wait_until(lambda: client.list_checkpoints(job_id), 60, "there is no checkpoint")
     send_to(arena.targets(Case("head", signal.SIGKILL, "now", (0, 1), 0)), signal.SIGKILL)
-    assert result(client, job_id, patience_s=120) == undisturbed
+    assert_ends_undisturbed(client, job_id, patience_s=120)
     assert "taken_up" in [event["kind"] for event in client.list_events(job_id)["events"]]
     wait_until(lambda: not arena.left_processes("LayerActor"), 10, "no actor is left")
 
 
-def test_the_loss_of_a_ray_node_costs_few_steps_and_no_bit(arena: Arena, undisturbed: Any) -> None:
+def test_the_loss_of_a_ray_node_costs_few_steps_and_no_bit(arena: Arena) -> None:
     client = arena.client
     job_id = start(client, arena.devices, failure_policy={"max_lost_steps": 10})
     wait_for_step(client, job_id, 100)
     send_to(arena.targets(Case("ray_node", signal.SIGKILL, "now", (0, 1), 1)), signal.SIGKILL)
-    assert result(client, job_id) == undisturbed
+    assert_ends_undisturbed(client, job_id)
     recovery = client.get_job(job_id)["recovery"]
     assert recovery["lost_steps"] <= 10 * recovery["num_failures"]
     assert list(client.get_job(job_id)["layers"]) == ["1"]

@@ -21,7 +21,7 @@ OLD_CPU = {"ATEN_CPU_CAPABILITY": "default"}  # torch there uses no instruction 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
     environment = BareEnvironment.make(tmp_path_factory.mktemp("environment") / "bare")
-    assert environment.can_import("ray") and environment.can_import("torch")
+    assert environment.can_import("ray, torch")
     assert not environment.can_import("actors")
     return environment
 

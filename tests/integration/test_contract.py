@@ -14,7 +14,15 @@ from torch import nn
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
-from tests.support.jobs import DIGITS, LAYER_SIZES, create_job, train
+from tests.support.jobs import (
+    DIGITS,
+    ENDED,
+    LAYER_SIZES,
+    create_job,
+    initialize_together,
+    train,
+    wait_for_step,
+)
 from tests.support.mnist import mnist_dir
 
 CREATE = """curl -s -X POST http://localhost:4000/api/jobs \\
@@ -77,7 +85,9 @@ def test_each_curl_of_the_document_works_when_pasted(
     assert curl(gateway, initialize, job_id) == {"message": "Network initialized successfully"}
     started = curl(gateway, TRAIN, job_id)
     assert started == {"message": "Training started", "epochs": 10, "learning_rate": 0.1}
-    client.wait_for(job_id, {"completed"}, timeout_s=90)
+    wait_for_step(client, job_id, 5)
+    client.stop_job(job_id)
+    client.wait_for(job_id, {"stopped"}, timeout_s=30)
     teraflops = curl(gateway, "curl -s http://localhost:4000/api/previous_teraflops")[-1]
     assert list(teraflops) == ["1", "2"]
     for flops in teraflops.values():
@@ -125,12 +135,24 @@ def test_1f1b_holds_no_more_activations_than_stages_to_come(
     assert held == [3, 2, 1]
 
 
-def test_the_model_loads_in_plain_pytorch_and_predicts_the_same(
+def test_sessions_go_on_from_each_other_and_the_model_loads_in_plain_pytorch(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
-    job_id = create_job(client, gateway.info["devices"][:2])
-    client.initialize(job_id)
-    train(client, job_id, epochs=5)
+    devices = gateway.info["devices"]
+    job_id, once_id = create_job(client, devices[:2]), create_job(client, devices[2:])
+    initialize_together(client, job_id, once_id)
+    client.train(once_id, epochs=4, threads=1)
+    train(client, job_id, epochs=2)
+    twice = train(client, job_id, epochs=2)
+    once = client.wait_for(once_id, ENDED, timeout_s=90)
+    losses = [[r["train_loss"] for r in job["history"]] for job in (twice, once)]
+    assert losses[0] == losses[1] and len(losses[0]) == 4
+    assert [r["session"] for r in twice["history"]] == [1, 1, 2, 2]
+    assert client.get_model(job_id) == client.get_model(once_id)
+    assert_predicts_the_same_in_plain_pytorch(client, job_id)
+
+
+def assert_predicts_the_same_in_plain_pytorch(client: TandemClient, job_id: str) -> None:
     model = nn.Sequential(
         nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
     )
@@ -143,44 +165,27 @@ def test_the_model_loads_in_plain_pytorch_and_predicts_the_same(
     assert predicted["classes"] == own.argmax(dim=1).tolist()
 
 
-def test_a_second_session_goes_on_from_the_weights_of_the_first(
+def test_seed_and_shuffling_matter_and_initialize_draws_the_same_weights_anew(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
-    devices = gateway.info["devices"]
-    job_id = create_job(client, devices[:2])
-    client.initialize(job_id)
-    train(client, job_id, epochs=2)
-    twice = train(client, job_id, epochs=2)
-    once_id = create_job(client, devices[:1])
-    client.initialize(once_id)
-    once = train(client, once_id, epochs=4)
-    losses = [[r["train_loss"] for r in job["history"]] for job in (twice, once)]
-    assert losses[0] == losses[1]
-    assert [r["session"] for r in twice["history"]] == [1, 1, 2, 2]
-    assert client.get_model(job_id) == client.get_model(once_id)
-
-
-def test_initialize_draws_the_same_weights_anew(
-    gateway: GatewayProcess, client: TandemClient
-) -> None:
-    job_id = create_job(client, gateway.info["devices"][:1])
-    client.initialize(job_id)
-    first = train(client, job_id, epochs=1)
-    client.initialize(job_id)
-    assert client.get_job(job_id)["history"] == []
-    assert (
-        train(client, job_id, epochs=1)["history"][0]["train_loss"]
-        == (first["history"][0]["train_loss"])
-    )
-
-
-def test_the_seed_and_the_shuffling_matter(gateway: GatewayProcess, client: TandemClient) -> None:
-    losses = []
-    for model, dataset in (({}, {}), ({"seed": 5}, {}), ({}, {"shuffle": False})):
-        job_id = create_job(client, gateway.info["devices"][:1], {**DIGITS, **dataset}, **model)
-        client.initialize(job_id)
-        losses.append(train(client, job_id, epochs=1)["history"][0]["train_loss"])
+    configs: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"seed": 5}, {}),
+        ({}, {"shuffle": False}),
+        ({}, {}),
+    ]
+    jobs = [
+        create_job(client, [device], {**DIGITS, **dataset}, **model)
+        for device, (model, dataset) in zip(gateway.info["devices"], configs, strict=True)
+    ]
+    initialize_together(client, *jobs)
+    for job_id in jobs:
+        client.train(job_id, epochs=1, threads=1)
+    ended = [client.wait_for(job_id, ENDED, timeout_s=90) for job_id in jobs]
+    losses = [job["history"][0]["train_loss"] for job in ended]
     assert len(set(losses)) == 3
+    client.initialize(jobs[-1])
+    assert client.get_job(jobs[-1])["history"] == []
+    assert train(client, jobs[-1], epochs=1)["history"][0]["train_loss"] == losses[-1]
 
 
 def test_health_readiness_version_and_documentation_answer(gateway: GatewayProcess) -> None:

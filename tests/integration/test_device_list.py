@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +28,6 @@ def cluster() -> Iterator[RayCluster]:
         cluster.start_node("--resources", '{"device:6001": 1, "device:6002": 1}')
         yield cluster
     finally:
-        for node in cluster.nodes:
-            node.kill()  # politely it takes long while a JobManager runs
         cluster.stop()
 
 
@@ -45,15 +42,16 @@ def client(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         gateway.stop()
 
 
-@pytest.fixture
-def third(cluster: RayCluster, tmp_path: Path) -> Iterator[RayNode]:
-    """A further node for one test; another version of Tandem seems to be installed there, and
-    none can be imported."""
-    installed = tmp_path / "packages" / f"tandem_train-{OTHER_VERSION}.dist-info"
+@pytest.fixture(scope="module")
+def third(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNode]:
+    """A further node, until the last test kills it; another version of Tandem seems to be installed
+    there, and none can be imported."""
+    folder = tmp_path_factory.mktemp("third")
+    installed = folder / "packages" / f"tandem_train-{OTHER_VERSION}.dist-info"
     installed.mkdir(parents=True)
     metadata = f"Metadata-Version: 2.1\nName: tandem-train\nVersion: {OTHER_VERSION}\n"
     (installed / "METADATA").write_text(metadata)
-    bare = BareEnvironment.make(tmp_path / "bare")
+    bare = BareEnvironment.make(folder / "bare")
     path = os.pathsep.join([str(installed.parent), bare.env["PYTHONPATH"]])
     node = cluster.start_node(environment=replace(bare, env={"PYTHONPATH": path}))
     try:
@@ -83,6 +81,25 @@ def ports(client: TandemClient) -> set[int]:
     return {device["port"] for device in client.list_devices()}
 
 
+def test_a_frozen_node_is_told_and_slows_one_listing_only(
+    client: TandemClient, third: RayNode
+) -> None:
+    """The first test here: nothing is known of the node yet."""
+    third.raylet().suspend()
+    try:
+        took_s = []
+        for _ in range(2):
+            begin = time.monotonic()
+            device = listed(client, third.port)
+            took_s.append(time.monotonic() - begin)
+            assert "has not answered" in device["probe_error"] and device["os"] is None
+            assert (device["cores"], device["status"]) == (2, "free")
+        assert took_s[0] < 10 and took_s[1] < 2, took_s
+    finally:
+        third.raylet().resume()
+    wait_until(lambda: listed(client, third.port)["os"], 60, "the late answer was not taken")
+
+
 def test_every_device_of_every_node_is_listed_with_what_is_installed_there(
     cluster: RayCluster, client: TandemClient, third: RayNode
 ) -> None:
@@ -101,22 +118,6 @@ def test_every_device_of_every_node_is_listed_with_what_is_installed_there(
     assert versions.pop(third.port)["tandem"] == OTHER_VERSION
     assert {v["tandem"] for v in versions.values()} == {__version__}
     assert all(v["torch"] for v in versions.values())
-
-
-def test_a_frozen_node_is_told_and_slows_one_listing_only(
-    client: TandemClient, third: RayNode
-) -> None:
-    third.raylet().suspend()
-    took_s = []
-    for _ in range(2):
-        begin = time.monotonic()
-        device = listed(client, third.port)
-        took_s.append(time.monotonic() - begin)
-        assert "has not answered" in device["probe_error"] and device["os"] is None
-        assert (device["cores"], device["status"]) == (2, "free")
-    assert took_s[0] < 10 and took_s[1] < 2, took_s
-    third.raylet().resume()
-    wait_until(lambda: listed(client, third.port)["os"], 60, "the late answer was not taken")
 
 
 def test_two_nodes_that_claim_one_device_are_told_by_everyone_who_meets_them(

@@ -37,6 +37,11 @@ TANDEM = [sys.executable, "-m", "http_gateway.cli"]
 LIMIT_S = 30.0
 TOKEN = "0123456789abcdef" * 4
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+AN_HOUR_AHEAD = (
+    BareEnvironment(sys.executable, {"LD_PRELOAD": FAKETIME[0], "FAKETIME": "+1h"})
+    if FAKETIME
+    else None
+)
 REASON = why_not()
 in_namespaces = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 NO_FIREWALL = why_no_firewall()
@@ -64,6 +69,32 @@ def report_of(cluster: RayCluster, folder: Path) -> dict[str, Any]:
         return report
     finally:
         gateway.stop()
+
+
+@dataclass(frozen=True)
+class UnlikeNodes:
+    """What was found in a cluster of unlike nodes; ``bare`` and ``ahead`` are ports of nodes."""
+
+    report: dict[str, Any]
+    bare: int
+    ahead: int | None
+
+
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory: pytest.TempPathFactory) -> UnlikeNodes:
+    """A head, a node without Tandem that is said to have a GPU, and one whose clock is an hour
+    ahead, where Debian's faketime is installed. A gateway joins them for one checkup, in time."""
+    folder = tmp_path_factory.mktemp("unlike")
+    environment = BareEnvironment.make(folder / "bare")
+    assert not environment.can_import("actors") and not environment.can_import("orchestrator")
+    cluster = RayCluster()
+    try:
+        cluster.start_head()
+        bare = cluster.start_node("--num-gpus=1", environment=environment).port
+        ahead = cluster.start_node(environment=AN_HOUR_AHEAD).port if AN_HOUR_AHEAD else None
+        return UnlikeNodes(report_of(cluster, folder), bare, ahead)
+    finally:
+        cluster.stop()
 
 
 def test_an_embedded_cluster_is_fit_to_train(gateway: GatewayProcess, client: TandemClient) -> None:
@@ -96,43 +127,30 @@ def test_a_training_goes_on_beside_one_checkup_and_is_told(
     assert client.get_job(job_id)["status"] == "training"
 
 
-def test_a_device_without_tandem_is_examined_like_any_other(tmp_path: Path) -> None:
-    environment = BareEnvironment.make(tmp_path / "bare")
-    assert not environment.can_import("actors") and not environment.can_import("orchestrator")
-    cluster = RayCluster()
-    try:
-        cluster.start_head()
-        cluster.start_node("--num-gpus=1", environment=environment)
-        report = report_of(cluster, tmp_path)
-    finally:
-        cluster.stop()
-    assert errors(report) == [] and report["checked_nodes"] == 2
-    bare = next(node for node in report["nodes"] if not node["has_job_manager"])
+def test_a_device_without_tandem_is_examined_like_any_other(unlike: UnlikeNodes) -> None:
+    num_nodes = 2 if unlike.ahead is None else 3
+    report = unlike.report
+    assert report["ok"] and errors(report) == []
+    assert report["checked_nodes"] == num_nodes
+    bare = next(node for node in report["nodes"] if node["node"].endswith(f":{unlike.bare}"))
+    assert not bare["has_job_manager"]
     assert bare["versions"]["numpy"] and bare["clock_ahead_s"] is not None
-    assert len(report["links"]) == 2
+    assert len(report["links"]) == num_nodes * (num_nodes - 1)
     gpus = [finding for finding in report["findings"] if finding["check"] == "accelerators"]
     sees_one = torch.accelerator.is_available()
     assert [gpu["level"] for gpu in gpus] == ["ok" if sees_one else "warning"]
     assert sees_one or "Ray counts 1 GPU on" in gpus[0]["text"]
 
 
-@pytest.mark.skipif(not FAKETIME, reason="Debian's faketime is not installed")
-def test_a_clock_an_hour_off_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
-    clock = {"LD_PRELOAD": FAKETIME[0], "FAKETIME": "+1h"}
-    cluster = RayCluster()
-    try:
-        cluster.start_head()
-        device = cluster.start_node(environment=BareEnvironment(sys.executable, clock))
-        report = report_of(cluster, tmp_path)
-    finally:
-        cluster.stop()
+@pytest.mark.skipif(AN_HOUR_AHEAD is None, reason="Debian's faketime is not installed")
+def test_a_clock_an_hour_off_is_told_with_the_command_that_sets_it(unlike: UnlikeNodes) -> None:
+    report = unlike.report
     (finding,) = [finding for finding in report["findings"] if finding["check"] == "clock"]
-    assert finding["node"].endswith(f":{device.port}")
+    assert finding["node"].endswith(f":{unlike.ahead}")
     node = next(node for node in report["nodes"] if node["node"] == finding["node"])
     assert abs(node["clock_ahead_s"] - 3600) < 5
     assert f"The clock of {node['node']} is {node['clock_ahead_s']:.1f} s ahead" in finding["text"]
     assert finding["remedy"] == "sudo timedatectl set-ntp true"
-    assert report["ok"] and report["checked_nodes"] == 2
 
 
 @dataclass

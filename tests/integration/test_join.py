@@ -70,13 +70,15 @@ def joined(hosts: tuple[Host, Host]) -> Iterator[Service]:
     assert "Ray has ended on this device" in service.log.read_text()
 
 
-def test_a_host_joins_with_its_devices_and_leaves_with_ctrl_c(
+def test_a_host_joins_once_with_its_devices_and_leaves_with_ctrl_c(
     hosts: tuple[Host, Host], joined: Service
 ) -> None:
     head, laptop = hosts
     assert "devices 5001 to 5002" in joined.log.read_text()
     (node,) = [node for node in alive(head) if node[0] == laptop.ip]
     assert node[1] == 5001 and {"device:5001", "device:5002"} <= set(node[2])
+    text = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
+    assert "joined already" in text and f"`tandem join {head.ip}:6379 --port 5002`" in text
 
 
 def test_a_device_whose_ray_died_comes_back_under_its_port(
@@ -125,12 +127,6 @@ def test_a_firewall_that_keeps_the_head_out_is_told_with_the_line_that_opens_it(
         wait_until(lambda: (laptop.ip, 5001) in devices(head), 30.0, "it is not back")
     finally:
         service.stop()
-
-
-def test_a_device_joins_once(hosts: tuple[Host, Host], joined: Service) -> None:
-    head, laptop = hosts
-    text = refusal(laptop, head.ip, RAY_AUTH_TOKEN=token_of(head))
-    assert "joined already" in text and f"`tandem join {head.ip}:6379 --port 5002`" in text
 
 
 def test_the_token_is_asked_for_at_a_terminal_not_shown_and_kept(hosts: tuple[Host, Host]) -> None:

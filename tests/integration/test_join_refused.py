@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +38,12 @@ class Refusal:
         return self.done.stdout + self.done.stderr
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def strangers(
     hosts: tuple[Host, Host], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Refusal]:
-    """Those without the cluster's token, by command and token; all at once, for each has to wait
-    until Ray has lost its patience."""
+) -> Iterator[dict[str, Future[Refusal]]]:
+    """Those without the cluster's token, by command and token; all at once and beside the other
+    tests, for each has to wait until Ray has lost its patience."""
     head, laptop = hosts
     address = f"{head.ip}:6379"
     bare = BareEnvironment.make(tmp_path_factory.mktemp("bare") / "env")
@@ -66,7 +66,7 @@ def strangers(
         return Refusal(done, time.monotonic() - began)
 
     with ThreadPoolExecutor(len(cases)) as pool:
-        return dict(zip(cases, pool.map(refused, cases), strict=True))
+        yield {case: pool.submit(refused, case) for case in cases}
 
 
 @pytest.fixture(scope="module")
@@ -89,33 +89,6 @@ def test_a_wrong_token_is_told_and_not_kept(hosts: tuple[Host, Host], tmp_path: 
     text = refusal(laptop, head.ip, "--token-file", str(wrong))
     assert "does not accept this device's token" in text and WRONG_TOKEN not in text
     assert "no token of" in refusal(laptop, head.ip)
-
-
-@pytest.mark.parametrize("token", ["wrong", "none"])
-def test_a_gateway_without_the_clusters_token_is_told_where_it_is(
-    hosts: tuple[Host, Host], strangers: dict[str, Refusal], token: str
-) -> None:
-    refused = strangers[f"serve, {token}"]
-    assert refused.seconds < TOLD_WITHIN_S and refused.done.returncode == 1
-    sentence = refused.done.stderr.splitlines()[-1]
-    assert sentence.startswith("tandem: ") and WRONG_TOKEN not in refused.said
-    assert f"`cat ~/.tandem/tokens/{hosts[0].ip}_6379`" in sentence
-    assert "give it here by RAY_AUTH_TOKEN" in sentence
-
-
-@pytest.mark.parametrize("token", ["wrong", "none"])
-def test_ray_itself_tells_a_token_in_the_words_of_the_documentation(
-    strangers: dict[str, Refusal], token: str
-) -> None:
-    refused = strangers[f"start, {token}"]
-    assert refused.done.returncode != 0  # how long that takes is Ray's own
-    words = "Authentication token is missing or incorrect"
-    assert words in refused.said and words in page("troubleshooting")
-
-
-def test_ray_refuses_a_program_without_the_clusters_token(strangers: dict[str, Refusal]) -> None:
-    refused = strangers["driver, none"]
-    assert refused.done.returncode != 0 and "InvalidAuthToken" in refused.said
 
 
 @pytest.mark.parametrize(
@@ -182,3 +155,32 @@ def test_another_minor_version_of_python_is_told_with_the_command_that_mends_it(
     assert f"and Python {own}." in text and f"and Python {other.version}." in text
     remedy = f".venv/bin/pip install 'ray[default]=={ray.__version__}'"
     assert f"run here `python{own} -m venv .venv && {remedy}`" in text
+
+
+@pytest.mark.parametrize("token", ["wrong", "none"])
+def test_a_gateway_without_the_clusters_token_is_told_where_it_is(
+    hosts: tuple[Host, Host], strangers: dict[str, Future[Refusal]], token: str
+) -> None:
+    refused = strangers[f"serve, {token}"].result()
+    assert refused.seconds < TOLD_WITHIN_S and refused.done.returncode == 1
+    sentence = refused.done.stderr.splitlines()[-1]
+    assert sentence.startswith("tandem: ") and WRONG_TOKEN not in refused.said
+    assert f"`cat ~/.tandem/tokens/{hosts[0].ip}_6379`" in sentence
+    assert "give it here by RAY_AUTH_TOKEN" in sentence
+
+
+@pytest.mark.parametrize("token", ["wrong", "none"])
+def test_ray_itself_tells_a_token_in_the_words_of_the_documentation(
+    strangers: dict[str, Future[Refusal]], token: str
+) -> None:
+    refused = strangers[f"start, {token}"].result()
+    assert refused.done.returncode != 0  # how long that takes is Ray's own
+    words = "Authentication token is missing or incorrect"
+    assert words in refused.said and words in page("troubleshooting")
+
+
+def test_ray_refuses_a_program_without_the_clusters_token(
+    strangers: dict[str, Future[Refusal]],
+) -> None:
+    refused = strangers["driver, none"].result()
+    assert refused.done.returncode != 0 and "InvalidAuthToken" in refused.said

@@ -1,4 +1,5 @@
-"""Data sets that may not lie in memory are read while a job trains: with the same bits."""
+"""Data that a gateway with little memory reads while jobs train, with the same bits; that changes
+meanwhile; and that is missing."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from http_gateway.client import TandemClient
+from http_gateway.client import ApiError, TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
-from tests.support.jobs import ENDED, wait_for_step
+from tests.support.jobs import ENDED, create_job, layer_actors, wait_for_step, wait_until
 from tests.support.own_files import write_folder
 from tests.support.ray_state import process_of_stage
 from tests.support.undisturbed import assert_undisturbed
@@ -65,6 +66,19 @@ def prepared(gateway: GatewayProcess, client: TandemClient, data: dict[str, Any]
         client.register_device(**device, job_id=job_id)
     client.initialize(job_id, partition="even")
     return job_id
+
+
+def test_missing_data_names_the_folder_and_the_offline_choice(
+    small: GatewayProcess, data_dir: Path
+) -> None:
+    client = TandemClient(small.url, timeout_s=90.0)
+    job_id = create_job(client, small.info["devices"], {"name": "MNIST"})
+    with pytest.raises(ApiError) as refused:
+        client.initialize(job_id)
+    assert refused.value.status == 409
+    assert str(data_dir) in refused.value.message and '"digits"' in refused.value.message
+    assert client.get_job(job_id)["status"] == "created"
+    wait_until(lambda: not layer_actors(small.info["pids"]), 10, "no actor is left")
 
 
 def test_rows_that_are_read_give_the_bits_of_rows_in_memory_after_a_killed_device_too(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.support.jobs import (
     DIGITS,
     LAYER_SIZES,
     create_job,
+    initialize_together,
     layer_actors,
     train,
     wait_for_step,
@@ -33,11 +34,11 @@ def refused(call: Any, *arguments: Any, **named: Any) -> tuple[int, str]:
     return caught.value.status, caught.value.message
 
 
-def test_a_stopped_job_stops_at_a_step_and_goes_on_later(
+def test_a_job_is_read_while_it_is_initialized_stops_at_a_step_and_goes_on_later(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
     job_id = create_job(client, gateway.info["devices"])
-    client.initialize(job_id)
+    initialize_and_read(gateway, client, job_id)
     client.train(job_id, epochs=MANY_EPOCHS)
     wait_for_step(client, job_id)
     client.stop_job(job_id)
@@ -50,6 +51,21 @@ def test_a_stopped_job_stops_at_a_step_and_goes_on_later(
     assert len(job["history"]) == epochs_before + 1
 
 
+def initialize_and_read(gateway: GatewayProcess, client: TandemClient, job_id: str) -> None:
+    """Each read is quick meanwhile."""
+    starter = TandemClient(gateway.url, timeout_s=60.0)
+    reads = 0
+    with ThreadPoolExecutor(1) as pool:
+        initializing = pool.submit(starter.initialize, job_id)
+        while not initializing.done():
+            begin = time.monotonic()
+            client.get_job(job_id)
+            assert time.monotonic() - begin < 2.0
+            reads += 1
+        initializing.result()
+    assert reads > 5
+
+
 def test_stopping_before_the_first_step_stops(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
@@ -60,13 +76,16 @@ def test_stopping_before_the_first_step_stops(
     assert client.wait_for(job_id, {"stopped", "failed"}, 30)["status"] == "stopped"
 
 
-def test_a_training_job_refuses_what_would_cross_it(
+def test_a_job_refuses_what_it_can_not_do_and_what_would_cross_its_training(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:
     device = gateway.info["devices"][0]
     job_id = create_job(client, [device])
     assert refused(client.train, job_id) == (400, "Network must be initialized before training")
     client.initialize(job_id)
+    status, text = refused(client.train, job_id, num_microbatches=65)
+    assert status == 400 and "num_microbatches is 65" in text
+    assert client.get_job(job_id)["status"] == "initialized"
     client.train(job_id, epochs=MANY_EPOCHS)
     for call, arguments in (
         (client.train, (job_id,)),
@@ -87,8 +106,8 @@ def test_two_jobs_on_different_devices_train_at_the_same_time(
 ) -> None:
     devices = gateway.info["devices"]
     jobs = [create_job(client, [device]) for device in devices[:2]]
+    initialize_together(client, *jobs)
     for job_id in jobs:
-        client.initialize(job_id)
         client.train(job_id, epochs=MANY_EPOCHS)
     for job_id in jobs:
         wait_for_step(client, job_id)
@@ -207,51 +226,3 @@ def test_predictions_that_can_not_be_made_are_refused(
     train(client, job_id, epochs=1)
     status, text = refused(client.predict, job_id, [[0.0] * 784, [0.0] * 783])
     assert status == 400 and "inputs[1] has 783 values" in text and "784" in text
-
-
-def test_more_microbatches_than_samples_are_refused(
-    gateway: GatewayProcess, client: TandemClient
-) -> None:
-    job_id = create_job(client, gateway.info["devices"][:1])
-    client.initialize(job_id)
-    status, text = refused(client.train, job_id, num_microbatches=65)
-    assert status == 400 and "num_microbatches is 65" in text
-    assert client.get_job(job_id)["status"] == "initialized"
-
-
-def test_missing_data_names_the_folder_and_the_offline_choice(
-    tmp_path: Path, gateway: GatewayProcess
-) -> None:
-    import os
-
-    env = {**os.environ, "TANDEM_DATA_DIR": str(tmp_path / "nothing")}
-    own = GatewayProcess.start(tmp_path / "storage", ["--local-device-port", "18001"], env)
-    try:
-        client = TandemClient(own.url, timeout_s=90.0)
-        job_id = create_job(client, own.info["devices"], {"name": "MNIST"})
-        status, text = refused(client.initialize, job_id)
-        assert status == 409, text
-        assert str(tmp_path / "nothing") in text and '"digits"' in text
-        assert client.get_job(job_id)["status"] == "created"
-        wait_until(lambda: not layer_actors(own.info["pids"]), 10, "no actor is left")
-    finally:
-        assert own.stop() == 0
-
-
-def test_reads_are_quick_while_a_job_is_being_initialized(
-    gateway: GatewayProcess, client: TandemClient
-) -> None:
-    import threading
-
-    job_id = create_job(client, gateway.info["devices"])
-    starter = TandemClient(gateway.url, timeout_s=60.0)
-    thread = threading.Thread(target=starter.initialize, args=(job_id,))
-    thread.start()
-    reads = 0
-    while thread.is_alive():
-        begin = time.monotonic()
-        client.get_job(job_id)
-        assert time.monotonic() - begin < 2.0
-        reads += 1
-    thread.join()
-    assert reads > 5

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,16 @@ def run(script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess
     )
 
 
+def tandem_stop(storage: Path, cluster: LocalCluster) -> subprocess.CompletedProcess[str]:
+    """The command, for a cluster that this process has started. It waits for zombies, too, and the
+    nodes are some until their parent has looked after them."""
+    nodes = [psutil.Process(pid) for pid in pids_of(cluster)]
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(run, TANDEM, "stop", "--storage-path", str(storage))
+        psutil.wait_procs(nodes, timeout=60)
+        return stopping.result()
+
+
 def test_the_cluster_outlives_a_killed_gateway_and_the_next_one_joins_and_ends_it(
     storage: Path, home: Path
 ) -> None:
@@ -133,12 +144,6 @@ def test_two_clusters_run_side_by_side_and_each_is_joined_by_its_storage_path(
     assert_nothing_left(pids_of(two), elsewhere, two.state.temp_dir, home)
 
 
-def test_a_running_cluster_with_other_devices_is_refused_with_the_remedy(storage: Path) -> None:
-    ensure_local_cluster(settings(storage))
-    with pytest.raises(InvalidRequest, match="tandem stop --storage-path"):
-        ensure_local_cluster(settings(storage, local_devices=3))
-
-
 def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_replaced(
     storage: Path, home: Path
 ) -> None:
@@ -154,7 +159,7 @@ def test_local_nodes_are_ray_nodes_of_their_own_and_what_a_dead_head_left_is_rep
     new = ensure_local_cluster(asked)
     assert not new.joined
     wait_until(lambda: not processes_of(pids_of(old)), 30.0, "the old nodes were left")
-    done = run(TANDEM, "stop", "--storage-path", str(storage))
+    done = tandem_stop(storage, new)
     assert done.returncode == 0 and "Ended" in done.stdout, done.stderr
     assert_nothing_left(pids_of(new), storage, new.state.temp_dir, home)
 
@@ -175,16 +180,18 @@ def test_whatever_its_state_file_says_a_cluster_is_never_disowned(
     assert again.joined and pids_of(again) == pids_of(cluster)
 
     file.write_text("{}")
-    done = run(TANDEM, "stop", "--storage-path", str(storage))
+    done = tandem_stop(storage, cluster)
     assert done.returncode == 0 and "Ended" in done.stdout, done.stderr
     assert_nothing_left(pids_of(cluster), storage, cluster.state.temp_dir, home)
 
 
-def test_one_node_offers_every_device_as_a_resource(storage: Path) -> None:
+def test_one_node_offers_every_device_and_another_number_of_them_is_refused(storage: Path) -> None:
     cluster = ensure_local_cluster(settings(storage, local_devices=3, local_device_port=6001))
     asked_of_ray = run(NODES, cluster.state.address, **cluster_auth(storage))
     ((_, resources),) = printed_json(asked_of_ray.stdout)
     assert {"device:6001", "device:6002", "device:6003"} <= set(resources)
+    with pytest.raises(InvalidRequest, match="tandem stop --storage-path"):
+        ensure_local_cluster(settings(storage, local_devices=2, local_device_port=6001))
 
 
 def test_a_gateway_killed_while_its_cluster_starts_leaves_nothing_that_can_not_be_ended(

@@ -190,7 +190,7 @@ def test_training_goes_on_without_a_gateway_and_the_next_one_finds_it(
         again.stop()
 
 
-def test_a_device_is_a_node_by_its_port_or_by_a_resource_it_offers(
+def test_a_device_is_a_node_or_a_resource_it_offers_and_a_dead_job_manager_is_started_again(
     cluster: RayCluster, joined: GatewayProcess
 ) -> None:
     client = TandemClient(joined.url, timeout_s=60.0)
@@ -202,12 +202,6 @@ def test_a_device_is_a_node_by_its_port_or_by_a_resource_it_offers(
     assert across in ("gloo", "actor_calls") and within in ("shared_memory", "gloo")
     wait_until(lambda: not layer_actors(leaders(cluster)), 10, "no actor is left")
 
-
-def test_a_job_manager_that_died_is_started_again(
-    cluster: RayCluster, joined: GatewayProcess
-) -> None:
-    client = TandemClient(joined.url, timeout_s=60.0)
-    job_id = create_job(client, [])
     (manager,) = actor_processes(leaders(cluster), "JobManagerActor")
     manager.kill()
     assert [job["job_id"] for job in client.list_jobs()] == [job_id]

@@ -10,30 +10,45 @@ import pytest
 
 from http_gateway.client import ApiError, TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
-from tests.support.jobs import actor_processes, train, wait_until
+from tests.support.jobs import ENDED, actor_processes, initialize_together, wait_until
 from tests.support.own_files import write_folder
 
+Config = dict[str, Any]
+CNN = [{"type": "Flatten"}, {"type": "Linear", "out_features": 2}]
+PETS: Config = {"format": "image_folder", "path": "pets", "batch_size": 4}
+TABLE: Config = {"format": "csv", "path": "a.csv", "target": "kind", "batch_size": 8}
 GPT = [
     {"type": "Embedding", "num_embeddings": 6, "embedding_dim": 8},
     {"type": "TransformerBlock", "num_heads": 2, "feedforward_dim": 8, "causal": True},
     {"type": "Linear", "out_features": 6},
 ]
-CNN = [{"type": "Flatten"}, {"type": "Linear", "out_features": 2}]
+TEXT: Config = {"format": "text", "path": "a.txt", "context": 8, "batch_size": 16}
+
+
+def write_files(folder: Path) -> None:
+    write_folder(folder / "pets", {"cat": 8, "dog": 8})
+    rows = [f"{i},{'xy'[i % 2]},{'pq'[i % 2]}" for i in range(40)]
+    (folder / "a.csv").write_text("\n".join(["size,colour,kind", *rows]))
+    (folder / "a.txt").write_text("abcdef" * 100)
 
 
 def trained(
-    gateway: GatewayProcess, client: TandemClient, model: dict[str, Any], data: dict[str, Any]
-) -> str:
-    job_id = client.create_job(model, data)
-    device = gateway.info["devices"][0]
-    client.register_device(ip=device["ip"], port=device["port"], job_id=job_id)
-    client.initialize(job_id)
-    job = train(client, job_id, epochs=2, learning_rate=0.05)
-    assert job["status"] == "completed", job
-    last = {n[4:]: v for n, v in job["history"][-1].items() if n.startswith("val_")}
-    assert client.evaluate(job_id)["metrics"] == last
-    client.unregister_device(device["port"], job_id=job_id)
-    return job_id
+    gateway: GatewayProcess, client: TandemClient, *asked: tuple[Config, Config]
+) -> list[str]:
+    """A job for each model and its data, on a device that it does not have any more."""
+    devices, jobs = gateway.info["devices"], [client.create_job(*configs) for configs in asked]
+    for device, job_id in zip(devices, jobs, strict=True):
+        client.register_device(**device, job_id=job_id)
+    initialize_together(client, *jobs)
+    for job_id in jobs:
+        client.train(job_id, epochs=2, learning_rate=0.05, threads=1)
+    for device, job_id in zip(devices, jobs, strict=True):
+        job = client.wait_for(job_id, ENDED, timeout_s=90)
+        assert job["status"] == "completed", job
+        last = {n[4:]: v for n, v in job["history"][-1].items() if n.startswith("val_")}
+        assert client.evaluate(job_id)["metrics"] == last
+        client.unregister_device(device["port"], job_id=job_id)
+    return jobs
 
 
 def test_a_trained_job_is_asked_by_images_rows_and_prompts(
@@ -41,43 +56,32 @@ def test_a_trained_job_is_asked_by_images_rows_and_prompts(
 ) -> None:
     pytest.importorskip("pyarrow")
     data_dir = home / "files"
-    write_folder(data_dir / "pets", {"cat": 8, "dog": 8})
-    rows = [f"{i},{'xy'[i % 2]},{'pq'[i % 2]}" for i in range(40)]
-    (data_dir / "a.csv").write_text("\n".join(["size,colour,kind", *rows]))
-    (data_dir / "a.txt").write_text("abcdef" * 100)
+    write_files(data_dir)
+    asked = ({"layers": CNN}, PETS), ({"layer_sizes": [3, 4, 2]}, TABLE), ({"layers": GPT}, TEXT)
+    of_images, of_rows, of_prompts = trained(gateway, client, *asked)
 
-    job_id = trained(
-        gateway,
-        client,
-        {"layers": CNN},
-        {"format": "image_folder", "path": "pets", "batch_size": 4},
-    )
     photo = data_dir / "pets" / "dog" / "001.png"
-    curl = f"curl -s --fail -F image=@{photo} -F image=@{photo} {gateway.url}/api/jobs/{job_id}"
+    curl = f"curl -s --fail -F image=@{photo} -F image=@{photo} {gateway.url}/api/jobs/{of_images}"
     done = subprocess.run(
         f"{curl}/predict", shell=True, capture_output=True, timeout=60, check=True
     )
-    told = client.predict(job_id, image=[("001.png", photo.read_bytes())])
+    told = client.predict(of_images, image=[("001.png", photo.read_bytes())])
     assert told["class_names"] == ["cat", "dog"] and b'"class_names"' in done.stdout
     with pytest.raises(ApiError, match="image"):
-        client.predict(job_id, image=[("a.png", b"no image")])
+        client.predict(of_images, image=[("a.png", b"no image")])
     with pytest.raises(ApiError, match="trained on a table"):
-        client.predict(job_id, rows=[{"size": 1}])
+        client.predict(of_images, rows=[{"size": 1}])
 
-    table = {"format": "csv", "path": "a.csv", "target": "kind", "batch_size": 8}
-    job_id = trained(gateway, client, {"layer_sizes": [3, 4, 2]}, table)
-    told = client.predict(job_id, rows=[{"colour": "x", "size": 3}, {"size": 4, "colour": "y"}])
+    told = client.predict(of_rows, rows=[{"colour": "x", "size": 3}, {"size": 4, "colour": "y"}])
     assert told["class_names"] == ["p", "q"] and len(told["classes"]) == 2
     with pytest.raises(ApiError, match="'z'"):
-        client.predict(job_id, rows=[{"colour": "z", "size": 3}])
-    other = client.evaluate(job_id, dataset_config={"format": "csv", "path": "a.csv"})
+        client.predict(of_rows, rows=[{"colour": "z", "size": 3}])
+    other = client.evaluate(of_rows, dataset_config={"format": "csv", "path": "a.csv"})
     assert other["num_samples"] == 40 and ", row " in other["worst"][0]["place"]
 
-    text = {"format": "text", "path": "a.txt", "context": 8, "batch_size": 16}
-    job_id = trained(gateway, client, {"layers": GPT}, text)
-    asked: dict[str, Any] = {"prompts": ["ab", "abcdefab"], "max_tokens": 5, "seed": 3}
-    told = client.predict(job_id, **asked)
+    prompts: Config = {"prompts": ["ab", "abcdefab"], "max_tokens": 5, "seed": 3}
+    told = client.predict(of_prompts, **prompts)
     assert [len(own) for own in told["texts"]] == [5, 5]
-    assert client.predict(job_id, **asked) == told
+    assert client.predict(of_prompts, **prompts) == told
     left = lambda: not actor_processes(gateway.info["pids"], "Evaluator")  # noqa: E731
     wait_until(left, 10, "an evaluation's process is left")

@@ -26,7 +26,9 @@ from tests.support.ports import consecutive_free_ports
 
 EPOCHS = 2
 SCHEDULES = {1: "1f1b", 2: "gpipe", 3: "zb-h1"}
-"""By number of devices; the bits do not depend on it."""
+"""By number of devices; the bits do not depend on it. One setup has each number, the others the one
+with the most neighbours."""
+MOST = max(SCHEDULES)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def test_losses_and_weights_are_those_of_a_plain_loop(
     gateway, setup = cluster
     client = TandemClient(gateway.url, timeout_s=60.0)
     options = {"epochs": EPOCHS, "num_microbatches": NUM_MICROBATCHES}
-    for num_devices, schedule in SCHEDULES.items():
+    for num_devices in (MOST,) if setup.arguments else SCHEDULES:
+        schedule = SCHEDULES[num_devices]
         job_id = create_job(client, gateway.info["devices"][:num_devices], DATASET)
         client.initialize(job_id)
         job = train(client, job_id, schedule=schedule, **options)

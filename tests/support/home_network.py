@@ -111,10 +111,11 @@ class HomeNetwork:
         bare = BareEnvironment.make(folder / "bare").first_in_path
         start = cluster_block("ray start --address")
         started = self._paste(mini, start, "ray", token=token, env=bare)
+        data = {"TANDEM_DATA_DIR": str(data_dir)}
+        gateway = self._paste(head, serve, "gateway", env=data)
         assert started.process.wait(START_TIMEOUT_S) == 0, started.log.read_text()
         joined.wait_for("Joined")
-        data = {"TANDEM_DATA_DIR": str(data_dir)}
-        self._paste(head, serve, "gateway", env=data).wait_for("Ctrl-C stops it")
+        gateway.wait_for("Ctrl-C stops it")
 
     def _paste(self, host: Host, text: str, name: str, **options: Any) -> Service:
         service = paste(host, text, name, self.head.ip, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -37,6 +38,13 @@ def create_job(
     for device in devices:
         client.register_device(ip=device["ip"], port=device["port"], job_id=job_id)
     return job_id
+
+
+def initialize_together(client: TandemClient, *job_ids: str) -> None:
+    """The processes of all these jobs start side by side."""
+    with ThreadPoolExecutor(len(job_ids)) as pool:
+        for initializing in [pool.submit(client.initialize, job_id) for job_id in job_ids]:
+            initializing.result()
 
 
 def train(

@@ -99,8 +99,9 @@ class BareEnvironment:
     def _bin(self) -> Path:
         return Path(self.python).parent
 
-    def can_import(self, module: str) -> bool:
-        return self.run(f"import {module}").returncode == 0
+    def can_import(self, modules: str) -> bool:
+        """One, or several by commas."""
+        return self.run(f"import {modules}").returncode == 0
 
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

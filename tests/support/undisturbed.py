@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +53,30 @@ def metrics_of(record: dict[str, Any]) -> dict[str, float | None]:
 def _train(
     job: dict[str, Any], options: dict[str, Any], data_dir: Path, num_steps: int
 ) -> PlainResult:
+    names = ("model_config", "dataset_config", "train_config")
+    asked = {name: job[name] for name in names if name in job}
+    asked |= {"options": options, "num_microbatches": job["plan"]["num_microbatches"]}
+    return _train_once(json.dumps(asked), data_dir, num_steps)
+
+
+@functools.lru_cache(maxsize=1)
+def _train_once(asked: str, data_dir: Path, num_steps: int) -> PlainResult:
+    """``asked`` is JSON; many jobs of a file of tests ask for the same."""
+    job = json.loads(asked)
     spec = job_spec(job["model_config"], job["dataset_config"], data_dir)
     data = read_source(spec.source, Folders(data_dir, (data_dir,)))
     session = SessionSpec(
         generation=1,
-        epochs=options["epochs"],
+        epochs=job["options"]["epochs"],
         batch_size=spec.batch_size,
         val_batch_size=spec.val_batch_size,
         num_train=len(data.train.targets),
         num_val=len(data.val.targets),
         views=spec.views,
-        num_microbatches=job["plan"]["num_microbatches"],
+        num_microbatches=job["num_microbatches"],
         shuffle=spec.shuffle,
         seed=spec.model.seed,
-        recipe=parse_train_options(job.get("train_config"), options).recipe,
+        recipe=parse_train_options(job.get("train_config"), job["options"]).recipe,
     )
     return train_plainly(spec.model, session, data, num_steps)
 
