@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -155,10 +156,12 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path: Path, suffix: str) -> No
     assert row[:, :, -1].min() > 200 and row[:, :, 0].max() < 50
 
 
-def test_of_an_animation_the_first_picture_is_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".tif", ".webp"])
+def test_of_an_animation_the_first_picture_is_taken(tmp_path: Path, suffix: str) -> None:
     frames = [Image.new("L", (SIZE[1], SIZE[0]), level) for level in (10, 200)]
-    _one_image(tmp_path, frames[0], "a.gif", save_all=True, append_images=frames[1:])
-    assert (_first_row(tmp_path, channels=1) == 10).all()
+    more = {"save_all": True, "append_images": frames[1:]}
+    _one_image(tmp_path, frames[0], f"a{suffix}", **more)
+    assert (abs(_first_row(tmp_path, channels=1).astype(int) - 10) <= 2).all()
 
 
 def test_what_lies_beside_the_images_is_told_and_skipped(folder: Path) -> None:
@@ -173,6 +176,15 @@ def test_what_lies_beside_the_images_is_told_and_skipped(folder: Path) -> None:
         "readme.md",
     }
     assert all(one.reason for one in samples.skipped)
+
+
+def _nothing(root: Path) -> None:
+    shutil.rmtree(root)
+    root.mkdir()
+
+
+def _no_training(root: Path) -> None:
+    _nothing(root / "train")
 
 
 def _empty(root: Path) -> None:
@@ -223,6 +235,8 @@ def _circle(root: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "kind", "named"),
     [
+        (_nothing, DatasetUnavailable, ("pets has 0 files and no folders",)),
+        (_no_training, DatasetUnavailable, ("pets/train has 0 files and no folders",)),
         (_empty, DatasetUnavailable, ("train/cat has no images",)),
         (_no_classes, DatasetUnavailable, ("10 files and no folders",)),
         (_one_class, DatasetUnavailable, ("only the class 'dog'",)),

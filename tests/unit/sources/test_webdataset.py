@@ -138,3 +138,12 @@ def test_files_beside_the_tars_are_told(tmp_path: Path) -> None:
     (tmp_path / "pets/2.tar.gz").write_bytes(b"x")
     samples = read_tars(tmp_path, "pets")
     assert [Path(one.place).name for one in samples.skipped] == ["2.tar.gz"]
+
+
+def test_a_class_that_is_only_in_validation_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pets").mkdir()
+    write_tar(tmp_path / "pets/train.tar", members(4))
+    eel = {"9.png": encoded(picture(9)), "9.cls": b"eel"}
+    write_tar(tmp_path / "pets/val.tar", {**members(2), **eel})
+    with pytest.raises(DatasetUnavailable, match=r"val\.tar, 9\.png is of the class 'eel'"):
+        read_tars(tmp_path, "pets")
