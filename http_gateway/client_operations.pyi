@@ -1307,11 +1307,16 @@ class ClientOperations:
         top_k: int | None = None,
         seed: int | None = None,
         image: Any | None = None,
+        table: Any | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        header: bool | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
     ) -> PredictionJson:
-        """What the trained model tells of samples: numbers, image files, rows of a table or
-        prompts; exactly one of these."""
+        """What the trained model tells of samples: numbers, image files, a table as rows or as a
+        file, or prompts; exactly one of these."""
 
     def evaluate(
         self,

@@ -58,7 +58,8 @@ class InputForm:
         """The fields of a request that can bring such samples."""
         is_image = self.is_pixels and len(self.shape) == 3 and self.shape[0] in (1, 3)
         is_text = self.vocabulary is not None or self.is_bytes
-        taken = {"inputs": True, "image": is_image, "rows": self.columns, "prompts": is_text}
+        of_table = dict.fromkeys(("table", "rows"), bool(self.columns))
+        taken = {"inputs": True, "image": is_image, **of_table, "prompts": is_text}
         return tuple(way for way, is_taken in taken.items() if is_taken)
 
     @property

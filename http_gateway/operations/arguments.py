@@ -35,11 +35,11 @@ def query_and_body(operation: Operation, given: Mapping[str, Any]) -> dict[str, 
         return {"params": _in_query(others), "data": given[FILE]}
     if operation.body is None:
         return {"params": _in_query(given)}
-    field = operation.file_field
-    if field is None or field not in given:
+    field = next((form.field for form in operation.forms if form.field in given), None)
+    if field is None:
         return {"json": given}
     others = {name: value for name, value in given.items() if name != field}
-    return {"files": [(field, file) for file in given[field]], "data": others}
+    return {"files": [(field, file) for file in given[field]], "data": _in_query(others)}
 
 
 def _in_query(arguments: Mapping[str, Any]) -> dict[str, str | list[str]]:

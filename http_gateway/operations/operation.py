@@ -46,6 +46,28 @@ class ManagerCall:
         return self.timeout_s + self.actor_starts * actor_start_timeout_s
 
 
+@dataclass(frozen=True)
+class FileForm:
+    """A form with at most ``max_files`` files in the field ``field``, and with texts in those of
+    ``options``."""
+
+    field: str
+    max_files: int
+    options: type[BaseModel]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """As /openapi.json has it."""
+        file = {"type": "string", "format": "binary"}
+        several = {"type": "array", "minItems": 1, "maxItems": self.max_files, "items": file}
+        return {
+            "type": "object",
+            "properties": {self.field: several, **self.options.model_json_schema()["properties"]},
+            "required": [self.field],
+            "additionalProperties": False,
+        }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation(ManagerCall):
     """An operation of the API.
@@ -75,9 +97,8 @@ class Operation(ManagerCall):
     """Its body is a file as it is, which may be larger than other bodies."""
     further_bodies: tuple[type[BaseModel], ...] = ()
     """Other forms of a body that is read late; a request has one of them."""
-    file_field: str | None = None
-    """Files come in it, as a form and without other fields; also only where the body is read
-    late."""
+    forms: tuple[FileForm, ...] = ()
+    """Forms that bring files instead; also only where the body is read late."""
     message: str | None = None
     result_name: str | None = None
     media_type: str = JSON
@@ -110,7 +131,7 @@ class Operation(ManagerCall):
         query = [name for name, is_needed in self.query_names.items() if not is_needed]
         own = [name for name, is_needed in self.body_names.items() if not is_needed]
         further = [name for body in self.further_bodies for name in body.model_fields]
-        files = [] if self.file_field is None else [self.file_field]
+        files = [name for form in self.forms for name in (form.field, *form.options.model_fields)]
         return (*query, *own, *further, *files)
 
     @property

@@ -1,5 +1,5 @@
-"""What a request asks of a trained model, in exactly one of four forms: numbers, image files, rows
-of a table, prompts."""
+"""What a request asks of a trained model, in exactly one of five forms: numbers, image files, a
+table's file, rows of a table, prompts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 
 from actors.core.asking.asked_images import AskedImages
+from actors.core.asking.asked_table import FIELD, AskedTable
 from actors.core.asking.prompts import Prompts
 from actors.core.asking.question import Question
 from actors.core.asking.table_rows import TableRows
@@ -22,14 +23,20 @@ from http_gateway.operations.json_request import parse_body
 from http_gateway.operations.operation import FORM
 from http_gateway.operations.rows import SMALL_BODY, most_rows, read_rows
 from http_gateway.operations.validation_text import shorten, validation_text
-from http_gateway.schemas.predict import PredictTable, PredictText
+from http_gateway.schemas.predict import MAX_IMAGES, PredictTable, PredictText
 
 IMAGE = "image"
-WANTED = {IMAGE: "images", "rows": "a table with named columns", "prompts": "a text"}
+WANTED = {
+    IMAGE: "images",
+    FIELD: "a table with named columns",
+    "rows": "a table with named columns",
+    "prompts": "a text",
+}
 """What a network must have been trained on, by the field that asks it."""
-MAX_IMAGES = 256
 MAX_PARSED_BYTES = 16 * 2**20
 MAX_ROW_FIELDS = 10_000
+MAX_NAME_CHARS = 200
+"""Of a file's name, which ends in what the file is."""
 FIRST_FIELD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"(\w+)"')
 
 ReadQuestion = Callable[[InputForm, int], Question]
@@ -41,8 +48,7 @@ def read_question(request: Request, form: InputForm, num_outputs: int) -> Questi
     """Raises ``InvalidRequest``. A form that the network can't take is refused before it is
     read."""
     if request.mimetype == FORM:
-        _check_way(IMAGE, form)
-        return _images(request, most_rows(num_outputs))
+        return _of_form(request, form, most_rows(num_outputs))
     body = request.get_data(cache=False)
     first = FIRST_FIELD.match(body)
     name = first[1].decode() if first else ""
@@ -53,7 +59,7 @@ def read_question(request: Request, form: InputForm, num_outputs: int) -> Questi
             has = " and ".join(ways) or "none of them"
             raise InvalidRequest(
                 f"The request has {has}, but must have exactly one of inputs, rows, prompts; "
-                f"images come as a form, such as curl -F {IMAGE}=@photo.jpg"
+                f"files come as a form, such as curl -F {IMAGE}=@photo.jpg"
             )
         if ways != ["inputs"]:
             _check_way(ways[0], form)
@@ -100,14 +106,38 @@ def _validated(parsed: dict[str, Any], model: type[Parsed]) -> Parsed:
         raise InvalidRequest(validation_text(error, model)) from error
 
 
+def _of_form(request: Request, form: InputForm, most: int) -> Question:
+    """A network takes files of one kind at most, and no other is read."""
+    way = FIELD if FIELD in form.ways else IMAGE
+    _check_way(way, form)
+    texts = request.form if way == IMAGE else ()
+    for name in sorted({*request.files, *texts} - {way}):
+        if name in WANTED:
+            _check_way(name, form)
+        raise InvalidRequest(
+            f'The form has the field "{shorten(name)}", but this network takes files in {way} alone'
+        )
+    return _images(request, most) if way == IMAGE else _table(request, most)
+
+
+def _table(request: Request, most: int) -> AskedTable:
+    files = request.files.getlist(FIELD)
+    if len(files) != 1:
+        raise InvalidRequest(
+            f"{FIELD} comes {len(files):,} times, but must be one file, such as "
+            f"curl -F {FIELD}=@patients.csv"
+        )
+    content = files[0].read(MAX_PARSED_BYTES + 1)
+    if len(content) > MAX_PARSED_BYTES:
+        raise InvalidRequest(
+            f"{FIELD} has more than {size_text(MAX_PARSED_BYTES)}, the limit: split the file"
+        )
+    name = files[0].filename or "without a name"
+    return AskedTable(name[-MAX_NAME_CHARS:], content, request.form.to_dict(), most)
+
+
 def _images(request: Request, most: int) -> AskedImages:
     files = request.files.getlist(IMAGE)
-    others = sorted({*request.files, *request.form} - {IMAGE})
-    if others:
-        raise InvalidRequest(
-            f'The form has the field "{shorten(others[0])}", but it takes {IMAGE} alone, which may '
-            "come several times"
-        )
     if not files:
         raise InvalidRequest(
             f"{IMAGE} is missing: it must be 1 to {MAX_IMAGES} files, such as "

@@ -76,7 +76,7 @@ def _extensions(operation: Operation) -> dict[str, Any]:
     if operation.reads_body_late and operation.body is not None:
         extensions["requestBody"] = {"required": True, "content": _late_content(operation)}
     if operation.takes_file:
-        schema = {"type": "string", "format": "binary"}
+        schema = {"type": "string", "format": "binary", "minLength": 1}
         extensions["requestBody"] = {"required": True, "content": {BINARY: {"schema": schema}}}
     return extensions
 
@@ -86,13 +86,6 @@ def _late_content(operation: Operation) -> dict[str, Any]:
     bodies = [operation.body, *operation.further_bodies]
     schemas = [body.model_json_schema() for body in bodies]
     content = {JSON: {"schema": schemas[0] if len(schemas) == 1 else {"oneOf": schemas}}}
-    if operation.file_field is not None:
-        files = {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
-        form = {
-            "type": "object",
-            "properties": {operation.file_field: files},
-            "required": [operation.file_field],
-            "additionalProperties": False,
-        }
-        content[FORM] = {"schema": form}
+    if operation.forms:
+        content[FORM] = {"schema": {"oneOf": [form.schema for form in operation.forms]}}
     return content

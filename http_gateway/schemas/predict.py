@@ -12,6 +12,7 @@ from http_gateway.schemas.base import Body
 MAX_PREDICT_ROWS = 10_000
 MAX_SAMPLE_RANK = 5
 MAX_PROMPTS = 64
+MAX_IMAGES = 256
 USUAL_TOKENS = 100
 MAX_PROMPT_CHARS = 100_000
 MAX_NEW_TOKENS = 10_000
@@ -85,6 +86,19 @@ class PredictText(Body):
         None, ge=1, le=MAX_TOP_K, description="draw from so many of the most probable; default all"
     )
     seed: int = Field(0, ge=0, le=MAX_SEED, description="the same seed draws the same tokens")
+
+
+class NoOptions(Body):
+    """Of a form with image files."""
+
+
+class TableOptions(Body):
+    """How a table's file is written, in the same form as the file; default: as the job's own."""
+
+    delimiter: str | None = Field(None, description="of a csv: the character between its cells")
+    decimal: str | None = Field(None, description="of a csv: ',' if numbers are written 1,5")
+    encoding: str | None = Field(None, description="of a csv, such as utf-8 or cp1252")
+    header: bool | None = Field(None, description="of a csv: false if no row names the columns")
 
 
 class Prediction(BaseModel):

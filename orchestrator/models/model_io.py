@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from actors.core.asking.asked_table import FIELD, AskedTable
 from actors.core.asking.generation import generated, looks_ahead
 from actors.core.asking.prompts import Prompts, text_of
 from actors.core.asking.question import AskedSamples
+from actors.core.asking.table_encoding import encoded_rows
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import empty_blocks, num_blocks
 from actors.core.model.facts import model_facts
 from actors.core.model.model_spec import TensorSpec
+from actors.core.sources.kinds.table_files import READING_FIELDS
 from actors.core.sources.views import SampleView, Scaling
 from actors.core.stages.stage import Weights
 from actors.core.tasks.registry import TASKS
@@ -46,6 +49,9 @@ def facts_of(spec: JobSpec) -> ModelFacts:
         view.repeated,
         view.for_validation().transforms,
         spec.data.class_names,
+        table_reading={
+            name: value for name, value in spec.source.arguments if name in READING_FIELDS
+        },
     )
 
 
@@ -68,13 +74,17 @@ class Network:
         self._layers = empty_blocks(spec, 0, num_blocks(spec)).eval()
         self._layers.load_state_dict({n: torch.tensor(a) for n, a in model.weights.items()})
 
-    def answer(self, asked: Array | AskedSamples | Prompts, first: int = 0) -> dict[str, Any]:
+    def answer(
+        self, asked: Array | AskedSamples | AskedTable | Prompts, first: int = 0
+    ) -> dict[str, Any]:
         """One block of a question: arrays of the task's answer, or ``texts``. ``first`` is its
         first sample's index in the request, for errors. Raises ``InvalidRequest``."""
         if isinstance(asked, Prompts):
             return {"texts": self._texts(asked, first)}
         if isinstance(asked, np.ndarray):
             return self.predict(asked, first)
+        if isinstance(asked, AskedTable):
+            return self._of_table(asked)
         return self.predict(asked.rows(self._facts.inputs, first), first, asked.field)
 
     def predict(self, rows: Array, first: int = 0, field: str = "inputs") -> dict[str, Array]:
@@ -90,6 +100,14 @@ class Network:
         for values in answer.values():
             _check_finite(values.flatten(1) if values.ndim > 1 else values[:, None], first, field)
         return {name: values.numpy() for name, values in answer.items()}
+
+    def _of_table(self, asked: AskedTable) -> dict[str, Array]:
+        own, first = self._facts, 0
+        answers = []
+        for rows in encoded_rows(asked, own.inputs, own.table_reading, own.block_rows):
+            answers.append(self.predict(rows, first, FIELD))
+            first += len(rows)
+        return {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
 
     def _texts(self, asked: Prompts, first: int) -> list[str]:
         form = self._facts.inputs

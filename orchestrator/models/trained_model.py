@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ class ModelFacts:
     ``SampleView``. ``task`` answers with ``num_outputs`` numbers. ``num_bytes`` counts its state,
     ``row_bytes`` a sample on its way; ``dataset`` names its training data. ``class_names`` are in
     the order of the classes, if these have names. ``weights_id`` is another one for other weights;
-    it is empty where nobody asked which they are."""
+    it is empty where nobody asked which they are. ``table_reading`` is what the
+    job says of how its own table is written, such as the delimiter."""
 
     model: Mapping[str, Any]
     shape: tuple[int, ...]
@@ -45,6 +46,7 @@ class ModelFacts:
     transforms: tuple[TransformSpec, ...] = ()
     class_names: tuple[str, ...] = ()
     weights_id: str = ""
+    table_reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def block_rows(self) -> int:

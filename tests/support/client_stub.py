@@ -165,8 +165,10 @@ def _arguments(operation: Operation, needed: bool) -> Iterator[tuple[str, str]]:
         for name, node in schema["properties"].items():
             if (name in operation.required_names) == needed:
                 yield name, _given(node, schema)
-    if operation.file_field is not None and not needed:
-        yield operation.file_field, "Any"
+    for form in () if needed else operation.forms:
+        yield form.field, "Any"
+        options = form.options.model_json_schema()
+        yield from ((name, _given(node, options)) for name, node in options["properties"].items())
 
 
 def _given(node: Node, root: Node) -> str:

@@ -2,124 +2,93 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from actors.core.errors import InvalidRequest, error_text
-from http_gateway.schemas.predict import MAX_PREDICT_ROWS
+from actors.core.rows.data_formats import FORMAT_OF_ENDING
+from http_gateway.schemas.predict import TableOptions
 
 STDIN = "-"
-CSV, JSON_LINES, IMAGE = "csv", "jsonl", "image"
-ENDINGS = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES}
-"""Of tables; every other name is taken for an image's."""
+TABLES = ("csv", "jsonl", "parquet")
 IMAGE_BEGINNINGS = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"BM", b"RIFF", b"II*\x00", b"MM\x00*")
-DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
 class GivenSamples:
-    """``asked`` are the arguments of ``TandemClient.predict``; ``names`` tell people which sample
-    is which."""
+    """``asked`` are the arguments of ``TandemClient.predict``. ``names`` tell people which sample
+    is which; a table has one name, for all of its rows."""
 
     asked: dict[str, Any]
     names: tuple[str, ...]
+    is_table: bool = False
+
+    def names_of(self, num_samples: int) -> list[str]:
+        """A name for each sample that was told."""
+        if not self.is_table:
+            return list(self.names)
+        return [f"{self.names[0]}, row {number:,}" for number in range(1, num_samples + 1)]
 
 
-def read_samples(files: Sequence[str]) -> GivenSamples:
-    """Images, or tables; raises ``InvalidRequest`` for both at once and for what can't be read."""
-    contents = [(name, _content(name)) for name in files]
-    kinds = [_kind(name, content) for name, content in contents]
-    if IMAGE in kinds and set(kinds) != {IMAGE}:
+@dataclass(frozen=True)
+class _File:
+    """``name`` is as the user gave it, ``sent_as`` says what it is."""
+
+    name: str
+    sent_as: str
+    content: bytes
+
+    @property
+    def is_table(self) -> bool:
+        return FORMAT_OF_ENDING.get(PurePath(self.sent_as).suffix.lower()) in TABLES
+
+
+def read_samples(files: Sequence[str], options: Mapping[str, Any]) -> list[GivenSamples]:
+    """What is to be asked, one request after the other: all images at once, or one table.
+    ``options`` say how a table is written. Raises ``InvalidRequest`` for both kinds at once and for
+    what can't be read."""
+    for unknown in options.keys() - TableOptions.model_fields.keys():
         raise InvalidRequest(
-            f"{files[kinds.index(IMAGE)]} is an image, but there is a table, too: predict one kind "
-            "at a time"
+            f"--set has {unknown}, but says how a table is written: it takes "
+            f"{', '.join(TableOptions.model_fields)}"
         )
-    if IMAGE in kinds:
-        images = [(PurePath(name).name, content) for name, content in contents]
-        return GivenSamples({"image": images}, tuple(files))
-    rows: list[dict[str, Any]] = []
-    names: list[str] = []
-    for (name, content), kind in zip(contents, kinds, strict=True):
-        own = _rows(name, content, kind)
-        rows += own
-        names += [f"{name}, row {number:,}" for number in range(1, len(own) + 1)]
-    if not 1 <= len(rows) <= MAX_PREDICT_ROWS:
+    given = [_read(name) for name in files]
+    images = [own for own in given if not own.is_table]
+    if not images:
+        return [
+            GivenSamples({**options, "table": [(own.sent_as, own.content)]}, (own.name,), True)
+            for own in given
+        ]
+    if len(images) < len(given):
         raise InvalidRequest(
-            f"{', '.join(files)} has {len(rows):,} rows, but must have 1 to {MAX_PREDICT_ROWS:,}: "
-            "split it"
+            f"{images[0].name} is an image, but there is a table, too: predict one kind at a time"
         )
-    return GivenSamples({"rows": rows}, tuple(names))
+    if options:
+        raise InvalidRequest(
+            f"--set {next(iter(options))} is for tables, but {images[0].name} is an image: leave "
+            "it out"
+        )
+    sent = [(own.sent_as, own.content) for own in images]
+    return [GivenSamples({"image": sent}, tuple(own.name for own in images))]
 
 
-def _content(name: str) -> bytes:
+def _read(name: str) -> _File:
     if name == STDIN:
-        return sys.stdin.buffer.read()
+        content = sys.stdin.buffer.read()
+        return _File(name, f"stdin{_ending(content)}", content)
     try:
-        return Path(name).expanduser().read_bytes()
+        return _File(name, PurePath(name).name, Path(name).expanduser().read_bytes())
     except OSError as error:
         why = error.strerror or error_text(error)
         raise InvalidRequest(f"{name} can't be read ({why}): name a file of yours") from error
 
 
-def _kind(name: str, content: bytes) -> str:
-    if name != STDIN:
-        return ENDINGS.get(PurePath(name).suffix.lower(), IMAGE)
+def _ending(content: bytes) -> str:
     if content.startswith(IMAGE_BEGINNINGS):
-        return IMAGE
-    return JSON_LINES if content.lstrip().startswith(b"{") else CSV
-
-
-def _rows(name: str, content: bytes, kind: str) -> list[dict[str, Any]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(
-            f"{name} is no UTF-8 text (byte {error.start:,}): convert it, or name an image"
-        ) from error
-    return _json_lines(name, text) if kind == JSON_LINES else _csv_rows(name, text)
-
-
-def _json_lines(name: str, text: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):  # U+2028 may be in a text
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InvalidRequest(
-                f"{name}, line {number:,} is not JSON: {error}. Write an object a line"
-            ) from error
-        if not isinstance(row, dict):
-            raise InvalidRequest(
-                f'{name}, line {number:,} is no object, but must be one such as {{"age": 3}}'
-            )
-        rows.append(row)
-    return rows
-
-
-def _csv_rows(name: str, text: str) -> list[dict[str, Any]]:
-    """Texts, by the names in the first line; the most frequent delimiter there parts them."""
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise InvalidRequest(
-            f"{name}, line {reader.line_num:,} is no line of a table: {error}. Correct it"
-        ) from error
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise InvalidRequest(
-                f"{name}, row {number:,} has another number of values than the first line, but "
-                f"must have {len(reader.fieldnames or ())}: correct it"
-            )
-        row.pop("", None)  # it numbers the rows: training leaves it out, too
-    return rows
+        return ""
+    if content.startswith(b"PAR1"):
+        return ".parquet"
+    return ".jsonl" if content.lstrip().startswith(b"{") else ".csv"

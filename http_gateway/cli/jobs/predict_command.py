@@ -13,10 +13,13 @@ from rich.table import Table
 
 from actors.core.errors import InvalidRequest
 from http_gateway.cli.connection import job_client
+from http_gateway.cli.data.datasets import own_fields
 from http_gateway.cli.jobs.given_samples import GivenSamples, read_samples
 from http_gateway.cli.showing.live_view import new_console
 
 MAX_SHOWN_NUMBERS = 8
+TOLD = ("classes", "labels", "tokens", "values", "texts")
+"""What an answer has for each sample; one of these."""
 
 
 def run_predict(
@@ -24,33 +27,57 @@ def run_predict(
     files: Sequence[str],
     prompts: Sequence[str],
     sampling: Mapping[str, Any],
+    fields: Sequence[str],
     url: str | None,
     as_json: bool,
 ) -> None:
-    """``sampling`` is for prompts. Raises ``InvalidRequest``, ``ApiError``."""
-    given = _given(files, prompts, {n: v for n, v in sampling.items() if v is not None})
+    """``sampling`` is for prompts, ``fields`` for tables. Raises ``InvalidRequest``,
+    ``ApiError``."""
+    options = own_fields(None, fields)
+    given = _given(files, prompts, {n: v for n, v in sampling.items() if v is not None}, options)
     with job_client(job, url) as client:
-        told = client.predict(job, **given.asked)
+        told = [client.predict(job, **own.asked) for own in given]
+    names = [
+        name for own, part in zip(given, told, strict=True) for name in own.names_of(_count(part))
+    ]
     if as_json:
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(_joined(told)))
     else:
-        show(told, given.names, new_console())
+        show(_joined(told), names, new_console())
+
+
+def _count(told: Mapping[str, Any]) -> int:
+    return next(len(told[name]) for name in TOLD if told.get(name) is not None)
+
+
+def _joined(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answers to several files, one behind the other."""
+    whole = dict(told[0])
+    for name in whole.keys() & {*TOLD, "probabilities"}:
+        if whole[name] is not None:
+            whole[name] = [value for part in told for value in part[name]]
+    return whole
 
 
 def _given(
-    files: Sequence[str], prompts: Sequence[str], sampling: Mapping[str, Any]
-) -> GivenSamples:
+    files: Sequence[str],
+    prompts: Sequence[str],
+    sampling: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> list[GivenSamples]:
     if bool(files) == bool(prompts):
         raise InvalidRequest(
             "predict takes files or --text, but must have exactly one of them: such as "
             "`tandem predict 1 photo.jpg`"
         )
+    if prompts and options:
+        raise InvalidRequest(f"--set {next(iter(options))} is for tables: leave it out")
     if prompts:
-        return GivenSamples({"prompts": list(prompts), **sampling}, tuple(prompts))
+        return [GivenSamples({"prompts": list(prompts), **sampling}, tuple(prompts))]
     if sampling:
         name = next(iter(sampling)).replace("_", "-")
         raise InvalidRequest(f"--{name} is for --text alone: leave it out")
-    return read_samples(files)
+    return read_samples(files, options)
 
 
 def show(told: Mapping[str, Any], names: Sequence[str], console: Console) -> None:

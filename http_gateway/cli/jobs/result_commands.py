@@ -24,7 +24,7 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="[FILE]...",
-            help="images, or tables as .csv or .jsonl; - is what comes from stdin",
+            help="images, or tables as .csv, .jsonl or .parquet; - is what comes from stdin",
         ),
     ] = None,
     text: Annotated[
@@ -42,12 +42,19 @@ def predict(
     seed: Annotated[
         int | None, typer.Option(help="with --text: the same seed, the same text (default: 0)")
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="how a csv is written, such as delimiter=; (default: as the job's own)",
+        ),
+    ] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a trained model about images, rows of a table, or a text.
 
-    A row has the columns that the training had, but for the target.
+    A table has the columns that the training had, and may have others. It is read as the job's own.
     """
     from http_gateway.cli.jobs.predict_command import run_predict
 
@@ -57,7 +64,7 @@ def predict(
         "top_k": top_k,
         "seed": seed,
     }
-    run_predict(job, files or [], text or [], sampling, url, as_json)
+    run_predict(job, files or [], text or [], sampling, fields or [], url, as_json)
 
 
 def evaluate(

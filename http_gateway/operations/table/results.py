@@ -6,11 +6,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from http_gateway.operations.operation import Operation
+from http_gateway.operations.operation import FileForm, Operation
 from http_gateway.operations.table.traits import JOB, LOADS
 from http_gateway.schemas.base import OptionalBody
 from http_gateway.schemas.job_request import DatasetConfig
-from http_gateway.schemas.predict import Predict, Prediction, PredictTable, PredictText
+from http_gateway.schemas.predict import (
+    MAX_IMAGES,
+    NoOptions,
+    Predict,
+    Prediction,
+    PredictTable,
+    PredictText,
+    TableOptions,
+)
 from http_gateway.schemas.proof import Verified
 
 PREDICT_TIMEOUT_S = 385.0  # it may wait for others, and for a large model to be read
@@ -119,11 +127,11 @@ RESULTS = (
         method="POST",
         path="/api/jobs/<job_id>/predict",
         noun="jobs",
-        summary="What the trained model tells of samples: numbers, image files, rows of a table "
-        "or prompts; exactly one of these",
+        summary="What the trained model tells of samples: numbers, image files, a table as rows or "
+        "as a file, or prompts; exactly one of these",
         body=Predict,
         further_bodies=(PredictTable, PredictText),
-        file_field="image",
+        forms=(FileForm("image", MAX_IMAGES, NoOptions), FileForm("table", 1, TableOptions)),
         reads_body_late=True,
         response=Prediction,
         may_repeat=True,

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from actors.core.asking.asked_images import AskedImages
 from actors.core.asking.prompts import Prompts
-from actors.core.asking.table_rows import TableRows
 from actors.core.input_form import Column, InputForm
 from http_gateway.cli.main import app
 from tests.support.command_line import Tandem
@@ -49,31 +48,41 @@ def test_images_are_sent_as_files_and_told_by_their_classes_names(
         assert shown in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "rows"),
-    [
-        ("a.csv", "a,b\n1,x\n,y\n", [{"a": "1", "b": "x"}, {"a": "", "b": "y"}]),
-        ("a.csv", ",a,b\n0,1,x\n1,2,y\n", [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]),
-        ("a.csv", '\ufeffa;b\n"1;2";x\n', [{"a": "1;2", "b": "x"}]),
-        ("a.tsv", "a\tb\n1\tx\n", [{"a": "1", "b": "x"}]),
-        ("a.jsonl", '{"a": 1, "b": "x\u2028y"}\r\n', [{"a": 1, "b": "x\u2028y"}]),
-        (
-            "a.jsonl",
-            '{"a": 1, "b": null}\n\n{"a": true, "b": "x"}\n',
-            [{"a": 1, "b": None}, {"a": True, "b": "x"}],
-        ),
-    ],
-)
-def test_a_table_is_sent_as_rows(
-    tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path, name: str, text: str, rows: list[Any]
+def test_a_table_is_sent_as_it_is(tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path) -> None:
+    fake.form = TABLE
+    fake.answers["predict"] = {"values": [[1.5], [2.5]]}
+    contents = {"a.csv": b"\xff;1\n", "b.TSV": b"a\tb\n", "c.jsonl": b"{", "d.parquet": b"PAR1"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    done = tandem("predict", "1", *(tmp_path / name for name in contents))
+    assert done.exit_code == 0, done.stderr
+    questions = [given[1] for name, given in fake.calls if name == "predict"]
+    assert [(own.name, own.content) for own in questions] == list(contents.items())
+    for name in contents:
+        assert f"{name}, row 1" in done.stdout and f"{name}, row 2" in done.stdout
+
+
+def test_how_a_table_is_written_may_be_said(
+    tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path
 ) -> None:
     fake.form = TABLE
-    fake.answers["predict"] = {"values": [[1.5]] * len(rows)}
-    (tmp_path / name).write_text(text)
-    done = tandem("predict", "1", tmp_path / name)
+    (tmp_path / "a.csv").write_text("1;2\n")
+    given = ["--set", "delimiter=;", "--set", "header=false", "--set", "encoding=cp1252"]
+    done = tandem("predict", "1", tmp_path / "a.csv", *given, "--json")
     assert done.exit_code == 0, done.stderr
-    assert question(fake) == TableRows(tuple(rows))
-    assert f"row {len(rows)}" in done.stdout and "1.5" in done.stdout
+    assert question(fake).options == {"delimiter": ";", "header": "false", "encoding": "cp1252"}
+    assert json.loads(done.stdout) == {"classes": [1], "probabilities": [[0.25, 0.75]]}
+
+
+def test_answers_to_several_tables_are_one(
+    tandem: Tandem, fake: ScriptedJobClient, tmp_path: Path
+) -> None:
+    fake.form = TABLE
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    done = tandem("predict", "1", tmp_path / "a.csv", tmp_path / "b.csv", "--json")
+    told = {"classes": [1, 1], "probabilities": [[0.25, 0.75]] * 2}
+    assert json.loads(done.stdout) == told
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,7 @@ def test_stdin_is_taken_for_what_it_begins_like(
     if form is IMAGE:
         assert asked.images[0].content == content
     else:
-        assert [str(row["a"]) for row in asked.table] == ["1"]
+        assert asked.content == content and asked.name in ("stdin.csv", "stdin.jsonl")
 
 
 def test_a_prompt_is_followed_by_its_text(tandem: Tandem, fake: ScriptedJobClient) -> None:
@@ -121,12 +130,10 @@ def test_json_is_what_the_api_answers(
         ({"a.png": b"x"}, ["a.png", "--top-k", "3"], "--top-k"),
         ({"a.png": b"x", "b.csv": b"a\n1"}, ["a.png", "b.csv"], "one kind"),
         ({}, ["missing.png"], "missing.png"),
-        ({"a.csv": b"a,b\n1\n"}, ["a.csv"], "row 1"),
-        ({"a.csv": b"a,b\n1,2,3\n"}, ["a.csv"], "row 1"),
-        ({"a.csv": b"a,b\n"}, ["a.csv"], "0 rows"),
-        ({"a.csv": b"\xff\xfe"}, ["a.csv"], "UTF-8"),
-        ({"a.jsonl": b"{"}, ["a.jsonl"], "line 1"),
-        ({"a.jsonl": b"{}\n3"}, ["a.jsonl"], "line 2"),
+        ({"a.png": b"x"}, ["a.png", "--set", "delimiter=;"], "delimiter"),
+        ({}, ["--text", "x", "--set", "delimiter=;"], "delimiter"),
+        ({"a.csv": b"a"}, ["a.csv", "--set", "timeout_s=3"], "timeout_s"),
+        ({"a.csv": b"a"}, ["a.csv", "--set", "delimiter"], "NAME=VALUE"),
     ],
     ids=str,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.core.input_form import InputForm
+from actors.core.asking.asked_table import AskedTable
+from actors.core.input_form import Column, InputForm
 from http_gateway.client import TandemClient
 from tests.support.fake_job_client import PREDICTION, FakeJobClient
 from tests.support.served import served
@@ -16,3 +17,12 @@ def test_images_are_sent_as_a_form() -> None:
     ((_, (_, asked)),) = fake.calls
     assert [own.content for own in asked.images] == [b"one", b"two"]
     assert "b.png" in asked.images[1].place
+
+
+def test_a_table_is_sent_with_how_it_is_written() -> None:
+    fake = FakeJobClient(form=InputForm((1,), columns=(Column("a"),)))
+    with served(fake) as url, TandemClient(url) as client:
+        told = client.predict("7", table=[("a.csv", b"a\n1")], delimiter=";", header=False)
+    assert told == PREDICTION
+    ((_, (_, asked)),) = fake.calls
+    assert asked == AskedTable("a.csv", b"a\n1", {"delimiter": ";", "header": "false"})

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from actors.core.asking.asked_images import AskedImages
+from actors.core.asking.asked_table import AskedTable
 from actors.core.asking.prompts import Prompts
 from actors.core.asking.table_rows import TableRows
 from actors.core.input_form import Column, InputForm
@@ -143,3 +144,31 @@ def test_a_row_may_have_many_columns(http: FlaskClient, fake: FakeJobClient) -> 
     fake.form = TABLE
     row = {f"column {n}": n for n in range(1000)}
     assert asked(http, fake, json={"rows": [row]}).table == (row,)
+
+
+def table(*files: tuple[str, bytes], **options: str) -> dict[str, Any]:
+    sent = [(io.BytesIO(content), name) for name, content in files]
+    return {"data": {"table": sent, **options}, "content_type": "multipart/form-data"}
+
+
+def test_a_tables_file_comes_as_a_form(http: FlaskClient, fake: FakeJobClient) -> None:
+    fake.form = TABLE
+    long = "a" * 300 + ".csv"
+    question = asked(http, fake, **table((long, b"\xff;1"), delimiter=";", header="false"))
+    assert question == AskedTable(long[-200:], b"\xff;1", {"delimiter": ";", "header": "false"})
+
+
+def test_a_form_has_one_table(
+    http: FlaskClient, fake: FakeJobClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "MAX_PARSED_BYTES", 100)
+    for taken, sent, named in [
+        (TABLE, table(("a.csv", b"x"), ("b.csv", b"y")), "2 times"),
+        (TABLE, {"data": {"table": "a.csv"}, "content_type": "multipart/form-data"}, "0 times"),
+        (TABLE, table(("a.csv", b"x" * 101)), "the limit"),
+        (TABLE, {"data": {"picture": (io.BytesIO(b"x"), "a.png")}}, '"picture"'),
+        (IMAGE, table(("a.csv", b"x")), "table is for networks that were trained on a table"),
+        (TEXT, table(("a.csv", b"x")), "is for networks"),
+    ]:
+        fake.form = taken
+        assert named in refused(http, **sent)

@@ -11,7 +11,8 @@ import pytest
 
 from actors.core.errors import CallerError, DatasetUnavailable, InvalidRequest
 from actors.core.input_form import Column
-from actors.core.sources.readers import table_limits, table_reading
+from actors.core.sources.readers import table_file, table_reading
+from actors.core.sources.readers.table_file import table_on_disk
 from actors.core.sources.registry import facts_of_source, read_like
 from actors.core.sources.samples import Samples
 from tests.support.sources import folders, read, source_of
@@ -19,6 +20,7 @@ from tests.support.sources import folders, read, source_of
 pytest.importorskip("pyarrow")
 
 ZIPS = ("01067", "1067", "80331", "20095")
+COLOURS = ("blau", "grün")
 
 
 def read_csv(folder: Path, text: str | bytes, **config: Any) -> Samples:
@@ -58,9 +60,20 @@ def test_whole_numbers_of_any_size_are_numbers(tmp_path: Path) -> None:
     assert whole(samples)[:, 0].tolist() == [2.0**60 + 2.0**50 * i for i in range(10)]
 
 
-def test_a_header_in_another_encoding_is_refused_with_what_helps(tmp_path: Path) -> None:
-    text = lines("größe,y", 10, lambda i: f"{i},{'ab'[i % 2]}").encode("latin-1")
-    refused(tmp_path, text, DatasetUnavailable, "a.csv", "UTF-8")
+def test_text_in_another_encoding_is_refused_with_what_helps_and_read_if_it_is_said(
+    tmp_path: Path,
+) -> None:
+    plain = lines("größe,farbe,y", 12, lambda i: f"{i},{COLOURS[i % 2]},{'ab'[i % 2]}")
+    expected = read_csv(tmp_path, plain)
+    for encoding, proposed in (("cp1252", "cp1252"), ("utf-16", "utf-16")):
+        text = plain.encode(encoding)
+        refused(tmp_path, text, InvalidRequest, "encoding is 'utf-8'", "a.csv, line 1", proposed)
+        samples = read_csv(tmp_path, text, encoding=encoding)
+        assert samples.found == expected.found and samples.fingerprint == expected.fingerprint
+    cell = plain.encode().replace("grün".encode(), "grün".encode("cp1252"))
+    for config in ({}, {"categorical": ["farbe"]}):
+        refused(tmp_path, cell, InvalidRequest, "encoding", "a.csv, line 3", **config)
+    refused(tmp_path, b"\x81" + cell, InvalidRequest, "encoding is 'cp1252'", encoding="cp1252")
 
 
 def test_what_is_taken_as_text_stays_as_it_is_written(tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ def test_what_takes_too_much_memory_is_refused_before_it_is_read(
 ) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(table_limits, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(table_file, "MAX_BYTES", 100_000)
     monkeypatch.setattr(pytest.importorskip("pyarrow.csv"), "read_csv", not_read)
     monkeypatch.setattr(pytest.importorskip("pyarrow.json"), "read_json", not_read)
     monkeypatch.setattr(parquet.ParquetFile, "read", not_read)
@@ -175,9 +188,9 @@ def test_a_text_that_is_there_often_takes_memory_once(tmp_path: Path) -> None:
     texts = ["a" * 50_000, "b" * 50_000, None]
     table = pa.table({"x": [texts[i % 3] for i in range(900)], "y": ["p", "q"] * 450})
     parquet.write_table(table, tmp_path / "a.parquet", row_group_size=500)
-    raw = table_reading.read_parquet(tmp_path / "a.parquet", {})
+    raw = table_reading.read_parquet(table_on_disk(tmp_path / "a.parquet"), {})
     assert raw.arrow.nbytes < 10**6 < table.nbytes
-    column = raw.column("x", False)
+    column = raw.column("x", "either")
     assert column.categories == tuple(texts[:2])
     assert column.numbers[:2].tolist() == [0, 1] and np.isnan(column.numbers[2::3]).all()
 

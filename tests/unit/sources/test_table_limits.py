@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from actors.core.errors import DatasetUnavailable
-from actors.core.sources.readers import json_lines, table_limits
+from actors.core.sources.readers import json_lines, table_file
 from tests.support.sources import read
 
 pytest.importorskip("pyarrow")
@@ -60,7 +60,7 @@ def test_names_of_columns_are_counted_before_there_are_columns(
 def test_cells_that_a_row_lacks_take_memory_too(
     tmp_path: Path, unread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_limits, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(table_file, "MAX_BYTES", 100_000)
     text = lines([{f"x{i % 50}": 1} for i in range(300)])
     assert len(text) < 5_000
     refused(tmp_path, "jsonl", text, "120,000", "100,000")

@@ -15,6 +15,7 @@ from actors.core.folders import Folders
 from actors.core.input_form import Column
 from actors.core.model.model_spec import TensorSpec
 from actors.core.rows.row_reader import Array
+from actors.core.sources.readers.csv_text import ENCODINGS, UTF_8
 from actors.core.sources.readers.fields import DEFAULT_SPLIT, path_field, split_fields
 from actors.core.sources.readers.splitting import drawn_for_validation
 from actors.core.sources.readers.table_columns import (
@@ -22,15 +23,17 @@ from actors.core.sources.readers.table_columns import (
     REFUSE,
     Targets,
     check_columns,
+    check_inputs_there,
     encoded,
     fitted,
     input_names,
     numbering_columns,
     targets_of,
 )
-from actors.core.sources.readers.table_limits import MAX_COLUMNS
+from actors.core.sources.readers.table_file import MAX_COLUMNS, TableFile, table_on_disk
 from actors.core.sources.readers.table_reading import (
     RawTable,
+    Wanted,
     read_csv,
     read_jsonl,
     read_parquet,
@@ -42,6 +45,8 @@ from actors.core.sources.views import SampleView, SampleViews, Scaling
 
 MAX_NAME_CHARS = 500
 MAX_FILL = 1e15
+UNFIT = '"\r\n\0'
+"""What can delimit no cells."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class TableFormat:
 
     name: str
     says: str
-    read_table: Callable[[Path, Mapping[str, Any]], RawTable]
+    read_table: Callable[[TableFile, Mapping[str, Any]], RawTable]
     fields: Mapping[str, Field] = field(default_factory=dict)
 
     def files(self, spec: SourceSpec, folders: Folders) -> tuple[Path, ...]:
@@ -80,15 +85,14 @@ class TableFormat:
                 f"{WHERE}.validation_split is {own['validation_split']:g}, but val_path has the "
                 "rows for validation: leave one of them out"
             )
-        train = self.read_table(path, own)
+        train = self.read_table(table_on_disk(path), own)
         names = input_names(train, own)
         targets = targets_of(train, own)
         for_val = np.zeros(train.num_rows, bool) if val_paths else _drawn(targets, own)
         columns = tuple(
-            fitted(train, train.column(name, name in own["categorical"]), ~for_val, own)
-            for name in names
+            fitted(train, train.column(name, _wanted(name, own)), ~for_val, own) for name in names
         )
-        rows = encoded(train, columns, own)
+        rows = encoded(train, columns)
         at = train.place
         numbers = np.arange(1, train.num_rows + 1)
         split = Split(
@@ -115,10 +119,10 @@ class TableFormat:
         if (target := given["target"]) in given["categorical"]:
             categorical.append(target)
         own = {**given, "categorical": tuple(categorical)}
-        table = self.read_table(path, own)
-        check_columns(table, "inputs", [column.name for column in columns])
+        table = self.read_table(table_on_disk(path), own)
+        check_inputs_there(table, columns)
         check_columns(table, "target", [target])
-        rows = encoded(table, columns, own)
+        rows = encoded(table, columns)
         targets = _targets_like(table, class_names, own)
         row_numbers = np.arange(1, table.num_rows + 1)
         return Split(rows, targets, table.place, table.place, row_numbers=row_numbers)
@@ -136,6 +140,10 @@ def _skipped(table: RawTable, names: Collection[str]) -> tuple[Skipped, ...]:
     )
 
 
+def _wanted(name: str, own: Mapping[str, Any]) -> Wanted:
+    return "categories" if name in own["categorical"] else "either"
+
+
 def _drawn(targets: Targets, own: Mapping[str, Any]) -> Array:
     is_classes = bool(targets.class_names)
     count = len(targets.values)
@@ -148,7 +156,7 @@ def _targets_like(table: RawTable, class_names: tuple[str, ...], own: Mapping[st
     """The targets, numbered like those for training."""
     if not class_names:
         return targets_of(table, {**own, "target_type": "numbers"}).values
-    raw = table.column(own["target"], True)
+    raw = table.column(own["target"], "categories")
     place = {name: i for i, name in enumerate(class_names)}
     for row, code in enumerate(raw.numbers.tolist()):
         name = None if code != code else raw.categories[int(code)]
@@ -216,7 +224,7 @@ def _missing_numbers() -> Field:
 
 def _delimiter() -> Field:
     def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in '"\r\n':
+        if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in UNFIT:
             raise ValueError
         return value
 
@@ -241,11 +249,19 @@ FORMATS = (
         "csv",
         "a table of yours, a line for each row",
         read_csv,
-        {"delimiter": _delimiter(), "decimal": choice((".", ","), "."), "header": flag(True)},
+        {
+            "delimiter": _delimiter(),
+            "decimal": choice((".", ","), "."),
+            "encoding": choice(ENCODINGS, UTF_8),
+            "header": flag(True),
+        },
     ),
     TableFormat("jsonl", "a table of yours, a JSON object a line for each row", read_jsonl),
     TableFormat("parquet", "a table of yours as parquet", read_parquet),
 )
+TABLE_FORMATS = {own.name: own for own in FORMATS}
+READING_FIELDS = frozenset(name for own in FORMATS for name in own.fields)
+"""How a file is written, whatever is in it."""
 for own in FORMATS:
     add_source(
         SourceKind(

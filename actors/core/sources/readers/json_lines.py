@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from actors.core.errors import DatasetUnavailable, error_text
 from actors.core.fields import shown_value
-from actors.core.sources.readers.table_limits import check_table_size
+from actors.core.sources.readers.table_file import TableFile
 
 BLOCK_BYTES = 2**20
 MAX_LINE_BYTES = 2**24
@@ -19,38 +18,38 @@ CELL_BYTES = 8
 """What pyarrow takes for a cell, also in a row that lacks it."""
 
 
-def check_lines(path: Path) -> None:
+def check_lines(file: TableFile) -> None:
     """Raises ``DatasetUnavailable`` for a table that grows too large, and for a line that is no
     JSON object, or too long."""
     names: set[str] = set()
     num_rows, num_lines = 0, 0
-    for lines in _line_blocks(path):
-        rows = _rows(path, lines, num_lines + 1)
+    for lines in _line_blocks(file):
+        rows = _rows(file, lines, num_lines + 1)
         names.update(*rows)
         if sum(line.count(b"{") for line in lines) > len(rows):
             names |= _inner_names(rows)
         num_rows += len(rows)
         num_lines += len(lines)
-        check_table_size(path, len(names), CELL_BYTES * num_rows * len(names))
+        file.check_size(len(names), CELL_BYTES * num_rows * len(names))
 
 
-def _line_blocks(path: Path) -> Iterator[Sequence[bytes]]:
+def _line_blocks(file: TableFile) -> Iterator[Sequence[bytes]]:
     num_lines = 0
-    with path.open("rb") as file:
-        rest = file.read(len(BOM)).removeprefix(BOM)
-        while block := file.read(BLOCK_BYTES):
+    with file.opened() as opened:
+        rest = opened.read(len(BOM)).removeprefix(BOM)
+        while block := opened.read(BLOCK_BYTES):
             *lines, rest = (rest + block).split(b"\n")
             num_lines += len(lines)
             if len(rest) > MAX_LINE_BYTES:
                 raise DatasetUnavailable(
-                    f"{path}, line {num_lines + 1:,} has more than {MAX_LINE_BYTES:,} bytes, the "
-                    "limit: write an object a line, and leave large values out"
+                    f"{file.place}, line {num_lines + 1:,} has more than {MAX_LINE_BYTES:,} bytes, "
+                    "the limit: write an object a line, and leave large values out"
                 )
             yield lines
     yield [rest]
 
 
-def _rows(path: Path, lines: Sequence[bytes], first: int) -> list[dict[str, Any]]:
+def _rows(file: TableFile, lines: Sequence[bytes], first: int) -> list[dict[str, Any]]:
     """Parses all lines at once, which is faster, and one by one only to find the wrong one.
     ``first`` is the number of the first line."""
     try:
@@ -60,10 +59,10 @@ def _rows(path: Path, lines: Sequence[bytes], first: int) -> list[dict[str, Any]
             return list(rows)
     except (ValueError, RecursionError):
         pass
-    return [_row(path, line, at) for at, line in enumerate(lines, first) if line.strip()]
+    return [_row(file, line, at) for at, line in enumerate(lines, first) if line.strip()]
 
 
-def _row(path: Path, line: bytes, number: int) -> dict[str, Any]:
+def _row(file: TableFile, line: bytes, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line.decode())
         why = f"but {shown_value(row)}"
@@ -72,7 +71,7 @@ def _row(path: Path, line: bytes, number: int) -> dict[str, Any]:
     if type(row) is dict:
         return row
     raise DatasetUnavailable(
-        f"{path}, line {number:,} is no JSON object, {why}: write one a line, such as "
+        f"{file.place}, line {number:,} is no JSON object, {why}: write one a line, such as "
         '{"age": 3}, as UTF-8'
     )
 

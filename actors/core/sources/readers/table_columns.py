@@ -81,6 +81,17 @@ def _check_named_once(field: str, names: Sequence[str]) -> None:
             )
 
 
+def check_inputs_there(table: RawTable, columns: Iterable[Column]) -> None:
+    """Raises ``InvalidRequest`` if the table lacks a column that a network was trained on."""
+    for column in columns:
+        if column.name not in table.names:
+            raise InvalidRequest(
+                f"{table.place} lacks the column {shown_value(column.name)}, which the network was "
+                f"trained on, but has only {shown_names(table.names)}: add it"
+                f"{did_you_mean(column.name, table.names)}"
+            )
+
+
 def _not_there(table: RawTable, field: str, name: str) -> InvalidRequest:
     return InvalidRequest(
         f"{WHERE}.{field} names the column {shown_value(name)}, but {table.place} has only "
@@ -92,10 +103,11 @@ def targets_of(table: RawTable, own: Mapping[str, Any]) -> Targets:
     """Reads the targets from the column ``own["target"]``. Raises ``DatasetUnavailable``,
     ``InvalidRequest``."""
     name, wanted = own["target"], own["target_type"]
-    raw = table.column(name, wanted == "classes" or name in own["categorical"])
+    is_text = wanted == "classes" or name in own["categorical"]
+    raw = table.column(name, "categories" if is_text else "either")
     _check_all_there(table, raw, "a sample needs its target: fill it in, or delete the row")
     if not raw.categories and _are_classes(raw.numbers):
-        raw = table.column(name, True) if wanted is None else raw
+        raw = table.column(name, "categories") if wanted is None else raw
     if not raw.categories:
         return Targets(raw.numbers.astype(np.float32)[:, None])
     if wanted == "numbers":
@@ -186,7 +198,7 @@ def _check_all_there(table: RawTable, raw: RawColumn, remedy: str) -> None:
         raise DatasetUnavailable(f"{table.at(int(rows[0]), raw.name)} has no value{more}: {remedy}")
 
 
-def encoded(table: RawTable, columns: Sequence[Column], own: Mapping[str, Any]) -> Array:
+def encoded(table: RawTable, columns: Sequence[Column]) -> Array:
     """float32 ``[rows, features]``: the encoded columns side by side."""
     width = sum(column.width for column in columns)
     if width > MAX_FEATURES:
@@ -197,7 +209,7 @@ def encoded(table: RawTable, columns: Sequence[Column], own: Mapping[str, Any]) 
     rows = np.zeros((table.num_rows, width), np.float32)
     at = 0
     for column in columns:
-        raw = table.column(column.name, column.name in own["categorical"])
+        raw = table.column(column.name, "categories" if column.categories else "numbers")
         _encode(table, raw, column, rows[:, at : at + column.width])
         at += column.width
     return rows
@@ -205,12 +217,6 @@ def encoded(table: RawTable, columns: Sequence[Column], own: Mapping[str, Any]) 
 
 def _encode(table: RawTable, raw: RawColumn, column: Column, rows: Array) -> None:
     if not column.categories:
-        if raw.categories:
-            raise DatasetUnavailable(
-                f"{table.place}, column {raw.name!r} has text, such as "
-                f"{shown_value(raw.categories[0])}, but numbers where the network is trained: "
-                "write numbers there"
-            )
         fill = np.nan if column.fill is None else float(column.fill)
         rows[:, 0] = np.where(raw.missing, fill, raw.numbers)
         if np.isnan(rows[:, 0]).any():
@@ -228,11 +234,6 @@ def _codes(table: RawTable, raw: RawColumn, column: Column) -> Array:
     place = {name: i for i, name in enumerate(column.categories)}
     own = [place.get(name, -1) for name in raw.categories]
     own.append(place.get(str(column.fill), -1) if column.fill is not None else -1)
-    if not raw.categories and not raw.missing.all():
-        raise DatasetUnavailable(
-            f"{table.place}, column {raw.name!r} has numbers, but text where the network is "
-            f"trained: name the column in {WHERE}.categorical"
-        )
     index = np.where(raw.missing, len(own) - 1, np.nan_to_num(raw.numbers)).astype(np.int64)
     codes = np.array(own, np.int64)[index]
     if (wrong := np.flatnonzero(codes < 0)).size:
@@ -241,6 +242,6 @@ def _codes(table: RawTable, raw: RawColumn, column: Column) -> Array:
             _check_all_there(table, raw, "fill it in")
         raise DatasetUnavailable(
             f"{table.at(row, raw.name)} is {shown_value(raw.categories[int(raw.numbers[row])])}, "
-            "which no training row has: put a row with it there, or correct it"
+            "which no training row has: train on rows with it, too, or correct it"
         )
     return codes

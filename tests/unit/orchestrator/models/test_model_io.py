@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from actors.core.asking.asked_table import AskedTable
+from actors.core.asking.table_rows import TableRows
 from actors.core.errors import InvalidRequest
 from actors.core.model.blocks import build_blocks
 from actors.core.stages.stage import Weights
 from actors.core.torchvision_compat import import_torchvision
+from orchestrator.models import trained_model as trained_model_module
 from orchestrator.models.model_io import Network, facts_of, trained_model
 from orchestrator.models.trained_model import BLOCK_BYTES, TrainedModel, model_file
 from tests.support.models import CNN_LAYERS
@@ -167,3 +171,22 @@ def test_a_model_by_its_name_predicts_as_the_plain_one() -> None:
     expected = plain(pixels.view(2, 3, 16, 16)).softmax(dim=1)
     answer = Network(trained_model(spec, plain.state_dict())).predict(rows)
     assert torch.equal(torch.tensor(answer["probabilities"]), expected)
+
+
+def test_a_tables_file_is_predicted_from_in_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(trained_model_module, "MAX_BLOCK_ROWS", 3)
+    rows = [{"x": i / 2, "colour": ("red", "blue")[i % 2]} for i in range(10)]
+    lines = [f"{row['x']};{row['colour']};{'pq'[i % 2]}" for i, row in enumerate(rows)]
+    text = "\n".join(["x;colour;y", *lines, ""]).replace(".", ",")
+    (tmp_path / "a.csv").write_text(text)
+    config = {"format": "csv", "path": "a.csv", "target": "y", "delimiter": ";", "decimal": ","}
+    spec = job_spec({"layer_sizes": [3, 2], "seed": 1}, config, tmp_path)
+    plain = build_blocks(spec.model, 0, spec.num_blocks)
+    network = Network(trained_model(spec, dict(plain.state_dict())))
+    answer = network.answer(AskedTable("b.csv", text.encode()))
+    expected = network.answer(TableRows(tuple(rows)))
+    assert answer["classes"].tolist() == expected["classes"].tolist()
+    assert np.allclose(answer["probabilities"], expected["probabilities"], atol=1e-6)
