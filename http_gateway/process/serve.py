@@ -91,7 +91,7 @@ class _Gateway:
         _announce(self.settings, port, backend)
         if port_file is not None:
             _write_port_file(port_file, backend.info(own_url(self.settings.host, port)))
-        watchdog = Watchdog(backend.client, lambda: _head_listens(backend.address), _say)
+        watchdog = Watchdog(backend.client.manager, lambda: _head_listens(backend.address), _say)
         watchdog.start()
         try:
             while self.front.serves:
@@ -123,7 +123,7 @@ class _Gateway:
         reason = _gone_text(backend)
         _say(reason)
         self.front.show(WaitingJobClient(reason))
-        backend.client.give_up(reason)
+        backend.client.manager.give_up(reason)
         self.front.finish_requests(LAST_ANSWERS_S)
         execute_again(self.listener, reason, self.environ)
 
@@ -228,17 +228,17 @@ def _leave(backend: Backend, front: Front) -> None:
         _print(_going_on(backend.address))
         return
     try:
-        save_jobs(backend.client.save_for_end, _say)
+        save_jobs(backend.client.manager.save_for_end, _say)
         _end_requests(backend, front)
         _print("Stopping the JobManager and the embedded Ray cluster …")
-        _try_for(DRIVER_END_S, backend.client.shutdown_job_manager, ray.shutdown)
+        _try_for(DRIVER_END_S, backend.client.manager.end, ray.shutdown)
     finally:
         backend.cluster.stop()
 
 
 def _end_requests(backend: Backend, front: Front) -> None:
     """Connections that are open may bring requests until the process has ended."""
-    backend.client.give_up(ENDING)
+    backend.client.manager.give_up(ENDING)
     front.finish_requests(LAST_ANSWERS_S)
 
 

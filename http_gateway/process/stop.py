@@ -96,7 +96,7 @@ def _end_job_manager(address: str, storage: Path, say: Say) -> bool:
     connect(address, log=storage / LOG_NAME)
     import ray
 
-    from http_gateway.calls.ray_job_client import save_for_end
+    from http_gateway.calls.manager_connection import save_for_end
     from orchestrator.job_manager_actor import ACTOR_NAME
 
     def ask() -> list[dict[str, Any]]:

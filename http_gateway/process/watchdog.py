@@ -14,14 +14,14 @@ INTERVAL_S = 2.0
 PING_TIMEOUT_S = 2.0
 
 
-class Watched(Protocol):
+class WatchedManager(Protocol):
     """The JobManager, as the watchdog asks and ends it."""
 
     def ping(self, timeout_s: float) -> Ping:
         """Waits that long at most; never raises, never starts one."""
         ...
 
-    def kill_job_manager(self) -> None:
+    def kill(self) -> None:
         """Ends its process, which Ray starts again."""
         ...
 
@@ -31,7 +31,7 @@ class Watchdog:
 
     def __init__(
         self,
-        manager: Watched,
+        manager: WatchedManager,
         head_listens: Callable[[], bool],
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
@@ -67,7 +67,7 @@ class Watchdog:
                 f"The JobManager has not answered for {self._monitor.silence_s:.0f} s though its "
                 "process is there: it is ended, and Ray starts it again."
             )
-            self._manager.kill_job_manager()
+            self._manager.kill()
         elif verdict is MonitorVerdict.HEAD_GONE:
             self.head_gone.set()
         return verdict

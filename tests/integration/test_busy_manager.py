@@ -41,7 +41,7 @@ def create():
 
 def is_full():
     try:
-        client._call(replace(DESCRIBE, timeout_s=1.0))
+        client.manager.call(replace(DESCRIBE, timeout_s=1.0))
     except Unavailable:
         return True
     return False
@@ -50,9 +50,9 @@ for _ in range(4 * MAX_CONCURRENCY):
     threading.Thread(target=create, daemon=True).start()
 while not is_full():
     pass
-copied = client._manager.keep_copy.remote("no group", [ray.put({})])
+copied = client.manager.connect().keep_copy.remote("no group", [ray.put({})])
 found = {
-    "ping": client.ping(2.0).value,
+    "ping": client.manager.ping(2.0).value,
     "jobs": client.call(by_name["list_jobs"], {}),
     "copied": len(ray.wait([copied], timeout=5)[0]),
     "full": is_full(),

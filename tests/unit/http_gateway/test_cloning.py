@@ -138,7 +138,7 @@ def test_it_is_created_by_a_call_like_any_other(
         calls.append((call, arguments))
         return JOB if call.name == "get_job" else "8"
 
-    monkeypatch.setattr(client, "_call", call)
+    monkeypatch.setattr(client.manager, "call", call)
     assert client.call(CLONE, {"job_id": "7", "train_config": {"epochs": 1}}) == "8"
     (_, asked), (made, body) = calls
     assert asked["job_id"] == "7" and body["train_config"]["epochs"] == 1

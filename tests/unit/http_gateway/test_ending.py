@@ -17,6 +17,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.manager = self
 
     def __getattr__(self, name: str) -> Callable[..., list[Any]]:
         def call(*_: Any) -> list[Any]:
@@ -35,6 +36,6 @@ def test_requests_end_before_ray_is_left(
     serve._leave(Backend(one, "127.0.0.1:6379", None, one if is_embedded else None), one)
     ended = ["give_up", "finish_requests"]
     if is_embedded:
-        assert one.calls == ["save_for_end", *ended, "shutdown_job_manager", "shutdown", "stop"]
+        assert one.calls == ["save_for_end", *ended, "end", "shutdown", "stop"]
     else:
         assert one.calls == [*ended, "shutdown"]

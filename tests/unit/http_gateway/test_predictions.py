@@ -130,7 +130,7 @@ def test_without_a_model_no_row_is_read(tmp_path: Path, monkeypatch: pytest.Monk
         assert call.name == "describe_model"
         raise NoTrainedWeights("Job 1 has no trained weights yet")
 
-    monkeypatch.setattr(client, "_call", refuse)
+    monkeypatch.setattr(client.manager, "call", refuse)
     with pytest.raises(NoTrainedWeights):
         client.call(
             PREDICT,

@@ -41,14 +41,14 @@ class Manager:
 def asking(folder: Path) -> RayJobClient:
     """One that knows a JobManager."""
     client = RayJobClient(ManagerConfig(str(folder), str(folder)), folder, 0)
-    client._manager = Manager()
+    client.manager._manager = Manager()
     return client
 
 
 @pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)
 def client(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayJobClient:
     def get(*_: Any, **__: Any) -> None:
-        client.give_up(GONE)  # or it would be asked again until the time is over
+        client.manager.give_up(GONE)  # or it would be asked again until the time is over
         raise request.param
 
     monkeypatch.setattr(ray, "get", get)
@@ -97,8 +97,8 @@ def test_once_ray_is_left_nobody_asks_it(
     """Ray starts another cluster for whoever asks it after its end."""
     client = asking(tmp_path)
     monkeypatch.setattr(ray, "kill", lambda *_, **__: None)
-    client.give_up(GONE)
-    client.shutdown_job_manager()
+    client.manager.give_up(GONE)
+    client.manager.end()
     for function in ("get", "wait", "put", "get_runtime_context"):
         monkeypatch.delattr(ray, function)
     (operation,) = (o for o in OPERATIONS if o.name == name)

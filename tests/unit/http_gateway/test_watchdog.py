@@ -73,7 +73,7 @@ class Host:
         self.now += self.wait_s if self.ping_answers is SILENT else 0.0
         return self.ping_answers
 
-    def kill_job_manager(self) -> None:
+    def kill(self) -> None:
         self.kills += 1
 
     def watchdog(self) -> Watchdog:
