@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from http_gateway.client import TandemClient
 from http_gateway.process.gateway_process import GatewayProcess
 from tests.support.jobs import ENDED
@@ -11,6 +13,7 @@ from tests.support.jobs import ENDED
 DATA = {"name": "digits", "channels": 3, "resize": [16, 16], "batch_size": 360}
 
 
+@pytest.mark.extended  # without Ray: tests/unit/orchestrator/models/test_named_models.py
 def test_a_torchvision_model_trains_and_another_job_goes_on_with_its_weights(
     gateway: GatewayProcess, client: TandemClient
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_regression_tells_numbers_and_their_metrics(
         client.create_job({"layer_sizes": [10, 2]}, data)
 
 
+@pytest.mark.extended  # without Ray: tests/numerics/test_tasks_in_process.py
 def test_two_classes_are_told_by_one_logit(gateway: GatewayProcess, client: TandemClient) -> None:
     data = {"name": "breast_cancer", **TABLE}
     job = trained(gateway, client, {"layer_sizes": [30, 8, 1]}, data, "binary")
